@@ -1,0 +1,1 @@
+"""Latency and agreement with PyTorch, side by side in one run."""

@@ -1,0 +1,7 @@
+"""`python -m clipdepth` is the `clipdepth` command."""
+
+import sys
+
+from clipdepth.cli import main
+
+sys.exit(main())

@@ -1,0 +1,68 @@
+"""The bundle: a folder that holds all a device needs, checked before it is used."""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from clipdepth.errors import BundleError, UsageError
+from clipdepth.golden import Golden, load_golden
+from clipdepth.manifest import Manifest, StoredFile, decode_manifest
+
+MANIFEST = "manifest.json"
+_REMEDY = "export the bundle again"
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A folder whose files are those that its manifest states."""
+
+    path: Path
+    manifest: Manifest
+
+    def graph(self, precision: str) -> Path:
+        """The ONNX file of `precision`; raises UsageError for one the bundle does not have."""
+        graphs = self.manifest.graphs
+        if precision not in graphs:
+            raise UsageError(f"{self.path} has no {precision} graph; it has {', '.join(graphs)}")
+        return self.path / graphs[precision].file
+
+    def golden(self) -> Golden:
+        """The golden frames."""
+        size = self.manifest.input
+        return load_golden(self.path / self.manifest.golden, size.height, size.width)
+
+
+def open_bundle(path: Path) -> Bundle:
+    """Open the bundle in folder `path` and check every file's size and hash.
+
+    Raises BundleError where it is missing, damaged, tampered with or of an unsupported schema.
+    """
+    manifest_path = path / MANIFEST
+    if not path.is_dir():
+        raise BundleError(f"no bundle at {path}; make one with 'clipdepth export RUN --out {path}'")
+    if not manifest_path.is_file():
+        raise BundleError(f"{path} has no {MANIFEST}, so it is no bundle; {_REMEDY}")
+    manifest = decode_manifest(manifest_path.read_bytes(), str(manifest_path))
+    for name, stated in manifest.files.items():
+        _check_file(path / name, stated)
+    return Bundle(path, manifest)
+
+
+def stored_file(path: Path) -> StoredFile:
+    """The size and hash of the file at `path`."""
+    with path.open("rb") as file:
+        digest = hashlib.sha256()
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return StoredFile(sha256=digest.hexdigest(), size=path.stat().st_size)
+
+
+def _check_file(path: Path, stated: StoredFile) -> None:
+    if not path.is_file() or path.is_symlink():
+        raise BundleError(f"{path} is missing; {_REMEDY}")
+    if path.stat().st_size != stated.size:
+        raise BundleError(
+            f"{path} has {path.stat().st_size} bytes, its manifest says {stated.size}; {_REMEDY}"
+        )
+    if stored_file(path).sha256 != stated.sha256:
+        raise BundleError(f"{path} is not the file its manifest states (sha256 differs); {_REMEDY}")

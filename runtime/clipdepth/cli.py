@@ -1,0 +1,98 @@
+"""The `clipdepth` command: one table of subcommands, each imported only when it is called."""
+
+import errno
+import logging
+import os
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+
+from clipdepth import __version__
+from clipdepth.errors import ClipdepthError, MissingExtraError, UsageError
+
+
+@dataclass(frozen=True)
+class Command:
+    """Where a subcommand lives, the extra it needs and what it does in a line."""
+
+    module: str
+    extra: str | None
+    summary: str
+
+
+COMMANDS = {
+    "demo": Command("clipdepth.commands.demo", None, "train, export, stream and bench a small model"),
+    "data": Command("clipdepth_train.commands.data", "train", "prepare NYU Depth v2, or render rooms"),
+    "train": Command("clipdepth_train.commands.train", "train", "fit a depth model on RGB-D frames"),
+    "evaluate": Command("clipdepth_train.commands.evaluate", "train", "measure a trained run on a dataset"),
+    "export": Command("clipdepth_export.command", "export", "turn a trained run into a verified bundle"),
+    "verify": Command("clipdepth.commands.verify", None, "check a bundle's depth against PyTorch's"),
+    "run": Command("clipdepth.commands.run", None, "stream frames through a bundle"),
+    "bench": Command("clipdepth_bench.command", None, "time a bundle's engines against PyTorch"),
+}
+
+OUR_PACKAGES = ("clipdepth", "clipdepth_train", "clipdepth_export", "clipdepth_bench")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one subcommand; return 0, 1 for a failure, 2 for misuse, 130 when interrupted."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
+    try:
+        return _dispatch(arguments)
+    except ClipdepthError as error:
+        return _fail(str(error), error.exit_status)
+    except KeyboardInterrupt:
+        return _fail("interrupted", 130)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except OSError as error:
+        if error.errno not in _DISK_ERRORS:
+            raise
+        where = f" while writing {error.filename}" if error.filename else ""
+        return _fail(f"{error.strerror}{where}; free some space or choose another place", 1)
+
+
+_DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES)
+
+
+def _dispatch(arguments: list[str]) -> int:
+    if not arguments or arguments[0] in ("-h", "--help"):
+        _say(_help())
+        return 0 if arguments else 2
+    name, *rest = arguments
+    if name in ("-V", "--version"):
+        _say(f"clipdepth {__version__}")
+        return 0
+    if name not in COMMANDS:
+        raise UsageError(f"unknown command '{name}'; choose one of {', '.join(COMMANDS)}")
+    return _load(name)(rest)
+
+
+def _load(name: str) -> Callable[[Sequence[str]], int]:
+    command = COMMANDS[name]
+    try:
+        run: Callable[[Sequence[str]], int] = import_module(command.module).main
+    except ModuleNotFoundError as error:
+        missing = (error.name or "").partition(".")[0]
+        if command.extra is None or missing in OUR_PACKAGES:
+            raise
+        raise MissingExtraError(f"clipdepth {name}", missing, command.extra) from None
+    return run
+
+
+def _help() -> str:
+    rows = "\n".join(f"  {name:<10}{command.summary}" for name, command in COMMANDS.items())
+    return f"usage: clipdepth COMMAND …\n\n{rows}\n\n'clipdepth COMMAND --help' tells more of each."
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(text + "\n")
+
+
+def _fail(message: str, status: int) -> int:
+    one_line = " ".join(message.split())
+    sys.stderr.write(f"clipdepth: error: {one_line}\n")
+    return status

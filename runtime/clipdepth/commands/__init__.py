@@ -1,0 +1,1 @@
+"""The subcommands that a device can run."""

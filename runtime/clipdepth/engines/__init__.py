@@ -1,0 +1,74 @@
+"""Engines: what runs a bundle's graph. One module each, chosen from one table, imported on use."""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clipdepth.agreement import Agreement, compare_depth
+from clipdepth.bundle import Bundle
+from clipdepth.errors import MissingExtraError, UsageError
+
+__all__ = ["ENGINES", "Engine", "load_engine", "usable_cores", "verify_engine"]
+
+
+class Engine(Protocol):
+    """A loaded graph on a device."""
+
+    name: str
+    """Its name in the table, such as 'onnxruntime'."""
+    device: str
+    """What it really runs on, as the library reports it after loading."""
+
+    def infer(self, frames: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Turn frames, (N, H, W, 3) uint8 BGR at the model's size, into depth, (N, H, W) float32 metres."""
+
+    def close(self) -> None:
+        """Free the device; the engine cannot be used after."""
+
+
+@dataclass(frozen=True)
+class EngineEntry:
+    """Where an engine's `load(graph, threads)` lives and the extra that brings its library."""
+
+    module: str
+    extra: str
+
+
+ENGINES = {"onnxruntime": EngineEntry("clipdepth.engines.onnxruntime_cpu", "cpu")}
+
+
+def load_engine(
+    bundle: Bundle, name: str = "onnxruntime", precision: str = "fp32", threads: int | None = None
+) -> Engine:
+    """Load the bundle's graph of `precision` on engine `name` with `threads` threads (all usable cores).
+
+    Raises UsageError for an unknown name, MissingExtraError where its library is not installed, EngineError
+    where it does not load or does not get its device.
+    """
+    if name not in ENGINES:
+        raise UsageError(f"unknown engine '{name}'; choose one of {', '.join(ENGINES)}")
+    entry = ENGINES[name]
+    graph = bundle.graph(precision)
+    try:
+        load: Callable[[Path, int], Engine] = import_module(entry.module).load
+    except ModuleNotFoundError as error:
+        raise MissingExtraError(f"engine '{name}'", error.name or name, entry.extra) from None
+    return load(graph, threads or usable_cores())
+
+
+def verify_engine(engine: Engine, bundle: Bundle, precision: str) -> Agreement:
+    """Run the golden frames through `engine`, one by one, and compare with PyTorch's depth of them."""
+    golden = bundle.golden()
+    depth = np.concatenate([engine.infer(frame[None]) for frame in golden.frames])
+    return compare_depth(depth, golden.depth, bundle.manifest.graphs[precision].verification.tolerance)
+
+
+def usable_cores() -> int:
+    """The number of cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

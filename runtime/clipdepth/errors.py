@@ -1,0 +1,58 @@
+"""Every error raised on purpose. A message is one line: what was found, where, and what to do."""
+
+
+class ClipdepthError(Exception):
+    """Root of all errors raised on purpose; the command line prints it without a traceback."""
+
+    exit_status = 1
+
+
+class UsageError(ClipdepthError, ValueError):
+    """The command or the arguments make no sense, whatever the data."""
+
+    exit_status = 2
+
+
+class MissingExtraError(ClipdepthError, ImportError):
+    """A package that an optional part needs is not installed."""
+
+    def __init__(self, what: str, package: str, extra: str) -> None:
+        super().__init__(
+            f"{what} needs {package}, which is not installed; run pip install 'clipdepth[{extra}]'"
+        )
+
+
+class DataError(ClipdepthError, ValueError):
+    """A dataset is missing, unpaired, unreadable or out of range."""
+
+
+class CheckpointError(ClipdepthError, ValueError):
+    """A training run or its checkpoint is missing, damaged or of another model."""
+
+
+class WeightsError(ClipdepthError, OSError):
+    """Pretrained weights could not be loaded."""
+
+
+class BundleError(ClipdepthError, ValueError):
+    """A bundle is missing, damaged, tampered with or of an unsupported schema."""
+
+
+class EngineError(ClipdepthError, RuntimeError):
+    """An engine could not be loaded, or did not land on the device that was asked for."""
+
+
+class VerificationError(ClipdepthError, RuntimeError):
+    """A graph's depth does not agree with PyTorch's within the tolerance."""
+
+
+class SourceError(ClipdepthError, OSError):
+    """A camera, video or folder of images cannot be read."""
+
+
+class OutputError(ClipdepthError, OSError):
+    """A result cannot be written."""
+
+
+class DownloadError(ClipdepthError, OSError):
+    """A download failed or its checksum is wrong."""

@@ -1,0 +1,38 @@
+"""The pinhole camera: what relates pixels to rays."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Intrinsics:
+    """A pinhole camera's size and focal lengths and principal point, all in pixels.
+
+    The centre of the top-left pixel is at (0, 0), so a resize keeps (c + 0.5) / size.
+    """
+
+    width: int
+    height: int
+    fx: float
+    fy: float
+    cx: float
+    cy: float
+
+    def resized(self, width: int, height: int) -> "Intrinsics":
+        """The same camera after its picture is resized to `width` × `height`."""
+        sx, sy = width / self.width, height / self.height
+        return Intrinsics(
+            width,
+            height,
+            self.fx * sx,
+            self.fy * sy,
+            (self.cx + 0.5) * sx - 0.5,
+            (self.cy + 0.5) * sy - 0.5,
+        )
+
+    @property
+    def matrix(self) -> NDArray[np.float64]:
+        """K, (3, 3) float64, pixels."""
+        return np.array([[self.fx, 0, self.cx], [0, self.fy, self.cy], [0, 0, 1]])

@@ -1,0 +1,34 @@
+"""The one resize outside the graph: the same in training, evaluation, verification and streaming."""
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+
+def resize_frame(frame: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
+    """Resize a frame, (H, W, 3) uint8, to (height, width, 3): area when it shrinks, bilinear otherwise.
+
+    The picture is stretched when the aspect differs; nothing is cut away and no bars are added.
+    """
+    if frame.shape[:2] == (height, width):
+        return frame
+    shrinks = height <= frame.shape[0] and width <= frame.shape[1]
+    method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(frame, (width, height), interpolation=method), np.uint8)
+
+
+def resize_depth(depth: NDArray[np.float32], height: int, width: int) -> NDArray[np.float32]:
+    """Resize predicted depth, (H, W) float32 metres without gaps, bilinearly to (height, width)."""
+    if depth.shape == (height, width):
+        return depth
+    return np.asarray(cv2.resize(depth, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)
+
+
+def resize_measured_depth(depth: NDArray[np.float32], height: int, width: int) -> NDArray[np.float32]:
+    """Resize measured depth, (H, W) float32 metres with 0 for no reading, by nearest neighbour.
+
+    Nearest, since a mean of two readings across an edge is a depth that is nowhere in the scene.
+    """
+    if depth.shape == (height, width):
+        return depth
+    return np.asarray(cv2.resize(depth, (width, height), interpolation=cv2.INTER_NEAREST_EXACT), np.float32)
