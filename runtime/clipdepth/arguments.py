@@ -1,0 +1,35 @@
+"""Command-line arguments whose mistakes are one line."""
+
+import argparse
+from typing import NoReturn
+
+from clipdepth.errors import UsageError
+
+
+class ArgumentParser(argparse.ArgumentParser):
+    """argparse's parser, except that a mistake raises UsageError and names must be written out."""
+
+    def __init__(self, prog: str, description: str) -> None:
+        super().__init__(prog=prog, description=description, allow_abbrev=False)
+
+    def error(self, message: str) -> NoReturn:
+        """See argparse; the command line prints the error and exits with 2."""
+        raise UsageError(f"{message}; see '{self.prog} --help'")
+
+
+def positive_int(text: str) -> int:
+    """Read a whole number above 0; for `add_argument(type=…)`."""
+    if not (text.isascii() and text.isdigit() and int(text) > 0):
+        raise argparse.ArgumentTypeError(f"'{text}' is not a whole number above 0")
+    return int(text)
+
+
+def depth_span(text: str) -> tuple[float, float]:
+    """Read 'NEAR,FAR' in metres; for `add_argument(type=…)`."""
+    try:
+        near, far = (float(part) for part in text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"'{text}' is not NEAR,FAR in metres, such as 0.3,6") from None
+    if not 0 <= near < far < float("inf"):
+        raise argparse.ArgumentTypeError(f"'{text}': NEAR must be 0 or more, and FAR above it")
+    return near, far

@@ -1,0 +1,1 @@
+"""The subcommands of `clipdepth` that need the `train` extra."""

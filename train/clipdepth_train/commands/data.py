@@ -1,0 +1,145 @@
+"""`clipdepth data`: prepare a dataset, or render one, in the folder layout that training reads."""
+
+import argparse
+import re
+import sys
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import track
+
+from clipdepth.arguments import ArgumentParser
+from clipdepth.intrinsics import Intrinsics
+from clipdepth.rooms import Room, default_intrinsics
+from clipdepth_train.data import nyu
+from clipdepth_train.data.download import download
+from clipdepth_train.data.layout import (
+    SPLITS,
+    FrameFiles,
+    remove_lists,
+    write_depth,
+    write_intrinsics,
+    write_lists,
+    write_pose,
+    write_rgb,
+)
+
+FRAMES_PER_ROOM = 20
+SECONDS_PER_FRAME = 0.5
+_ROOMS_PER_SEED = 1_000_000
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run `clipdepth data ARGV`."""
+    arguments = _parser().parse_args(argv)
+    frames: list[FrameFiles] = arguments.run(arguments)
+    train, test = ([files for files in frames if files.split == split] for split in SPLITS)
+    sys.stdout.write(f"{arguments.out}: {len(train)} frames to train, {len(test)} to test\n")
+    return 0
+
+
+def prepare_nyu(arguments: argparse.Namespace) -> list[FrameFiles]:
+    """Use the files that are given, or those in the download folder, downloaded if they are not there."""
+    folder: Path = arguments.download_to or arguments.out / "download"
+    splits = arguments.splits or _fetch(nyu.SPLITS_MAT, folder)
+    labeled = arguments.labeled or _fetch(nyu.LABELED, folder)
+    return nyu.prepare_nyu(labeled, splits, arguments.out)
+
+
+def render_rooms(arguments: argparse.Namespace) -> list[FrameFiles]:
+    """Write rendered frames, 20 a room, half a second apart.
+
+    Rooms to train on have even numbers and rooms to test on odd ones, so no room is in both, and the
+    test rooms of a seed stay the same whatever the number of training frames.
+    """
+    out: Path = arguments.out
+    intrinsics = default_intrinsics(*arguments.size)
+    frames = [
+        FrameFiles(out, split, f"room_{2 * room + parity:05d}", index)
+        for parity, (split, count) in enumerate((("train", arguments.train), ("test", arguments.test)))
+        for room, index in (divmod(number, FRAMES_PER_ROOM) for number in range(count))
+    ]
+    remove_lists(out)
+    write_intrinsics(out, intrinsics)
+    for files in track(frames, "rooms", console=Console(stderr=True)):
+        _render(files, arguments.seed, intrinsics)
+    write_lists(out, frames, intrinsics.fx)
+    return frames
+
+
+def _render(files: FrameFiles, seed: int, intrinsics: Intrinsics) -> None:
+    number = int(files.scene.removeprefix("room_"))
+    room = _room(seed * _ROOMS_PER_SEED + number)
+    rgbd = room.render(files.index * SECONDS_PER_FRAME, intrinsics)
+    write_rgb(files.rgb, rgbd.frame)
+    write_depth(files.depth, rgbd.depth)
+    write_pose(files.pose, rgbd.pose)
+
+
+@lru_cache(maxsize=1)
+def _room(seed: int) -> Room:
+    """A room, kept for the frames that follow: furnishing it takes longer than a view of it."""
+    return Room(seed)
+
+
+def _fetch(remote: nyu.RemoteFile, folder: Path) -> Path:
+    return download(remote.url, folder / remote.name, remote.md5)
+
+
+def _parser() -> ArgumentParser:
+    parser = ArgumentParser("clipdepth data", "Prepare a dataset, or render one.")
+    actions = parser.add_subparsers(required=True, metavar="ACTION")
+    about = "Convert a published dataset."
+    prepare = actions.add_parser("prepare", help="convert a published dataset", description=about)
+    _add_nyu(prepare.add_subparsers(required=True, metavar="DATASET"))
+    about = "Render a synthetic dataset."
+    render = actions.add_parser("render", help="render a synthetic dataset", description=about)
+    _add_rooms(render.add_subparsers(required=True, metavar="DATASET"))
+    return parser
+
+
+def _add_nyu(datasets: "argparse._SubParsersAction[ArgumentParser]") -> None:
+    about = f"The 1449 labelled pictures of NYU Depth v2 ({nyu.PAGE}), 795 to train and 654 to test."
+    parser = datasets.add_parser("nyu", help="NYU Depth v2, labelled subset (2.97 GB)", description=about)
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="where the layout goes")
+    parser.add_argument("--labeled", type=Path, metavar="PATH", help=f"{nyu.LABELED.name}, if you have it")
+    parser.add_argument("--splits", type=Path, metavar="PATH", help=f"{nyu.SPLITS_MAT.name}, if you have it")
+    parser.add_argument(
+        "--download-to",
+        type=Path,
+        metavar="DIR",
+        help="where files not given are kept (default: OUT/download)",
+    )
+    parser.set_defaults(run=prepare_nyu)
+
+
+def _add_rooms(datasets: "argparse._SubParsersAction[ArgumentParser]") -> None:
+    about = f"Frames of synthetic rooms with exact depth and poses, {FRAMES_PER_ROOM} a room."
+    parser = datasets.add_parser("rooms", help="synthetic rooms", description=about)
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="where the layout goes")
+    parser.add_argument(
+        "--train", type=_count, default=1000, metavar="N", help="frames to train on (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--test", type=_count, default=200, metavar="N", help="frames to test on (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--size", type=_size, default="480x640", metavar="HxW", help="height and width (default: %(default)s)"
+    )
+    parser.add_argument("--seed", type=_count, default=0, metavar="S", help="which rooms (default: %(default)s)")
+    parser.set_defaults(run=render_rooms)
+
+
+def _count(text: str) -> int:
+    if not re.fullmatch(r"\d{1,6}", text, re.ASCII):
+        raise argparse.ArgumentTypeError(f"'{text}' is not a whole number from 0 to 999999")
+    return int(text)
+
+
+def _size(text: str) -> tuple[int, int]:
+    found = re.fullmatch(r"([1-9]\d{0,3})x([1-9]\d{0,3})", text, re.ASCII)
+    if not found:
+        raise argparse.ArgumentTypeError(f"'{text}' is not HxW, height and width in pixels, such as 480x640")
+    return int(found[1]), int(found[2])
