@@ -1,0 +1,63 @@
+"""A training run's folder: its recipe, its weights, and what it takes to go on after a kill."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from clipdepth.atomic import atomic_file
+from clipdepth.errors import CheckpointError
+from clipdepth_train.depth_model import DepthModel, build_model
+from clipdepth_train.recipe import Recipe, decode_recipe, encode_recipe
+
+CHECKPOINT = "checkpoint.safetensors"
+RESUME = "resume.safetensors"
+
+
+def save_checkpoint(path: Path, tensors: Mapping[str, Tensor], recipe: Recipe, state: Mapping[str, Any]) -> None:
+    """Write tensors, the recipe and JSON-able `state` to a safetensors file, whole or not at all."""
+    metadata = {"recipe": json.dumps(encode_recipe(recipe)), "state": json.dumps(dict(state))}
+    # Tied or strided tensors are refused by safetensors; ours are neither after this.
+    plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    with atomic_file(path) as partial:
+        save_file(plain, partial, metadata)
+
+
+def read_checkpoint(path: Path) -> tuple[dict[str, Tensor], Recipe, dict[str, Any]]:
+    """Read what `save_checkpoint` wrote; raises CheckpointError where it is missing or damaged."""
+    if not path.is_file():
+        raise CheckpointError(
+            f"no {path.name} in {path.parent}; train it with 'clipdepth train RECIPE --out {path.parent}'"
+        )
+    try:
+        with safe_open(path, "pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
+        recipe = decode_recipe(json.loads(metadata["recipe"]), str(path))
+        return tensors, recipe, json.loads(metadata["state"])
+    except (SafetensorError, KeyError, json.JSONDecodeError) as error:
+        raise CheckpointError(f"{path} is damaged ({error}); restore it or train again into an empty folder") from None
+
+
+def load_run(run: Path) -> tuple[DepthModel, Recipe]:
+    """The trained model of a run's folder, in eval mode, and its recipe; needs no download."""
+    path = run / CHECKPOINT
+    tensors, recipe, _ = read_checkpoint(path)
+    model = build_model(recipe, pretrained=False)
+    load_weights(model, tensors, path)
+    return model.eval(), recipe
+
+
+def load_weights(model: torch.nn.Module, tensors: Mapping[str, Tensor], path: Path) -> None:
+    """Fill `model` with `tensors`; raises CheckpointError where they do not fit."""
+    try:
+        model.load_state_dict(dict(tensors))
+    except RuntimeError as error:
+        raise CheckpointError(
+            f"the weights in {path} do not fit the model: {' '.join(str(error).split())[:200]}"
+        ) from None

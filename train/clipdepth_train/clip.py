@@ -1,0 +1,115 @@
+"""CLIP models from open_clip: their weights and their two towers."""
+
+import logging
+import warnings
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import open_clip
+import torch
+from torch import Tensor, nn
+
+from clipdepth.errors import UsageError, WeightsError
+
+NO_WEIGHTS = "none"
+
+
+@dataclass(frozen=True)
+class ClipConfig:
+    """Which CLIP, and where its weights come from."""
+
+    name: str
+    """Model name as open_clip lists it, such as RN50-quickgelu or MobileCLIP2-S0."""
+    weights: str
+    """A tag of open_clip's hub (such as openai), the path of a local file, or 'none' for random weights."""
+
+
+def load_clip(config: ClipConfig) -> nn.Module:
+    """Build open_clip's model with its weights.
+
+    A local file may be an open_clip checkpoint (.pt, .safetensors) or an archive as OpenAI publishes them. Raises
+    UsageError for an unknown model, WeightsError where weights cannot be downloaded or do not fit.
+    """
+    if config.name not in open_clip.list_models():
+        raise UsageError(f"open_clip has no model '{config.name}'; see open_clip.list_models()")
+    if config.weights == NO_WEIGHTS:
+        return _create(config.name, None)
+    if config.weights in open_clip.list_pretrained_tags_by_model(config.name):
+        return _download(config)
+    return _load_file(config, Path(config.weights))
+
+
+def text_features(clip: nn.Module, name: str, prompts: Sequence[str]) -> Tensor:
+    """The text tower's features of `prompts`: (K, C) float32, not normalised."""
+    tokens = open_clip.get_tokenizer(name)(list(prompts))
+    clip.eval()
+    with torch.no_grad():
+        features: Tensor = clip.encode_text(tokens)  # type: ignore[operator]
+    return features.float()
+
+
+def _create(name: str, pretrained: str | None) -> nn.Module:
+    # It logs that weights are random, which is what was asked for, and each retry of a download; what matters
+    # comes as an exception.
+    logging.disable(logging.ERROR)
+    try:
+        model: nn.Module = open_clip.create_model(name, pretrained=pretrained)
+    finally:
+        logging.disable(logging.NOTSET)
+    return model
+
+
+def _download(config: ClipConfig) -> nn.Module:
+    try:
+        return _create(config.name, config.weights)
+    except Exception as error:  # the hub's clients raise their own, unrelated classes
+        raise WeightsError(
+            f"cannot download the weights '{config.weights}' of {config.name} ({_first_line(_root(error))}); "
+            "give a local file with --model.clip.weights PATH, or --model.clip.weights none for random weights"
+        ) from error
+
+
+def _load_file(config: ClipConfig, path: Path) -> nn.Module:
+    if not path.is_file():
+        tags = ", ".join(open_clip.list_pretrained_tags_by_model(config.name)) or "none"
+        raise WeightsError(
+            f"'{config.weights}' is neither a file nor a tag of {config.name} (its tags: {tags}); "
+            "give --model.clip.weights PATH, a tag, or none for random weights"
+        )
+    model = _create(config.name, None)
+    try:
+        if _is_torchscript(path):
+            model.load_state_dict(_torchscript_state(path))
+        else:
+            open_clip.load_checkpoint(model, str(path))
+    except Exception as error:  # torch, pickle, zip and safetensors each raise their own
+        raise WeightsError(f"{path} does not hold weights of {config.name}: {_first_line(error)}") from error
+    return model
+
+
+def _is_torchscript(path: Path) -> bool:
+    if not zipfile.is_zipfile(path):
+        return False
+    with zipfile.ZipFile(path) as archive:
+        return any(name.endswith("/constants.pkl") for name in archive.namelist())
+
+
+def _torchscript_state(path: Path) -> dict[str, Tensor]:
+    # OpenAI publishes TorchScript archives in half precision, with three integers beside the weights.
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        state = torch.jit.load(path, map_location="cpu").state_dict()  # type: ignore[no-untyped-call]
+    extra = ("input_resolution", "context_length", "vocab_size")
+    return {name: value.float() for name, value in state.items() if name not in extra}
+
+
+def _root(error: BaseException) -> BaseException:
+    while (deeper := error.__cause__ or error.__context__) is not None:
+        error = deeper
+    return error
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -1,0 +1,54 @@
+"""`clipdepth train RECIPE`: fit a model, or continue where a run was interrupted."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+from rich.console import Console
+
+from clipdepth.errors import UsageError
+from clipdepth_train.commands.metrics_table import metrics_table
+from clipdepth_train.recipe import RECIPES, Recipe
+from clipdepth_train.trainer import Trainer
+
+
+@dataclass(frozen=True)
+class TrainArguments:
+    """Fit a depth model. Every field of the recipe can be set; the same command continues an interrupted run."""
+
+    recipe: Annotated[Recipe, tyro.conf.arg(name="")]
+    out: Path
+    """Folder for the run: checkpoint, metrics, pictures, TensorBoard logs."""
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run the command; see `clipdepth train --help`."""
+    console = Console(stderr=True)
+    if not argv or argv[0] in ("-h", "--help"):
+        _list_recipes(Console())
+        return 0 if argv else 2
+    name, *rest = argv
+    if name not in RECIPES:
+        raise UsageError(f"unknown recipe '{name}'; choose one of {', '.join(RECIPES)}")
+    arguments = tyro.cli(
+        TrainArguments,
+        prog=f"clipdepth train {name}",
+        args=rest,
+        default=TrainArguments(RECIPES[name], Path("runs") / name),
+        config=(tyro.conf.AvoidSubcommands,),
+    )
+    trainer = Trainer(arguments.recipe, arguments.out, console)
+    report = trainer.run()
+    if trainer.accelerator.is_main_process:
+        Console().print(metrics_table({arguments.out.name: report["metrics"]}))
+    return 0
+
+
+def _list_recipes(console: Console) -> None:
+    console.print("usage: clipdepth train RECIPE [--data FOLDER|rooms] [--out DIR] [OPTIONS]\n")
+    for name, recipe in RECIPES.items():
+        size = f"{recipe.frames.height}×{recipe.frames.width}"
+        console.print(f"  {name:<10} {recipe.model.clip.name}, input {size}, {recipe.epochs} epochs", highlight=False)
+    console.print("\n'clipdepth train RECIPE --help' lists every option and its default.", highlight=False)

@@ -1,0 +1,152 @@
+"""A folder of RGB-D pairs in the layout of the usual NYU Depth v2 conversion."""
+
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from clipdepth.errors import DataError
+from clipdepth_train.data.sample import RgbdPair, Split
+
+LOG = logging.getLogger(__name__)
+NO_READING = 65535
+# A Kinect's, as a share of the picture's width.
+KINECT_FOCAL = 518.86 / 640
+
+
+@dataclass(frozen=True)
+class PairPaths:
+    """Where a pair lies."""
+
+    rgb: Path
+    depth: Path
+
+
+class FolderSet:
+    """The pairs of `folder`'s split.
+
+    `folder/train.txt` and `folder/test.txt` list `rgb depth [focal]`, a pair a line, relative to `folder/SPLIT` or
+    to `folder`. Without a list, every `rgb_NAME.jpg` (or .png) below `folder/SPLIT` is paired with the
+    `sync_depth_NAME.png` beside it. Depth is a 16-bit PNG of `scale` units a metre, in which 0, 65535 and
+    anything beyond `max_depth` metres mean unknown. With `dense`, the in-painted depth in the subfolder `dense`
+    is taken where it is there. The focal length comes from the list, from `K.txt`, or is a Kinect's.
+
+    Raises DataError where the folder is missing or empty, a pair is incomplete, or a file cannot be read.
+    """
+
+    def __init__(self, folder: Path, split: Split, scale: float, max_depth: float, dense: bool = False) -> None:
+        if not folder.is_dir():
+            raise DataError(f"no data at {folder}; give a folder of RGB-D pairs, or 'rooms'")
+        list_file = folder / f"{split}.txt"
+        listed = list(_listed(list_file, folder, split)) if list_file.is_file() else None
+        self._pairs = [pair for pair, _ in listed] if listed is not None else _scanned(folder / split)
+        if not self._pairs:
+            raise DataError(f"{list_file if listed is not None else folder / split} names no pair of pictures")
+        if dense:
+            self._pairs = [PairPaths(pair.rgb, _dense(pair.depth)) for pair in self._pairs]
+        self._scale, self._max_depth = scale, max_depth
+        first = self[0].frame
+        self.picture_size = (first.shape[0], first.shape[1])
+        self.focal = _focal(folder, [focal for _, focal in listed or ()], first.shape[1])
+
+    def __len__(self) -> int:
+        return len(self._pairs)
+
+    def __getitem__(self, index: int) -> RgbdPair:
+        pair = self._pairs[index]
+        frame = read_frame(pair.rgb)
+        depth = read_depth(pair.depth, self._scale, self._max_depth)
+        if frame.shape[:2] != depth.shape:
+            sizes = f"{frame.shape[1]}×{frame.shape[0]} and {depth.shape[1]}×{depth.shape[0]}"
+            raise DataError(f"{pair.rgb} and {pair.depth} differ in size ({sizes}); they have to be registered")
+        return RgbdPair(frame, depth)
+
+
+def read_frame(path: Path) -> NDArray[np.uint8]:
+    """Read a picture as (H, W, 3) uint8 BGR; raises DataError where it cannot be decoded."""
+    frame = _decode(path, cv2.IMREAD_COLOR)
+    return np.asarray(frame, np.uint8)
+
+
+def read_depth(path: Path, scale: float, max_depth: float) -> NDArray[np.float32]:
+    """Read a 16-bit depth PNG as (H, W) float32 metres, 0 for unknown; raises DataError where it is not one."""
+    units = _decode(path, cv2.IMREAD_UNCHANGED)
+    if units.dtype != np.uint16 or units.ndim != 2:
+        raise DataError(f"{path} is not a 16-bit grey PNG but {units.dtype} {units.shape}; convert it")
+    depth = units.astype(np.float32) / np.float32(scale)
+    unknown = (units == NO_READING) | (depth > max_depth)
+    return np.where(unknown, 0, depth).astype(np.float32)
+
+
+def _decode(path: Path, flags: int) -> NDArray[np.generic]:
+    try:
+        data = np.frombuffer(path.read_bytes(), np.uint8)
+    except OSError as error:
+        raise DataError(f"{path} cannot be read ({error.strerror}); restore it or take it off the list") from None
+    picture = cv2.imdecode(data, flags) if data.size else None
+    if picture is None:
+        raise DataError(f"{path} is damaged or no picture; restore it or take its pair away")
+    return picture
+
+
+def _listed(list_file: Path, folder: Path, split: Split) -> Iterator[tuple[PairPaths, float | None]]:
+    for number, line in enumerate(list_file.read_text(encoding="utf-8").splitlines(), 1):
+        words = line.split()
+        # Lists of the NYU test set have 'None' for frames without depth.
+        if not words or "None" in words[:2]:
+            continue
+        try:
+            rgb, depth, focal = words[0], words[1], float(words[2]) if len(words) > 2 else None
+        except (IndexError, ValueError):
+            raise DataError(f"{list_file}:{number}: '{line}' is not 'rgb depth [focal]'; correct it") from None
+        pair = PairPaths(_resolve(folder, split, rgb), _resolve(folder, split, depth))
+        for path in (pair.rgb, pair.depth):
+            if not path.is_file():
+                raise DataError(f"{list_file}:{number}: {path} is missing; restore it or delete the line")
+        yield pair, focal
+
+
+def _resolve(folder: Path, split: Split, name: str) -> Path:
+    relative = name.lstrip("/")
+    inside = folder / split / relative
+    return inside if inside.is_file() else folder / relative
+
+
+def _scanned(folder: Path) -> list[PairPaths]:
+    if not folder.is_dir():
+        raise DataError(f"{folder.parent} has neither {folder.name}.txt nor a folder {folder.name}; add one")
+    pictures = sorted(p for p in folder.rglob("rgb_*") if p.suffix.lower() in (".jpg", ".jpeg", ".png"))
+    pairs = [PairPaths(p, p.with_name(f"sync_depth_{p.stem.removeprefix('rgb_')}.png")) for p in pictures]
+    unpaired = [pair for pair in pairs if not pair.depth.is_file()]
+    if unpaired:
+        raise DataError(
+            f"{len(unpaired)} of {len(pairs)} pictures in {folder} have no depth, the first is {unpaired[0].rgb}; "
+            f"add {unpaired[0].depth.name} or take the picture away"
+        )
+    return pairs
+
+
+def _dense(depth: Path) -> Path:
+    number = depth.stem.removeprefix("sync_depth_")
+    dense = depth.parent / "dense" / f"sync_depth_dense_{number}.png"
+    return dense if dense.is_file() else depth
+
+
+def _focal(folder: Path, listed: list[float | None], width: int) -> tuple[float, float]:
+    known = [focal for focal in listed if focal]
+    if known:
+        focal = float(np.median(known))
+        return focal, focal
+    calibration = folder / "K.txt"
+    if calibration.is_file():
+        try:
+            matrix = np.loadtxt(calibration).reshape(3, 3)
+        except ValueError as error:
+            raise DataError(f"{calibration} is not a 3×3 matrix ({error}); correct it") from None
+        return float(matrix[0, 0]), float(matrix[1, 1])
+    LOG.warning("%s has no focal length in its lists and no K.txt; taking a Kinect's", folder)
+    return KINECT_FOCAL * width, KINECT_FOCAL * width

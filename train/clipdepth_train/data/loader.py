@@ -1,0 +1,90 @@
+"""Training batches: which pairs, in which order, augmented how, all decided by the seed."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from clipdepth.errors import DataError
+from clipdepth_train.data.folder import FolderSet
+from clipdepth_train.data.rooms import RoomsSet
+from clipdepth_train.data.sample import RgbdSet, Split
+from clipdepth_train.data.transforms import augment_pair, augmentation, pair_seed
+from clipdepth_train.recipe import DataConfig, Recipe
+
+Key = tuple[int, int]
+"""An epoch and the index of a pair."""
+
+
+def open_set(data: str, split: Split, frames: DataConfig) -> RgbdSet:
+    """Open a split of `data`, a folder or 'rooms'; raises DataError where there is none."""
+    if data == "rooms":
+        size = (480, 640) if frames.picture == "paper" else (frames.height, frames.width)
+        return RoomsSet(split, *size)
+    dense = frames.dense and split == "train"
+    return FolderSet(Path(data), split, frames.depth_scale, frames.max_depth, dense)
+
+
+def steps_per_epoch(pairs: int, batch_size: int) -> int:
+    """The number of whole batches; raises DataError where there is not even one."""
+    if pairs < batch_size:
+        raise DataError(f"{pairs} training pairs do not fill a batch of {batch_size}; lower --batch-size")
+    return pairs // batch_size
+
+
+class TrainingPairs(Dataset[tuple[Tensor, Tensor]]):
+    """Augmented pairs of a set, by key."""
+
+    def __init__(self, pairs: RgbdSet, recipe: Recipe) -> None:
+        self._pairs = pairs
+        self._transform = augmentation(recipe.frames, recipe.augment)
+        self._seed = recipe.seed
+
+    def __getitem__(self, key: Key) -> tuple[Tensor, Tensor]:
+        seed = pair_seed(self._seed, *key)
+        return augment_pair(self._pairs[key[1]], self._transform, seed)
+
+
+class Batches(Sampler[list[Key]]):
+    """The batches of steps `start` to `end` of one process: its share of each batch of all processes.
+
+    Every epoch is a permutation drawn from the seed and the epoch; an incomplete last batch is left out. Since a
+    step's batch depends on the step alone, a resumed run sees what an undisturbed one would have seen.
+    """
+
+    def __init__(self, recipe: Recipe, pairs: int, start: int, end: int, process: int, processes: int) -> None:
+        self._recipe, self._pairs = recipe, pairs
+        self._start, self._end = start, end
+        self._share = slice(process, None, processes)
+
+    def __len__(self) -> int:
+        return self._end - self._start
+
+    def __iter__(self) -> Iterator[list[Key]]:
+        size = self._recipe.batch_size
+        per_epoch = steps_per_epoch(self._pairs, size)
+        shown = -1
+        for step in range(self._start, self._end):
+            epoch, batch = divmod(step, per_epoch)
+            if epoch != shown:
+                order, shown = self._order(epoch), epoch
+            yield [(epoch, i) for i in order[batch * size : (batch + 1) * size][self._share]]
+
+    def _order(self, epoch: int) -> list[int]:
+        generator = torch.Generator().manual_seed(pair_seed(self._recipe.seed, epoch, -1))
+        order: list[int] = torch.randperm(self._pairs, generator=generator).tolist()
+        return order
+
+
+def training_loader(pairs: RgbdSet, recipe: Recipe, batches: Batches) -> DataLoader[tuple[Tensor, Tensor]]:
+    """Batches of frames, (N, H, W, 3) uint8 BGR, and depth, (N, H, W) float32 metres with 0 for unknown."""
+    workers = recipe.frames.workers
+    return DataLoader(
+        TrainingPairs(pairs, recipe),
+        batch_sampler=batches,
+        num_workers=workers,
+        persistent_workers=workers > 0,
+        pin_memory=torch.cuda.is_available(),
+    )

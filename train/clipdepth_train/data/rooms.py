@@ -1,0 +1,40 @@
+"""The procedural rooms as a set of RGB-D pairs, rendered on the fly."""
+
+from functools import lru_cache
+
+from clipdepth.rooms import Room, default_intrinsics
+from clipdepth_train.data.sample import RgbdPair, Split
+
+SECONDS_BETWEEN_FRAMES = 1.5
+FRAMES = {"train": 4000, "test": 200}
+FRAMES_A_ROOM = {"train": 80, "test": 10}
+# Rooms of the two splits never meet.
+FIRST_ROOM = {"train": 0, "test": 1_000_000}
+
+
+# To furnish a room takes longer than ten views of it.
+@lru_cache(maxsize=64)
+def _room(seed: int) -> Room:
+    return Room(seed)
+
+
+class RoomsSet:
+    """Pairs of a split, at the size that is asked for."""
+
+    def __init__(self, split: Split, height: int, width: int) -> None:
+        self._first = FIRST_ROOM[split]
+        self._length = FRAMES[split]
+        self._frames_a_room = FRAMES_A_ROOM[split]
+        self._camera = default_intrinsics(height, width)
+        self.focal = (self._camera.fx, self._camera.fy)
+        self.picture_size = (height, width)
+
+    def __len__(self) -> int:
+        return self._length
+
+    def __getitem__(self, index: int) -> RgbdPair:
+        if not 0 <= index < self._length:
+            raise IndexError(index)
+        room, view = divmod(index, self._frames_a_room)
+        seen = _room(self._first + room).render(view * SECONDS_BETWEEN_FRAMES, self._camera)
+        return RgbdPair(seen.frame, seen.depth)

@@ -1,0 +1,89 @@
+"""A recipe's network behind the frame contract: what is trained, evaluated and exported."""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from clipdepth_train.models import DepthNetwork, build_network
+from clipdepth_train.recipe import Recipe, without_download
+
+NORMALISATIONS = {
+    "clip": ((0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)),
+    "imagenet": ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
+    "unit": ((0.0, 0.0, 0.0), (1.0, 1.0, 1.0)),
+}
+"""Mean and deviation of R, G, B, for colours from 0 to 1."""
+
+
+class DepthModel(nn.Module):
+    """Frame in, depth out: the graph of a bundle.
+
+    `forward` takes frames, (N, H, W, 3) uint8 BGR at the model's input size, and gives depth, (N, H, W) float32
+    metres. Colour order and normalisation are inside; out of training, depth is clamped to the model's range. With
+    `mirror` set, the depth of the picture and of its mirror image are averaged.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, network: DepthNetwork, recipe: Recipe) -> None:
+        super().__init__()
+        mean, std = NORMALISATIONS[recipe.normalisation]
+        self.network = network
+        self.depth_range = recipe.model.depth_range
+        self.mirror = recipe.mirror
+        # Parts of the recipe and not of what is learned, so no checkpoint holds them.
+        self.register_buffer("mean", 255 * torch.tensor(mean)[None, :, None, None], persistent=False)
+        self.register_buffer("std", 255 * torch.tensor(std)[None, :, None, None], persistent=False)
+
+    def forward(self, frame: Tensor) -> Tensor:
+        """See the class."""
+        # Cast before the permutation: TensorRT takes uint8 only into a Cast. Contiguous, since torch 2.15 corrupts
+        # the heap when it trains a MobileCLIP on the CPU from channels-last memory.
+        rgb = frame.float()[..., [2, 1, 0]].permute(0, 3, 1, 2).contiguous()
+        image = (rgb - self.mean) / self.std
+        depth = self.network(image)
+        if self.mirror:
+            depth = (depth + self.network(image.flip(3)).flip(2)) / 2
+        return depth if self.training else depth.clamp(*self.depth_range)
+
+    def parameter_groups(self, learning_rate: float, trunk_learning_rate: float) -> list[dict[str, Any]]:
+        """The optimizer's groups: what is trained of the network, and of its trunk at a rate of its own."""
+        trunk = {id(p) for p in self.network.trunk.parameters()}
+        trained = [p for p in self.parameters() if p.requires_grad]
+        groups = [
+            {"params": [p for p in trained if id(p) not in trunk], "lr": learning_rate},
+            {"params": [p for p in trained if id(p) in trunk], "lr": trunk_learning_rate},
+        ]
+        return [group for group in groups if group["params"]]
+
+    def parameter_count(self) -> int:
+        """The number of weights, batch-norm statistics not counted."""
+        return sum(p.numel() for p in self.parameters())
+
+    def flops(self, height: int, width: int) -> int:
+        """The cost of one frame, 2 per multiply-add, without mirroring."""
+        device = self.mean.device
+        mirror, training = self.mirror, self.training
+        self.mirror = False
+        self.eval()
+        with FlopCounterMode(display=False) as counter, torch.no_grad():
+            self(torch.zeros(1, height, width, 3, dtype=torch.uint8, device=device))
+        self.mirror = mirror
+        self.train(training)
+        return int(counter.get_total_flops())
+
+
+def build_model(recipe: Recipe, pretrained: bool = True) -> DepthModel:
+    """Build a recipe's model, its new weights drawn from its seed.
+
+    With `pretrained` false no CLIP weights are loaded: for a model that is filled from a checkpoint. Raises
+    UsageError or WeightsError as `load_clip` does.
+    """
+    torch.manual_seed(recipe.seed)
+    network = build_network(recipe.model if pretrained else without_download(recipe.model))
+    if recipe.optim.trunk_learning_rate == 0:
+        network.trunk.freeze()
+    return DepthModel(network, recipe)

@@ -1,0 +1,73 @@
+"""Measuring a model on a dataset, as the paper does: per image, then averaged."""
+
+from collections.abc import Callable, Iterable
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from clipdepth.metrics import DepthMetrics, depth_metrics
+from clipdepth.resize import resize_depth, resize_frame
+from clipdepth_train.data.crop import EIGEN, PAPER_TEST
+from clipdepth_train.data.sample import RgbdSet
+from clipdepth_train.data.transforms import test_pair
+from clipdepth_train.depth_model import DepthModel
+from clipdepth_train.recipe import DataConfig
+
+Crop = Literal["all", "eigen", "paper"]
+"""The pixels that count: all that the model sees, Eigen's crop, or the paper's."""
+
+Predict = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
+"""From a frame, (H, W, 3) uint8 BGR, to its depth, (H, W) float32 metres."""
+
+
+def predictor(model: DepthModel, frames: DataConfig) -> Predict:
+    """The model as a function of frames of any size: resized to its input and back."""
+
+    @torch.no_grad()
+    def predict(frame: NDArray[np.uint8]) -> NDArray[np.float32]:
+        model.eval()
+        small = torch.from_numpy(resize_frame(np.ascontiguousarray(frame), frames.height, frames.width))
+        depth = model(small[None].to(model.mean.device))[0].float().cpu().numpy()
+        return resize_depth(depth, *frame.shape[:2])
+
+    return predict
+
+
+def evaluate(
+    predict: Predict, pairs: RgbdSet, frames: DataConfig, crop: Crop, indices: Iterable[int]
+) -> list[DepthMetrics]:
+    """Measure `predict` on the pairs of `indices`; pairs without a known pixel are left out.
+
+    Depth is compared at the picture's own size. Raises UsageError for a crop that the pictures are too small for.
+    """
+    region = _region(pairs.picture_size, frames, crop)
+    measured = []
+    for index in indices:
+        pair = test_pair(pairs[index], frames)
+        metrics = depth_metrics(predict(pair.frame), pair.depth, region)
+        if metrics is not None:
+            measured.append(metrics)
+    return measured
+
+
+def _region(picture_size: tuple[int, int], frames: DataConfig, crop: Crop) -> NDArray[np.bool_] | None:
+    if crop == "all":
+        return None
+    mask = {"eigen": EIGEN, "paper": PAPER_TEST}[crop].mask(*picture_size)
+    if frames.picture == "whole":
+        return mask
+    return mask[PAPER_TEST.top : PAPER_TEST.bottom, PAPER_TEST.left : PAPER_TEST.right]
+
+
+def constant_median(pairs: RgbdSet, samples: int = 200) -> Predict:
+    """The predictor that answers the median depth of training pairs, whatever it sees: what a model has to beat.
+
+    The median is taken over at most `samples` pairs, evenly spread.
+    """
+    indices = np.unique(np.linspace(0, len(pairs) - 1, samples).round().astype(int))
+    # Every eighth row and column: the median of a picture does not need them all.
+    known = [depth[depth > 0] for depth in (pairs[int(i)].depth[::8, ::8] for i in indices)]
+    median = np.float32(np.median(np.concatenate(known)))
+    return lambda frame: np.full(frame.shape[:2], median, np.float32)

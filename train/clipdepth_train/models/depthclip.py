@@ -1,0 +1,96 @@
+"""DepthCLIP: zero-shot depth as a distance classification (section 3.3 of the paper, equations 1 to 4)."""
+
+from dataclasses import dataclass, field
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from clipdepth.errors import UsageError
+from clipdepth_train.clip import ClipConfig, load_clip, text_features
+from clipdepth_train.models.network import DepthNetwork
+from clipdepth_train.trunk import Trunk
+
+PROMPT = "This object is {}"
+CLASSES = ("giant", "extremely close", "close", "not in distance", "a little remote", "far", "unseen")
+CLASS_DEPTHS = (1.00, 1.50, 2.00, 2.25, 2.50, 2.75, 3.00)
+"""The depth of each class, in metres."""
+
+
+@dataclass(frozen=True)
+class DepthClipConfig:
+    """Zero-shot depth from a frozen CLIP."""
+
+    clip: ClipConfig = field(default_factory=lambda: ClipConfig("RN50-quickgelu", "openai"))
+    """The CLIP whose image and text towers are compared."""
+    temperature: float = 0.1
+    """What the cosine similarities are divided by before the softmax."""
+
+    @property
+    def depth_range(self) -> tuple[float, float]:
+        """The smallest and largest depth it can answer, metres."""
+        return min(CLASS_DEPTHS), max(CLASS_DEPTHS)
+
+
+class DistanceClasses(nn.Module):
+    """From image features to depth by their similarity to the text features of distance classes.
+
+    `text` is (K, C) float32; `depths` are K metres. Image features have a multiple of C channels, of which every
+    (channels / C)-th is compared, as the authors' code does by nearest interpolation.
+    """
+
+    text: Tensor
+    depths: Tensor
+
+    def __init__(self, text: Tensor, depths: Tensor, temperature: float) -> None:
+        super().__init__()
+        self.register_buffer("text", F.normalize(text, dim=1))
+        self.register_buffer("depths", depths)
+        self.temperature = temperature
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Features (N, C·s, h, w) to depth (N, h, w) in metres (equations 3 and 4)."""
+        step = features.shape[1] // self.text.shape[1]
+        image = F.normalize(features[:, ::step].float(), dim=1)
+        # A product and a sum, and no matrix product, which mixed precision would round to three digits.
+        similarity = (image[:, None] * self.text[None, :, :, None, None]).sum(dim=2)
+        probability = (similarity / self.temperature).softmax(dim=1)
+        return (probability * self.depths[None, :, None, None]).sum(dim=1)
+
+
+class DepthClip(DepthNetwork):
+    """A frozen CLIP trunk and its distance classes, nothing to train.
+
+    `forward` takes a normalised image (N, 3, H, W) and gives depth (N, H, W) in metres, resized from stride 32
+    bilinearly with aligned corners.
+    """
+
+    def __init__(self, trunk: Trunk, classes: DistanceClasses) -> None:
+        super().__init__(trunk)
+        if trunk.channels[-1] % classes.text.shape[1]:
+            raise UsageError(
+                f"the trunk's {trunk.channels[-1]} channels are no multiple of the text's {classes.text.shape[1]}"
+            )
+        self.classes = classes
+        trunk.freeze()
+
+    def forward(self, image: Tensor) -> Tensor:
+        """See the class."""
+        return resize_aligned(self.classes(self.trunk(image)[-1]), image)
+
+
+def resize_aligned(depth: Tensor, image: Tensor) -> Tensor:
+    """Resize depth (N, h, w) bilinearly, corners aligned, to the size of `image`."""
+    return F.interpolate(depth[:, None], image.shape[-2:], mode="bilinear", align_corners=True)[:, 0]
+
+
+def load_classes(clip: nn.Module, name: str, temperature: float) -> DistanceClasses:
+    """The paper's seven classes for a CLIP model; its text tower runs once, here."""
+    text = text_features(clip, name, [PROMPT.format(c) for c in CLASSES])
+    return DistanceClasses(text, text.new_tensor(CLASS_DEPTHS), temperature)
+
+
+def build_depthclip(config: DepthClipConfig) -> DepthClip:
+    """Build the model of `config`."""
+    clip = load_clip(config.clip)
+    classes = load_classes(clip, config.clip.name, config.temperature)
+    return DepthClip(Trunk(clip), classes)

@@ -1,0 +1,110 @@
+"""The paper's Multi-Scale Adapter (section 4.3, figure 5): a U-Net whose encoder is a frozen CLIP trunk."""
+
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor, nn
+
+from clipdepth.errors import UsageError
+from clipdepth.metrics import MAX_DEPTH, MIN_DEPTH
+from clipdepth_train.clip import ClipConfig, load_clip
+from clipdepth_train.models.depthclip import DistanceClasses, load_classes, resize_aligned
+from clipdepth_train.models.network import DepthNetwork
+from clipdepth_train.trunk import Trunk
+
+
+@dataclass(frozen=True)
+class MsaConfig:
+    """The Multi-Scale Adapter, with or without CLIP's zero-shot depth to start from."""
+
+    clip: ClipConfig = field(default_factory=lambda: ClipConfig("RN50-quickgelu", "openai"))
+    """The CLIP whose trunk is the encoder."""
+    initial_depth: bool = False
+    """Correct CLIP's zero-shot depth by at most ±1 m, instead of answering depth outright."""
+    temperature: float = 0.001
+    """The zero-shot depth's temperature, where it is used."""
+
+    @property
+    def depth_range(self) -> tuple[float, float]:
+        """What its answer is clamped to, metres: the range it is evaluated in."""
+        return MIN_DEPTH, MAX_DEPTH
+
+
+def block(inputs: int, outputs: int) -> nn.Sequential:
+    """A 3×3 convolution, batch norm, ReLU."""
+    return nn.Sequential(nn.Conv2d(inputs, outputs, 3, padding=1), nn.BatchNorm2d(outputs), nn.ReLU())
+
+
+class UpStep(nn.Module):
+    """Double the resolution, join the skip feature, mix."""
+
+    def __init__(self, inputs: int, skip: int, outputs: int) -> None:
+        super().__init__()
+        self.up = nn.ConvTranspose2d(inputs, outputs, 2, stride=2)
+        self.mix = nn.Sequential(block(outputs + skip, outputs), block(outputs, outputs))
+
+    def forward(self, x: Tensor, skip: Tensor) -> Tensor:
+        """(N, inputs, h, w) and (N, skip, 2h, 2w) to (N, outputs, 2h, 2w)."""
+        mixed: Tensor = self.mix(torch.cat([self.up(x), skip], dim=1))
+        return mixed
+
+
+class MultiScaleAdapter(nn.Module):
+    """The U-Net's bridge and its five up-steps, down to the normalised image at stride 1.
+
+    `channels` are the encoder's from stride 2 to 32; each up-step halves the channels of the level below it.
+    Parameters for RN50: 124,300,789.
+    """
+
+    def __init__(self, channels: tuple[int, ...]) -> None:
+        super().__init__()
+        skips = [*channels[-2::-1], 3]
+        widths = [channels[-1] >> level for level in range(len(skips) + 1)]
+        self.bridge = nn.Sequential(block(widths[0], widths[0]), block(widths[0], widths[0]))
+        self.steps = nn.ModuleList(
+            UpStep(below, skip, here) for below, skip, here in zip(widths[:-1], skips, widths[1:], strict=True)
+        )
+        self.answer = nn.Conv2d(widths[-1], 1, 1)
+        # The authors' network has these two blocks, for SAM's segmentation, also where it is not given one.
+        self.segmentation = nn.Sequential(block(3, 3), block(3, 3)).requires_grad_(False)
+
+    def forward(self, image: Tensor, features: tuple[Tensor, ...]) -> Tensor:
+        """The image (N, 3, H, W) and its features, fine to coarse, to (N, H, W)."""
+        x = self.bridge(features[-1])
+        for step, skip in zip(self.steps, [*features[-2::-1], image], strict=True):
+            x = step(x, skip)
+        answer: Tensor = self.answer(x)[:, 0]
+        return answer
+
+
+class Msa(DepthNetwork):
+    """The frozen trunk and the adapter; `forward` takes (N, 3, H, W) and gives depth (N, H, W) in metres.
+
+    H and W must be multiples of 32.
+    """
+
+    def __init__(self, trunk: Trunk, classes: DistanceClasses | None) -> None:
+        super().__init__(trunk)
+        if trunk.strides != (2, 4, 8, 16, 32):
+            raise UsageError(f"msa needs a trunk with strides 2, 4, 8, 16 and 32, not {trunk.strides}; use RN50")
+        self.adapter = MultiScaleAdapter(trunk.channels)
+        self.classes = classes
+        trunk.freeze()
+
+    def forward(self, image: Tensor) -> Tensor:
+        """See the class."""
+        if image.shape[2] % 32 or image.shape[3] % 32:
+            raise UsageError(f"msa needs a height and width of multiples of 32, not {tuple(image.shape[2:])}")
+        features = self.trunk(image)
+        answer: Tensor = self.adapter(image, features)
+        if self.classes is None:
+            return answer
+        initial = resize_aligned(self.classes(features[-1]).clamp(0, MAX_DEPTH), image)
+        return initial + 2 * answer.sigmoid() - 1
+
+
+def build_msa(config: MsaConfig) -> Msa:
+    """Build the model of `config`."""
+    clip = load_clip(config.clip)
+    classes = load_classes(clip, config.clip.name, config.temperature) if config.initial_depth else None
+    return Msa(Trunk(clip), classes)

@@ -1,0 +1,253 @@
+"""Fitting a model: steps, checkpoints, progress, and the evaluation that ends a run."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+from accelerate.utils import gather_object
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from torch import Tensor
+
+from clipdepth.atomic import write_json
+from clipdepth.errors import UsageError
+from clipdepth.metrics import DepthMetrics, mean_metrics
+from clipdepth_train.checkpoint import CHECKPOINT, RESUME, load_weights, read_checkpoint, save_checkpoint
+from clipdepth_train.data.crop import PAPER_TEST
+from clipdepth_train.data.loader import Batches, open_set, steps_per_epoch, training_loader
+from clipdepth_train.data.sample import RgbdPair, RgbdSet
+from clipdepth_train.data.transforms import pair_seed, test_pair
+from clipdepth_train.depth_model import DepthModel, build_model
+from clipdepth_train.evaluation import evaluate, predictor
+from clipdepth_train.interruption import Interruption
+from clipdepth_train.losses import depth_loss
+from clipdepth_train.optimizer_state import optimizer_tensors, restore_optimizer
+from clipdepth_train.picture_grid import save_picture_grid
+from clipdepth_train.recipe import DataConfig, Recipe, encode_recipe
+from clipdepth_train.schedule import learning_rate_factor
+
+METRICS = "metrics.json"
+PICTURES = "predictions.png"
+PICTURED = 4
+
+
+class Trainer:
+    """One run of a recipe into a folder, in this process and those that accelerate started beside it.
+
+    The folder gets `checkpoint.safetensors`, `metrics.json`, `predictions.png` and TensorBoard's `logs/`; while it
+    lasts also `resume.safetensors`. A folder that holds the beginning of the same recipe's run is continued, with
+    the result that an undisturbed run would have had. Raises UsageError where the folder holds another recipe's.
+    """
+
+    def __init__(self, recipe: Recipe, out: Path, console: Console) -> None:
+        self.recipe, self.out, self.console = recipe, out, console
+        self.accelerator = Accelerator(
+            mixed_precision=recipe.mixed_precision, log_with="tensorboard", project_dir=str(out)
+        )
+        if recipe.batch_size % self.accelerator.num_processes:
+            raise UsageError(
+                f"--batch-size {recipe.batch_size} cannot be shared by {self.accelerator.num_processes} processes; "
+                f"give a multiple of {self.accelerator.num_processes}"
+            )
+        self.pairs = open_set(recipe.data, "train", recipe.frames)
+        self.tests = open_set(recipe.data, "test", recipe.frames)
+        self.per_epoch = steps_per_epoch(len(self.pairs), recipe.batch_size)
+        self.steps = recipe.epochs * self.per_epoch
+        self.step, self.seconds, self.history = 0, 0.0, list[dict[str, Any]]()
+
+    def run(self) -> dict[str, Any]:
+        """Train what is missing, evaluate, and return what `metrics.json` holds.
+
+        Raises KeyboardInterrupt after Ctrl-C or SIGTERM, once a checkpoint is written.
+        """
+        done = self._finished()
+        if done is not None:
+            return done
+        resumed = self._read_resume()
+        model = build_model(self.recipe, pretrained=resumed is None)
+        if resumed is not None:
+            load_weights(model, {k[6:]: v for k, v in resumed.items() if k.startswith("model.")}, self.out / RESUME)
+        if self.steps:
+            self._fit(model, resumed)
+        else:
+            model.to(self.accelerator.device)
+        return self._finish(model)
+
+    def _finished(self) -> dict[str, Any] | None:
+        if not (self.out / CHECKPOINT).is_file() or (self.out / RESUME).is_file():
+            return None
+        _, recipe, state = read_checkpoint(self.out / CHECKPOINT)
+        self._require_same(recipe)
+        self.console.print(f"{self.out} is trained already")
+        report: dict[str, Any] = state["report"]
+        return report
+
+    def _read_resume(self) -> dict[str, Tensor] | None:
+        path = self.out / RESUME
+        if not path.is_file():
+            return None
+        tensors, recipe, state = read_checkpoint(path)
+        self._require_same(recipe)
+        self.step, self.seconds, self.history = state["step"], state["seconds"], state["history"]
+        if self.accelerator.scaler is not None and state["scaler"]:
+            self.accelerator.scaler.load_state_dict(state["scaler"])
+        self._say(f"continuing {self.out} at step {self.step} of {self.steps}")
+        return tensors
+
+    def _require_same(self, recipe: Recipe) -> None:
+        for field in fields(Recipe):
+            found, wanted = getattr(recipe, field.name), getattr(self.recipe, field.name)
+            if found != wanted:
+                raise UsageError(
+                    f"{self.out} holds a run with another {field.name} ({found}, not {wanted}); choose another --out"
+                )
+
+    def _fit(self, model: DepthModel, resumed: dict[str, Tensor] | None) -> None:
+        optimizer = _optimizer(model, self.recipe)
+        base_rates = [group["lr"] for group in optimizer.param_groups]
+        if resumed is not None:
+            restore_optimizer(optimizer, resumed)
+        wrapped, optimizer = self.accelerator.prepare(model, optimizer)
+        self.accelerator.init_trackers("logs")
+        with Interruption() as interruption, self._progress() as progress:
+            bar = progress.add_task("training", total=self.steps, completed=self.step, loss="")
+            for frame, depth in self._batches():
+                started = time.perf_counter()
+                factor = learning_rate_factor(self.recipe.optim, self.step, self.steps, self.per_epoch)
+                for group, rate in zip(optimizer.param_groups, base_rates, strict=True):
+                    group["lr"] = rate * factor
+                loss = self._train_step(wrapped, optimizer, frame, depth)
+                self.step += 1
+                self.seconds += time.perf_counter() - started
+                progress.update(bar, completed=self.step, loss=f"loss {loss:.4f}")
+                self.accelerator.log({"loss": loss, "learning rate": base_rates[0] * factor}, step=self.step)
+                self._between_steps(model, optimizer, interruption)
+        self.accelerator.end_training()
+
+    def _batches(self) -> Iterator[tuple[Tensor, Tensor]]:
+        process, processes = self.accelerator.process_index, self.accelerator.num_processes
+        batches = Batches(self.recipe, len(self.pairs), self.step, self.steps, process, processes)
+        for frame, depth in training_loader(self.pairs, self.recipe, batches):
+            device = self.accelerator.device
+            yield frame.to(device, non_blocking=True), depth.to(device, non_blocking=True)
+
+    def _train_step(self, model: torch.nn.Module, optimizer: Any, frame: Tensor, depth: Tensor) -> float:
+        model.train()
+        # Whatever a network draws while training depends on the step alone, as its batch does.
+        torch.manual_seed(pair_seed(self.recipe.seed, self.step, self.accelerator.process_index))
+        with self.accelerator.autocast():
+            prediction = model(frame)
+        loss = depth_loss(prediction, depth, self.recipe.loss)
+        optimizer.zero_grad()
+        self.accelerator.backward(loss)
+        if self.recipe.optim.clip_norm:
+            self.accelerator.clip_grad_norm_(model.parameters(), self.recipe.optim.clip_norm)
+        optimizer.step()
+        return float(loss.detach())
+
+    def _between_steps(self, model: DepthModel, optimizer: Any, interruption: Interruption) -> None:
+        stopping = self._any_process(interruption.requested)
+        finished = self.step == self.steps
+        if stopping or finished or self.step % self.recipe.save_every == 0:
+            self._save_resume(model, optimizer)
+        if stopping:
+            self._say(f"stopped at step {self.step} of {self.steps}; the same command continues")
+            raise KeyboardInterrupt
+        epoch, rest = divmod(self.step, self.per_epoch)
+        if rest == 0 and not finished and epoch % self.recipe.evaluate_every == 0:
+            self._evaluate(model, epoch)
+
+    def _any_process(self, flag: bool) -> bool:
+        if self.accelerator.num_processes == 1:
+            return flag
+        flags = torch.tensor(float(flag), device=self.accelerator.device)
+        return bool(self.accelerator.reduce(flags, "sum").item())
+
+    def _save_resume(self, model: DepthModel, optimizer: Any) -> None:
+        if not self.accelerator.is_main_process:
+            return
+        tensors = {f"model.{name}": value for name, value in model.state_dict().items()}
+        scaler = self.accelerator.scaler
+        state = {
+            "step": self.step,
+            "seconds": self.seconds,
+            "history": self.history,
+            "scaler": scaler.state_dict() if scaler is not None else None,
+        }
+        save_checkpoint(self.out / RESUME, {**tensors, **optimizer_tensors(optimizer)}, self.recipe, state)
+
+    def _evaluate(self, model: DepthModel, epoch: int) -> DepthMetrics:
+        model.mirror = self.recipe.mirror
+        process, processes = self.accelerator.process_index, self.accelerator.num_processes
+        indices = range(process, len(self.tests), processes)
+        mine = evaluate(predictor(model, self.recipe.frames), self.tests, self.recipe.frames, "all", indices)
+        metrics = mean_metrics(gather_object(mine))
+        self.history.append({"epoch": epoch, **asdict(metrics)})
+        self._say(f"epoch {epoch}: rel {metrics.rel:.3f}, rmse {metrics.rmse:.3f} m, δ1 {metrics.delta1:.3f}")
+        self.accelerator.log({f"test/{name}": value for name, value in asdict(metrics).items()}, step=self.step)
+        return metrics
+
+    def _finish(self, model: DepthModel) -> dict[str, Any]:
+        metrics = self._evaluate(model, self.recipe.epochs)
+        self.accelerator.end_training()
+        report = {
+            "data": self.recipe.data,
+            "training_frames": len(self.pairs),
+            "test_frames": len(self.tests),
+            "crop": "all",
+            "mirrored": self.recipe.mirror,
+            "metrics": asdict(metrics),
+            "history": self.history,
+            "training_seconds": self.seconds,
+            "parameters": model.parameter_count(),
+            "flops": model.flops(self.recipe.frames.height, self.recipe.frames.width),
+            "device": str(self.accelerator.device),
+            "processes": self.accelerator.num_processes,
+            "recipe": encode_recipe(self.recipe),
+        }
+        if self.accelerator.is_main_process:
+            self._write(model, report)
+        self.accelerator.wait_for_everyone()
+        return report
+
+    def _write(self, model: DepthModel, report: dict[str, Any]) -> None:
+        save_picture_grid(self.out / PICTURES, self._pictured(), predictor(model, self.recipe.frames))
+        write_json(self.out / METRICS, report)
+        state = {"report": report, "camera": input_focal(self.pairs, self.recipe.frames)}
+        save_checkpoint(self.out / CHECKPOINT, model.state_dict(), self.recipe, state)
+        (self.out / RESUME).unlink(missing_ok=True)
+
+    def _pictured(self) -> list[RgbdPair]:
+        shown = min(PICTURED, len(self.tests))
+        indices = [(2 * i + 1) * len(self.tests) // (2 * shown) for i in range(shown)]
+        return [test_pair(self.tests[i], self.recipe.frames) for i in indices]
+
+    def _progress(self) -> Progress:
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        quiet = not self.accelerator.is_main_process
+        return Progress(*columns, TextColumn("{task.fields[loss]}"), console=self.console, disable=quiet)
+
+    def _say(self, text: str) -> None:
+        if self.accelerator.is_main_process:
+            self.console.print(text, highlight=False)
+
+
+def _optimizer(model: DepthModel, recipe: Recipe) -> torch.optim.Optimizer:
+    optim = recipe.optim
+    groups = model.parameter_groups(optim.learning_rate, optim.trunk_learning_rate)
+    if not groups:
+        raise UsageError("this model has nothing to train; give it --epochs 0")
+    if optim.optimizer == "adamw":
+        return torch.optim.AdamW(groups, weight_decay=optim.weight_decay)
+    return torch.optim.SGD(groups, momentum=optim.momentum, weight_decay=optim.weight_decay)
+
+
+def input_focal(pairs: RgbdSet, frames: DataConfig) -> dict[str, float]:
+    """The training camera's focal lengths in pixels of the model's input: `fx` and `fy`."""
+    height, width = PAPER_TEST.size if frames.picture == "paper" else pairs.picture_size
+    fx, fy = pairs.focal
+    return {"fx": fx * frames.width / width, "fy": fy * frames.height / height}
