@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from clipdepth.errors import OutputError
+
 
 @contextmanager
 def atomic_file(path: Path) -> Iterator[Path]:
@@ -15,12 +17,19 @@ def atomic_file(path: Path) -> Iterator[Path]:
 
     If the block raises, what it wrote is removed and an earlier `path` stays as it was.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.is_dir():
+        raise OutputError(f"{path} is a folder; choose another name")
+    make_folder(path.parent)
     partial = path.with_name(f".{path.stem}.partial{path.suffix}")
     try:
         yield partial
         _flush(partial)
         partial.replace(path)
+    except OSError as error:
+        # A write that fails, on a full disk say, does not know the file's name.
+        if error.errno is not None and error.filename is None:
+            error.filename = str(path)
+        raise
     finally:
         partial.unlink(missing_ok=True)
     _flush(path.parent)
@@ -32,9 +41,12 @@ def atomic_folder(path: Path) -> Iterator[Path]:
 
     If the block raises, what it wrote is removed and an earlier `path` stays as it was.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.exists() and not path.is_dir():
+        raise OutputError(f"{path} is a file; choose another name")
+    make_folder(path.parent)
     partial = path.with_name(f".{path.name}.partial")
     replaced = path.with_name(f".{path.name}.replaced")
+    _settle(path, replaced)
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir()
     try:
@@ -46,8 +58,16 @@ def atomic_folder(path: Path) -> Iterator[Path]:
         partial.replace(path)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
-        shutil.rmtree(replaced, ignore_errors=True)
+        _settle(path, replaced)
     _flush(path.parent)
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder and those above it; raises OutputError where a file is in the way."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        raise OutputError(f"{path} is a file or lies inside one; choose another place") from None
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -60,6 +80,14 @@ def write_text(path: Path, text: str) -> None:
     """Write `text` to `path` as UTF-8, atomically."""
     with atomic_file(path) as partial:
         partial.write_text(text, encoding="utf-8")
+
+
+def _settle(path: Path, replaced: Path) -> None:
+    """Remove what `path` replaced, or put it back where nothing took its place."""
+    if path.exists():
+        shutil.rmtree(replaced, ignore_errors=True)
+    elif replaced.exists():
+        replaced.replace(path)
 
 
 def _flush(path: Path) -> None:

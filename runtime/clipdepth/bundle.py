@@ -61,8 +61,6 @@ def _check_file(path: Path, stated: StoredFile) -> None:
     if not path.is_file() or path.is_symlink():
         raise BundleError(f"{path} is missing; {_REMEDY}")
     if path.stat().st_size != stated.size:
-        raise BundleError(
-            f"{path} has {path.stat().st_size} bytes, its manifest says {stated.size}; {_REMEDY}"
-        )
+        raise BundleError(f"{path} has {path.stat().st_size} bytes, its manifest says {stated.size}; {_REMEDY}")
     if stored_file(path).sha256 != stated.sha256:
         raise BundleError(f"{path} is not the file its manifest states (sha256 differs); {_REMEDY}")

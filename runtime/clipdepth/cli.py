@@ -38,7 +38,8 @@ OUR_PACKAGES = ("clipdepth", "clipdepth_train", "clipdepth_export", "clipdepth_b
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one subcommand; return 0, 1 for a failure, 2 for misuse, 130 when interrupted."""
     arguments = list(sys.argv[1:] if argv is None else argv)
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
+    _quiet_opencv()
+    logging.basicConfig(format="%(levelname)s: %(message)s", handlers=[_StderrHandler()])
     try:
         return _dispatch(arguments)
     except ClipdepthError as error:
@@ -49,13 +50,31 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except OSError as error:
-        if error.errno not in _DISK_ERRORS:
+        if error.errno not in _REMEDIES:
             raise
-        where = f" while writing {error.filename}" if error.filename else ""
-        return _fail(f"{error.strerror}{where}; free some space or choose another place", 1)
+        where = f"{error.filename}: " if error.filename else ""
+        return _fail(f"{where}{error.strerror}; {_REMEDIES[error.errno]}", 1)
 
 
-_DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES)
+_REMEDIES = {
+    errno.ENOSPC: "free some space or choose another place",
+    errno.EDQUOT: "free some space or choose another place",
+    errno.EROFS: "choose another place",
+    errno.EACCES: "change its permissions or choose another place",
+}
+
+
+class _StderrHandler(logging.Handler):
+    """Logs to whatever stderr is at the time, so that a progress bar can keep the message off its line."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        sys.stderr.write(self.format(record) + "\n")
+
+
+def _quiet_opencv() -> None:
+    """Keep OpenCV and FFmpeg from writing to stderr by themselves: what went wrong is an error of ours."""
+    os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
+    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # FFmpeg's AV_LOG_QUIET
 
 
 def _dispatch(arguments: list[str]) -> int:

@@ -17,9 +17,7 @@ class MissingExtraError(ClipdepthError, ImportError):
     """A package that an optional part needs is not installed."""
 
     def __init__(self, what: str, package: str, extra: str) -> None:
-        super().__init__(
-            f"{what} needs {package}, which is not installed; run pip install 'clipdepth[{extra}]'"
-        )
+        super().__init__(f"{what} needs {package}, which is not installed; run pip install 'clipdepth[{extra}]'")
 
 
 class DataError(ClipdepthError, ValueError):

@@ -1,6 +1,5 @@
 """Golden frames: a few real frames and the depth PyTorch fp32 made of them, kept in the bundle."""
 
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,13 +30,15 @@ class Golden:
 def load_golden(path: Path, height: int, width: int) -> Golden:
     """Read golden frames of a model of that input size; raises BundleError where they are not that."""
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             frames, depth, millimetres = arrays["frames"], arrays["depth"], arrays["truth_mm"]
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+    except Exception as error:  # what numpy, zipfile and zlib raise shares no base class
         raise BundleError(f"{path} cannot be read ({error}); export the bundle again") from None
-    shape = (len(frames), height, width)
-    if frames.shape != (*shape, 3) or depth.shape != shape or millimetres.shape != shape or not len(frames):
+    shape = (*frames.shape[:1], height, width)
+    if frames.shape != (*shape, 3) or depth.shape != shape or millimetres.shape != shape or not frames.size:
         raise BundleError(f"{path} does not hold frames of {height}×{width}; export the bundle again")
-    if frames.dtype != np.uint8 or depth.dtype != np.float32 or not (depth > 0).all():
-        raise BundleError(f"{path} does not hold uint8 frames and positive depth; export the bundle again")
+    if (frames.dtype, depth.dtype, millimetres.dtype) != (np.uint8, np.float32, np.uint16):
+        raise BundleError(f"{path} does not hold uint8, float32 and uint16 arrays; export the bundle again")
+    if not (np.isfinite(depth) & (depth > 0)).all():
+        raise BundleError(f"{path} holds depth that is not finite and positive; export the bundle again")
     return Golden(frames, depth, millimetres.astype(np.float32) / 1000)

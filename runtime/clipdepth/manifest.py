@@ -12,7 +12,7 @@ SCHEMA = 1
 Positive = Annotated[int, msgspec.Meta(gt=0)]
 PositiveFloat = Annotated[float, msgspec.Meta(gt=0)]
 # A plain file name: no folder, so that nothing outside the bundle can be named.
-FileName = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+FileName = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*\Z")]
 Sha256 = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}$")]
 
 
@@ -103,8 +103,9 @@ def decode_manifest(data: bytes, where: str) -> Manifest:
             )
         manifest = msgspec.json.decode(data, type=Manifest)
     except msgspec.DecodeError as error:
-        problem, _, place = str(error).partition(" - at `$")
-        field = f"field {place.strip('.`')}: " if place else ""
+        problem, _, place = str(error).partition(" - at ")
+        name = place.rpartition("$")[2].strip(".`")
+        field = f"field {name}: " if name else ""
         raise BundleError(f"{where}: {field}{problem}; export the bundle again") from None
     _check_consistency(manifest, where)
     return manifest

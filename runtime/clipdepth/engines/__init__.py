@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from clipdepth.agreement import Agreement, compare_depth
 from clipdepth.bundle import Bundle
 from clipdepth.errors import MissingExtraError, UsageError
+from clipdepth.golden import Golden
 
-__all__ = ["ENGINES", "Engine", "load_engine", "usable_cores", "verify_engine"]
+__all__ = ["ENGINES", "Engine", "load_engine", "measure_agreement", "usable_cores", "verify_engine"]
 
 
 class Engine(Protocol):
@@ -63,10 +64,14 @@ def load_engine(
 
 
 def verify_engine(engine: Engine, bundle: Bundle, precision: str) -> Agreement:
-    """Run the golden frames through `engine`, one by one, and compare with PyTorch's depth of them."""
-    golden = bundle.golden()
+    """Check `engine`, loaded with the bundle's graph of `precision`, on the bundle's golden frames."""
+    return measure_agreement(engine, bundle.golden(), bundle.manifest.graphs[precision].verification.tolerance)
+
+
+def measure_agreement(engine: Engine, golden: Golden, tolerance: float) -> Agreement:
+    """Run golden frames through `engine`, one by one, and compare with PyTorch's depth of them."""
     depth = np.concatenate([engine.infer(frame[None]) for frame in golden.frames])
-    return compare_depth(depth, golden.depth, bundle.manifest.graphs[precision].verification.tolerance)
+    return compare_depth(depth, golden.depth, tolerance)
 
 
 def usable_cores() -> int:

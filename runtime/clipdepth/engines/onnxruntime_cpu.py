@@ -24,7 +24,10 @@ class OnnxRuntimeCpu:
         """See `Engine.infer`."""
         if self._session is None:
             raise EngineError("the engine was closed; load it again")
-        depth: NDArray[np.float32] = self._session.run(["depth"], {"frame": frames})[0]
+        try:
+            depth: NDArray[np.float32] = self._session.run(["depth"], {"frame": frames})[0]
+        except Exception as error:  # its exceptions share no base class
+            raise EngineError(f"ONNX Runtime cannot run frames of {frames.shape}: {error}") from error
         return depth
 
     def close(self) -> None:
@@ -43,4 +46,8 @@ def load(graph: Path, threads: int) -> OnnxRuntimeCpu:
         raise EngineError(f"ONNX Runtime cannot load {graph}: {error}") from error
     if session.get_providers() != [PROVIDER]:
         raise EngineError(f"ONNX Runtime runs {graph} on {session.get_providers()}, asked for {PROVIDER}")
+    inputs = [(node.name, node.type) for node in session.get_inputs()]
+    outputs = [(node.name, node.type) for node in session.get_outputs()]
+    if inputs != [("frame", "tensor(uint8)")] or outputs != [("depth", "tensor(float)")]:
+        raise EngineError(f"{graph} does not turn a uint8 'frame' into a float32 'depth'; export it again")
     return OnnxRuntimeCpu(session)

@@ -1,0 +1,58 @@
+"""What a run found, for people."""
+
+from dataclasses import dataclass
+
+from rich.console import Console
+from rich.table import Table
+
+from clipdepth.agreement import Agreement
+from clipdepth.latency import Latency
+
+
+@dataclass(frozen=True)
+class RunReport:
+    """What ran, where and how fast; `clipdepth run --json` writes these fields."""
+
+    bundle: str
+    source: str
+    outputs: list[str]
+    frames: int
+    seconds: float
+    """From the first frame asked for to the last depth kept: reading and writing included."""
+    interrupted: bool
+    engine: str
+    device: str
+    """What the engine really ran on."""
+    precision: str
+    threads: int
+    latency_ms: dict[str, Latency]
+    """Stage by stage, see `clipdepth.stream.StageTimes`."""
+    agreement: Agreement
+    """With PyTorch, as the bundle's manifest records it."""
+
+
+def print_report(report: RunReport, console: Console) -> None:
+    """Print the report and a latency table."""
+    rate = report.frames / report.seconds
+    threads = f"{report.threads} thread{'s' if report.threads > 1 else ''}"
+    facts = {
+        "source": report.source,
+        "frames": f"{report.frames} in {report.seconds:.1f} s, {rate:.1f} a second with reading and writing"
+        + (" (interrupted)" if report.interrupted else ""),
+        "engine": f"{report.engine} on {report.device}, {report.precision}, {threads}",
+        "depth": str(report.agreement),
+        "written": ", ".join(report.outputs) or "nothing; give --output to keep the depth",
+    }
+    for name, fact in facts.items():
+        console.print(f"{name:<9}{fact}", markup=False, highlight=False, soft_wrap=True)
+    console.print(_latency_table(report.latency_ms))
+
+
+def _latency_table(latency: dict[str, Latency]) -> Table:
+    table = Table("ms a frame", box=None, pad_edge=False, header_style="bold")
+    for heading in ("p50", "p90", "p99", "max", "n"):
+        table.add_column(heading, justify="right")
+    for stage, of in latency.items():
+        times = (f"{value:.2f}" for value in (of.p50, of.p90, of.p99, of.max))
+        table.add_row(stage, *times, str(of.n))
+    return table

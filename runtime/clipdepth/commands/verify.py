@@ -1,0 +1,96 @@
+"""`clipdepth verify`: does a bundle's depth, on this machine, agree with PyTorch's?"""
+
+import argparse
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from clipdepth.agreement import Agreement
+from clipdepth.arguments import ArgumentParser
+from clipdepth.atomic import write_json
+from clipdepth.bundle import Bundle, open_bundle
+from clipdepth.engines import ENGINES, load_engine, verify_engine
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """How one graph did on one engine."""
+
+    precision: str
+    engine: str
+    device: str
+    """What the engine really ran on."""
+    agreement: Agreement
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run the command; return 0, or 1 when a graph does not agree."""
+    options = _parser().parse_args(argv)
+    bundle = open_bundle(options.bundle)
+    precisions = options.precision or list(bundle.manifest.graphs)
+    for precision in precisions:
+        bundle.graph(precision)
+    verdicts = [_verify(bundle, options.engine, precision) for precision in precisions]
+    console = Console()
+    console.print(_table(verdicts))
+    frames = verdicts[0].agreement.frames
+    note = f"relative difference from PyTorch's depth on {frames} golden frames; the tolerance is on the mean"
+    console.print(note, highlight=False, soft_wrap=True)
+    passed = all(verdict.agreement for verdict in verdicts)
+    if options.json:
+        write_json(options.json, _as_json(options.bundle, verdicts, passed))
+    return 0 if passed else 1
+
+
+def _verify(bundle: Bundle, engine_name: str, precision: str) -> Verdict:
+    with closing(load_engine(bundle, engine_name, precision)) as engine:
+        return Verdict(precision, engine.name, engine.device, verify_engine(engine, bundle, precision))
+
+
+def _as_json(bundle: Path, verdicts: Sequence[Verdict], passed: bool) -> dict[str, Any]:
+    graphs = [{**asdict(verdict), "passed": bool(verdict.agreement)} for verdict in verdicts]
+    return {"bundle": str(bundle), "passed": passed, "graphs": graphs}
+
+
+def _table(verdicts: Sequence[Verdict]) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in ("precision", "engine", "device"):
+        table.add_column(heading)
+    for heading in ("mean", "p99", "largest", "tolerance"):
+        table.add_column(heading, justify="right")
+    table.add_column("verdict")
+    for verdict in verdicts:
+        table.add_row(verdict.precision, verdict.engine, verdict.device, *_numbers(verdict.agreement))
+    return table
+
+
+def _numbers(agreement: Agreement) -> tuple[str, str, str, str, str]:
+    if not agreement.finite:
+        return "-", "-", "-", f"{agreement.tolerance:.2g}", "[red]NaN or infinite[/red]"
+    found = (f"{value:.2g}" for value in (agreement.mean, agreement.p99, agreement.largest))
+    mean, p99, largest = found
+    verdict = "[green]agrees[/green]" if agreement else "[red]differs[/red]"
+    return mean, p99, largest, f"{agreement.tolerance:.2g}", verdict
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = ArgumentParser(
+        "clipdepth verify",
+        "Check a bundle's files, run its golden frames and compare the depth with PyTorch's.",
+    )
+    add = parser.add_argument
+    add("bundle", type=Path, metavar="BUNDLE", help="the folder that 'clipdepth export' made")
+    add("--engine", default="onnxruntime", metavar="NAME", help=f"one of {', '.join(ENGINES)} (default: %(default)s)")
+    add(
+        "--precision",
+        action="append",
+        metavar="P",
+        help="check only this graph; may be given more than once (default: all)",
+    )
+    add("--json", type=Path, metavar="FILE", help="write the verdicts there too")
+    return parser

@@ -1,0 +1,95 @@
+"""Frame and depth side by side as an MP4 video."""
+
+import shutil
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from clipdepth.atomic import atomic_file, make_folder
+from clipdepth.depth_picture import side_by_side
+from clipdepth.errors import OutputError
+from clipdepth.sources import Captured
+
+
+class VideoSink:
+    """An MP4 (MPEG-4 Part 2, which every OpenCV can write) that is whole or not there.
+
+    It is written beside its final name. Its end and Ctrl-C leave a playable file; any other error leaves
+    none, and an earlier file as it was. Pictures of another size than the first are stretched to it.
+    """
+
+    def __init__(self, path: Path, fps: float, near: float, far: float) -> None:
+        self.path = path
+        self._fps = fps
+        self._range = near, far
+        self._draft = path.with_name(f".{path.stem}.writing{path.suffix}")
+        self._writer: cv2.VideoWriter | None = None
+        self._size = (0, 0)
+        self._written = 0
+
+    def write(self, captured: Captured, depth: NDArray[np.float32]) -> None:
+        """See `Sink.write`."""
+        picture = _even(side_by_side(captured.frame, depth, *self._range))
+        if self._writer is None:
+            self._size = picture.shape[1], picture.shape[0]
+            self._writer = self._open()
+        if (picture.shape[1], picture.shape[0]) != self._size:
+            picture = np.asarray(cv2.resize(picture, self._size, interpolation=cv2.INTER_AREA), np.uint8)
+        # OpenCV 5 returns False where it could not write; OpenCV 4 returns None and is caught at the end.
+        written: object = self._writer.write(picture)
+        if written is False:
+            raise self._disk_full()
+        self._written += 1
+
+    def __enter__(self) -> "VideoSink":
+        make_folder(self.path.parent)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if self._writer is not None:
+            self._writer.release()
+        try:
+            if self._written and (kind is None or issubclass(kind, KeyboardInterrupt)):
+                self._finish()
+        finally:
+            self._draft.unlink(missing_ok=True)
+
+    def _open(self) -> cv2.VideoWriter:
+        writer = cv2.VideoWriter(str(self._draft), cv2.VideoWriter.fourcc(*"mp4v"), self._fps, self._size, isColor=True)
+        if not writer.isOpened():
+            raise OutputError(
+                f"cannot open {self.path} to write video; check that its folder is writable and has space"
+            )
+        return writer
+
+    def _finish(self) -> None:
+        """Give the video its name if every frame that was written can be found in it."""
+        # One more is well: Ctrl-C may come between a frame's writing and its counting.
+        if _frame_count(self._draft) < self._written:
+            raise self._disk_full()
+        with atomic_file(self.path) as partial:
+            self._draft.replace(partial)
+
+    def _disk_full(self) -> OutputError:
+        free = shutil.disk_usage(self.path.parent).free / 1e6
+        return OutputError(
+            f"{self.path} could not be written beyond frame {self._written} ({free:.1f} MB are free there); "
+            "free some space or choose another place"
+        )
+
+
+def _frame_count(path: Path) -> int:
+    """How many frames an MP4's index, which is written last, says it has; 0 where it has no index."""
+    reader = cv2.VideoCapture(str(path))
+    try:
+        return int(reader.get(cv2.CAP_PROP_FRAME_COUNT)) if reader.isOpened() else 0
+    finally:
+        reader.release()
+
+
+def _even(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Repeat the last row or column where there is an odd number: many players refuse odd sizes."""
+    height, width = picture.shape[:2]
+    return np.pad(picture, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")

@@ -1,0 +1,93 @@
+"""A folder of images, in the order that a person would count them."""
+
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from clipdepth.errors import SourceError
+from clipdepth.sources import Captured
+
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp")
+
+
+class FolderSource:
+    """Images as a stream. They carry no time: frame i is at i seconds."""
+
+    fps = None
+
+    def __init__(self, name: str, files: Sequence[Path]) -> None:
+        self.name = name
+        self._files = tuple(files)
+
+    @property
+    def frame_count(self) -> int:
+        """See `Source.frame_count`."""
+        return len(self._files)
+
+    def __iter__(self) -> Iterator[Captured]:
+        """See `Source.__iter__`."""
+        for index, file in enumerate(self._files):
+            yield Captured(read_image(file), float(index), index)
+
+    def __enter__(self) -> "FolderSource":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+
+def open_folder(path: Path) -> FolderSource:
+    """The colour images of folder `path` in natural order (2 before 10); raises SourceError for none.
+
+    Where there are images named rgb_*, as in the NYU Depth v2 folders, only those are taken. PNG files of
+    16 bits a channel are depth and are left out, whatever their name.
+    """
+    images = [file for file in path.iterdir() if file.suffix.lower() in IMAGE_SUFFIXES and file.is_file()]
+    colour = [file for file in images if file.name.startswith("rgb_")] or [
+        file for file in images if not _is_16_bit_png(file)
+    ]
+    if not colour:
+        raise SourceError(f"{path} has no colour images; it needs {', '.join(IMAGE_SUFFIXES)} files")
+    return FolderSource(str(path), sorted(colour, key=_natural_order))
+
+
+def read_image(path: Path) -> NDArray[np.uint8]:
+    """Read an image as (H, W, 3) uint8 BGR; raises SourceError for one that is damaged or cut short."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise SourceError(f"{path} cannot be read ({error.strerror}); check the file") from None
+    image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if data else None
+    # OpenCV 4 fills up a JPEG that was cut short with grey and says nothing.
+    if image is None or _is_cut_jpeg(data):
+        raise SourceError(f"{path} is damaged or no image; copy it again or remove it")
+    return np.asarray(image, np.uint8)
+
+
+def _is_16_bit_png(path: Path) -> bool:
+    """Whether it is a PNG with 16 bits a channel (PNG specification, IHDR: the bit depth is byte 24)."""
+    with path.open("rb") as file:
+        header = file.read(25)
+    return header[:4] == b"\x89PNG" and header[24:] == b"\x10"
+
+
+def _is_cut_jpeg(data: bytes) -> bool:
+    """Whether a JPEG lacks the end-of-image marker after its picture (ITU-T T.81, annex B)."""
+    if not data.startswith(b"\xff\xd8"):
+        return False
+    place = 2
+    # Over the headers, since a thumbnail among them has an end of its own.
+    while data[place : place + 1] == b"\xff" and data[place + 1 : place + 2] != b"\xda":
+        is_fill = data[place + 1 : place + 2] == b"\xff"
+        place += 1 if is_fill else 2 + int.from_bytes(data[place + 2 : place + 4], "big")
+    return b"\xff\xd9" not in data[place:]
+
+
+def _natural_order(path: Path) -> list[tuple[int, str]]:
+    """Sort key: digits by their value, the rest by letter."""
+    parts = re.findall(r"[0-9]+|[^0-9]+", path.name.lower())
+    return [(int(part), "") if part[0] in "0123456789" else (-1, part) for part in parts]

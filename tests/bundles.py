@@ -1,0 +1,109 @@
+"""A tiny real bundle for tests: its depth is 0.5 m plus 5 m times the brightness of a pixel."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+
+from clipdepth.agreement import Agreement
+from clipdepth.bundle import MANIFEST, stored_file
+from clipdepth.golden import Golden
+from clipdepth.manifest import (
+    SCHEMA,
+    Camera,
+    DepthRange,
+    Graph,
+    InputSize,
+    Licence,
+    Manifest,
+    Model,
+    encode_manifest,
+)
+
+OPSET = 18
+
+
+def brightness_depth(frames: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """What the graph computes, by numpy in float64: (..., 3) uint8 to (...) float32 metres."""
+    return np.asarray(0.5 + frames.mean(axis=-1) / 255 * 5, np.float32)
+
+
+def write_bundle(
+    path: Path,
+    height: int = 48,
+    width: int = 64,
+    *,
+    precisions: tuple[str, ...] = ("fp32",),
+    wrong_by: float = 1.0,
+    tolerance: float = 1e-4,
+    frames: int = 2,
+) -> Path:
+    """Write a bundle into folder `path` and return it; the graphs' depth is `wrong_by` times the golden one."""
+    path.mkdir(parents=True, exist_ok=True)
+    for precision in precisions:
+        onnx.save(brightness_graph(height, width, wrong_by), path / f"depth.{precision}.onnx")
+    _golden(height, width, frames).save(path / "golden.npz")
+    write_manifest(path, height, width, precisions, tolerance)
+    return path
+
+
+def write_manifest(
+    path: Path,
+    height: int,
+    width: int,
+    precisions: tuple[str, ...] = ("fp32",),
+    tolerance: float = 1e-4,
+) -> None:
+    """Write the manifest of the graphs and the golden frames that lie in folder `path`."""
+    passed = Agreement(2, tolerance / 4, tolerance / 2, tolerance, True, tolerance)
+    graphs = {name: Graph(f"depth.{name}.onnx", OPSET, passed) for name in precisions}
+    names = [*(graph.file for graph in graphs.values()), "golden.npz"]
+    manifest = Manifest(
+        schema=SCHEMA,
+        name="brightness",
+        written_by={"clipdepth": "test"},
+        model=Model({"name": "brightness"}, 2, 8 * height * width, "0" * 64),
+        input=InputSize(height, width),
+        depth=DepthRange(0.5, 5.5),
+        camera=Camera(width * 0.9, width * 0.9),
+        licences=[Licence("graph", "MIT")],
+        graphs=graphs,
+        golden="golden.npz",
+        files={name: stored_file(path / name) for name in names},
+    )
+    (path / MANIFEST).write_bytes(encode_manifest(manifest))
+
+
+def brightness_graph(height: int, width: int, scale: float = 1.0) -> onnx.ModelProto:
+    """The graph: `frame`, uint8 (1, H, W, 3), to `depth`, float32 (1, H, W)."""
+    constants: dict[str, NDArray[Any]] = {
+        "axis": np.array([3], np.int64),
+        "metres": np.array(5 / 255 * scale, np.float32),
+        "nearest": np.array(0.5 * scale, np.float32),
+    }
+    nodes = [
+        helper.make_node("Cast", ["frame"], ["float"], to=TensorProto.FLOAT),
+        helper.make_node("ReduceMean", ["float", "axis"], ["brightness"], keepdims=0),
+        helper.make_node("Mul", ["brightness", "metres"], ["farness"]),
+        helper.make_node("Add", ["farness", "nearest"], ["depth"]),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "brightness",
+        [helper.make_tensor_value_info("frame", TensorProto.UINT8, [1, height, width, 3])],
+        [helper.make_tensor_value_info("depth", TensorProto.FLOAT, [1, height, width])],
+        [numpy_helper.from_array(value, name) for name, value in constants.items()],
+    )
+    opset = helper.make_opsetid("", OPSET)
+    return helper.make_model(graph, opset_imports=[opset], ir_version=10)
+
+
+def _golden(height: int, width: int, count: int) -> Golden:
+    frames = np.random.default_rng(0).integers(0, 256, (count, height, width, 3), dtype=np.uint8)
+    depth = brightness_depth(frames)
+    truth = depth.copy()
+    truth[:, : height // 4] = 0
+    return Golden(frames, depth, truth)

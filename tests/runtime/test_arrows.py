@@ -1,0 +1,78 @@
+"""Imports point one way: the runtime to nothing of ours and to no PyTorch, the others to the runtime."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PACKAGES = {
+    "clipdepth": ROOT / "runtime" / "clipdepth",
+    "clipdepth_train": ROOT / "train" / "clipdepth_train",
+    "clipdepth_export": ROOT / "export" / "clipdepth_export",
+    "clipdepth_bench": ROOT / "benchmarks" / "clipdepth_bench",
+}
+MAY_IMPORT = {
+    "clipdepth": set(),
+    "clipdepth_train": {"clipdepth"},
+    "clipdepth_export": {"clipdepth", "clipdepth_train"},
+    "clipdepth_bench": {"clipdepth", "clipdepth_train"},
+}
+NOT_ON_A_DEVICE = ("torch", "torchvision", "onnx", "onnxscript", "open_clip", "timm", "h5py", "scipy", "tyro")
+OTHERS = [name for name in PACKAGES if name != "clipdepth"]
+
+
+def modules(package: str) -> list[str]:
+    root = PACKAGES[package]
+    names = []
+    for file in sorted(root.rglob("*.py")):
+        parts = (package, *file.relative_to(root).with_suffix("").parts)
+        names.append(".".join(part for part in parts if part != "__init__"))
+    return names
+
+
+def imported(file: Path) -> set[str]:
+    """The top-level packages that a file imports, at any depth of its code."""
+    found = set()
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            found.add((node.module or "").partition(".")[0])
+    return found
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_a_package_imports_only_those_below_it(package: str) -> None:
+    for file in PACKAGES[package].rglob("*.py"):
+        ours = imported(file) & set(PACKAGES) - {package}
+        assert ours <= MAY_IMPORT[package], f"{file.relative_to(ROOT)} imports {ours}"
+
+
+def test_the_runtime_names_nothing_that_a_device_lacks() -> None:
+    for file in PACKAGES["clipdepth"].rglob("*.py"):
+        heavy = imported(file) & set(NOT_ON_A_DEVICE)
+        assert not heavy, f"{file.relative_to(ROOT)} imports {heavy}"
+
+
+def test_every_runtime_module_imports_on_a_bare_device() -> None:
+    blocked = dict.fromkeys((*NOT_ON_A_DEVICE, *OTHERS))
+    names = [name for name in modules("clipdepth") if name != "clipdepth.__main__"]
+    assert "clipdepth.commands.run" in names
+    code = (
+        f"import sys; sys.modules.update({blocked!r})\n"
+        f"from importlib import import_module\nfor name in {names!r}: import_module(name)"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+
+
+def test_the_command_line_starts_without_numpy_and_opencv() -> None:
+    code = (
+        "import sys; from clipdepth.cli import main; main(['--help']);"
+        "print({'numpy', 'cv2', 'rich', 'onnxruntime'} & set(sys.modules))"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout.splitlines()[-1] == "set()"

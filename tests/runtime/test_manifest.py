@@ -1,0 +1,132 @@
+import json
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from bundles import write_bundle
+from clipdepth.errors import BundleError
+from clipdepth.manifest import decode_manifest, encode_manifest
+
+
+@pytest.fixture
+def content(tmp_path: Path) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads((write_bundle(tmp_path / "b") / "manifest.json").read_text())
+    return content
+
+
+def decode(content: Any) -> Any:
+    return decode_manifest(json.dumps(content).encode(), "b/manifest.json")
+
+
+def put(content: dict[str, Any], place: str, value: Any) -> None:
+    *folders, last = place.split("/")
+    for folder in folders:
+        content = content[folder]
+    content[last] = value
+
+
+def test_what_is_written_is_read_back(content: dict[str, Any]) -> None:
+    manifest = decode(content)
+    assert (manifest.input.height, manifest.input.width) == (48, 64)
+    assert decode_manifest(encode_manifest(manifest), "again") == manifest
+    assert json.loads(encode_manifest(manifest)) == content
+
+
+def test_it_cannot_be_changed(content: dict[str, Any]) -> None:
+    with pytest.raises(AttributeError):
+        decode(content).name = "other"
+
+
+WRONG = {
+    "text for a number": ("input/height", "240", "input.height"),
+    "a fraction of a pixel": ("input/width", 320.5, "input.width"),
+    "no height": ("input/height", 0, "input.height"),
+    "negative depth": ("depth/minimum", -1.0, "depth.minimum"),
+    "no focal length": ("camera/fx", 0, "camera.fx"),
+    "no graphs": ("graphs", {}, "graphs"),
+    "a folder in a file name": ("graphs/fp32/file", "../evil.onnx", "graphs[...].file"),
+    "an absolute file name": ("golden", "/etc/passwd", "golden"),
+    "a hidden file": ("golden", ".golden.npz", "golden"),
+    "a line break in a file name": ("golden", "golden.npz\n", "golden"),
+    "a folder among the files": ("files", {"../evil": {"sha256": "0" * 64, "size": 1}}, "files"),
+    "no hash": ("files", {"golden.npz": {"sha256": "00", "size": 1}}, "files[...].sha256"),
+    "an empty file": ("files", {"golden.npz": {"sha256": "0" * 64, "size": 0}}, "files[...].size"),
+    "text for a verdict": ("graphs/fp32/verification/finite", "yes", "verification.finite"),
+}
+
+
+@pytest.mark.parametrize(("place", "value", "field"), WRONG.values(), ids=WRONG.keys())
+def test_a_wrong_value_names_its_field(content: dict[str, Any], place: str, value: Any, field: str) -> None:
+    put(content, place, value)
+    with pytest.raises(BundleError) as error:
+        decode(content)
+    assert field in str(error.value)
+    assert str(error.value).startswith("b/manifest.json: field ")
+    assert str(error.value).endswith("export the bundle again")
+
+
+@pytest.mark.parametrize("place", ["extra", "input/extra", "graphs/fp32/extra"])
+def test_an_extra_field_is_refused(content: dict[str, Any], place: str) -> None:
+    put(content, place, 1)
+    with pytest.raises(BundleError, match="extra"):
+        decode(content)
+
+
+@pytest.mark.parametrize("field", ["name", "input", "graphs", "golden", "files", "camera"])
+def test_a_missing_field_is_named(content: dict[str, Any], field: str) -> None:
+    del content[field]
+    with pytest.raises(BundleError, match=f"`{field}`"):
+        decode(content)
+
+
+@pytest.mark.parametrize("schema", [0, 2, 99])
+def test_an_unknown_schema_is_said_before_anything_else(content: dict[str, Any], schema: int) -> None:
+    with pytest.raises(BundleError, match=f"has schema {schema}, this clipdepth reads schema 1"):
+        decode({"schema": schema, "not": "understood"})
+
+
+def test_a_graph_that_files_does_not_list_is_refused(content: dict[str, Any]) -> None:
+    put(content, "graphs/fp32/file", "other.onnx")
+    with pytest.raises(BundleError, match=r"graphs\.fp32\.file: other\.onnx is not in files"):
+        decode(content)
+
+
+def test_golden_frames_that_files_does_not_list_are_refused(content: dict[str, Any]) -> None:
+    put(content, "golden", "other.npz")
+    with pytest.raises(BundleError, match=r"field golden: other\.npz"):
+        decode(content)
+
+
+def test_a_depth_range_upside_down_is_refused(content: dict[str, Any]) -> None:
+    put(content, "depth", {"minimum": 5.0, "maximum": 5.0})
+    with pytest.raises(BundleError, match="minimum is not below maximum"):
+        decode(content)
+
+
+@pytest.mark.parametrize(("field", "value"), [("mean", 1.0), ("finite", False)])
+def test_a_graph_that_was_not_verified_is_refused(content: dict[str, Any], field: str, value: Any) -> None:
+    put(content, f"graphs/fp32/verification/{field}", value)
+    with pytest.raises(BundleError, match=r"graphs\.fp32\.verification: it did not pass"):
+        decode(content)
+
+
+@pytest.mark.parametrize("data", [b"", b"{", b"[]", b"null", b"\xff\xfe", b'{"schema": "1"}'])
+def test_what_is_no_manifest_is_a_bundle_error(data: bytes) -> None:
+    with pytest.raises(BundleError, match="b/manifest"):
+        decode_manifest(data, "b/manifest.json")
+
+
+def test_not_a_number_is_refused(content: dict[str, Any]) -> None:
+    text = json.dumps(content).replace('"fx": 57.6', '"fx": NaN')
+    assert "NaN" in text
+    with pytest.raises(BundleError):
+        decode_manifest(text.encode(), "m")
+
+
+def test_errors_do_not_leak_from_the_decoder(content: dict[str, Any]) -> None:
+    put(content, "input", 3)
+    with pytest.raises(BundleError) as error:
+        decode(content)
+    assert not isinstance(error.value, msgspec.MsgspecError)

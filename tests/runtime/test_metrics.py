@@ -1,0 +1,90 @@
+import math
+
+import numpy as np
+import pytest
+
+from clipdepth.errors import DataError
+from clipdepth.metrics import METRIC_NAMES, DepthMetrics, depth_metrics, mean_metrics
+
+
+def measure(prediction: list[float], truth: list[float], region: list[bool] | None = None) -> DepthMetrics:
+    where = None if region is None else np.array([region])
+    metrics = depth_metrics(np.array([prediction], np.float32), np.array([truth], np.float32), where)
+    assert metrics is not None
+    return metrics
+
+
+def test_numbers_worked_out_by_hand() -> None:
+    metrics = measure([2.0, 3.0, 4.0], [1.0, 3.0, 8.0])
+    assert metrics.rel == pytest.approx((1 + 0 + 0.5) / 3)
+    assert metrics.rmse == pytest.approx(math.sqrt((1 + 0 + 16) / 3))
+    assert metrics.rmse_log == pytest.approx(math.sqrt(2 * math.log(2) ** 2 / 3))
+    assert metrics.log10 == pytest.approx(2 * math.log10(2) / 3)
+    assert (metrics.delta1, metrics.delta2, metrics.delta3) == pytest.approx((1 / 3, 1 / 3, 1 / 3))
+
+
+@pytest.mark.parametrize("factor", [0.5, 0.9, 1.2, 1.3, 1.6, 2.0])
+def test_a_constant_factor_has_a_closed_form(factor: float) -> None:
+    truth = np.random.default_rng(0).uniform(0.5, 4.5, (20, 30)).astype(np.float32)
+    metrics = depth_metrics(truth * np.float32(factor), truth)
+    assert metrics is not None
+    ratio = max(factor, 1 / factor)
+    assert metrics.rel == pytest.approx(abs(factor - 1), rel=1e-5)
+    assert metrics.rmse == pytest.approx(abs(factor - 1) * math.sqrt((truth.astype(float) ** 2).mean()), rel=1e-5)
+    assert metrics.rmse_log == pytest.approx(math.log(ratio), rel=1e-5)
+    assert metrics.log10 == pytest.approx(math.log10(ratio), rel=1e-5)
+    deltas = (metrics.delta1, metrics.delta2, metrics.delta3)
+    assert deltas == (ratio < 1.25, ratio < 1.25**2, ratio < 1.25**3)
+
+
+def test_perfect_depth() -> None:
+    metrics = measure([1.0, 2.0, 9.9], [1.0, 2.0, 9.9])
+    assert metrics == DepthMetrics(0, 0, 0, 0, 1, 1, 1)
+
+
+def test_pixels_without_depth_or_beyond_ten_metres_do_not_count() -> None:
+    assert measure([5.0, 5.0, 5.0, 2.0], [0.0, 0.001, 10.0, 1.0]) == measure([2.0], [1.0])
+
+
+def test_pixels_outside_the_region_do_not_count() -> None:
+    assert measure([5.0, 2.0], [1.0, 1.0], [False, True]) == measure([2.0], [1.0])
+
+
+def test_the_prediction_is_clamped_to_ten_metres_and_a_millimetre() -> None:
+    assert measure([500.0], [5.0]).rel == pytest.approx(1.0)
+    assert measure([-3.0], [5.0]).rel == pytest.approx((5 - 0.001) / 5)
+
+
+def test_an_image_without_valid_pixels_has_no_metrics() -> None:
+    zeros = np.zeros((3, 4), np.float32)
+    assert depth_metrics(zeros + 1, zeros) is None
+    assert depth_metrics(zeros + 1, zeros + 1, np.zeros((3, 4), bool)) is None
+
+
+def test_a_broken_prediction_is_an_error_where_it_counts() -> None:
+    with pytest.raises(DataError, match="NaN"):
+        measure([math.nan, 1.0], [1.0, 1.0])
+    assert measure([math.nan, 1.0], [0.0, 1.0]).rel == 0
+
+
+def test_the_arrays_given_stay_as_they_are() -> None:
+    region = np.array([[True, False]])
+    measured = np.array([[0.0, 1.0]], np.float32)
+    depth_metrics(measured + 1, measured, region)
+    assert region.tolist() == [[True, False]]
+    assert measured.tolist() == [[0.0, 1.0]]
+
+
+def test_the_mean_is_over_images_and_not_over_pixels() -> None:
+    many, one = measure([2.0] * 9, [1.0] * 9), measure([1.0], [1.0])
+    assert mean_metrics([many, one]).rel == pytest.approx(0.5)
+    assert mean_metrics([one]) == one
+
+
+def test_the_mean_of_nothing_is_an_error() -> None:
+    with pytest.raises(DataError, match="nothing to measure"):
+        mean_metrics([])
+
+
+def test_names() -> None:
+    assert METRIC_NAMES == ("rel", "rmse", "rmse_log", "log10", "delta1", "delta2", "delta3")

@@ -1,0 +1,163 @@
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from clipdepth.depth_picture import side_by_side
+from clipdepth.errors import OutputError, UsageError
+from clipdepth.sinks import open_sink
+from clipdepth.sinks.depth_png import DepthPngSink, to_millimetres
+from clipdepth.sinks.video import VideoSink
+from clipdepth.sources import Captured
+
+NEAR, FAR = 0.3, 6.0
+
+
+def captured(index: int, height: int = 48, width: int = 64) -> Captured:
+    return Captured(np.full((height, width, 3), 40 * index, np.uint8), index / 30, index)
+
+
+def depth(metres: float, height: int = 48, width: int = 64) -> np.ndarray:
+    return np.full((height, width), metres, np.float32)
+
+
+def read_video(path: Path) -> tuple[list[np.ndarray], float]:
+    reader = cv2.VideoCapture(str(path))
+    fps = reader.get(cv2.CAP_PROP_FPS)
+    frames = []
+    while True:
+        read, frame = reader.read()
+        if not read:
+            return frames, fps
+        frames.append(frame)
+
+
+def files(folder: Path) -> list[str]:
+    return sorted(file.name for file in folder.iterdir())
+
+
+def test_video_shows_frame_and_depth_side_by_side(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "x.mp4"
+    with open_sink(path, 12.5, NEAR, FAR) as sink:
+        for index in range(4):
+            sink.write(captured(index), depth(1 + index))
+    frames, fps = read_video(path)
+    assert fps == 12.5
+    assert len(frames) == 4
+    for index, frame in enumerate(frames):
+        expected = side_by_side(captured(index).frame, depth(1 + index), NEAR, FAR)
+        # The middle of the frame's half and of the depth's half, away from edges that compression blurs.
+        for column in (32, 96):
+            difference = frame[20:28, column - 4 : column + 4].astype(int) - expected[24, column]
+            assert abs(difference).mean() < 8
+    assert files(path.parent) == ["x.mp4"]
+
+
+def test_video_of_images_plays_at_ten_frames_a_second(tmp_path: Path) -> None:
+    with open_sink(tmp_path / "x.mp4", None, NEAR, FAR) as sink:
+        sink.write(captured(0), depth(1))
+    assert read_video(tmp_path / "x.mp4")[1] == 10
+
+
+def test_frames_of_changed_or_odd_size_are_fitted(tmp_path: Path) -> None:
+    with open_sink(tmp_path / "x.mp4", 30, NEAR, FAR) as sink:
+        sink.write(captured(0, 47, 63), depth(1, 47, 63))
+        sink.write(captured(1, 96, 128), depth(1, 96, 128))
+    frames, _ = read_video(tmp_path / "x.mp4")
+    assert len(frames) == 2
+    assert frames[0].shape[0] == 48
+    assert frames[0].shape[1] % 2 == 0
+    assert frames[1].shape == frames[0].shape
+
+
+def test_ctrl_c_keeps_a_playable_video(tmp_path: Path) -> None:
+    def interrupted() -> None:
+        with open_sink(tmp_path / "x.mp4", 30, NEAR, FAR) as sink:
+            for index in range(3):
+                sink.write(captured(index), depth(1))
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert len(read_video(tmp_path / "x.mp4")[0]) == 3
+    assert files(tmp_path) == ["x.mp4"]
+
+
+def test_any_other_error_leaves_an_earlier_video_as_it_was(tmp_path: Path) -> None:
+    def failing() -> None:
+        with open_sink(tmp_path / "x.mp4", 30, NEAR, FAR) as sink:
+            sink.write(captured(0), depth(1))
+            raise ZeroDivisionError
+
+    (tmp_path / "x.mp4").write_bytes(b"earlier")
+    with pytest.raises(ZeroDivisionError):
+        failing()
+    assert (tmp_path / "x.mp4").read_bytes() == b"earlier"
+    assert files(tmp_path) == ["x.mp4"]
+
+
+def test_a_video_without_frames_writes_nothing(tmp_path: Path) -> None:
+    with open_sink(tmp_path / "x.mp4", 30, NEAR, FAR):
+        pass
+    assert files(tmp_path) == []
+
+
+def test_a_video_that_lost_its_end_is_an_error(tmp_path: Path) -> None:
+    """As on a full disk, where OpenCV's writer says nothing and the index, written last, is missing."""
+    sink = VideoSink(tmp_path / "x.mp4", 30, NEAR, FAR)
+    sink.__enter__()
+    for index in range(3):
+        sink.write(captured(index), depth(1))
+    (draft,) = tmp_path.iterdir()
+    draft.unlink()
+    draft.touch()
+    with pytest.raises(OutputError, match=r"could not be written beyond frame 3 \(.* free some space"):
+        sink.__exit__(None, None, None)
+    assert files(tmp_path) == []
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+def test_a_full_disk_is_an_error_that_names_the_picture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = Path.write_bytes
+    monkeypatch.setattr(Path, "write_bytes", lambda _, data: real(Path("/dev/full"), data))
+    with open_sink(tmp_path / "d", None, NEAR, FAR) as sink, pytest.raises(OSError, match="No space") as error:
+        sink.write(captured(5), depth(1))
+    assert error.value.filename == str(tmp_path / "d" / "depth_000005.png")
+    assert files(tmp_path / "d") == []
+
+
+def test_depth_is_kept_in_millimetres(tmp_path: Path) -> None:
+    metres = np.linspace(0.5, 9.5, 48 * 64, dtype=np.float32).reshape(48, 64)
+    with open_sink(tmp_path / "depth", None, NEAR, FAR) as sink:
+        sink.write(captured(3), metres)
+    assert files(tmp_path / "depth") == ["depth_000003.png"]
+    kept = cv2.imread(str(tmp_path / "depth" / "depth_000003.png"), cv2.IMREAD_UNCHANGED)
+    assert kept.dtype == np.uint16
+    assert np.abs(kept / 1000 - metres).max() <= 0.0005 + 1e-6
+
+
+def test_depth_that_is_unknown_or_does_not_fit_is_zero() -> None:
+    metres = np.array([[1.2344, 1.2346, 65.535, 65.536, 0, -1, np.nan, np.inf, -np.inf, 1e30]], np.float32)
+    assert to_millimetres(metres).tolist() == [[1234, 1235, 65535, 0, 0, 0, 0, 0, 0, 0]]
+
+
+def test_pictures_of_two_runs_are_not_mixed(tmp_path: Path) -> None:
+    with DepthPngSink(tmp_path) as sink:
+        sink.write(captured(0), depth(1))
+    with pytest.raises(OutputError, match="already"), DepthPngSink(tmp_path):
+        pass
+
+
+@pytest.mark.parametrize("name", ["file/x.mp4", "file/folder", "file"])
+def test_a_file_in_the_way_is_an_error(tmp_path: Path, name: str) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(OutputError, match="choose another"), open_sink(tmp_path / name, 30, NEAR, FAR):
+        pass
+
+
+def test_other_suffixes_are_misuse_and_an_existing_folder_may_have_any(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"\.mp4"):
+        open_sink(tmp_path / "x.avi", 30, NEAR, FAR)
+    (tmp_path / "run.1").mkdir()
+    assert isinstance(open_sink(tmp_path / "run.1", 30, NEAR, FAR), DepthPngSink)

@@ -1,0 +1,182 @@
+import logging
+from itertools import islice
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from clipdepth.errors import SourceError, UsageError
+from clipdepth.rooms import Room, default_intrinsics
+from clipdepth.sources import open_source
+from clipdepth.sources.folder import open_folder, read_image
+
+
+def flat(level: int) -> np.ndarray:
+    return np.full((48, 64, 3), level, np.uint8)
+
+
+def write_video(path: Path, levels: list[int], codec: str = "mp4v", fps: float = 25) -> Path:
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*codec), fps, (64, 48))
+    for level in levels:
+        writer.write(flat(level))
+    writer.release()
+    return path
+
+
+def names(folder: Path) -> list[int]:
+    with open_folder(folder) as source:
+        return [int(captured.frame[0, 0, 0]) for captured in source]
+
+
+def test_video_gives_every_frame_in_order_with_its_time(tmp_path: Path) -> None:
+    levels = [20, 60, 100, 140, 180]
+    path = write_video(tmp_path / "v.mp4", levels)
+    with open_source(str(path)) as source:
+        assert (source.fps, source.frame_count, source.name) == (25, 5, str(path))
+        captured = list(source)
+    assert [one.index for one in captured] == [0, 1, 2, 3, 4]
+    assert [one.time for one in captured] == pytest.approx([0, 0.04, 0.08, 0.12, 0.16], abs=1e-3)
+    for one, level in zip(captured, levels, strict=True):
+        assert one.frame.shape == (48, 64, 3)
+        assert one.frame.dtype == np.uint8
+        assert abs(float(one.frame.mean()) - level) < 4
+
+
+@pytest.mark.parametrize("content", [b"", b"no video" * 100], ids=["empty", "text"])
+def test_a_file_that_is_no_video_is_refused_by_name(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "v.mp4"
+    path.write_bytes(content)
+    with pytest.raises(SourceError, match=r"v\.mp4 has no frame"):
+        open_source(str(path))
+
+
+def test_an_mp4_cut_before_its_index_is_refused(tmp_path: Path) -> None:
+    path = write_video(tmp_path / "v.mp4", [10] * 20)
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(SourceError, match="cut short"):
+        open_source(str(path))
+
+
+def test_a_video_without_frames_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="no frame"):
+        open_source(str(write_video(tmp_path / "v.mp4", [])))
+
+
+def test_a_video_that_ends_early_is_warned_of(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = write_video(tmp_path / "v.avi", list(range(0, 200, 5)), codec="MJPG")
+    data = path.read_bytes()
+    path.write_bytes(data[: len(data) // 2])
+    with open_source(str(path)) as source, caplog.at_level(logging.WARNING):
+        frames = len(list(source))
+    assert 0 < frames < 39
+    assert f"ended after {frames} of 40 frames" in caplog.text
+
+
+def test_a_whole_video_is_not_warned_of(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with open_source(str(write_video(tmp_path / "v.mp4", [10] * 12))) as source:
+        assert len(list(source)) == 12
+    assert not caplog.records
+
+
+def test_folder_is_in_natural_order_and_leaves_out_depth_and_other_files(tmp_path: Path) -> None:
+    for level, name in enumerate(["f2.png", "f10.png", "f1.bmp", "g.PNG"]):
+        cv2.imwrite(str(tmp_path / name), flat(level))
+    cv2.imwrite(str(tmp_path / "depth.png"), np.full((48, 64), 1234, np.uint16))
+    (tmp_path / "notes.txt").write_text("no image")
+    (tmp_path / "sub.png").mkdir()
+    assert names(tmp_path) == [2, 0, 1, 3]
+
+
+def test_folder_with_rgb_images_takes_just_these(tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "rgb_00001.png"), flat(1))
+    cv2.imwrite(str(tmp_path / "rgb_00000.png"), flat(0))
+    cv2.imwrite(str(tmp_path / "labels_00000.png"), flat(9))
+    cv2.imwrite(str(tmp_path / "sync_depth_00000.png"), np.full((48, 64), 1234, np.uint16))
+    assert names(tmp_path) == [0, 1]
+
+
+def test_images_keep_bgr_order_and_know_no_rate(tmp_path: Path) -> None:
+    frame = np.zeros((4, 6, 3), np.uint8)
+    frame[:] = (10, 20, 30)
+    cv2.imwrite(str(tmp_path / "a.png"), frame)
+    with open_source(str(tmp_path / "a.png")) as source:
+        assert (source.fps, source.frame_count) == (None, 1)
+        (captured,) = source
+    np.testing.assert_array_equal(captured.frame, frame)
+
+
+def test_grey_and_transparent_images_become_three_channels(tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "a.png"), np.full((4, 6), 77, np.uint8))
+    cv2.imwrite(str(tmp_path / "b.png"), np.full((4, 6, 4), 88, np.uint8))
+    with open_folder(tmp_path) as source:
+        assert [captured.frame.shape for captured in source] == [(4, 6, 3), (4, 6, 3)]
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".bmp"])
+@pytest.mark.parametrize("share", [0, 0.5, 0.95])
+def test_a_damaged_image_is_an_error_that_names_it(tmp_path: Path, suffix: str, share: float) -> None:
+    whole, cut = tmp_path / f"a1{suffix}", tmp_path / f"a2{suffix}"
+    cv2.imwrite(str(whole), np.random.default_rng(0).integers(0, 255, (48, 64, 3), dtype=np.uint8))
+    cut.write_bytes(whole.read_bytes()[: int(whole.stat().st_size * share)])
+    with open_folder(tmp_path) as source:
+        frames = iter(source)
+        assert next(frames).index == 0
+        with pytest.raises(SourceError, match=rf"a2\{suffix} is damaged"):
+            next(frames)
+
+
+def test_jpeg_headers_do_not_hide_or_feign_the_end(tmp_path: Path) -> None:
+    """A thumbnail's end in a header is not the picture's; fill bytes and bytes after the end do no harm."""
+    path = tmp_path / "a.jpg"
+    cv2.imwrite(str(path), np.random.default_rng(0).integers(0, 255, (48, 64, 3), dtype=np.uint8))
+    data = path.read_bytes()
+    thumbnail = b"\xff\xe1" + (2 + 8).to_bytes(2, "big") + b"\xff\xd8\xff\xda\x00\x00\xff\xd9"
+    path.write_bytes(data[:2] + thumbnail + b"\xff" + data[2:] + b"\xff\xda and more")
+    assert read_image(path).shape == (48, 64, 3)
+    path.write_bytes((data[:2] + thumbnail + data[2:])[:-200])
+    with pytest.raises(SourceError, match="damaged"):
+        read_image(path)
+
+
+def test_a_folder_without_images_is_refused(tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "depth.png"), np.full((4, 6), 1234, np.uint16))
+    with pytest.raises(SourceError, match="no colour images"):
+        open_source(str(tmp_path))
+
+
+def test_rooms_are_a_stream_of_30_frames_a_second_that_its_seed_decides() -> None:
+    with open_source("rooms:7") as source:
+        assert (source.fps, source.frame_count, source.name) == (30, None, "rooms:7")
+        first, second = islice(source, 2)
+    assert [first.index, second.index] == [0, 1]
+    assert [first.time, second.time] == [0, pytest.approx(1 / 30)]
+    expected = Room(7).render(1 / 30, default_intrinsics(480, 640)).frame
+    np.testing.assert_array_equal(second.frame, expected)
+    with open_source("rooms:8") as other:
+        assert (next(iter(other)).frame != first.frame).any()
+
+
+def test_rooms_change_after_ten_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("clipdepth.sources.rooms.FRAMES_A_ROOM", 2)
+    with open_source("rooms:7") as source:
+        third = list(islice(source, 3))[2]
+    np.testing.assert_array_equal(third.frame, Room(8).render(0, default_intrinsics(480, 640)).frame)
+    assert third.time == pytest.approx(2 / 30)
+
+
+@pytest.mark.parametrize("spec", ["rooms:", "rooms:x", "rooms:-1", "rooms:1.5", "rooms:²"])
+def test_a_seed_that_is_no_whole_number_is_misuse(spec: str) -> None:
+    with pytest.raises(UsageError, match="rooms:SEED"):
+        open_source(spec)
+
+
+@pytest.mark.parametrize("spec", ["0", "rtsp://host/stream", "/dev/video9"])
+def test_live_cameras_are_said_not_to_be_supported(spec: str) -> None:
+    with pytest.raises(UsageError, match="not supported yet"):
+        open_source(spec)
+
+
+def test_a_source_that_does_not_exist_is_named() -> None:
+    with pytest.raises(SourceError, match=r"no video or folder at 'nowhere\.mp4'"):
+        open_source("nowhere.mp4")
