@@ -1,5 +1,6 @@
 """A recipe's network behind the frame contract: what is trained, evaluated and exported."""
 
+import copy
 from typing import Any
 
 import torch
@@ -27,6 +28,7 @@ class DepthModel(nn.Module):
 
     mean: Tensor
     std: Tensor
+    bgr_to_rgb: Tensor
 
     def __init__(self, network: DepthNetwork, recipe: Recipe) -> None:
         super().__init__()
@@ -34,6 +36,7 @@ class DepthModel(nn.Module):
         self.network = network
         self.depth_range = recipe.model.depth_range
         self.mirror = recipe.mirror
+        self.register_buffer("bgr_to_rgb", torch.tensor([2, 1, 0]), persistent=False)
         # Parts of the recipe and not of what is learned, so no checkpoint holds them.
         self.register_buffer("mean", 255 * torch.tensor(mean)[None, :, None, None], persistent=False)
         self.register_buffer("std", 255 * torch.tensor(std)[None, :, None, None], persistent=False)
@@ -42,12 +45,19 @@ class DepthModel(nn.Module):
         """See the class."""
         # Cast before the permutation: TensorRT takes uint8 only into a Cast. Contiguous, since torch 2.15 corrupts
         # the heap when it trains a MobileCLIP on the CPU from channels-last memory.
-        rgb = frame.float()[..., [2, 1, 0]].permute(0, 3, 1, 2).contiguous()
+        rgb = frame.float().index_select(3, self.bgr_to_rgb).permute(0, 3, 1, 2).contiguous()
         image = (rgb - self.mean) / self.std
         depth = self.network(image)
         if self.mirror:
             depth = (depth + self.network(image.flip(3)).flip(2)) / 2
         return depth if self.training else depth.clamp(*self.depth_range)
+
+    def deployable(self) -> "DepthModel":
+        """A copy as it is deployed: on the CPU, one pass, its trunk's training-time branches folded together."""
+        deployed = copy.deepcopy(self).eval().cpu().requires_grad_(False)
+        deployed.mirror = False
+        deployed.network.trunk.reparameterize()
+        return deployed
 
     def parameter_groups(self, learning_rate: float, trunk_learning_rate: float) -> list[dict[str, Any]]:
         """The optimizer's groups: what is trained of the network, and of its trunk at a rate of its own."""

@@ -15,7 +15,11 @@ from clipdepth.bundle import Bundle
 from clipdepth.errors import MissingExtraError, UsageError
 from clipdepth.golden import Golden
 
-__all__ = ["ENGINES", "Engine", "load_engine", "measure_agreement", "usable_cores", "verify_engine"]
+__all__ = ["ENGINES", "Engine", "Infer", "load_engine", "measure_agreement", "usable_cores", "verify_engine"]
+
+
+Infer = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
+"""What every engine's `infer` does."""
 
 
 class Engine(Protocol):
@@ -65,12 +69,12 @@ def load_engine(
 
 def verify_engine(engine: Engine, bundle: Bundle, precision: str) -> Agreement:
     """Check `engine`, loaded with the bundle's graph of `precision`, on the bundle's golden frames."""
-    return measure_agreement(engine, bundle.golden(), bundle.manifest.graphs[precision].verification.tolerance)
+    return measure_agreement(engine.infer, bundle.golden(), bundle.manifest.graphs[precision].verification.tolerance)
 
 
-def measure_agreement(engine: Engine, golden: Golden, tolerance: float) -> Agreement:
-    """Run golden frames through `engine`, one by one, and compare with PyTorch's depth of them."""
-    depth = np.concatenate([engine.infer(frame[None]) for frame in golden.frames])
+def measure_agreement(infer: Infer, golden: Golden, tolerance: float) -> Agreement:
+    """Run golden frames through `infer`, one by one, and compare with PyTorch's depth of them."""
+    depth = np.concatenate([infer(frame[None]) for frame in golden.frames])
     return compare_depth(depth, golden.depth, tolerance)
 
 
