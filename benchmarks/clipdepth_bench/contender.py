@@ -1,0 +1,100 @@
+"""What a benchmark times: a bundle's engines, and the PyTorch model they came from."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clipdepth.agreement import Agreement
+from clipdepth.bundle import Bundle, stored_file
+from clipdepth.engines import ENGINES, Infer, load_engine, measure_agreement
+from clipdepth.errors import ClipdepthError, UsageError
+
+EAGER = "PyTorch eager"
+RANDOM_WEIGHTS = "random weights: latency only"
+
+
+@dataclass(frozen=True)
+class Contender:
+    """A row of the benchmark: `infer` takes frames as an engine does, or is None where it could not be loaded."""
+
+    name: str
+    precision: str
+    device: str
+    infer: Infer | None
+    agreement: Agreement | None
+    """None where there is nothing to compare: not loaded, or weights that are not the bundle's."""
+    note: str = ""
+    """Why it is not there, or what a reader has to know."""
+
+    @property
+    def key(self) -> str:
+        """What tells it from the others."""
+        return f"{self.name} {self.precision}"
+
+    @property
+    def failed(self) -> bool:
+        """Whether its depth differs from PyTorch's."""
+        return self.agreement is not None and not self.agreement
+
+
+def contenders(bundle: Bundle, run: Path | None, threads: int) -> list[Contender]:
+    """PyTorch eager first, then each engine with each graph of the bundle."""
+    engines = [_engine(bundle, name, precision, threads) for name in ENGINES for precision in bundle.manifest.graphs]
+    return [_eager(bundle, run, threads), *engines]
+
+
+def _engine(bundle: Bundle, name: str, precision: str, threads: int) -> Contender:
+    try:
+        engine = load_engine(bundle, name, precision, threads)
+    except ClipdepthError as error:
+        return Contender(name, precision, "", None, None, str(error))
+    return Contender(name, precision, engine.device, engine.infer, _agreement(engine.infer, bundle, precision))
+
+
+def _eager(bundle: Bundle, run: Path | None, threads: int) -> Contender:
+    if find_spec("torch") is None:
+        return Contender(EAGER, "fp32", "", None, None, "not installed: pip install 'clipdepth[train]'")
+    import torch
+
+    torch.set_num_threads(threads)
+    infer = _torch_infer(bundle, run)
+    if run is None:
+        return Contender(EAGER, "fp32", "CPU", infer, None, RANDOM_WEIGHTS)
+    return Contender(EAGER, "fp32", "CPU", infer, _agreement(infer, bundle, "fp32"))
+
+
+def _torch_infer(bundle: Bundle, run: Path | None) -> Infer:
+    import torch
+
+    from clipdepth_train.checkpoint import CHECKPOINT, load_run
+    from clipdepth_train.depth_model import build_model
+    from clipdepth_train.recipe import decode_recipe
+
+    if run is None:
+        model = build_model(decode_recipe(bundle.manifest.model.recipe, str(bundle.path)), pretrained=False)
+    else:
+        model, _ = load_run(run)
+        if stored_file(run / CHECKPOINT).sha256 != bundle.manifest.model.checkpoint_sha256:
+            raise UsageError(f"{bundle.path} was not exported from {run}; give the run it came from, or no --run")
+    deployed = model.deployable()
+
+    @torch.inference_mode()
+    def infer(frames: NDArray[np.uint8]) -> NDArray[np.float32]:
+        depth: NDArray[np.float32] = deployed(torch.from_numpy(frames)).numpy()
+        return depth
+
+    return infer
+
+
+def _agreement(infer: Infer, bundle: Bundle, precision: str) -> Agreement:
+    tolerance = bundle.manifest.graphs[precision].verification.tolerance
+    return measure_agreement(infer, bundle.golden(), tolerance)
+
+
+def present(rows: Sequence[Contender]) -> list[tuple[Contender, Infer]]:
+    """Those that can be timed."""
+    return [(row, row.infer) for row in rows if row.infer is not None]
