@@ -22,10 +22,11 @@ def main(argv: Sequence[str]) -> int:
     """Run the command; return 0, or 1 where a row's depth differs from PyTorch's."""
     options = _parser().parse_args(argv)
     bundle = open_bundle(options.bundle)
+    # Before the timing, so that the load is that of others.
+    machine = environment(options.threads)
     rows = contenders(bundle, options.run, options.threads)
     samples = _time(rows, bundle.golden().frames, options.rounds, options.per_round)
     report = make_rows(rows, samples, rows[0].key)
-    machine = environment(options.threads)
     size = bundle.manifest.input
     title = f"{options.bundle.name}, {size.height}×{size.width}, {machine['cpu']}, {options.threads} threads"
     # Wide enough that no row is broken, also where the output is no terminal.

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -56,24 +55,28 @@ def _engine(bundle: Bundle, name: str, precision: str, threads: int) -> Contende
 
 
 def _eager(bundle: Bundle, run: Path | None, threads: int) -> Contender:
-    if find_spec("torch") is None:
-        return Contender(EAGER, "fp32", "", None, None, "not installed: pip install 'clipdepth[train]'")
-    import torch
-
-    torch.set_num_threads(threads)
-    infer = _torch_infer(bundle, run)
+    try:
+        infer = _torch_infer(bundle, run, threads)
+    except ModuleNotFoundError as error:
+        return Contender(EAGER, "fp32", "", None, None, f"no {error.name}: pip install 'clipdepth[train]'")
+    except ClipdepthError as error:
+        # A recipe of another version, say; it takes nothing from the engines. With a run it was asked for.
+        if run is not None:
+            raise
+        return Contender(EAGER, "fp32", "", None, None, str(error))
     if run is None:
         return Contender(EAGER, "fp32", "CPU", infer, None, RANDOM_WEIGHTS)
     return Contender(EAGER, "fp32", "CPU", infer, _agreement(infer, bundle, "fp32"))
 
 
-def _torch_infer(bundle: Bundle, run: Path | None) -> Infer:
+def _torch_infer(bundle: Bundle, run: Path | None, threads: int) -> Infer:
     import torch
 
     from clipdepth_train.checkpoint import CHECKPOINT, load_run
     from clipdepth_train.depth_model import build_model
     from clipdepth_train.recipe import decode_recipe
 
+    torch.set_num_threads(threads)
     if run is None:
         model = build_model(decode_recipe(bundle.manifest.model.recipe, str(bundle.path)), pretrained=False)
     else:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from rich.markup import escape
 from rich.table import Table
 
 from clipdepth.agreement import Agreement
@@ -68,22 +69,31 @@ def as_json(rows: Sequence[Row], bundle: str, graph_sha256: dict[str, str], mach
 
 def as_table(rows: Sequence[Row], title: str) -> Table:
     """The report for a terminal."""
-    table = Table(title=title, title_justify="left", caption="ms a frame; ×eager: median of rounds (p10 to p90)")
+    table = Table(
+        title=escape(title), title_justify="left", caption="ms a frame; ×eager: median of rounds (p10 to p90)"
+    )
     for heading in ("engine", "device"):
         table.add_column(heading)
     for heading in ("p50", "p90", "p99", "max", "n", "×eager", "Δ depth"):
         table.add_column(heading, justify="right")
     table.add_column("verdict")
     for row in rows:
-        table.add_row(f"{row.name} {row.precision}", row.device, *_numbers(row), row.verdict)
+        # "pip install 'clipdepth[cpu]'" is no markup.
+        table.add_row(f"{row.name} {row.precision}", row.device, *_numbers(row), escape(row.verdict))
     return table
 
 
 def _numbers(row: Row) -> list[str]:
-    difference = "" if row.agreement is None else f"{row.agreement.mean:.1e}"
+    difference = _difference(row.agreement)
     if row.latency_ms is None:
         return [""] * 6 + [difference]
     latency = row.latency_ms
     times = [f"{value:.1f}" for value in (latency.p50, latency.p90, latency.p99, latency.max)]
     speed = "" if row.speedup is None else f"{row.speedup.p50:.2f} ({row.speedup.p10:.2f} to {row.speedup.p90:.2f})"
     return [*times, str(latency.n), speed, difference]
+
+
+def _difference(agreement: Agreement | None) -> str:
+    if agreement is None:
+        return ""
+    return f"{agreement.mean:.1e}" if agreement.finite else "NaN"

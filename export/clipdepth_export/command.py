@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
+from rich.text import Text
 
 from clipdepth.arguments import ArgumentParser
 from clipdepth_export.exporter import export_run
@@ -17,10 +18,10 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--data", help="dataset for the golden frames (default: what the run was trained on)")
     arguments = parser.parse_args(argv)
     out = arguments.out or arguments.run.with_name(arguments.run.name + ".bundle")
-    with Console(stderr=True).status(f"exporting {arguments.run}"):
+    with Console(stderr=True).status(Text(f"exporting {arguments.run}")):
         manifest = export_run(arguments.run, out, arguments.data)
     model, size = manifest.model, manifest.input
-    console = Console(highlight=False, soft_wrap=True)
+    console = Console(highlight=False, soft_wrap=True, markup=False)
     console.print(f"{out}: {size.height}×{size.width}, {model.parameters:,} parameters, {model.flops / 1e9:.1f} GFLOP")
     for precision, graph in manifest.graphs.items():
         megabytes = manifest.files[graph.file].size / 1e6

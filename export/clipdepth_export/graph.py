@@ -36,12 +36,19 @@ def write_graph(model: DepthModel, path: Path, height: int, width: int) -> None:
                 verbose=False,
             )
         except torch.onnx.OnnxExporterError as error:
-            raise ExportError(f"torch cannot export this model: {str(error).splitlines()[0]}") from error
+            raise ExportError(f"torch cannot export this model: {_reason(error)}") from error
     assert program is not None
     graph = program.model_proto
     _drop_traces(graph)
     onnx.checker.check_model(graph, full_check=True)
     onnx.save_model(graph, path)
+
+
+def _reason(error: BaseException) -> str:
+    # What torch raises last tells how to report it; what it raised first tells what is wrong.
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
 def _drop_traces(graph: onnx.ModelProto) -> None:

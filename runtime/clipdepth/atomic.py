@@ -26,9 +26,7 @@ def atomic_file(path: Path) -> Iterator[Path]:
         _flush(partial)
         partial.replace(path)
     except OSError as error:
-        # A write that fails, on a full disk say, does not know the file's name.
-        if error.errno is not None and error.filename is None:
-            error.filename = str(path)
+        _name(error, path)
         raise
     finally:
         partial.unlink(missing_ok=True)
@@ -56,6 +54,9 @@ def atomic_folder(path: Path) -> Iterator[Path]:
         if path.exists():
             path.replace(replaced)
         partial.replace(path)
+    except OSError as error:
+        _name(error, path)
+        raise
     finally:
         shutil.rmtree(partial, ignore_errors=True)
         _settle(path, replaced)
@@ -80,6 +81,12 @@ def write_text(path: Path, text: str) -> None:
     """Write `text` to `path` as UTF-8, atomically."""
     with atomic_file(path) as partial:
         partial.write_text(text, encoding="utf-8")
+
+
+def _name(error: OSError, path: Path) -> None:
+    """A write that fails, on a full disk say, does not know what it wrote to: tell it."""
+    if error.errno is not None and error.filename is None:
+        error.filename = str(path)
 
 
 def _settle(path: Path, replaced: Path) -> None:

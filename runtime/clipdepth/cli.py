@@ -39,6 +39,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one subcommand; return 0, 1 for a failure, 2 for misuse, 130 when interrupted."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     _quiet_opencv()
+    _share_cores()
     logging.basicConfig(format="%(levelname)s: %(message)s", handlers=[_StderrHandler()])
     try:
         return _dispatch(arguments)
@@ -59,6 +60,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 _REMEDIES = {
     errno.ENOSPC: "free some space or choose another place",
     errno.EDQUOT: "free some space or choose another place",
+    errno.EFBIG: "choose a place that takes larger files",
     errno.EROFS: "choose another place",
     errno.EACCES: "change its permissions or choose another place",
 }
@@ -75,6 +77,15 @@ def _quiet_opencv() -> None:
     """Keep OpenCV and FFmpeg from writing to stderr by themselves: what went wrong is an error of ours."""
     os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # FFmpeg's AV_LOG_QUIET
+
+
+def _share_cores() -> None:
+    """Let PyTorch's OpenMP threads sleep while they wait.
+
+    By default they spin, and where anything else wants a core, a data loader say, the one that works waits for those
+    that spin: on two cores training slows down tenfold.
+    """
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
 def _dispatch(arguments: list[str]) -> int:

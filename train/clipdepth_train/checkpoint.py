@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
 from clipdepth.atomic import atomic_file
@@ -25,7 +25,8 @@ def save_checkpoint(path: Path, tensors: Mapping[str, Tensor], recipe: Recipe, s
     # Tied or strided tensors are refused by safetensors; ours are neither after this.
     plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     with atomic_file(path) as partial:
-        save_file(plain, partial, metadata)
+        # save_file would make it readable by its owner alone, and hide a full disk in an error of its own.
+        partial.write_bytes(save(plain, metadata))
 
 
 def read_checkpoint(path: Path) -> tuple[dict[str, Tensor], Recipe, dict[str, Any]]:

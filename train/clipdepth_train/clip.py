@@ -85,7 +85,10 @@ def _load_file(config: ClipConfig, path: Path) -> nn.Module:
         else:
             open_clip.load_checkpoint(model, str(path))
     except Exception as error:  # torch, pickle, zip and safetensors each raise their own
-        raise WeightsError(f"{path} does not hold weights of {config.name}: {_first_line(error)}") from error
+        raise WeightsError(
+            f"{path} does not hold weights of {config.name} ({_first_line(error)}); "
+            "give another file with --model.clip.weights PATH, or none for random weights"
+        ) from error
     return model
 
 
@@ -99,7 +102,8 @@ def _is_torchscript(path: Path) -> bool:
 def _torchscript_state(path: Path) -> dict[str, Tensor]:
     # OpenAI publishes TorchScript archives in half precision, with three integers beside the weights.
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)
+        for deprecation in (DeprecationWarning, FutureWarning):
+            warnings.simplefilter("ignore", deprecation)
         state = torch.jit.load(path, map_location="cpu").state_dict()  # type: ignore[no-untyped-call]
     extra = ("input_resolution", "context_length", "vocab_size")
     return {name: value.float() for name, value in state.items() if name not in extra}

@@ -54,10 +54,10 @@ class DepthModel(nn.Module):
 
     def deployable(self) -> "DepthModel":
         """A copy as it is deployed: on the CPU, one pass, its trunk's training-time branches folded together."""
-        deployed = copy.deepcopy(self).eval().cpu().requires_grad_(False)
+        deployed = copy.deepcopy(self).eval().cpu()
         deployed.mirror = False
         deployed.network.trunk.reparameterize()
-        return deployed
+        return deployed.requires_grad_(False)  # the folded weights are new ones
 
     def parameter_groups(self, learning_rate: float, trunk_learning_rate: float) -> list[dict[str, Any]]:
         """The optimizer's groups: what is trained of the network, and of its trunk at a rate of its own."""

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from clipdepth.errors import DataError
 from clipdepth.metrics import DepthMetrics, depth_metrics
 from clipdepth.resize import resize_depth, resize_frame
 from clipdepth_train.data.crop import EIGEN, PAPER_TEST
@@ -69,5 +70,9 @@ def constant_median(pairs: RgbdSet, samples: int = 200) -> Predict:
     indices = np.unique(np.linspace(0, len(pairs) - 1, samples).round().astype(int))
     # Every eighth row and column: the median of a picture does not need them all.
     known = [depth[depth > 0] for depth in (pairs[int(i)].depth[::8, ::8] for i in indices)]
+    if not any(depth.size for depth in known):
+        raise DataError(
+            "no training frame has known depth, so there is no median to compare with; check its depth files"
+        )
     median = np.float32(np.median(np.concatenate(known)))
     return lambda frame: np.full(frame.shape[:2], median, np.float32)

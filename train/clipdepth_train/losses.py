@@ -41,5 +41,7 @@ def silog(predicted: Tensor, true: Tensor, forgiven: float) -> Tensor:
     The square root is BTS's (Lee et al. 2019), whose factor of 10 is left out.
     """
     g = predicted.clamp_min(SMALLEST_DEPTH).log() - true.log()
-    # The small term keeps the square root's slope finite at a perfect answer.
-    return torch.sqrt(g.square().mean() - forgiven * g.mean().square() + 1e-8)
+    # The same as in the docstring, but never below 0 by rounding; the small term keeps the square root's slope
+    # finite at a perfect answer.
+    mean = g.mean()
+    return torch.sqrt((g - mean).square().mean() + (1 - forgiven) * mean.square() + 1e-8)

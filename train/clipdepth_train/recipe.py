@@ -27,6 +27,8 @@ class DataConfig:
     """Units of the depth PNGs in a metre."""
     max_depth: float = 10.0
     """Depth beyond this, in metres, counts as unknown."""
+    rooms: int = 50
+    """Rooms to train on where the data is 'rooms', 80 frames of each."""
     workers: int = 1
     """Processes that load data, for each training process; 0 loads in the training process itself."""
 
@@ -110,10 +112,16 @@ class Recipe:
         _require(self.epochs >= 0, "epochs", self.epochs, "0 or more")
         for name in ("batch_size", "save_every", "evaluate_every"):
             _require(getattr(self, name) > 0, name, getattr(self, name), "more than 0")
-        for name in ("height", "width", "max_depth", "depth_scale"):
+        for name in ("height", "width", "max_depth", "depth_scale", "rooms"):
             value = getattr(self.frames, name)
             _require(value > 0, f"frames.{name}", value, "more than 0")
         _require(self.frames.workers >= 0, "frames.workers", self.frames.workers, "0 or more")
+        _require(self.optim.learning_rate > 0, "optim.learning_rate", self.optim.learning_rate, "more than 0")
+        _require(self.optim.step_epochs > 0, "optim.step_epochs", self.optim.step_epochs, "more than 0")
+        for name in ("trunk_learning_rate", "momentum", "weight_decay", "clip_norm"):
+            value = getattr(self.optim, name)
+            _require(value >= 0, f"optim.{name}", value, "0 or more")
+        _require(0 <= self.augment.rotate <= 180, "augment.rotate", self.augment.rotate, "in [0, 180]")
         _require(self.augment.zoom >= 1, "augment.zoom", self.augment.zoom, "1 or more")
         _require(0 <= self.augment.jitter < 1, "augment.jitter", self.augment.jitter, "in [0, 1)")
         _require(0 <= self.augment.flip <= 1, "augment.flip", self.augment.flip, "in [0, 1]")

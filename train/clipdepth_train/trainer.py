@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 from accelerate import Accelerator
-from accelerate.utils import gather_object
+from accelerate.utils import broadcast, gather_object
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor
@@ -82,7 +82,7 @@ class Trainer:
             return None
         _, recipe, state = read_checkpoint(self.out / CHECKPOINT)
         self._require_same(recipe)
-        self.console.print(f"{self.out} is trained already")
+        self._say(f"{self.out} is trained already")
         report: dict[str, Any] = state["report"]
         return report
 
@@ -126,7 +126,6 @@ class Trainer:
                 progress.update(bar, completed=self.step, loss=f"loss {loss:.4f}")
                 self.accelerator.log({"loss": loss, "learning rate": base_rates[0] * factor}, step=self.step)
                 self._between_steps(model, optimizer, interruption)
-        self.accelerator.end_training()
 
     def _batches(self) -> Iterator[tuple[Tensor, Tensor]]:
         process, processes = self.accelerator.process_index, self.accelerator.num_processes
@@ -182,6 +181,8 @@ class Trainer:
 
     def _evaluate(self, model: DepthModel, epoch: int) -> DepthMetrics:
         model.mirror = self.recipe.mirror
+        # Each process has its own batch-norm statistics since its last batch; the main one's are those that are kept.
+        broadcast(list(model.buffers()))
         process, processes = self.accelerator.process_index, self.accelerator.num_processes
         indices = range(process, len(self.tests), processes)
         mine = evaluate(predictor(model, self.recipe.frames), self.tests, self.recipe.frames, "all", indices)
@@ -193,7 +194,6 @@ class Trainer:
 
     def _finish(self, model: DepthModel) -> dict[str, Any]:
         metrics = self._evaluate(model, self.recipe.epochs)
-        self.accelerator.end_training()
         report = {
             "data": self.recipe.data,
             "training_frames": len(self.pairs),
@@ -212,6 +212,7 @@ class Trainer:
         if self.accelerator.is_main_process:
             self._write(model, report)
         self.accelerator.wait_for_everyone()
+        self.accelerator.end_training()
         return report
 
     def _write(self, model: DepthModel, report: dict[str, Any]) -> None:
@@ -233,7 +234,7 @@ class Trainer:
 
     def _say(self, text: str) -> None:
         if self.accelerator.is_main_process:
-            self.console.print(text, highlight=False)
+            self.console.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
 def _optimizer(model: DepthModel, recipe: Recipe) -> torch.optim.Optimizer:

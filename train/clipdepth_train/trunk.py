@@ -26,7 +26,7 @@ class Trunk(nn.Module):
         if isinstance(visual, ModifiedResNet):
             visual.attnpool = None
             self.visual: nn.Module = visual
-        elif isinstance(visual, TimmModel) and hasattr(visual.trunk, "feature_info"):
+        elif isinstance(visual, TimmModel) and _scales(visual.trunk) > 1:
             self.visual = _without_head(visual.trunk)
         else:
             raise UsageError(f"the trunk {type(visual).__name__} has no feature maps at several scales")
@@ -63,6 +63,11 @@ class Trunk(nn.Module):
         features = self(torch.zeros(1, 3, side, side))
         self.train(was_training)
         return tuple(f.shape[1] for f in features), tuple(side // f.shape[2] for f in features)
+
+
+def _scales(trunk: nn.Module) -> int:
+    # A vision transformer of timm's has this list as well, of layers that are all at one scale.
+    return len({stage["reduction"] for stage in getattr(trunk, "feature_info", ())})
 
 
 def _without_head(trunk: nn.Module) -> nn.Module:

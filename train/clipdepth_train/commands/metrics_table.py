@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from rich.markup import escape
 from rich.table import Table
 
 HEADINGS = {
@@ -17,10 +18,10 @@ HEADINGS = {
 
 def metrics_table(rows: Mapping[str, Mapping[str, float]], title: str | None = None) -> Table:
     """A row for each model, its metrics by name."""
-    table = Table(title=title, title_justify="left")
+    table = Table(title=escape(title) if title else None, title_justify="left")
     table.add_column("model")
     for heading in HEADINGS.values():
         table.add_column(heading, justify="right")
     for name, metrics in rows.items():
-        table.add_row(name, *(f"{metrics[key]:.3f}" for key in HEADINGS))
+        table.add_row(escape(name), *(f"{metrics[key]:.3f}" for key in HEADINGS))
     return table

@@ -1,5 +1,6 @@
 """Training batches: which pairs, in which order, augmented how, all decided by the seed."""
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,7 +23,7 @@ def open_set(data: str, split: Split, frames: DataConfig) -> RgbdSet:
     """Open a split of `data`, a folder or 'rooms'; raises DataError where there is none."""
     if data == "rooms":
         size = (480, 640) if frames.picture == "paper" else (frames.height, frames.width)
-        return RoomsSet(split, *size)
+        return RoomsSet(split, *size, training_rooms=frames.rooms)
     dense = frames.dense and split == "train"
     return FolderSet(Path(data), split, frames.depth_scale, frames.max_depth, dense)
 
@@ -78,6 +79,12 @@ class Batches(Sampler[list[Key]]):
         return order
 
 
+def _leave_interruption_to_the_trainer(worker: int) -> None:
+    # Terminals and service managers signal workers too; they have to live until the trainer has saved.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+
+
 def training_loader(pairs: RgbdSet, recipe: Recipe, batches: Batches) -> DataLoader[tuple[Tensor, Tensor]]:
     """Batches of frames, (N, H, W, 3) uint8 BGR, and depth, (N, H, W) float32 metres with 0 for unknown."""
     workers = recipe.frames.workers
@@ -85,6 +92,6 @@ def training_loader(pairs: RgbdSet, recipe: Recipe, batches: Batches) -> DataLoa
         TrainingPairs(pairs, recipe),
         batch_sampler=batches,
         num_workers=workers,
-        persistent_workers=workers > 0,
+        worker_init_fn=_leave_interruption_to_the_trainer,
         pin_memory=torch.cuda.is_available(),
     )

@@ -6,7 +6,7 @@ from clipdepth.rooms import Room, default_intrinsics
 from clipdepth_train.data.sample import RgbdPair, Split
 
 SECONDS_BETWEEN_FRAMES = 1.5
-FRAMES = {"train": 4000, "test": 200}
+TEST_ROOMS = 20
 FRAMES_A_ROOM = {"train": 80, "test": 10}
 # Rooms of the two splits never meet.
 FIRST_ROOM = {"train": 0, "test": 1_000_000}
@@ -19,12 +19,12 @@ def _room(seed: int) -> Room:
 
 
 class RoomsSet:
-    """Pairs of a split, at the size that is asked for."""
+    """Views of rooms at the size that is asked for: 80 of each of `training_rooms`, or 10 of each of 20 test rooms."""
 
-    def __init__(self, split: Split, height: int, width: int) -> None:
+    def __init__(self, split: Split, height: int, width: int, training_rooms: int) -> None:
         self._first = FIRST_ROOM[split]
-        self._length = FRAMES[split]
         self._frames_a_room = FRAMES_A_ROOM[split]
+        self._length = self._frames_a_room * (training_rooms if split == "train" else TEST_ROOMS)
         self._camera = default_intrinsics(height, width)
         self.focal = (self._camera.fx, self._camera.fy)
         self.picture_size = (height, width)

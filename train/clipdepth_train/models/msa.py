@@ -99,7 +99,7 @@ class Msa(DepthNetwork):
         answer: Tensor = self.adapter(image, features)
         if self.classes is None:
             return answer
-        initial = resize_aligned(self.classes(features[-1]).clamp(0, MAX_DEPTH), image)
+        initial = resize_aligned(self.classes(features[-1]).clamp(0.0, MAX_DEPTH), image)
         return initial + 2 * answer.sigmoid() - 1
 
 
