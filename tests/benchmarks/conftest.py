@@ -1,0 +1,33 @@
+"""One tiny trained run and its bundle."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+
+from clipdepth_export.exporter import export_run
+from runs import train_tiny_run, write_rgbd_folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_thread() -> Iterator[None]:
+    # On busy cores PyTorch's threads wait for one another in a loop that costs seconds a frame.
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="session")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """RGB-D pairs to train and to test on."""
+    return write_rgbd_folder(tmp_path_factory.mktemp("pairs"), 2, 2)
+
+
+@pytest.fixture(scope="session")
+def run(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny edge run; its bundle is beside it."""
+    run = train_tiny_run(tmp_path_factory.mktemp("runs") / "tiny", data)
+    export_run(run, run.with_name("tiny.bundle"))
+    return run

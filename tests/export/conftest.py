@@ -1,0 +1,106 @@
+"""Trained runs of every kind of model, exported once a session."""
+
+from collections.abc import Callable, Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import open_clip
+import pytest
+import torch
+
+from clipdepth.bundle import Bundle, open_bundle
+from clipdepth_export.exporter import export_run
+from clipdepth_train.checkpoint import CHECKPOINT, load_run, read_checkpoint, save_checkpoint
+from clipdepth_train.clip import ClipConfig
+from clipdepth_train.data.loader import open_set
+from clipdepth_train.models import DepthClipConfig, EdgeConfig, MsaConfig
+from clipdepth_train.recipe import DataConfig, OptimConfig
+from runs import MOBILE_EDGE, train_tiny_run, write_rgbd_folder
+from tiny_clip import TINY_CLIP
+
+# Pictures are twice as wide as the input and as high, so that a mixed-up axis shows.
+PICTURE, INPUT = (64, 192), DataConfig(64, 96, workers=0)
+TINY = ClipConfig(TINY_CLIP, "none")
+MIRRORED = {"mirror": True, "normalisation": "imagenet"}
+RECIPES: dict[str, dict[str, Any]] = {
+    "depthclip": {"model": DepthClipConfig(TINY, temperature=0.01), "epochs": 0, **MIRRORED},
+    "msa": {"model": MsaConfig(TINY), "optim": OptimConfig(), **MIRRORED},
+    "msa-initial": {
+        "model": MsaConfig(TINY, initial_depth=True, temperature=0.01),
+        "optim": OptimConfig(),
+        **MIRRORED,
+    },
+    "edge": {"normalisation": "clip"},
+    "mobile": {"model": MOBILE_EDGE, "epochs": 0},
+}
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_thread() -> Iterator[None]:
+    # On busy cores PyTorch's threads wait for one another in a loop that costs seconds a frame.
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="session")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """RGB-D pairs, 2 to train and 9 to test."""
+    return write_rgbd_folder(tmp_path_factory.mktemp("private") / "rooms-pairs", 2, 9, *PICTURE)
+
+
+@pytest.fixture(scope="session")
+def clip_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file of weights of the tiny CLIP."""
+    path = tmp_path_factory.mktemp("private") / "tiny-weights.pt"
+    torch.manual_seed(7)
+    torch.save(open_clip.create_model(TINY_CLIP).state_dict(), path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def export_once(data: Path, clip_weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Bundle]:
+    """From a name in RECIPES to the bundle of its run, which lies beside it without `.bundle`."""
+
+    @cache
+    def export(kind: str) -> Bundle:
+        weights = ClipConfig(TINY_CLIP, str(clip_weights))
+        changes = {"model": EdgeConfig(weights, width=8, bins=8), **RECIPES[kind]}
+        run = train_tiny_run(tmp_path_factory.mktemp("runs") / kind, data, frames=INPUT, **changes)
+        if isinstance(changes["model"], EdgeConfig):
+            _enliven(run, data)
+        bundle = run.with_name(f"{kind}.bundle")
+        export_run(run, bundle)
+        return open_bundle(bundle)
+
+    return export
+
+
+def _enliven(run: Path, data: Path) -> None:
+    """Give a barely trained edge model batch norms that fit its data and a steep head: depth then spans metres."""
+    model, recipe = load_run(run)
+    pairs = open_set(str(data), "train", INPUT)
+    frames = torch.stack([torch.from_numpy(pairs[i].frame[:, ::2].copy()) for i in range(len(pairs))])
+    for module in model.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.train()
+            module.momentum = 1.0
+    with torch.no_grad():
+        model(frames)
+        model.network.head.score.weight *= 4  # type: ignore[operator,union-attr]
+    _, _, state = read_checkpoint(run / CHECKPOINT)
+    save_checkpoint(run / CHECKPOINT, model.state_dict(), recipe, state)
+
+
+@pytest.fixture(params=RECIPES)
+def exported(request: pytest.FixtureRequest, export_once: Callable[[str], Bundle]) -> Bundle:
+    """The bundle of each kind of model in turn."""
+    return export_once(request.param)
+
+
+@pytest.fixture
+def edge(export_once: Callable[[str], Bundle]) -> Bundle:
+    """The bundle of the tiny edge model."""
+    return export_once("edge")

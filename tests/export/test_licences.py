@@ -1,0 +1,42 @@
+from dataclasses import replace
+
+from clipdepth_export.licences import licences
+from clipdepth_train.clip import ClipConfig
+from clipdepth_train.recipe import RECIPES
+
+
+def notes(recipe: str, weights: str | None = None, data: str = "rooms") -> dict[str, str]:
+    """Part to licence, for a recipe with other weights and data."""
+    chosen = RECIPES[recipe]
+    clip = ClipConfig(chosen.model.clip.name, weights or chosen.model.clip.weights)
+    changed = replace(chosen, model=replace(chosen.model, clip=clip), data=data)
+    return {note.part: note.licence for note in licences(changed)}
+
+
+def test_our_code_is_always_named() -> None:
+    assert all(notes(recipe)["clipdepth code"] == "MIT" for recipe in RECIPES)
+
+
+def test_apples_weights_are_for_research() -> None:
+    assert "research" in notes("edge")["MobileCLIP2-S0 weights (dfndr2b)"]
+
+
+def test_openais_weights_are_mit() -> None:
+    assert notes("msa")["RN50-quickgelu weights (openai)"].startswith("MIT")
+
+
+def test_of_a_local_file_only_the_name() -> None:
+    for path in ("/home/ada/secret/RN50.pt", "C:\\Users\\ada\\secret\\RN50.pt"):
+        found = notes("msa", path)
+        assert found["RN50-quickgelu weights (RN50.pt)"] == "that of the weights' publisher"
+        assert not any("ada" in part for part in found)
+
+
+def test_random_weights_have_no_licence() -> None:
+    assert not any("weights" in part for part in notes("edge", "none"))
+
+
+def test_rooms_are_ours_and_other_data_its_owners() -> None:
+    assert notes("edge")["rooms (rendered training data)"] == "MIT"
+    assert "owner" in notes("edge", data="/data/kitchen")["training data"]
+    assert not any("/data" in part for part in notes("edge", data="/data/kitchen"))

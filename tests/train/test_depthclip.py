@@ -1,0 +1,124 @@
+"""DepthCLIP against its equations written out in NumPy."""
+
+import numpy as np
+import open_clip
+import pytest
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from clipdepth.errors import UsageError
+from clipdepth_train.clip import ClipConfig
+from clipdepth_train.models.depthclip import (
+    CLASS_DEPTHS,
+    CLASSES,
+    DepthClip,
+    DepthClipConfig,
+    DistanceClasses,
+    build_depthclip,
+    resize_aligned,
+)
+from clipdepth_train.trunk import Trunk
+from tiny_clip import TINY_CLIP
+
+
+def zero_shot(
+    features: NDArray[np.float64], text: NDArray[np.float64], depths: NDArray[np.float64], temperature: float
+) -> NDArray[np.float64]:
+    """Equations 3 and 4, pixel by pixel: (C, h, w) features of as many channels as the text's (K, C)."""
+    _, height, width = features.shape
+    depth = np.empty((height, width))
+    for y in range(height):
+        for x in range(width):
+            pixel = features[:, y, x]
+            cosine = np.array([pixel @ t / np.linalg.norm(pixel) / np.linalg.norm(t) for t in text])
+            score = np.exp((cosine - cosine.max()) / temperature)
+            depth[y, x] = (score / score.sum()) @ depths
+    return depth
+
+
+@pytest.fixture(scope="module")
+def model() -> DepthClip:
+    torch.manual_seed(0)
+    return build_depthclip(DepthClipConfig(ClipConfig(TINY_CLIP, "none"))).eval()
+
+
+def test_the_papers_classes() -> None:
+    assert dict(zip(CLASSES, CLASS_DEPTHS, strict=True)) == {
+        "giant": 1.0,
+        "extremely close": 1.5,
+        "close": 2.0,
+        "not in distance": 2.25,
+        "a little remote": 2.5,
+        "far": 2.75,
+        "unseen": 3.0,
+    }
+    assert DepthClipConfig().depth_range == (1.0, 3.0)
+
+
+@pytest.mark.parametrize("temperature", [0.1, 0.001, 1.0])
+@pytest.mark.parametrize("step", [1, 2, 4])
+def test_equations_3_and_4_on_every_step_th_channel(temperature: float, step: int) -> None:
+    rng = np.random.default_rng(0)
+    text, depths = rng.normal(size=(3, 5)), np.array([1.0, 2.0, 4.0])
+    features = rng.normal(size=(5 * step, 2, 3))
+    classes = DistanceClasses(torch.tensor(text).float(), torch.tensor(depths).float(), temperature)
+    found = classes(torch.tensor(features).float()[None])[0].numpy()
+    np.testing.assert_allclose(found, zero_shot(features[::step], text, depths, temperature), rtol=1e-4)
+
+
+def test_a_pixel_that_looks_like_a_class_has_its_depth() -> None:
+    text = torch.eye(3)
+    classes = DistanceClasses(text, torch.tensor([1.0, 2.0, 3.0]), temperature=0.001)
+    pixels = torch.stack([7 * text[2], 0.1 * text[0], text[1]], dim=1)[None, :, None]
+    torch.testing.assert_close(classes(pixels)[0, 0], torch.tensor([3.0, 1.0, 2.0]))
+
+
+def test_the_whole_model_is_trunk_equations_and_an_aligned_resize(model: DepthClip) -> None:
+    image = torch.rand(1, 3, 416, 544, generator=torch.Generator().manual_seed(1))
+    with torch.no_grad():
+        features = model.trunk(image)[-1][0].double().numpy()
+        depth = model(image)[0].numpy()
+    assert features.shape[1:] == (13, 17)
+    torch.manual_seed(0)
+    clip = open_clip.create_model(TINY_CLIP).eval()
+    with torch.no_grad():
+        text = clip.encode_text(open_clip.tokenize([f"This object is {c}" for c in CLASSES])).double().numpy()
+    coarse = zero_shot(features[::2], text, np.array(CLASS_DEPTHS), 0.1)
+    np.testing.assert_allclose(depth, aligned_bilinear(coarse, 416, 544), atol=1e-4)
+    assert np.ptp(depth) > 1e-3
+
+
+def aligned_bilinear(values: NDArray[np.float64], height: int, width: int) -> NDArray[np.float64]:
+    """Bilinear interpolation in which the corner pixels stay where they are."""
+    rows = np.linspace(0, values.shape[0] - 1, height)
+    columns = np.linspace(0, values.shape[1] - 1, width)
+    wide = np.stack([np.interp(columns, np.arange(values.shape[1]), row) for row in values])
+    return np.stack([np.interp(rows, np.arange(values.shape[0]), column) for column in wide.T], axis=1)
+
+
+def test_resize_keeps_the_corners() -> None:
+    values = torch.tensor([[[1.0, 2.0], [3.0, 5.0]]])
+    resized = resize_aligned(values, torch.zeros(1, 3, 7, 5))[0].numpy()
+    np.testing.assert_allclose(resized, aligned_bilinear(values[0].double().numpy(), 7, 5), rtol=1e-6)
+    assert resized[[0, 0, -1, -1], [0, -1, 0, -1]].tolist() == [1, 2, 3, 5]
+
+
+def test_the_text_tower_is_gone_and_its_features_are_kept(model: DepthClip) -> None:
+    names = set(model.state_dict())
+    assert {"classes.text", "classes.depths"} <= names
+    assert all(name.startswith(("trunk.visual.", "classes.")) for name in names)
+    assert model.classes.text.shape == (7, 256)
+    torch.testing.assert_close(model.classes.text.norm(dim=1), torch.ones(7))
+
+
+def test_nothing_of_it_is_trained(model: DepthClip) -> None:
+    assert not any(parameter.requires_grad for parameter in model.parameters())
+    assert not model.train().trunk.visual.training
+
+
+def test_text_of_another_width_is_refused() -> None:
+    trunk = Trunk(open_clip.create_model(TINY_CLIP))
+    text: Tensor = torch.rand(7, 300)
+    with pytest.raises(UsageError, match="512 channels are no multiple of the text's 300"):
+        DepthClip(trunk, DistanceClasses(text, torch.ones(7), 0.1))

@@ -1,0 +1,179 @@
+"""Evaluation against answers whose errors are known in closed form."""
+
+import math
+from dataclasses import asdict
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+import runs
+from clipdepth.errors import DataError, UsageError
+from clipdepth.metrics import mean_metrics
+from clipdepth.resize import resize_depth, resize_frame
+from clipdepth_train.clip import ClipConfig, load_clip
+from clipdepth_train.data.crop import EIGEN, PAPER_TEST
+from clipdepth_train.data.sample import RgbdPair
+from clipdepth_train.depth_model import DepthModel, build_model
+from clipdepth_train.evaluation import Predict, constant_median, evaluate, predictor
+from clipdepth_train.models import DepthNetwork
+from clipdepth_train.recipe import DataConfig
+from clipdepth_train.trunk import Trunk
+from tiny_clip import TINY_CLIP
+from train.memory_set import MemorySet
+
+WHOLE = DataConfig(24, 32)
+
+
+def rooms(count: int = 3, height: int = 24, width: int = 32) -> MemorySet:
+    """Pairs of random depth below 9 m, a quarter unknown; the first byte of a frame is its number."""
+    rng = np.random.default_rng(0)
+    pairs = []
+    for number in range(count):
+        depth = rng.uniform(0.5, 9, (height, width)).astype(np.float32)
+        depth[rng.random(depth.shape) < 0.25] = 0
+        pairs.append(RgbdPair(np.full((height, width, 3), number, np.uint8), depth))
+    return MemorySet(pairs)
+
+
+def scaled_truth(pairs: MemorySet, factor: float) -> Predict:
+    return lambda frame: pairs[int(frame[0, 0, 0])].depth * np.float32(factor)
+
+
+def test_truth_times_1_1() -> None:
+    pairs = rooms()
+    measured = evaluate(scaled_truth(pairs, 1.1), pairs, WHOLE, "all", range(3))
+    assert len(measured) == 3
+    for index, metrics in enumerate(measured):
+        true = pairs[index].depth[pairs[index].depth > 0].astype(np.float64)
+        assert metrics.rel == pytest.approx(0.1, abs=1e-5)
+        assert metrics.rmse == pytest.approx(0.1 * math.sqrt(np.mean(true**2)), rel=1e-5)
+        assert metrics.rmse_log == pytest.approx(math.log(1.1), rel=1e-5)
+        assert metrics.log10 == pytest.approx(math.log10(1.1), rel=1e-5)
+        assert metrics.delta1 == 1
+
+
+def test_deltas_of_too_far_by_half() -> None:
+    pairs = rooms()
+    metrics = mean_metrics(evaluate(scaled_truth(pairs, 1 / 1.5), pairs, WHOLE, "all", range(3)))
+    assert (metrics.delta1, metrics.delta2, metrics.delta3) == (0, 1, 1)
+
+
+def test_only_the_asked_indices_and_only_pairs_with_depth_are_measured() -> None:
+    known = rooms()
+    pairs = MemorySet([*(known[i] for i in range(3)), RgbdPair(known[0].frame + 3, np.zeros((24, 32), np.float32))])
+    predict = scaled_truth(pairs, 1.1)
+    assert len(evaluate(predict, pairs, WHOLE, "all", [2, 0])) == 2
+    assert len(evaluate(predict, pairs, WHOLE, "all", range(4))) == 3
+    two, none = evaluate(predict, pairs, WHOLE, "all", [2]), evaluate(predict, pairs, WHOLE, "all", [3])
+    assert two == evaluate(predict, pairs, WHOLE, "all", range(4))[2:]
+    assert none == []
+
+
+@pytest.mark.parametrize(("crop", "window"), [("eigen", np.s_[45:471, 41:601]), ("paper", np.s_[56:472, 60:604])])
+def test_a_crop_counts_the_pixels_inside_and_no_other(crop: str, window: tuple[slice, slice]) -> None:
+    depth = np.full((480, 640), 2, np.float32)
+    pairs = MemorySet([RgbdPair(np.zeros((480, 640, 3), np.uint8), depth)])
+    inside_right = np.full((480, 640), 3, np.float32)
+    inside_right[window] = 2
+    outside_right = np.where(inside_right == 2, np.float32(3), np.float32(2))
+    for answer, rel in ((inside_right, 0.0), (outside_right, 0.5)):
+        (metrics,) = evaluate(lambda _, answer=answer: answer, pairs, WHOLE, crop, [0])  # type: ignore[arg-type,misc]
+        assert metrics.rel == rel
+
+
+@pytest.mark.parametrize(("crop", "region"), [("all", None), ("eigen", EIGEN), ("paper", PAPER_TEST)])
+def test_a_model_of_the_papers_pictures_sees_its_crop_and_is_measured_there(crop: str, region: object) -> None:
+    rng = np.random.default_rng(0)
+    depth = rng.uniform(1, 9, (480, 640)).astype(np.float32)
+    pairs = MemorySet([RgbdPair(rng.integers(0, 256, (480, 640, 3), dtype=np.uint8), depth)])
+    seen: list[NDArray[np.uint8]] = []
+
+    def predict(frame: NDArray[np.uint8]) -> NDArray[np.float32]:
+        seen.append(frame)
+        return np.full(frame.shape[:2], 4, np.float32)
+
+    (metrics,) = evaluate(predict, pairs, DataConfig(416, 544, "paper"), crop, [0])  # type: ignore[arg-type]
+    np.testing.assert_array_equal(seen[0], pairs[0].frame[56:472, 60:604])
+    rows, columns = {
+        "all": (slice(56, 472), slice(60, 604)),
+        "eigen": (slice(56, 471), slice(60, 601)),
+        "paper": (slice(56, 472), slice(60, 604)),
+    }[crop]
+    true = depth[rows, columns].astype(np.float64)
+    assert metrics.rel == pytest.approx(float(np.mean(np.abs(4 - true) / true)))
+
+
+def test_a_crop_of_other_pictures_is_refused() -> None:
+    pairs = rooms()
+    with pytest.raises(UsageError, match=r"these are 32×24; use .*--crop all"):
+        evaluate(scaled_truth(pairs, 1.0), pairs, WHOLE, "eigen", [0])
+
+
+class Shining(DepthNetwork):
+    """Depth is 1 m plus the red of a pixel and, so that left is not right, a tenth of its column."""
+
+    def forward(self, image: Tensor) -> Tensor:
+        return 1 + image[:, 0] + torch.arange(image.shape[3]) / 10
+
+
+def shining(mirror: bool = False) -> DepthModel:
+    trunk = Trunk(load_clip(ClipConfig(TINY_CLIP, "none")))
+    return DepthModel(Shining(trunk), runs.tiny_recipe("rooms", mirror=mirror)).train()
+
+
+def frame_of(height: int, width: int) -> NDArray[np.uint8]:
+    return np.random.default_rng(1).integers(0, 256, (height, width, 3), dtype=np.uint8)
+
+
+def test_a_predictor_resizes_to_the_models_input_and_back() -> None:
+    frame = frame_of(60, 90)
+    small = resize_frame(frame, 24, 32)[..., 2] / 255 + 1 + np.arange(32) / 10
+    depth = predictor(shining(), WHOLE)(frame)
+    assert depth.dtype == np.float32
+    np.testing.assert_allclose(depth, resize_depth(small.astype(np.float32), 60, 90), rtol=1e-5)
+
+
+def test_a_predictor_of_a_mirrored_model_averages_both_views() -> None:
+    frame = frame_of(24, 32)
+    once = predictor(shining(), WHOLE)
+    both = (once(frame) + once(frame[:, ::-1])[:, ::-1]) / 2
+    depth = predictor(shining(mirror=True), WHOLE)(frame)
+    np.testing.assert_allclose(depth, both, rtol=1e-5)
+    assert np.abs(depth - once(frame)).max() > 0.5
+
+
+def test_predicting_is_no_training() -> None:
+    model = build_model(runs.tiny_recipe("rooms")).train()
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    depth = predictor(model, DataConfig(64, 64))(frame_of(64, 64))
+    assert 0.3 <= depth.min() <= depth.max() <= 10
+    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+
+
+def flat(*metres: float) -> MemorySet:
+    frame = np.zeros((16, 16, 3), np.uint8)
+    return MemorySet([RgbdPair(frame, np.full((16, 16), value, np.float32)) for value in metres])
+
+
+def test_the_constant_median() -> None:
+    predict = constant_median(flat(1, 2, 7, 0, 0))
+    depth = predict(np.zeros((5, 9, 3), np.uint8))
+    assert depth.dtype == np.float32
+    np.testing.assert_array_equal(depth, np.full((5, 9), 2))
+    metrics = mean_metrics(evaluate(predict, flat(2.5, 1.6), WHOLE, "all", range(2)))
+    assert asdict(metrics)["rel"] == pytest.approx((0.5 / 2.5 + 0.4 / 1.6) / 2)
+    assert metrics.rmse == pytest.approx((0.5 + 0.4) / 2)
+
+
+def test_the_constant_median_looks_at_few_of_many_evenly_spread() -> None:
+    many = flat(*range(1, 1001))
+    assert constant_median(many, samples=3)(np.zeros((1, 1, 3), np.uint8)) == pytest.approx(501, abs=1)
+    assert constant_median(many)(np.zeros((1, 1, 3), np.uint8)) == pytest.approx(500.5, abs=1)
+
+
+def test_a_median_of_nothing_is_told() -> None:
+    with pytest.raises(DataError, match="no training frame has known depth"):
+        constant_median(flat(0, 0))

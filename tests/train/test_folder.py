@@ -1,0 +1,173 @@
+"""Folders of RGB-D pairs, good and bad."""
+
+import logging
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from clipdepth.errors import DataError
+from clipdepth_train.data.folder import FolderSet, read_depth, read_frame
+from train.rgbd_files import colours, millimetres, write_pair, write_png
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Three training pairs in two scenes, without lists; K.txt."""
+    write_pair(tmp_path / "train" / "attic", "00001", 1000)
+    write_pair(tmp_path / "train" / "attic", "00002", 2000, ".jpg")
+    write_pair(tmp_path / "train" / "bath", "00001", 3000)
+    np.savetxt(tmp_path / "K.txt", np.array([[7, 0, 4], [0, 8, 3], [0, 0, 1]]))
+    return tmp_path
+
+
+def opened(folder: Path, scale: float = 1000.0, max_depth: float = 10.0, dense: bool = False) -> FolderSet:
+    return FolderSet(folder, "train", scale, max_depth, dense)
+
+
+def depths(pairs: FolderSet) -> list[float]:
+    """The depth of each pair's first pixel, metres."""
+    return [float(pairs[index].depth[0, 0]) for index in range(len(pairs))]
+
+
+def told(folder: Path, *parts: str, dense: bool = False) -> None:
+    """Opening and reading the folder is refused in one line that holds `parts`."""
+    with pytest.raises(DataError) as error:
+        depths(opened(folder, dense=dense))
+    message = str(error.value)
+    assert "\n" not in message
+    for part in parts:
+        assert part in message
+
+
+def test_without_a_list_every_pair_below_the_split_is_taken(folder: Path) -> None:
+    pairs = opened(folder)
+    assert len(pairs) == 3
+    assert depths(pairs) == [1, 2, 3]
+    assert pairs.picture_size == (6, 8)
+    for index, blue in enumerate((10, 20, 30)):
+        pair = pairs[index]
+        assert pair.frame.dtype == np.uint8
+        assert pair.depth.dtype == np.float32
+        np.testing.assert_allclose(pair.frame, colours(blue), atol=2)
+    np.testing.assert_array_equal(pairs[2].frame, colours(30))
+
+
+def test_a_list_decides_what_is_taken_in_its_order(folder: Path) -> None:
+    (folder / "train.txt").write_text(
+        "bath/rgb_00001.png bath/sync_depth_00001.png 518.8\n"
+        "\n"
+        "/attic/rgb_00001.png /attic/sync_depth_00001.png 520.8\n"
+        "attic/rgb_00002.jpg None 518.8\n"
+        "train/attic/rgb_00002.jpg train/attic/sync_depth_00002.png\n"
+    )
+    pairs = opened(folder)
+    assert depths(pairs) == [3, 1, 2]
+    assert pairs.focal == (519.8, 519.8)
+
+
+def test_focal_from_k_txt(folder: Path) -> None:
+    assert opened(folder).focal == (7, 8)
+    (folder / "train.txt").write_text("bath/rgb_00001.png bath/sync_depth_00001.png\n")
+    assert opened(folder).focal == (7, 8)
+
+
+def test_without_a_focal_length_a_kinects_is_taken_and_told(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (folder / "K.txt").unlink()
+    with caplog.at_level(logging.WARNING):
+        focal = opened(folder).focal
+    assert focal == pytest.approx((518.86 / 640 * 8,) * 2)
+    assert str(folder) in caplog.text
+    assert "K.txt" in caplog.text
+
+
+@pytest.mark.parametrize("text", ["1 2 3\n4 5 6\n", "1 2 3\n4 x 6\n7 8 9\n"])
+def test_a_bad_k_txt_is_told(folder: Path, text: str) -> None:
+    (folder / "K.txt").write_text(text)
+    told(folder, f"{folder}/K.txt is not a 3×3 matrix", "correct it")
+
+
+def test_what_means_unknown(tmp_path: Path) -> None:
+    units = np.array([[0, 1, 2000, 10000, 10001, 65534, 65535]], np.uint16)
+    path = write_png(tmp_path / "depth.png", units)
+    near = np.array([[0, 0.001, 2, 10, 0, 0, 0]], np.float32)
+    np.testing.assert_array_equal(read_depth(path, 1000, 10), near)
+    far = np.array([[0, 0.001, 2, 10, 10.001, 65.534, 0]], np.float32)
+    np.testing.assert_array_equal(read_depth(path, 1000, 100), far)
+
+
+def test_depth_scale(folder: Path) -> None:
+    assert depths(opened(folder, scale=500.0)) == [2, 4, 6]
+    assert depths(opened(folder, scale=250.0)) == [4, 8, 0]  # 12 m is beyond the range
+
+
+def test_dense_depth_is_taken_where_it_is(folder: Path) -> None:
+    write_png(folder / "train/attic/dense/sync_depth_dense_00002.png", millimetres(2500))
+    assert depths(opened(folder, dense=True)) == [1, 2.5, 3]
+    assert depths(opened(folder)) == [1, 2, 3]
+
+
+def test_a_missing_folder(tmp_path: Path) -> None:
+    told(tmp_path / "absent", f"no data at {tmp_path}/absent", "give a folder")
+
+
+def test_a_missing_split(tmp_path: Path) -> None:
+    told(tmp_path, f"{tmp_path} has neither train.txt nor a folder train", "add one")
+
+
+def test_an_empty_split(tmp_path: Path) -> None:
+    (tmp_path / "train").mkdir()
+    told(tmp_path, f"{tmp_path}/train names no pair")
+
+
+def test_an_empty_list(folder: Path) -> None:
+    (folder / "train.txt").write_text("\n")
+    told(folder, f"{folder}/train.txt names no pair")
+
+
+@pytest.mark.parametrize("line", ["only/rgb.png", "a.png b.png wide"])
+def test_a_line_that_is_no_pair(folder: Path, line: str) -> None:
+    (folder / "train.txt").write_text(f"bath/rgb_00001.png bath/sync_depth_00001.png\n{line}\n")
+    told(folder, f"{folder}/train.txt:2: '{line}' is not 'rgb depth [focal]'", "correct it")
+
+
+def test_a_listed_file_that_is_missing(folder: Path) -> None:
+    (folder / "train.txt").write_text("bath/rgb_00001.png bath/sync_depth_00009.png\n")
+    told(folder, f"{folder}/train.txt:1:", "bath/sync_depth_00009.png is missing", "delete the line")
+
+
+def test_a_picture_without_depth(folder: Path) -> None:
+    (folder / "train/bath/sync_depth_00001.png").unlink()
+    told(folder, "1 of 3 pictures", f"{folder}/train/bath/rgb_00001.png", "add sync_depth_00001.png")
+
+
+@pytest.mark.parametrize("name", ["rgb_00001.png", "rgb_00002.jpg", "sync_depth_00001.png"])
+@pytest.mark.parametrize("kept", [0, 40])
+def test_a_damaged_picture(folder: Path, name: str, kept: int) -> None:
+    path = folder / "train/attic" / name
+    path.write_bytes(path.read_bytes()[:kept])
+    told(folder, f"{path} is damaged or no picture", "restore it")
+
+
+def test_a_picture_that_vanished(folder: Path) -> None:
+    pairs = opened(folder)
+    path = folder / "train/bath/rgb_00001.png"
+    path.unlink()
+    with pytest.raises(DataError, match=r"rgb_00001.png cannot be read \(No such file or directory\); restore it"):
+        pairs[2]
+
+
+def test_a_size_that_differs(folder: Path) -> None:
+    write_png(folder / "train/bath/sync_depth_00001.png", millimetres(height=5))
+    told(folder, "rgb_00001.png", "sync_depth_00001.png", "8×6 and 8×5", "have to be registered")
+
+
+@pytest.mark.parametrize("wrong", [millimetres().astype(np.uint8), np.stack([millimetres()] * 3, axis=-1)])
+def test_depth_that_is_not_16_bit_grey(folder: Path, wrong: np.ndarray) -> None:
+    path = write_png(folder / "train/attic/sync_depth_00001.png", wrong)
+    told(folder, f"{path} is not a 16-bit grey PNG but {wrong.dtype}", "convert it")
+
+
+def test_a_grey_picture_is_read_as_colours(tmp_path: Path) -> None:
+    path = write_png(tmp_path / "grey.png", colours()[..., 0])
+    np.testing.assert_array_equal(read_frame(path), np.full((6, 8, 3), 100))

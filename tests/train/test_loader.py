@@ -1,0 +1,118 @@
+"""Training batches: complete, resumable, shared between processes, and the same whoever loads them."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import runs
+from clipdepth.errors import DataError
+from clipdepth_train.data.loader import Batches, Key, TrainingPairs, open_set, steps_per_epoch, training_loader
+from clipdepth_train.data.sample import RgbdPair
+from clipdepth_train.recipe import DataConfig, Recipe
+from train.memory_set import MemorySet, coordinate_depth, coordinate_frame
+
+PAIRS = 11
+
+
+def recipe(batch_size: int = 4, seed: int = 0, workers: int = 0) -> Recipe:
+    return runs.tiny_recipe("memory", batch_size=batch_size, seed=seed, frames=DataConfig(16, 24, workers=workers))
+
+
+def batches(start: int = 0, end: int = 6, process: int = 0, processes: int = 1, seed: int = 0) -> list[list[Key]]:
+    sampler = Batches(recipe(seed=seed), PAIRS, start, end, process, processes)
+    keys = list(sampler)
+    assert len(keys) == len(sampler)
+    return keys
+
+
+def pairs() -> MemorySet:
+    return MemorySet([RgbdPair(coordinate_frame(16, 24, 3) + i, coordinate_depth(16, 24)) for i in range(PAIRS)])
+
+
+def test_an_epoch_shows_every_pair_once_but_for_an_incomplete_batch() -> None:
+    assert steps_per_epoch(PAIRS, 4) == 2
+    for epoch in range(3):
+        keys = [key for batch in batches()[2 * epoch : 2 * epoch + 2] for key in batch]
+        assert {e for e, _ in keys} == {epoch}
+        assert len({i for _, i in keys}) == 8
+        assert {i for _, i in keys} <= set(range(PAIRS))
+    everything = Batches(recipe(batch_size=1), PAIRS, 0, PAIRS, 0, 1)
+    assert sorted(i for batch in everything for _, i in batch) == list(range(PAIRS))
+
+
+def test_what_an_epoch_leaves_out_comes_in_another() -> None:
+    assert {i for batch in batches(end=40) for _, i in batch} == set(range(PAIRS))
+
+
+def test_epochs_and_seeds_have_orders_of_their_own() -> None:
+    order = [i for batch in batches() for _, i in batch]
+    assert order[:8] != order[8:16]
+    assert batches(seed=0) == batches(seed=0)
+    assert batches(seed=1) != batches(seed=0)
+
+
+@pytest.mark.parametrize("step", range(7))
+def test_a_resumed_run_sees_what_an_undisturbed_one_would(step: int) -> None:
+    assert batches(start=step) == batches()[step:]
+
+
+@pytest.mark.parametrize("processes", [2, 4])
+def test_processes_share_each_batch(processes: int) -> None:
+    shares = [batches(process=process, processes=processes) for process in range(processes)]
+    for whole, *parts in zip(batches(), *shares, strict=True):
+        assert {len(part) for part in parts} == {4 // processes}
+        assert sorted(key for part in parts for key in part) == sorted(whole)
+
+
+def test_too_few_pairs_for_a_batch_are_told() -> None:
+    with pytest.raises(DataError, match="3 training pairs do not fill a batch of 4; lower --batch-size"):
+        steps_per_epoch(3, 4)
+
+
+def loaded(made: Recipe) -> list[tuple[torch.Tensor, torch.Tensor]]:
+    return list(training_loader(pairs(), made, Batches(made, PAIRS, 0, 4, 0, 1)))
+
+
+def test_the_number_of_workers_changes_no_bit() -> None:
+    alone, two = loaded(recipe(workers=0)), loaded(recipe(workers=2))
+    assert len(alone) == len(two) == 4
+    for (frame, depth), (other_frame, other_depth) in zip(alone, two, strict=True):
+        assert frame.shape == (4, 16, 24, 3)
+        assert frame.dtype == torch.uint8
+        assert depth.shape == (4, 16, 24)
+        assert depth.dtype == torch.float32
+        assert torch.equal(frame, other_frame)
+        assert torch.equal(depth, other_depth)
+
+
+def test_a_pair_looks_the_same_by_key_and_different_by_epoch_and_seed() -> None:
+    first, again = (TrainingPairs(pairs(), recipe())[0, 3] for _ in range(2))
+    assert torch.equal(first[0], again[0])
+    assert torch.equal(first[1], again[1])
+    assert not torch.equal(first[0], TrainingPairs(pairs(), recipe())[1, 3][0])
+    assert not torch.equal(first[0], TrainingPairs(pairs(), recipe(seed=1))[0, 3][0])
+
+
+def test_rooms_are_rendered_at_the_input_size_or_at_nyus() -> None:
+    assert open_set("rooms", "train", DataConfig(48, 64)).picture_size == (48, 64)
+    assert open_set("rooms", "train", DataConfig(416, 544, "paper")).picture_size == (480, 640)
+
+
+def test_a_folder_is_opened_by_split_and_dense_only_for_training(tmp_path: Path) -> None:
+    folder = runs.write_rgbd_folder(tmp_path, 2, 1, 24, 32)
+    for split in ("train", "test"):
+        for depth in list((folder / split).rglob("sync_depth_*.png")):
+            dense = depth.parent / "dense" / depth.name.replace("depth_", "depth_dense_")
+            dense.parent.mkdir(exist_ok=True)
+            dense.write_bytes(depth.read_bytes())
+            depth.write_bytes((folder / "test/room_1/sync_depth_00000.png").read_bytes())
+    frames = DataConfig(24, 32)
+    measured = open_set(str(folder), "train", frames)
+    filled = open_set(str(folder), "train", replace(frames, dense=True))
+    assert (len(measured), len(open_set(str(folder), "test", frames))) == (2, 1)
+    assert not np.array_equal(measured[1].depth, filled[1].depth)
+    scaled = open_set(str(folder), "train", replace(frames, depth_scale=2000.0))
+    np.testing.assert_allclose(scaled[1].depth, measured[1].depth / 2)
