@@ -15,6 +15,9 @@ from clipdepth.errors import UsageError, WeightsError
 
 NO_WEIGHTS = "none"
 
+# RN50's kind with a block a stage and half the width, to try things out in minutes; it has no pretrained weights.
+open_clip.add_model_config(Path(__file__).with_name("RN-mini.json"))
+
 
 @dataclass(frozen=True)
 class ClipConfig:

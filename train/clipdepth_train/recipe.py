@@ -27,8 +27,8 @@ class DataConfig:
     """Units of the depth PNGs in a metre."""
     max_depth: float = 10.0
     """Depth beyond this, in metres, counts as unknown."""
-    rooms: int = 50
-    """Rooms to train on where the data is 'rooms', 80 frames of each."""
+    rooms: int = 100
+    """Rooms to train on where the data is 'rooms', 40 frames of each."""
     workers: int = 1
     """Processes that load data, for each training process; 0 loads in the training process itself."""
 

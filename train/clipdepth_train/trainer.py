@@ -129,7 +129,8 @@ class Trainer:
 
     def _batches(self) -> Iterator[tuple[Tensor, Tensor]]:
         process, processes = self.accelerator.process_index, self.accelerator.num_processes
-        batches = Batches(self.recipe, len(self.pairs), self.step, self.steps, process, processes)
+        window = self.pairs.shuffle_window
+        batches = Batches(self.recipe, len(self.pairs), self.step, self.steps, process, processes, window)
         for frame, depth in training_loader(self.pairs, self.recipe, batches):
             device = self.accelerator.device
             yield frame.to(device, non_blocking=True), depth.to(device, non_blocking=True)

@@ -48,6 +48,7 @@ class FolderSet:
             raise DataError(f"{list_file if listed is not None else folder / split} names no pair of pictures")
         if dense:
             self._pairs = [PairPaths(pair.rgb, _dense(pair.depth)) for pair in self._pairs]
+        self.shuffle_window = len(self._pairs)
         self._scale, self._max_depth = scale, max_depth
         first = self[0].frame
         self.picture_size = (first.shape[0], first.shape[1])

@@ -51,12 +51,23 @@ class TrainingPairs(Dataset[tuple[Tensor, Tensor]]):
 class Batches(Sampler[list[Key]]):
     """The batches of steps `start` to `end` of one process: its share of each batch of all processes.
 
-    Every epoch is a permutation drawn from the seed and the epoch; an incomplete last batch is left out. Since a
+    Every epoch is a permutation drawn from the seed and the epoch, of windows of neighbouring pairs and of the pairs
+    within each (one window of all, unless `window` is smaller); an incomplete last batch is left out. Since a
     step's batch depends on the step alone, a resumed run sees what an undisturbed one would have seen.
     """
 
-    def __init__(self, recipe: Recipe, pairs: int, start: int, end: int, process: int, processes: int) -> None:
+    def __init__(
+        self,
+        recipe: Recipe,
+        pairs: int,
+        start: int,
+        end: int,
+        process: int,
+        processes: int,
+        window: int | None = None,
+    ) -> None:
         self._recipe, self._pairs = recipe, pairs
+        self._window = window or pairs
         self._start, self._end = start, end
         self._share = slice(process, None, processes)
 
@@ -75,8 +86,10 @@ class Batches(Sampler[list[Key]]):
 
     def _order(self, epoch: int) -> list[int]:
         generator = torch.Generator().manual_seed(pair_seed(self._recipe.seed, epoch, -1))
-        order: list[int] = torch.randperm(self._pairs, generator=generator).tolist()
-        return order
+        windows = torch.split(torch.arange(self._pairs), self._window)
+        shown = [windows[i] for i in torch.randperm(len(windows), generator=generator).tolist()]
+        order = [window[torch.randperm(len(window), generator=generator)] for window in shown]
+        return [int(index) for index in torch.cat(order)]
 
 
 def _leave_interruption_to_the_trainer(worker: int) -> None:

@@ -27,6 +27,8 @@ class RgbdSet(Protocol):
     """The camera's (fx, fy), in pixels of its own pictures."""
     picture_size: tuple[int, int]
     """Height and width of its pictures."""
+    shuffle_window: int
+    """How many neighbouring pairs are shuffled together: all, but where neighbours share what is costly to make."""
 
     def __len__(self) -> int: ...
 

@@ -1,0 +1,12 @@
+#!/usr/bin/env bash
+# The README's table of models: parameters, GFLOP and latency of each at its own size. Weights are random, which
+# latency does not depend on; nothing here says anything about accuracy.
+#   benchmarks/model_table.sh [FOLDER]
+set -euo pipefail
+out=${1:-model-table}
+clipdepth data render rooms --out "$out/rooms" --train 8 --test 2 --size 480x640
+for model in depthclip msa edge; do
+    clipdepth train "$model" --epochs 0 --model.clip.weights none --data "$out/rooms" --out "$out/$model"
+    clipdepth export "$out/$model" --out "$out/$model.bundle"
+    clipdepth bench "$out/$model.bundle" --run "$out/$model" --rounds 5 --per-round 4 --json "$out/$model.json"
+done
