@@ -16,6 +16,7 @@ class MemorySet:
         height, width = pairs[0].depth.shape
         self.picture_size = (height, width)
         self.focal = (100.0, 100.0)
+        self.shuffle_window = len(pairs)
 
     def __len__(self) -> int:
         return len(self._pairs)

@@ -54,6 +54,17 @@ def test_epochs_and_seeds_have_orders_of_their_own() -> None:
     assert batches(seed=1) != batches(seed=0)
 
 
+def test_a_window_of_neighbours_is_shown_before_the_next() -> None:
+    keys = Batches(recipe(batch_size=1), PAIRS, 0, 2 * PAIRS, 0, 1, window=4)
+    order = [i for batch in keys for _, i in batch]
+    for epoch in (order[:PAIRS], order[PAIRS:]):
+        assert sorted(epoch) == list(range(PAIRS))
+        windows = [i // 4 for i in epoch]
+        assert sum(a != b for a, b in zip(windows, windows[1:], strict=False)) == 2
+        assert epoch != list(range(PAIRS))
+    assert order[:PAIRS] != order[PAIRS:]
+
+
 @pytest.mark.parametrize("step", range(7))
 def test_a_resumed_run_sees_what_an_undisturbed_one_would(step: int) -> None:
     assert batches(start=step) == batches()[step:]

@@ -9,12 +9,12 @@ from clipdepth_train.data.sample import Split
 
 
 def opened(split: Split, rooms: int = 2) -> RoomsSet:
-    return RoomsSet(split, 12, 16, rooms)
+    return RoomsSet(split, 12, 16, rooms, 10.0)
 
 
 def test_sizes() -> None:
-    assert len(opened("train", 2)) == 160
-    assert len(opened("train", 50)) == 4000
+    assert len(opened("train", 2)) == 80
+    assert len(opened("train", 50)) == 2000
     assert len(opened("test", 2)) == 200
     pairs = opened("train")
     camera = default_intrinsics(12, 16)
@@ -24,7 +24,7 @@ def test_sizes() -> None:
 
 @pytest.mark.parametrize(
     ("split", "index", "room", "seconds"),
-    [("train", 0, 0, 0.0), ("train", 81, 1, 1.5), ("test", 0, 1_000_000, 0.0), ("test", 9, 1_000_000, 13.5)],
+    [("train", 0, 0, 0.0), ("train", 41, 1, 1.5), ("test", 0, 1_000_000, 0.0), ("test", 9, 1_000_000, 13.5)],
 )
 def test_a_pair_is_a_view_of_its_room(split: Split, index: int, room: int, seconds: float) -> None:
     pair = opened(split)[index]
@@ -42,10 +42,18 @@ def test_no_training_room_is_a_test_room(monkeypatch: pytest.MonkeyPatch) -> Non
             super().__init__(0)
 
     monkeypatch.setattr("clipdepth_train.data.rooms._room", Seen)
-    opened("train", 3)[239]
+    opened("train", 3)[119]
     opened("test", 3)[0]
     opened("test", 3)[199]
     assert asked == [2, 1_000_000, 1_000_019]
+
+
+def test_depth_beyond_the_limit_is_unknown() -> None:
+    exact = Room(0).render(0.0, default_intrinsics(12, 16)).depth
+    limit = float(np.median(exact))
+    depth = RoomsSet("train", 12, 16, 1, limit)[0].depth
+    np.testing.assert_array_equal(depth, np.where(exact > limit, 0, exact))
+    assert (depth == 0).any()
 
 
 @pytest.mark.parametrize("split", ["train", "test"])

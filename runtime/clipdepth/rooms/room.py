@@ -48,9 +48,9 @@ class Room:
 
 
 def room_size(rng: Generator) -> NDArray[np.float64]:
-    """Width, depth and height of a room, (3,) float64, metres: box rooms, bedrooms and a few halls."""
+    """Width, depth and height of a room, (3,) float64, metres: box rooms to halls."""
     share = np.clip(rng.beta(0.5, 0.7) + rng.uniform(-0.3, 0.3, 2), 0, 1)
-    floor = 2.5 + 5.5 * share
+    floor = 2.5 + 9.0 * share
     return np.array([*floor, rng.uniform(2.3, 3.1)])
 
 

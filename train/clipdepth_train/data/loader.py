@@ -4,6 +4,7 @@ import signal
 from collections.abc import Iterator
 from pathlib import Path
 
+import cv2
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
@@ -23,7 +24,7 @@ def open_set(data: str, split: Split, frames: DataConfig) -> RgbdSet:
     """Open a split of `data`, a folder or 'rooms'; raises DataError where there is none."""
     if data == "rooms":
         size = (480, 640) if frames.picture == "paper" else (frames.height, frames.width)
-        return RoomsSet(split, *size, training_rooms=frames.rooms)
+        return RoomsSet(split, *size, frames.rooms, frames.max_depth)
     dense = frames.dense and split == "train"
     return FolderSet(Path(data), split, frames.depth_scale, frames.max_depth, dense)
 
@@ -92,7 +93,9 @@ class Batches(Sampler[list[Key]]):
         return [int(index) for index in torch.cat(order)]
 
 
-def _leave_interruption_to_the_trainer(worker: int) -> None:
+def _prepare_worker(worker: int) -> None:
+    # One process is one core's work; OpenCV's own threads would take PyTorch's.
+    cv2.setNumThreads(0)
     # Terminals and service managers signal workers too; they have to live until the trainer has saved.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
@@ -105,6 +108,6 @@ def training_loader(pairs: RgbdSet, recipe: Recipe, batches: Batches) -> DataLoa
         TrainingPairs(pairs, recipe),
         batch_sampler=batches,
         num_workers=workers,
-        worker_init_fn=_leave_interruption_to_the_trainer,
+        worker_init_fn=_prepare_worker,
         pin_memory=torch.cuda.is_available(),
     )

@@ -2,6 +2,8 @@
 
 from functools import lru_cache
 
+import numpy as np
+
 from clipdepth.rooms import Room, default_intrinsics
 from clipdepth_train.data.sample import RgbdPair, Split
 
@@ -21,12 +23,16 @@ def _room(seed: int) -> Room:
 
 
 class RoomsSet:
-    """Views of rooms at the size that is asked for: 40 of each of `training_rooms`, or 10 of each of 20 test rooms."""
+    """Views of rooms at the size that is asked for: 40 of each of `training_rooms`, or 10 of each of 20 test rooms.
 
-    def __init__(self, split: Split, height: int, width: int, training_rooms: int) -> None:
+    Depth beyond `max_depth` metres is 0, unknown.
+    """
+
+    def __init__(self, split: Split, height: int, width: int, training_rooms: int, max_depth: float) -> None:
         self._first = FIRST_ROOM[split]
         self._frames_a_room = FRAMES_A_ROOM[split]
         self._length = self._frames_a_room * (training_rooms if split == "train" else TEST_ROOMS)
+        self._max_depth = max_depth
         self.shuffle_window = OPEN_ROOMS * self._frames_a_room
         self._camera = default_intrinsics(height, width)
         self.focal = (self._camera.fx, self._camera.fy)
@@ -40,4 +46,4 @@ class RoomsSet:
             raise IndexError(index)
         room, view = divmod(index, self._frames_a_room)
         seen = _room(self._first + room).render(view * SECONDS_BETWEEN_FRAMES, self._camera)
-        return RgbdPair(seen.frame, seen.depth)
+        return RgbdPair(seen.frame, np.where(seen.depth > self._max_depth, np.float32(0), seen.depth))
