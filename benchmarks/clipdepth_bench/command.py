@@ -19,7 +19,7 @@ from clipdepth_bench.timing import Samples, interleave
 
 
 def main(argv: Sequence[str]) -> int:
-    """Run the command; return 0, or 1 where a row's depth differs from PyTorch's."""
+    """Run the command; return 0, or 1 where a row's depth differs from PyTorch's or no engine could be loaded."""
     options = _parser().parse_args(argv)
     bundle = open_bundle(options.bundle)
     # Before the timing, so that the load is that of others.
@@ -34,7 +34,8 @@ def main(argv: Sequence[str]) -> int:
     if options.json:
         hashes = {name: bundle.manifest.files[graph.file].sha256 for name, graph in bundle.manifest.graphs.items()}
         write_json(options.json, as_json(report, options.bundle.name, hashes, machine))
-    return 1 if any(row.failed for row in rows) else 0
+    engines = [row for row in rows[1:] if row.infer is not None]
+    return 1 if not engines or any(row.failed for row in rows) else 0
 
 
 def _time(rows: Sequence[Contender], frames: NDArray[np.uint8], rounds: int, per_round: int) -> dict[str, Samples]:

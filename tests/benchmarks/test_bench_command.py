@@ -134,7 +134,7 @@ def test_a_graph_that_does_not_load_says_why(tmp_path: Path) -> None:
     bundle = write_bundle(tmp_path / "b")
     (bundle / "depth.fp32.onnx").write_bytes(b"no graph")
     write_manifest(bundle, 48, 64)
-    found = row(bench(bundle), "onnxruntime")
+    found = row(bench(bundle, status=1), "onnxruntime")
     assert "cannot load" in found["verdict"]
     assert (found["latency_ms"], found["agreement"]) == (None, None)
 
@@ -144,7 +144,7 @@ def test_an_engine_whose_library_is_missing_says_so(
 ) -> None:
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     monkeypatch.delitem(sys.modules, "clipdepth.engines.onnxruntime_cpu", raising=False)
-    report = bench(write_bundle(tmp_path / "b[1]"))
+    report = bench(write_bundle(tmp_path / "b[1]"), status=1)
     assert "pip install 'clipdepth[cpu]'" in row(report, "onnxruntime")["verdict"]
     out = capsys.readouterr().out
     assert "clipdepth[cpu]" in out

@@ -1,6 +1,7 @@
 """Training batches: complete, resumable, shared between processes, and the same whoever loads them."""
 
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -60,7 +61,7 @@ def test_a_window_of_neighbours_is_shown_before_the_next() -> None:
     for epoch in (order[:PAIRS], order[PAIRS:]):
         assert sorted(epoch) == list(range(PAIRS))
         windows = [i // 4 for i in epoch]
-        assert sum(a != b for a, b in zip(windows, windows[1:], strict=False)) == 2
+        assert sum(a != b for a, b in pairwise(windows)) == 2
         assert epoch != list(range(PAIRS))
     assert order[:PAIRS] != order[PAIRS:]
 
