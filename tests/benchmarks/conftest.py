@@ -1,22 +1,11 @@
 """One tiny trained run and its bundle."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import torch
 
 from clipdepth_export.exporter import export_run
 from runs import train_tiny_run, write_rgbd_folder
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _one_thread() -> Iterator[None]:
-    # On busy cores PyTorch's threads wait for one another in a loop that costs seconds a frame.
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="session")

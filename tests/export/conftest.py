@@ -1,6 +1,6 @@
 """Trained runs of every kind of model, exported once a session."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -34,15 +34,6 @@ RECIPES: dict[str, dict[str, Any]] = {
     "edge": {"normalisation": "clip"},
     "mobile": {"model": MOBILE_EDGE, "epochs": 0},
 }
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _one_thread() -> Iterator[None]:
-    # On busy cores PyTorch's threads wait for one another in a loop that costs seconds a frame.
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="session")
