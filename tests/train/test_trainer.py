@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -273,6 +273,10 @@ def test_bfloat16_trains_and_keeps_weights_in_full(data: Path, tmp_path: Path) -
     assert {value.dtype for value in weights.values()} == {torch.float32, torch.int64}
     assert any(not torch.equal(value, weights[name]) for name, value in tensors_of(full).items())
     assert metrics_of(half)["metrics"]["rel"] == pytest.approx(metrics_of(full)["metrics"]["rel"], rel=0.1)
+    model, recipe = load_run(half)
+    tests = open_set(str(data), "test", recipe.frames)
+    again = mean_metrics(evaluate(predictor(model, recipe.frames), tests, recipe.frames, "all", range(len(tests))))
+    assert metrics_of(half)["metrics"] == pytest.approx(asdict(again), rel=1e-6)
 
 
 def test_what_can_be_learned_is_learned(tmp_path: Path) -> None:

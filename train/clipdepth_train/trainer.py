@@ -126,6 +126,8 @@ class Trainer:
                 progress.update(bar, completed=self.step, loss=f"loss {loss:.4f}")
                 self.accelerator.log({"loss": loss, "learning rate": base_rates[0] * factor}, step=self.step)
                 self._between_steps(model, optimizer, interruption)
+        # prepare() made mixed precision a part of `forward`; what is reported and saved is measured without it.
+        self.accelerator.unwrap_model(wrapped, keep_fp32_wrapper=False)
 
     def _batches(self) -> Iterator[tuple[Tensor, Tensor]]:
         process, processes = self.accelerator.process_index, self.accelerator.num_processes
