@@ -52,11 +52,11 @@ def make_atlas(textures: list[Floats]) -> Atlas:
     width = sum((SIDE >> level) + 2 for level in range(LEVELS))
     pixels = np.zeros((len(textures) * PITCH, width, 3), np.uint16)
     for row, texture in enumerate(textures):
-        picture, left = np.square(texture), 0
+        picture, left = np.rint(np.square(texture) * FULL).astype(np.uint16), 0
         for level in range(LEVELS):
             side = SIDE >> level
-            bordered = np.pad(picture, ((1, 1), (1, 1), (0, 0)), mode="wrap")
-            pixels[row * PITCH :, left:][: side + 2, : side + 2] = np.rint(bordered * FULL)
-            picture = np.asarray(cv2.resize(picture, (side // 2, side // 2), interpolation=cv2.INTER_AREA))
+            bordered = cv2.copyMakeBorder(picture, 1, 1, 1, 1, cv2.BORDER_WRAP)
+            pixels[row * PITCH :, left:][: side + 2, : side + 2] = bordered
+            picture = np.asarray(cv2.resize(picture, (side // 2, side // 2), interpolation=cv2.INTER_AREA), np.uint16)
             left += side + 2
     return Atlas(pixels)
