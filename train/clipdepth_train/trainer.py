@@ -246,7 +246,7 @@ def _optimizer(model: DepthModel, recipe: Recipe) -> torch.optim.Optimizer:
     if not groups:
         raise UsageError("this model has nothing to train; give it --epochs 0")
     if optim.optimizer == "adamw":
-        return torch.optim.AdamW(groups, weight_decay=optim.weight_decay)
+        return torch.optim.AdamW(groups, weight_decay=optim.weight_decay, fused=True)
     return torch.optim.SGD(groups, momentum=optim.momentum, weight_decay=optim.weight_decay)
 
 
