@@ -170,7 +170,7 @@ def test_the_constant_median() -> None:
 
 def test_the_constant_median_looks_at_few_of_many_evenly_spread() -> None:
     many = flat(*range(1, 1001))
-    assert constant_median(many, samples=3)(np.zeros((1, 1, 3), np.uint8)) == pytest.approx(501, abs=1)
+    assert constant_median(many, places=3, neighbours=1)(np.zeros((1, 1, 3), np.uint8)) == pytest.approx(501, abs=1)
     assert constant_median(many)(np.zeros((1, 1, 3), np.uint8)) == pytest.approx(500.5, abs=1)
 
 

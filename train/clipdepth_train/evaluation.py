@@ -62,12 +62,14 @@ def _region(picture_size: tuple[int, int], frames: DataConfig, crop: Crop) -> ND
     return mask[PAPER_TEST.top : PAPER_TEST.bottom, PAPER_TEST.left : PAPER_TEST.right]
 
 
-def constant_median(pairs: RgbdSet, samples: int = 100) -> Predict:
+def constant_median(pairs: RgbdSet, places: int = 60, neighbours: int = 5) -> Predict:
     """The predictor that answers the median depth of training pairs, whatever it sees: what a model has to beat.
 
-    The median is taken over at most `samples` pairs, evenly spread.
+    The median is taken over `neighbours` pairs at each of at most `places` places, evenly spread.
     """
-    indices = np.unique(np.linspace(0, len(pairs) - 1, samples).round().astype(int))
+    starts = np.linspace(0, max(len(pairs) - neighbours, 0), places).round().astype(int)
+    # Neighbours mostly come from one scene, and a scene of `rooms` costs more to open than to look at.
+    indices = np.unique(starts[:, None] + np.arange(min(neighbours, len(pairs))))
     # Every eighth row and column: the median of a picture does not need them all.
     known = [depth[depth > 0] for depth in (pairs[int(i)].depth[::8, ::8] for i in indices)]
     if not any(depth.size for depth in known):
