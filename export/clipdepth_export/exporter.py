@@ -49,6 +49,10 @@ def export_run(run: Path, out: Path, data: str | None = None) -> Manifest:
         raise UsageError(f"{out} exists and is no bundle; choose another --out")
     model, recipe = load_run(run)
     size = recipe.frames
+    if model.network.needs_segmentation:
+        raise UsageError(
+            f"{run} needs SAM's segmentation of each frame, which a bundle cannot make yet; export another"
+        )
     model.mirror = False
     deployed = model.deployable()
     golden = golden_frames(model, open_set(data or recipe.data, "test", size), size)
@@ -105,6 +109,8 @@ def _manifest(
 def _portable(recipe: Recipe) -> dict[str, Any]:
     # Folders of this machine tell a device nothing; the last part of a path still names the data and the weights.
     plain = encode_recipe(recipe)
-    plain["data"] = Path(plain["data"]).name
-    plain["model"]["clip"]["weights"] = Path(plain["model"]["clip"]["weights"]).name
+    for name in ("data", "start"):
+        plain[name] = Path(plain[name]).name
+    if "clip" in plain["model"]:
+        plain["model"]["clip"]["weights"] = Path(plain["model"]["clip"]["weights"]).name
     return plain

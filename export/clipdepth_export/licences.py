@@ -1,16 +1,16 @@
 """What the parts of a bundle may be used for."""
 
 from clipdepth.manifest import Licence
-from clipdepth_train.clip import NO_WEIGHTS
-from clipdepth_train.recipe import Recipe
+from clipdepth_train.clip import NO_WEIGHTS, ClipConfig
+from clipdepth_train.recipe import Recipe, clip_of
 
 
 def licences(recipe: Recipe) -> list[Licence]:
     """The code's licence, and notes on the weights and data that went into a model; its user has the last word."""
     notes = [Licence(part="clipdepth code", licence="MIT")]
-    clip = recipe.model.clip
-    if clip.weights != NO_WEIGHTS:
-        notes.append(Licence(part=f"{clip.name} weights ({_name(clip.weights)})", licence=_weights_licence(recipe)))
+    clip = clip_of(recipe.model)
+    if clip is not None and clip.weights != NO_WEIGHTS:
+        notes.append(Licence(part=f"{clip.name} weights ({_name(clip.weights)})", licence=_weights_licence(clip)))
     if recipe.data == "rooms":
         notes.append(Licence(part="rooms (rendered training data)", licence="MIT"))
     else:
@@ -23,10 +23,9 @@ def _name(weights: str) -> str:
     return weights.replace("\\", "/").rsplit("/", 1)[-1]
 
 
-def _weights_licence(recipe: Recipe) -> str:
-    name = recipe.model.clip.name
-    if name.startswith("MobileCLIP"):
+def _weights_licence(clip: ClipConfig) -> str:
+    if clip.name.startswith("MobileCLIP"):
         return "Apple's model licence (research use)"
-    if name.startswith("RN") and recipe.model.clip.weights == "openai":
+    if clip.name.startswith("RN") and clip.weights == "openai":
         return "MIT (OpenAI CLIP); its model card rules out untested deployment"
     return "that of the weights' publisher"

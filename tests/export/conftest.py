@@ -1,6 +1,7 @@
 """Trained runs of every kind of model, exported once a session."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,15 @@ from clipdepth_export.exporter import export_run
 from clipdepth_train.checkpoint import CHECKPOINT, load_run, read_checkpoint, save_checkpoint
 from clipdepth_train.clip import ClipConfig
 from clipdepth_train.data.loader import open_set
-from clipdepth_train.models import DepthClipConfig, EdgeConfig, MsaConfig
+from clipdepth_train.models import (
+    ClipAdapterConfig,
+    CoarseAdapterConfig,
+    DepthClipConfig,
+    EdgeConfig,
+    EigenConfig,
+    MsaConfig,
+)
+from clipdepth_train.models.eigen import CoarseToFine
 from clipdepth_train.recipe import DataConfig, OptimConfig
 from runs import MOBILE_EDGE, train_tiny_run, write_rgbd_folder
 from tiny_clip import TINY_CLIP
@@ -31,6 +40,9 @@ RECIPES: dict[str, dict[str, Any]] = {
         "optim": OptimConfig(),
         **MIRRORED,
     },
+    "clip-adapter": {"model": ClipAdapterConfig(TINY, temperature=0.01), "optim": OptimConfig(), **MIRRORED},
+    "eigen": {"model": EigenConfig(), **MIRRORED},
+    "refined": {"model": CoarseAdapterConfig(TINY, refined=True, temperature=0.01), "optim": OptimConfig()},
     "edge": {"normalisation": "clip"},
     "mobile": {"model": MOBILE_EDGE, "epochs": 0},
 }
@@ -59,9 +71,15 @@ def export_once(data: Path, clip_weights: Path, tmp_path_factory: pytest.TempPat
     def export(kind: str) -> Bundle:
         weights = ClipConfig(TINY_CLIP, str(clip_weights))
         changes = {"model": EdgeConfig(weights, width=8, bins=8), **RECIPES[kind]}
-        run = train_tiny_run(tmp_path_factory.mktemp("runs") / kind, data, frames=INPUT, **changes)
+        folder = tmp_path_factory.mktemp("runs")
+        if kind == "refined":
+            coarse = {**changes, "model": replace(changes["model"], refined=False)}
+            changes["start"] = str(train_tiny_run(folder / "coarse", data, frames=INPUT, **coarse))
+        run = train_tiny_run(folder / kind, data, frames=INPUT, **changes)
         if isinstance(changes["model"], EdgeConfig):
             _enliven(run, data)
+        if isinstance(changes["model"], EigenConfig | CoarseAdapterConfig):
+            _spread(run, data)
         bundle = run.with_name(f"{kind}.bundle")
         export_run(run, bundle)
         return open_bundle(bundle)
@@ -69,18 +87,35 @@ def export_once(data: Path, clip_weights: Path, tmp_path_factory: pytest.TempPat
     return export
 
 
+def _training_frames(data: Path) -> torch.Tensor:
+    pairs = open_set(str(data), "train", INPUT)
+    return torch.stack([torch.from_numpy(pairs[i].frame[:, ::2].copy()) for i in range(len(pairs))])
+
+
 def _enliven(run: Path, data: Path) -> None:
     """Give a barely trained edge model batch norms that fit its data and a steep head: depth then spans metres."""
     model, recipe = load_run(run)
-    pairs = open_set(str(data), "train", INPUT)
-    frames = torch.stack([torch.from_numpy(pairs[i].frame[:, ::2].copy()) for i in range(len(pairs))])
     for module in model.modules():
         if isinstance(module, torch.nn.BatchNorm2d):
             module.train()
             module.momentum = 1.0
     with torch.no_grad():
-        model(frames)
+        model(_training_frames(data))
         model.network.head.score.weight *= 4  # type: ignore[operator,union-attr]
+    _, _, state = read_checkpoint(run / CHECKPOINT)
+    save_checkpoint(run / CHECKPOINT, model.state_dict(), recipe, state)
+
+
+def _spread(run: Path, data: Path) -> None:
+    """Scale and shift the last layer of a barely trained network of two stacks: depth is then 4 ± 1 m."""
+    model, recipe = load_run(run)
+    network = model.network
+    assert isinstance(network, CoarseToFine)
+    stack: Any = network.coarse.connected if network.refining is None else network.refining.mix
+    with torch.no_grad():
+        depth = network.native(model.image(_training_frames(data)))
+        stack[-1].weight /= depth.std()
+        stack[-1].bias.copy_((stack[-1].bias - depth.mean()) / depth.std() + 4)
     _, _, state = read_checkpoint(run / CHECKPOINT)
     save_checkpoint(run / CHECKPOINT, model.state_dict(), recipe, state)
 

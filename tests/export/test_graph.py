@@ -95,7 +95,7 @@ def test_mobile_clips_branches_are_folded(export_once: Callable[[str], Bundle]) 
     assert not any("conv_kxk" in name or "conv_scale" in name for name in names)
 
 
-@pytest.mark.parametrize("kind", ["depthclip", "msa-initial"])
+@pytest.mark.parametrize("kind", ["depthclip", "msa-initial", "refined"])
 def test_text_features_are_constants(export_once: Callable[[str], Bundle], kind: str) -> None:
     torch.manual_seed(0)  # the recipe's seed, from which the CLIP of the run was drawn
     clip = open_clip.create_model(TINY_CLIP).eval()
@@ -108,7 +108,7 @@ def test_text_features_are_constants(export_once: Callable[[str], Bundle], kind:
     assert not any(49408 in value.shape for value in constants(graph_of(export_once(kind))))
 
 
-@pytest.mark.parametrize("kind", ["msa", "edge", "mobile"])
+@pytest.mark.parametrize("kind", ["msa", "edge", "mobile", "eigen"])
 def test_a_model_without_text_holds_none(export_once: Callable[[str], Bundle], kind: str) -> None:
     assert not any(value.size == 7 * 256 for value in constants(graph_of(export_once(kind))))
 

@@ -46,7 +46,15 @@ def test_the_focal_length_is_scaled_as_the_picture_is(exported: Bundle) -> None:
 
 @pytest.mark.parametrize(
     ("kind", "least", "most"),
-    [("depthclip", 1.0, 3.0), ("msa", 1e-3, 10.0), ("msa-initial", 1e-3, 10.0), ("edge", 0.3, 10.0)],
+    [
+        ("depthclip", 1.0, 3.0),
+        ("msa", 1e-3, 10.0),
+        ("msa-initial", 1e-3, 10.0),
+        ("edge", 0.3, 10.0),
+        ("clip-adapter", 1.0, 3.0),
+        ("eigen", 1e-3, 10.0),
+        ("refined", 1e-3, 10.0),
+    ],
 )
 def test_the_depth_range_is_the_models(export_once: Any, kind: str, least: float, most: float) -> None:
     depth = export_once(kind).manifest.depth
@@ -68,6 +76,11 @@ def test_the_recipe_without_this_machines_folders(stated: dict[str, Any]) -> Non
     assert (recipe["model"]["kind"], recipe["normalisation"]) == ("edge", "clip")
     assert (recipe["frames"]["height"], recipe["frames"]["width"]) == (64, 96)
     assert "/" not in json.dumps(recipe)
+
+
+def test_the_run_it_started_from_is_named_without_its_folder(export_once: Any) -> None:
+    assert export_once("refined").manifest.model.recipe["start"] == "coarse"
+    assert export_once("eigen").manifest.model.recipe["start"] == ""
 
 
 def test_licences_name_code_weights_and_data(stated: dict[str, Any]) -> None:

@@ -8,10 +8,11 @@ import torch
 from torch import Tensor, nn
 
 import runs
+from clipdepth.errors import UsageError
 from clipdepth_train.clip import ClipConfig, load_clip
 from clipdepth_train.depth_model import DepthModel, build_model
-from clipdepth_train.models import DepthClipConfig, DepthNetwork
-from clipdepth_train.recipe import OptimConfig, Recipe
+from clipdepth_train.models import DepthClipConfig, DepthNetwork, EigenConfig
+from clipdepth_train.recipe import DataConfig, OptimConfig, Recipe
 from clipdepth_train.trunk import Trunk
 from tiny_clip import TINY_CLIP
 
@@ -28,7 +29,7 @@ class Weighing(DepthNetwork):
     WEIGHTS = (1.0, 0.1, 0.01)
     A_COLUMN = 0.05
 
-    def forward(self, image: Tensor) -> Tensor:
+    def native(self, image: Tensor, segmentation: Tensor | None = None) -> Tensor:
         colours = sum(w * image[:, i] for i, w in enumerate(self.WEIGHTS))
         return 3 + colours + self.A_COLUMN * torch.arange(image.shape[3])
 
@@ -65,10 +66,53 @@ def test_mirroring_averages_the_picture_and_its_mirror_image() -> None:
     assert np.abs(depth - expected(frame, "unit")).max() > 0.1
 
 
+class Masked(DepthNetwork):
+    """Depth is 2 m plus the column where the mask is red."""
+
+    needs_segmentation = True
+
+    def native(self, image: Tensor, segmentation: Tensor | None = None) -> Tensor:
+        assert segmentation is not None
+        return 2 + segmentation[:, 0] * torch.arange(image.shape[3]) / 4
+
+
+@pytest.mark.parametrize("mirror", [False, True])
+def test_the_mirror_image_has_its_segmentation_mirrored(mirror: bool) -> None:
+    masks = np.random.default_rng(3).choice(np.array([0, 255], np.uint8), (2, 8, 12, 3))
+    depth = DepthModel(Masked(None), runs.tiny_recipe("rooms", mirror=mirror)).eval()(frames(), torch.tensor(masks))
+    # A pixel's column is its own once and, in the mirror, the one as far from the other side: 5.5 on average.
+    columns = np.full(12, 5.5) if mirror else np.arange(12)
+    np.testing.assert_allclose(depth.numpy(), 2 + (masks[..., 0] == 255) * columns / 4, rtol=1e-5)
+
+
+def test_a_network_with_sam_wants_a_segmentation_and_one_without_ignores_it() -> None:
+    with pytest.raises(UsageError, match=r"needs SAM's segmentation of each picture; name one with --frames\.segments"):
+        DepthModel(Masked(None), runs.tiny_recipe("rooms"))(frames())
+    assert torch.equal(weighing()(frames(), 255 - frames()), weighing()(frames()))
+
+
+class Sloping(DepthNetwork):
+    """A map of 1×2, whatever it sees: 1 m and 3 m."""
+
+    def native(self, image: Tensor, segmentation: Tensor | None = None) -> Tensor:
+        return torch.tensor([1.0, 3.0]).expand(image.shape[0], 1, 2)
+
+
+@pytest.mark.parametrize(
+    ("aligned", "row"), [(True, [1, 1 + 2 / 3, 1 + 4 / 3, 3]), (False, [1, 1.5, 2.5, 3])], ids=["corners", "centres"]
+)
+def test_a_native_map_is_resized_to_the_picture(aligned: bool, row: list[float]) -> None:
+    network = Sloping(None)
+    network.aligned = aligned
+    image = torch.zeros(2, 3, 3, 4)
+    assert network.native(image).shape == (2, 1, 2)
+    np.testing.assert_allclose(network(image).numpy(), np.broadcast_to(row, (2, 3, 4)), rtol=1e-6)
+
+
 class Answering(DepthNetwork):
     """Depth from -5 to 20 m, whatever it sees."""
 
-    def forward(self, image: Tensor) -> Tensor:
+    def native(self, image: Tensor, segmentation: Tensor | None = None) -> Tensor:
         return torch.linspace(-5, 20, image.shape[3]).expand(image.shape[0], *image.shape[2:])
 
 
@@ -100,6 +144,13 @@ def test_a_frozen_trunk_is_in_no_group() -> None:
     assert names_of(model, group) == {n for n, _ in model.named_parameters() if not n.startswith("network.trunk.")}
 
 
+def test_without_clip_everything_is_in_one_group() -> None:
+    model = build_model(runs.tiny_recipe("rooms", model=EigenConfig(), frames=DataConfig(76, 76)))
+    (group,) = model.parameter_groups(0.1, 0.01)
+    assert group["lr"] == 0.1
+    assert names_of(model, group) == {name for name, _ in model.named_parameters()}
+
+
 def test_a_model_with_nothing_to_train_has_no_group() -> None:
     recipe = runs.tiny_recipe("rooms", model=DepthClipConfig(ClipConfig(TINY_CLIP, "none")))
     assert build_model(recipe).parameter_groups(0.1, 0.1) == []
@@ -121,7 +172,7 @@ def test_counts_and_cost_of_a_network_that_can_be_counted_by_hand() -> None:
             self.trunk = nn.Identity()  # type: ignore[assignment]
             self.mix = nn.Conv2d(3, 1, 3, padding=1)
 
-        def forward(self, image: Tensor) -> Tensor:
+        def native(self, image: Tensor, segmentation: Tensor | None = None) -> Tensor:
             mixed: Tensor = self.mix(image)[:, 0]
             return mixed
 

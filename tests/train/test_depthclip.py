@@ -4,7 +4,6 @@ import numpy as np
 import open_clip
 import pytest
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from clipdepth.errors import UsageError
@@ -16,25 +15,11 @@ from clipdepth_train.models.depthclip import (
     DepthClipConfig,
     DistanceClasses,
     build_depthclip,
-    resize_aligned,
 )
+from clipdepth_train.models.network import resize
 from clipdepth_train.trunk import Trunk
 from tiny_clip import TINY_CLIP
-
-
-def zero_shot(
-    features: NDArray[np.float64], text: NDArray[np.float64], depths: NDArray[np.float64], temperature: float
-) -> NDArray[np.float64]:
-    """Equations 3 and 4, pixel by pixel: (C, h, w) features of as many channels as the text's (K, C)."""
-    _, height, width = features.shape
-    depth = np.empty((height, width))
-    for y in range(height):
-        for x in range(width):
-            pixel = features[:, y, x]
-            cosine = np.array([pixel @ t / np.linalg.norm(pixel) / np.linalg.norm(t) for t in text])
-            score = np.exp((cosine - cosine.max()) / temperature)
-            depth[y, x] = (score / score.sum()) @ depths
-    return depth
+from train.zero_shot import aligned_bilinear, zero_shot
 
 
 @pytest.fixture(scope="module")
@@ -89,17 +74,9 @@ def test_the_whole_model_is_trunk_equations_and_an_aligned_resize(model: DepthCl
     assert np.ptp(depth) > 1e-3
 
 
-def aligned_bilinear(values: NDArray[np.float64], height: int, width: int) -> NDArray[np.float64]:
-    """Bilinear interpolation in which the corner pixels stay where they are."""
-    rows = np.linspace(0, values.shape[0] - 1, height)
-    columns = np.linspace(0, values.shape[1] - 1, width)
-    wide = np.stack([np.interp(columns, np.arange(values.shape[1]), row) for row in values])
-    return np.stack([np.interp(rows, np.arange(values.shape[0]), column) for column in wide.T], axis=1)
-
-
 def test_resize_keeps_the_corners() -> None:
     values = torch.tensor([[[1.0, 2.0], [3.0, 5.0]]])
-    resized = resize_aligned(values, torch.zeros(1, 3, 7, 5))[0].numpy()
+    resized = resize(values, torch.zeros(1, 3, 7, 5), aligned=True)[0].numpy()
     np.testing.assert_allclose(resized, aligned_bilinear(values[0].double().numpy(), 7, 5), rtol=1e-6)
     assert resized[[0, 0, -1, -1], [0, -1, 0, -1]].tolist() == [1, 2, 3, 5]
 

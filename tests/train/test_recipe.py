@@ -3,7 +3,7 @@
 import json
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -11,27 +11,64 @@ from clipdepth.cli import main
 from clipdepth.errors import CheckpointError, UsageError
 from clipdepth_train.clip import ClipConfig
 from clipdepth_train.commands import train
-from clipdepth_train.models import DepthClipConfig, EdgeConfig, MsaConfig
+from clipdepth_train.models import (
+    ClipAdapterConfig,
+    CoarseAdapterConfig,
+    DepthClipConfig,
+    EdgeConfig,
+    EigenConfig,
+    MsaConfig,
+)
 from clipdepth_train.recipe import (
-    RECIPES,
     AugmentConfig,
     DataConfig,
     LossConfig,
     OptimConfig,
     Recipe,
+    ViewConfig,
+    clip_of,
     decode_recipe,
     encode_recipe,
     without_download,
 )
+from clipdepth_train.recipes import RECIPES
+
+NAMES = [
+    *("depthclip", "clip-adapter", "clip-adapter-image", "clip-adapter-text", "clip-adapter-ssl"),
+    *("depth-eigen-coarse", "depth-eigen-refined", "coarse-adapter", "refined-adapter"),
+    *("msa-ssl", "msa-ssl-sam", "msa-ssl-clip", "msa-ssl-clip-sam"),
+    *("msa-views", "msa-views-sam", "msa-views-clip", "msa-views-clip-sam"),
+    *("msa-l2", "msa-l2-sam", "msa-l2-clip", "msa-l2-clip-sam"),
+    *("msa-l1", "msa-l1-sam", "msa-l1-clip", "msa-l1-clip-sam"),
+    "edge",
+]
+RN50 = ClipConfig("RN50-quickgelu", "openai")
 
 
-@pytest.mark.parametrize("name", RECIPES)
+def kind_of(name: str) -> str:
+    """The kind of model that a recipe's name speaks of."""
+    kinds = {"msa-": "msa", "clip-adapter": "clip-adapter", "depth-eigen": "depth-eigen", "refined": "coarse-adapter"}
+    return next((kind for start, kind in kinds.items() if name.startswith(start)), name)
+
+
+def with_clip(recipe: Recipe, clip: ClipConfig) -> Recipe:
+    """The recipe with another CLIP, where it has one."""
+    if clip_of(recipe.model) is None:
+        return recipe
+    return replace(recipe, model=replace(cast(Any, recipe.model), clip=clip))
+
+
+def test_there_is_a_recipe_for_each_row_of_the_papers_tables() -> None:
+    assert sorted(RECIPES) == sorted(NAMES)
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_a_recipe_survives_json(name: str) -> None:
     recipe = RECIPES[name]
-    changed = replace(recipe, data="x", seed=7, model=replace(recipe.model, clip=ClipConfig("RN50", "none")))
+    changed = replace(with_clip(recipe, ClipConfig("RN50", "none")), data="x", seed=7, start="there")
     for one in (recipe, changed):
         plain = json.loads(json.dumps(encode_recipe(one)))
-        assert plain["model"]["kind"] == name
+        assert plain["model"]["kind"] == kind_of(name)
         assert decode_recipe(plain, "here") == one
 
 
@@ -83,6 +120,20 @@ def test_a_recipe_that_cannot_be_read_is_told(damage: Any, told: str) -> None:
         ("--optim.weight-decay", {"optim": OptimConfig(weight_decay=-1)}),
         ("--optim.clip-norm", {"optim": OptimConfig(clip_norm=-1)}),
         ("--optim.step-epochs", {"optim": OptimConfig(step_epochs=0)}),
+        ("--optim.warm-up-epochs", {"optim": OptimConfig(warm_up_epochs=-1)}),
+        ("--optim.warm-up-rate", {"optim": OptimConfig(warm_up_rate=-1.0)}),
+        ("--optim.ema", {"optim": OptimConfig(ema=1.0)}),
+        ("--optim.ema", {"optim": OptimConfig(ema=-0.1)}),
+        ("--accumulate", {"accumulate": 0}),
+        ("--view.rotate", {"view": ViewConfig(rotate=181.0)}),
+        ("--view.shift", {"view": ViewConfig(shift=-1.0)}),
+        ("--view.flip", {"view": ViewConfig(flip=1.5)}),
+        ("--loss.ssim", {"loss": LossConfig(ssim=1.5)}),
+        ("--loss.smoothness", {"loss": LossConfig(smoothness=-1.0)}),
+        ("--loss.gradient", {"loss": LossConfig(gradient=-1.0)}),
+        ("--loss.bins", {"loss": LossConfig(bins=-1.0)}),
+        ("--loss.symmetry", {"loss": LossConfig(symmetry=-1.0)}),
+        ("--loss.photometric", {"loss": LossConfig(photometric=-1.0)}),
     ],
 )
 def test_values_that_make_no_sense(option: str, wrong: dict[str, Any]) -> None:
@@ -90,15 +141,56 @@ def test_values_that_make_no_sense(option: str, wrong: dict[str, Any]) -> None:
         replace(RECIPES["edge"], **wrong)
 
 
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ({"batch_size": 6, "accumulate": 4}, "--batch-size 6 cannot be cut into --accumulate 4 parts"),
+        ({"loss": LossConfig(photometric=1.0)}, r"--loss.photometric is 1.0 and --view.kind none; .*takes both"),
+        ({"loss": LossConfig("none")}, "--loss.kind none leaves nothing to learn; give a weight, "),
+        ({"view": ViewConfig("warped")}, r"--loss.photometric is 0.0 and --view.kind warped; .*takes both"),
+        ({"frames": DataConfig(segments="vit_b-1")}, "--frames.segments vit_b-1 is for a model with --model.segmen"),
+        ({"model": EigenConfig(), "frames": DataConfig(segments="x")}, "--frames.segments x is for a model with"),
+    ],
+)
+def test_parts_that_do_not_fit_together(wrong: dict[str, Any], told: str) -> None:
+    with pytest.raises(UsageError, match=f"^{told}"):
+        replace(RECIPES["edge"], **wrong)
+
+
+def test_a_recipe_for_what_only_the_user_can_name_says_so_before_it_trains() -> None:
+    with pytest.raises(UsageError, match=r"^a refining network needs the run of the coarse one; .*--start$"):
+        RECIPES["refined-adapter"].require_inputs()
+    with pytest.raises(UsageError, match=r"^a model with SAM needs its segmentation .*--frames\.segments$"):
+        RECIPES["msa-l2-sam"].require_inputs()
+    replace(RECIPES["refined-adapter"], start="run").require_inputs()
+    sam = RECIPES["msa-l2-sam"]
+    replace(sam, frames=replace(sam.frames, segments="vit_b-1")).require_inputs()
+    free = [name for name in NAMES if not name.endswith(("-sam", "-refined")) and name != "refined-adapter"]
+    for name in free:
+        RECIPES[name].require_inputs()
+
+
 def test_a_recipe_without_download_has_random_weights_and_is_the_same_otherwise() -> None:
     for recipe in RECIPES.values():
-        model = without_download(recipe.model)
-        assert model.clip == ClipConfig(recipe.model.clip.name, "none")
-        assert replace(model, clip=recipe.model.clip) == recipe.model
+        model, clip = without_download(recipe.model), clip_of(recipe.model)
+        if clip is None:
+            assert model == recipe.model
+        else:
+            assert clip_of(model) == ClipConfig(clip.name, "none")
+            assert replace(cast(Any, model), clip=clip) == recipe.model
+
+
+def test_which_recipes_have_a_clip() -> None:
+    assert {name for name in NAMES if clip_of(RECIPES[name].model) is None} == {
+        "depth-eigen-coarse",
+        "depth-eigen-refined",
+    }
+    assert clip_of(RECIPES["edge"].model) == ClipConfig("MobileCLIP2-S0", "dfndr2b")
+    assert all(clip_of(recipe.model) in (None, RN50) for name, recipe in RECIPES.items() if name != "edge")
 
 
 def test_the_papers_recipes() -> None:
-    msa, depthclip = RECIPES["msa"], RECIPES["depthclip"]
+    msa, depthclip = RECIPES["msa-l1"], RECIPES["depthclip"]
     assert (msa.frames.height, msa.frames.width, msa.frames.picture, msa.frames.dense) == (416, 544, "paper", True)
     assert (msa.epochs, msa.batch_size, msa.mirror, msa.normalisation) == (90, 8, True, "imagenet")
     assert (msa.optim.optimizer, msa.optim.learning_rate, msa.optim.weight_decay) == ("sgd", 0.002, 1e-5)
@@ -107,6 +199,86 @@ def test_the_papers_recipes() -> None:
     assert msa.model == MsaConfig(ClipConfig("RN50-quickgelu", "openai"), temperature=0.001)
     assert depthclip.model == DepthClipConfig(ClipConfig("RN50-quickgelu", "openai"), temperature=0.1)
     assert (depthclip.epochs, depthclip.mirror, depthclip.normalisation) == (0, True, "imagenet")
+
+
+PAPERS = [name for name in NAMES if name != "edge"]
+TRAINED = [name for name in PAPERS if name != "depthclip"]
+
+
+@pytest.mark.parametrize("name", PAPERS)
+def test_all_of_the_papers_models_see_its_pictures(name: str) -> None:
+    recipe = RECIPES[name]
+    assert recipe.frames == DataConfig(416, 544, picture="paper", dense=True)
+    assert recipe.normalisation == "imagenet"
+    assert (recipe.optim.trunk_learning_rate, recipe.optim.ema, recipe.start) == (0, 0, "")
+
+
+@pytest.mark.parametrize("name", TRAINED)
+def test_all_of_the_papers_models_are_trained_by_sgd_with_momentum_and_no_more(name: str) -> None:
+    optim = RECIPES[name].optim
+    assert (optim.optimizer, optim.momentum, optim.clip_norm) == ("sgd", 0.9, 0)
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name.startswith("clip-adapter")])
+def test_the_clip_adapters(name: str) -> None:
+    recipe = RECIPES[name]
+    image, text = name != "clip-adapter-text", name != "clip-adapter-image"
+    assert recipe.model == ClipAdapterConfig(RN50, image, text, temperature=0.1)
+    optim = recipe.optim
+    assert (optim.learning_rate, optim.weight_decay, optim.schedule, optim.step_epochs) == (0.02, 1e-4, "step", 10)
+    assert (recipe.epochs, recipe.batch_size, recipe.mirror) == (30, 64, True)
+    if name == "clip-adapter-ssl":
+        assert recipe.loss == LossConfig("none", smoothness=0.001, photometric=1.0, ssim=0.85)
+    else:
+        assert recipe.loss == LossConfig("l2", smoothness=0.001)
+
+
+@pytest.mark.parametrize(
+    ("name", "model", "rate"),
+    [
+        ("depth-eigen-coarse", EigenConfig(), 0.02),
+        ("depth-eigen-refined", EigenConfig(refined=True), 0.002),
+        ("coarse-adapter", CoarseAdapterConfig(RN50, temperature=0.1), 0.02),
+        ("refined-adapter", CoarseAdapterConfig(RN50, refined=True, temperature=0.1), 0.002),
+    ],
+)
+def test_the_two_phases(name: str, model: Any, rate: float) -> None:
+    recipe, optim = RECIPES[name], RECIPES[name].optim
+    assert recipe.model == model
+    assert recipe.loss == LossConfig("l2", native=True, smoothness=0.001)
+    assert (optim.learning_rate, optim.weight_decay, recipe.epochs) == (rate, 0.1, 10)
+    assert (optim.schedule, optim.milestones) == ("milestones", (1, 2, 3, 4, 5, 10, 15, 20))
+    assert (optim.warm_up_epochs, optim.warm_up_rate) == (1, 0.001)
+
+
+@pytest.mark.parametrize("supervision", ["ssl", "views", "l2", "l1"])
+@pytest.mark.parametrize("clip", [False, True])
+@pytest.mark.parametrize("sam", [False, True])
+def test_the_multi_scale_adapters(supervision: str, clip: bool, sam: bool) -> None:
+    recipe = RECIPES[f"msa-{supervision}{'-clip' if clip else ''}{'-sam' if sam else ''}"]
+    assert recipe.model == MsaConfig(RN50, initial_depth=clip, temperature=0.001, segmentation=sam)
+    optim = recipe.optim
+    assert (optim.learning_rate, optim.weight_decay, optim.schedule, optim.step_epochs) == (0.002, 1e-5, "step", 30)
+    assert (recipe.epochs, recipe.batch_size, recipe.mirror) == (90, 8, True)
+    self_supervised = LossConfig("none", smoothness=0.001, photometric=1.0, ssim=0.85)
+    assert recipe.loss == {"l1": LossConfig("l1"), "l2": LossConfig("l2")}.get(supervision, self_supervised)
+    assert recipe.view.kind == {"ssl": "warped", "views": "neighbour"}.get(supervision, "none")
+
+
+@pytest.mark.parametrize("name", TRAINED)
+def test_pictures_are_turned_for_supervision_only_and_the_second_view_by_up_to_10_degrees(name: str) -> None:
+    recipe = RECIPES[name]
+    supervised = recipe.loss.kind != "none"
+    assert recipe.augment == AugmentConfig(rotate=2.5 if supervised else 0, zoom=1, flip=0.5, jitter=0.2)
+    assert (recipe.view.kind == "none") == supervised
+    assert (recipe.view.rotate, recipe.view.shift, recipe.view.flip) == (10, 10, 0.5)
+
+
+def test_the_edge_model_is_ours() -> None:
+    edge = RECIPES["edge"]
+    assert edge.loss == LossConfig("silog", silog_lambda=0.85)
+    assert (edge.optim.optimizer, edge.optim.schedule, edge.optim.ema) == ("adamw", "onecycle", 0.998)
+    assert (edge.optim.learning_rate, edge.optim.trunk_learning_rate) == (1e-3, 1e-4)
 
 
 class Recording:
@@ -128,7 +300,7 @@ def parsed(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> tuple[Recipe, Pa
     return recipe, out
 
 
-@pytest.mark.parametrize("name", RECIPES)
+@pytest.mark.parametrize("name", NAMES)
 def test_a_recipes_name_alone_gives_it_as_it_is(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     assert parsed(monkeypatch, name) == (RECIPES[name], Path("runs") / name)
 
@@ -157,18 +329,30 @@ def test_fields_at_every_depth_can_be_set(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_the_other_models_own_fields_can_be_set(monkeypatch: pytest.MonkeyPatch) -> None:
-    recipe, _ = parsed(monkeypatch, "msa", "--model.initial-depth", "--no-mirror", "--augment.rotate", "0")
-    assert recipe.model == MsaConfig(RECIPES["msa"].model.clip, initial_depth=True)
+    recipe, _ = parsed(monkeypatch, "msa-l1", "--model.initial-depth", "--no-mirror", "--augment.rotate", "0")
+    assert recipe.model == MsaConfig(RN50, initial_depth=True)
     assert not recipe.mirror
     assert recipe.augment.rotate == 0
     recipe, _ = parsed(monkeypatch, "depthclip", "--model.temperature", "0.05")
-    assert recipe.model == DepthClipConfig(RECIPES["depthclip"].model.clip, temperature=0.05)
+    assert recipe.model == DepthClipConfig(RN50, temperature=0.05)
+    recipe, _ = parsed(monkeypatch, "clip-adapter", "--model.no-image-adapter", "--start", "runs/first")
+    assert recipe.model == ClipAdapterConfig(RN50, image_adapter=False)
+    assert recipe.start == "runs/first"
+    recipe, _ = parsed(monkeypatch, "depth-eigen-coarse", "--optim.milestones", "2", "7", "--accumulate", "4")
+    assert (recipe.optim.milestones, recipe.accumulate) == ((2, 7), 4)
+
+
+def test_self_supervision_can_be_switched_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    options = ["--view.kind=neighbour", "--loss.kind=none", "--loss.photometric=0.5", "--loss.smoothness=0.01"]
+    recipe, _ = parsed(monkeypatch, "edge", *options)
+    assert recipe.view == ViewConfig("neighbour")
+    assert recipe.loss == LossConfig("none", smoothness=0.01, photometric=0.5)
 
 
 def test_an_unknown_recipe_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["train", "mas"]) == 2
     error = capsys.readouterr().err
-    assert error == "clipdepth: error: unknown recipe 'mas'; choose one of depthclip, msa, edge\n"
+    assert error == f"clipdepth: error: unknown recipe 'mas'; choose one of {', '.join(NAMES)}\n"
 
 
 def test_a_bad_value_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
@@ -191,6 +375,8 @@ def test_train_alone_lists_the_recipes(capsys: pytest.CaptureFixture[str], argum
     assert main(["train", *arguments]) == status
     out = capsys.readouterr().out
     assert "usage: clipdepth train RECIPE" in out
+    lines = [line.split() for line in out.splitlines()]
     for name, recipe in RECIPES.items():
-        assert name in out
-        assert recipe.model.clip.name in out
+        clip = clip_of(recipe.model)
+        (line,) = [line for line in lines if line and line[0] == name]
+        assert " ".join(line[1:]).startswith(clip.name if clip else "no CLIP")

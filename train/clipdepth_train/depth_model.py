@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from clipdepth.errors import UsageError
 from clipdepth_train.models import DepthNetwork, build_network
 from clipdepth_train.recipe import Recipe, without_download
 
@@ -22,8 +23,9 @@ class DepthModel(nn.Module):
     """Frame in, depth out: the graph of a bundle.
 
     `forward` takes frames, (N, H, W, 3) uint8 BGR at the model's input size, and gives depth, (N, H, W) float32
-    metres. Colour order and normalisation are inside; out of training, depth is clamped to the model's range. With
-    `mirror` set, the depth of the picture and of its mirror image are averaged.
+    metres; a network with SAM takes its segmentation as well, (N, H, W, 3) uint8. Colour order and normalisation are
+    inside; out of training, depth is clamped to the model's range. With `mirror` set, the depth of the picture and
+    of its mirror image are averaged.
     """
 
     mean: Tensor
@@ -41,27 +43,40 @@ class DepthModel(nn.Module):
         self.register_buffer("mean", 255 * torch.tensor(mean)[None, :, None, None], persistent=False)
         self.register_buffer("std", 255 * torch.tensor(std)[None, :, None, None], persistent=False)
 
-    def forward(self, frame: Tensor) -> Tensor:
+    def forward(self, frame: Tensor, segmentation: Tensor | None = None) -> Tensor:
         """See the class."""
+        image, masks = self.image(frame), self.masks(segmentation)
+        depth = self.network(image, masks)
+        if self.mirror:
+            depth = (depth + mirrored(self.network, image, masks)) / 2
+        return depth if self.training else depth.clamp(*self.depth_range)
+
+    def image(self, frame: Tensor) -> Tensor:
+        """Frames as the network takes them: (N, 3, H, W) float32, RGB, normalised."""
         # Cast before the permutation: TensorRT takes uint8 only into a Cast. Contiguous, since torch 2.15 corrupts
         # the heap when it trains a MobileCLIP on the CPU from channels-last memory.
         rgb = frame.float().index_select(3, self.bgr_to_rgb).permute(0, 3, 1, 2).contiguous()
-        image = (rgb - self.mean) / self.std
-        depth = self.network(image)
-        if self.mirror:
-            depth = (depth + self.network(image.flip(3)).flip(2)) / 2
-        return depth if self.training else depth.clamp(*self.depth_range)
+        return (rgb - self.mean) / self.std
+
+    def masks(self, segmentation: Tensor | None) -> Tensor | None:
+        """SAM's painted masks as the network takes them: (N, 3, H, W) float32 from 0 to 1."""
+        if not self.network.needs_segmentation:
+            return None
+        if segmentation is None:
+            raise UsageError("this model needs SAM's segmentation of each picture; name one with --frames.segments")
+        return segmentation.float().permute(0, 3, 1, 2).contiguous() / 255
 
     def deployable(self) -> "DepthModel":
         """A copy as it is deployed: on the CPU, one pass, its trunk's training-time branches folded together."""
         deployed = copy.deepcopy(self).eval().cpu()
         deployed.mirror = False
-        deployed.network.trunk.reparameterize()
+        if deployed.network.trunk is not None:
+            deployed.network.trunk.reparameterize()
         return deployed.requires_grad_(False)  # the folded weights are new ones
 
     def parameter_groups(self, learning_rate: float, trunk_learning_rate: float) -> list[dict[str, Any]]:
         """The optimizer's groups: what is trained of the network, and of its trunk at a rate of its own."""
-        trunk = {id(p) for p in self.network.trunk.parameters()}
+        trunk = {id(p) for p in self.network.trunk.parameters()} if self.network.trunk is not None else set()
         trained = [p for p in self.parameters() if p.requires_grad]
         groups = [
             {"params": [p for p in trained if id(p) not in trunk], "lr": learning_rate},
@@ -80,10 +95,16 @@ class DepthModel(nn.Module):
         self.mirror = False
         self.eval()
         with FlopCounterMode(display=False) as counter, torch.no_grad():
-            self(torch.zeros(1, height, width, 3, dtype=torch.uint8, device=device))
+            frame = torch.zeros(1, height, width, 3, dtype=torch.uint8, device=device)
+            self(frame, frame if self.network.needs_segmentation else None)
         self.mirror = mirror
         self.train(training)
         return int(counter.get_total_flops())
+
+
+def mirrored(network: DepthNetwork, image: Tensor, masks: Tensor | None) -> Tensor:
+    """The depth (N, H, W) that the network sees in the mirror, mirrored back."""
+    return network(image.flip(3), None if masks is None else masks.flip(3)).flip(2)
 
 
 def build_model(recipe: Recipe, pretrained: bool = True) -> DepthModel:
@@ -93,7 +114,8 @@ def build_model(recipe: Recipe, pretrained: bool = True) -> DepthModel:
     UsageError or WeightsError as `load_clip` does.
     """
     torch.manual_seed(recipe.seed)
-    network = build_network(recipe.model if pretrained else without_download(recipe.model))
-    if recipe.optim.trunk_learning_rate == 0:
+    size = recipe.frames.height, recipe.frames.width
+    network = build_network(recipe.model if pretrained else without_download(recipe.model), size)
+    if recipe.optim.trunk_learning_rate == 0 and network.trunk is not None:
         network.trunk.freeze()
     return DepthModel(network, recipe)

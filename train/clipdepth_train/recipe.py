@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal, get_type_hints
+from typing import Any, Literal, cast, get_type_hints
 
 import msgspec
 
 from clipdepth.errors import CheckpointError, UsageError
 from clipdepth_train.clip import NO_WEIGHTS, ClipConfig
-from clipdepth_train.models import MODELS, DepthClipConfig, EdgeConfig, ModelConfig, MsaConfig
+from clipdepth_train.models import MODELS, ModelConfig
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,8 @@ class DataConfig:
     """Depth beyond this, in metres, counts as unknown."""
     rooms: int = 100
     """Rooms to train on where the data is 'rooms', 40 frames of each."""
+    segments: str = ""
+    """SAM's segmentation to load with each picture: a name in the data's `segments/`, as `data segment` prints it."""
     workers: int = 1
     """Processes that load data, for each training process; 0 loads in the training process itself."""
 
@@ -48,6 +50,20 @@ class AugmentConfig:
 
 
 @dataclass(frozen=True)
+class ViewConfig:
+    """The second view that self-supervision compares a picture with."""
+
+    kind: Literal["none", "warped", "neighbour"] = "none"
+    """None; the picture itself, rotated, shifted and mirrored, as in the paper; or a neighbouring frame's, by pose."""
+    rotate: float = 10.0
+    """Rotate a warped view by up to this many degrees."""
+    shift: float = 10.0
+    """Shift a warped view by up to this many pixels of the input, each way."""
+    flip: float = 0.5
+    """Chance of a mirrored warped view."""
+
+
+@dataclass(frozen=True)
 class OptimConfig:
     """How weights are changed."""
 
@@ -61,22 +77,47 @@ class OptimConfig:
     """SGD's momentum."""
     weight_decay: float = 1e-2
     """Of all weights."""
-    schedule: Literal["onecycle", "step"] = "onecycle"
-    """Cosine up and down over the whole run, or ×0.1 every `step_epochs`."""
+    schedule: Literal["onecycle", "cosine", "step", "milestones"] = "onecycle"
+    """Cosine up and down over the whole run, cosine down, ×0.1 every `step_epochs`, or ×0.1 at each milestone."""
     step_epochs: int = 30
     """Epochs between two steps of the step schedule."""
+    milestones: tuple[int, ...] = ()
+    """Epochs at whose start the milestones schedule multiplies the rate by 0.1."""
+    warm_up_epochs: int = 0
+    """Epochs at `warm_up_rate` before the milestones schedule begins."""
+    warm_up_rate: float = 1e-3
+    """The adapter's learning rate while it warms up; other rates are scaled alike."""
     clip_norm: float = 1.0
     """Largest norm of the gradient; 0 for no limit."""
+    ema: float = 0.0
+    """Decay of the moving average of weights that is evaluated and kept; 0 keeps the last weights."""
 
 
 @dataclass(frozen=True)
 class LossConfig:
-    """What is made small."""
+    """What is made small: a sum of terms by weight."""
 
-    kind: Literal["l1", "l2", "silog"] = "silog"
-    """Mean absolute error, mean squared error, or the scale-invariant log loss (Eigen et al. 2014)."""
+    kind: Literal["l1", "l2", "silog", "none"] = "silog"
+    """Mean absolute error, mean squared error, the scale-invariant log loss, or no supervision by depth."""
     silog_lambda: float = 0.85
     """How much of the mean log error SILog forgives: 0 none, 1 all."""
+    native: bool = False
+    """Compare at the network's own resolution, with the true depth resized to it."""
+    smoothness: float = 0.0
+    """Weight of depth's edge-aware smoothness."""
+    gradient: float = 0.0
+    """Weight of the difference in gradients of log depth, at four scales."""
+    bins: float = 0.0
+    """Weight of the cross entropy with the true depth's bin, in a network that has bins."""
+    symmetry: float = 0.0
+    """Weight of the difference between the picture's depth and its mirror image's."""
+    photometric: float = 0.0
+    """Weight of the difference between the picture and its second view, warped into it by the depth."""
+    ssim: float = 0.85
+    """Share of structural similarity in the photometric term; the rest is absolute difference."""
+
+
+_LOSS_WEIGHTS = ("smoothness", "gradient", "bins", "symmetry", "photometric")
 
 
 @dataclass(frozen=True)
@@ -88,7 +129,10 @@ class Recipe:
     data: str = "rooms"
     """A folder of RGB-D pairs, or 'rooms' for procedural rooms rendered on the fly."""
     frames: DataConfig = field(default_factory=DataConfig)
+    start: str = ""
+    """A run whose weights are the first ones: to train on, or to refine."""
     augment: AugmentConfig = field(default_factory=AugmentConfig)
+    view: ViewConfig = field(default_factory=ViewConfig)
     optim: OptimConfig = field(default_factory=OptimConfig)
     loss: LossConfig = field(default_factory=LossConfig)
     normalisation: Literal["clip", "imagenet", "unit"] = "unit"
@@ -96,7 +140,9 @@ class Recipe:
     epochs: int = 20
     """Passes over the training frames; 0 for a model that needs no training."""
     batch_size: int = 8
-    """Frames a step, over all processes together."""
+    """Frames a step, over all processes and accumulated parts together."""
+    accumulate: int = 1
+    """Parts of a batch that pass one after the other, where the whole does not fit into memory."""
     mirror: bool = False
     """Average the depth of the picture and of its mirror image, in training and in evaluation."""
     mixed_precision: Literal["no", "bf16", "fp16"] = "no"
@@ -110,7 +156,7 @@ class Recipe:
 
     def __post_init__(self) -> None:
         _require(self.epochs >= 0, "epochs", self.epochs, "0 or more")
-        for name in ("batch_size", "save_every", "evaluate_every"):
+        for name in ("batch_size", "accumulate", "save_every", "evaluate_every"):
             _require(getattr(self, name) > 0, name, getattr(self, name), "more than 0")
         for name in ("height", "width", "max_depth", "depth_scale", "rooms"):
             value = getattr(self.frames, name)
@@ -118,37 +164,51 @@ class Recipe:
         _require(self.frames.workers >= 0, "frames.workers", self.frames.workers, "0 or more")
         _require(self.optim.learning_rate > 0, "optim.learning_rate", self.optim.learning_rate, "more than 0")
         _require(self.optim.step_epochs > 0, "optim.step_epochs", self.optim.step_epochs, "more than 0")
-        for name in ("trunk_learning_rate", "momentum", "weight_decay", "clip_norm"):
+        for name in ("trunk_learning_rate", "momentum", "weight_decay", "warm_up_epochs", "warm_up_rate", "clip_norm"):
             value = getattr(self.optim, name)
             _require(value >= 0, f"optim.{name}", value, "0 or more")
+        _require(0 <= self.optim.ema < 1, "optim.ema", self.optim.ema, "in [0, 1)")
         _require(0 <= self.augment.rotate <= 180, "augment.rotate", self.augment.rotate, "in [0, 180]")
         _require(self.augment.zoom >= 1, "augment.zoom", self.augment.zoom, "1 or more")
         _require(0 <= self.augment.jitter < 1, "augment.jitter", self.augment.jitter, "in [0, 1)")
         _require(0 <= self.augment.flip <= 1, "augment.flip", self.augment.flip, "in [0, 1]")
-        _require(0 <= self.loss.silog_lambda <= 1, "loss.silog_lambda", self.loss.silog_lambda, "in [0, 1]")
+        for name in ("silog_lambda", "ssim"):
+            _require(0 <= getattr(self.loss, name) <= 1, f"loss.{name}", getattr(self.loss, name), "in [0, 1]")
+        _require(0 <= self.view.rotate <= 180, "view.rotate", self.view.rotate, "in [0, 180]")
+        _require(self.view.shift >= 0, "view.shift", self.view.shift, "0 or more")
+        _require(0 <= self.view.flip <= 1, "view.flip", self.view.flip, "in [0, 1]")
+        for name in _LOSS_WEIGHTS:
+            _require(getattr(self.loss, name) >= 0, f"loss.{name}", getattr(self.loss, name), "0 or more")
+        self._require_parts_that_fit()
+
+    def _require_parts_that_fit(self) -> None:
+        """Raise UsageError where one field asks for what another does not give."""
+        if self.batch_size % self.accumulate:
+            raise UsageError(f"--batch-size {self.batch_size} cannot be cut into --accumulate {self.accumulate} parts")
+        if self.loss.kind == "none" and not any(getattr(self.loss, name) for name in _LOSS_WEIGHTS):
+            raise UsageError("--loss.kind none leaves nothing to learn; give a weight, such as --loss.photometric")
+        if (self.loss.photometric > 0) != (self.view.kind != "none"):
+            raise UsageError(
+                f"--loss.photometric is {self.loss.photometric} and --view.kind {self.view.kind}; "
+                "self-supervision takes both, a weight and a second view"
+            )
+        if self.frames.segments and not getattr(self.model, "segmentation", False):
+            raise UsageError(f"--frames.segments {self.frames.segments} is for a model with --model.segmentation")
+
+    def require_inputs(self) -> None:
+        """Raise UsageError where training needs what only the user can name."""
+        if getattr(self.model, "segmentation", False) and not self.frames.segments:
+            raise UsageError(
+                "a model with SAM needs its segmentation of the data; run 'clipdepth data segment --data DATA' and "
+                "give the name it prints with --frames.segments"
+            )
+        if getattr(self.model, "refined", False) and not self.start:
+            raise UsageError("a refining network needs the run of the coarse one; train that and give it with --start")
 
 
 def _require(holds: bool, name: str, value: object, wanted: str) -> None:
     if not holds:
         raise UsageError(f"--{name} is {value}; it has to be {wanted}".replace("_", "-"))
-
-
-_PAPER_FRAMES = DataConfig(height=416, width=544, picture="paper", dense=True)
-
-RECIPES = {
-    "depthclip": Recipe(DepthClipConfig(), frames=_PAPER_FRAMES, normalisation="imagenet", epochs=0, mirror=True),
-    "msa": Recipe(
-        MsaConfig(),
-        frames=_PAPER_FRAMES,
-        augment=AugmentConfig(zoom=1.0),
-        optim=OptimConfig("sgd", 2e-3, weight_decay=1e-5, schedule="step", step_epochs=30, clip_norm=0.0),
-        loss=LossConfig("l1"),
-        normalisation="imagenet",
-        epochs=90,
-        mirror=True,
-    ),
-    "edge": Recipe(EdgeConfig(), optim=OptimConfig(trunk_learning_rate=1e-4)),
-}
 
 
 def encode_recipe(recipe: Recipe) -> dict[str, Any]:
@@ -173,4 +233,10 @@ def decode_recipe(plain: Mapping[str, Any], where: str) -> Recipe:
 
 def without_download(model: ModelConfig) -> ModelConfig:
     """The same model with random weights: to be filled from a checkpoint, which holds all of them."""
-    return replace(model, clip=ClipConfig(model.clip.name, NO_WEIGHTS))
+    clip = clip_of(model)
+    return model if clip is None else replace(cast(Any, model), clip=ClipConfig(clip.name, NO_WEIGHTS))
+
+
+def clip_of(model: ModelConfig) -> ClipConfig | None:
+    """The CLIP that a model is built on; None for one without."""
+    return getattr(model, "clip", None)

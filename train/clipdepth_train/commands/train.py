@@ -10,7 +10,8 @@ from rich.console import Console
 
 from clipdepth.errors import UsageError
 from clipdepth_train.commands.metrics_table import metrics_table
-from clipdepth_train.recipe import RECIPES, Recipe
+from clipdepth_train.recipe import Recipe, clip_of
+from clipdepth_train.recipes import RECIPES
 from clipdepth_train.trainer import Trainer
 
 
@@ -49,6 +50,7 @@ def main(argv: Sequence[str]) -> int:
 def _list_recipes(console: Console) -> None:
     console.print("usage: clipdepth train RECIPE [--data FOLDER|rooms] [--out DIR] [OPTIONS]\n")
     for name, recipe in RECIPES.items():
-        size = f"{recipe.frames.height}×{recipe.frames.width}"
-        console.print(f"  {name:<10} {recipe.model.clip.name}, input {size}, {recipe.epochs} epochs", highlight=False)
+        clip, size = clip_of(recipe.model), f"{recipe.frames.height}×{recipe.frames.width}"
+        trunk = clip.name if clip else "no CLIP"
+        console.print(f"  {name:<22} {trunk}, input {size}, {recipe.epochs} epochs", highlight=False)
     console.print("\n'clipdepth train RECIPE --help' lists every option and its default.", highlight=False)

@@ -4,31 +4,48 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from clipdepth_train.models.clip_adapter import ClipAdapterConfig, build_clip_adapter
 from clipdepth_train.models.depthclip import DepthClipConfig, build_depthclip
 from clipdepth_train.models.edge import EdgeConfig, build_edge
+from clipdepth_train.models.eigen import CoarseAdapterConfig, EigenConfig, build_coarse_adapter, build_eigen
 from clipdepth_train.models.msa import MsaConfig, build_msa
-from clipdepth_train.models.network import DepthNetwork
+from clipdepth_train.models.network import BinNetwork, DepthNetwork
 
-__all__ = ["MODELS", "DepthClipConfig", "DepthNetwork", "EdgeConfig", "ModelConfig", "MsaConfig", "build_network"]
+__all__ = [
+    "MODELS",
+    "BinNetwork",
+    "ClipAdapterConfig",
+    "CoarseAdapterConfig",
+    "DepthClipConfig",
+    "DepthNetwork",
+    "EdgeConfig",
+    "EigenConfig",
+    "ModelConfig",
+    "MsaConfig",
+    "build_network",
+]
 
-ModelConfig = DepthClipConfig | MsaConfig | EdgeConfig
+ModelConfig = DepthClipConfig | ClipAdapterConfig | EigenConfig | CoarseAdapterConfig | MsaConfig | EdgeConfig
 
 
 @dataclass(frozen=True)
 class ModelEntry:
-    """A model's configuration and what builds it."""
+    """A model's configuration and what builds it for an input of a height and width."""
 
     config: type[ModelConfig]
-    build: Callable[[Any], DepthNetwork]
+    build: Callable[[Any, tuple[int, int]], DepthNetwork]
 
 
 MODELS = {
-    "depthclip": ModelEntry(DepthClipConfig, build_depthclip),
-    "msa": ModelEntry(MsaConfig, build_msa),
-    "edge": ModelEntry(EdgeConfig, build_edge),
+    "depthclip": ModelEntry(DepthClipConfig, lambda config, size: build_depthclip(config)),
+    "clip-adapter": ModelEntry(ClipAdapterConfig, lambda config, size: build_clip_adapter(config)),
+    "depth-eigen": ModelEntry(EigenConfig, build_eigen),
+    "coarse-adapter": ModelEntry(CoarseAdapterConfig, build_coarse_adapter),
+    "msa": ModelEntry(MsaConfig, lambda config, size: build_msa(config)),
+    "edge": ModelEntry(EdgeConfig, lambda config, size: build_edge(config)),
 }
 
 
-def build_network(config: ModelConfig) -> DepthNetwork:
-    """Build the network of `config`: a normalised image (N, 3, H, W) to depth (N, H, W) in metres."""
-    return next(entry.build(config) for entry in MODELS.values() if entry.config is type(config))
+def build_network(config: ModelConfig, size: tuple[int, int]) -> DepthNetwork:
+    """Build the network of `config` for images (N, 3, H, W) of `size`, H and W."""
+    return next(entry.build(config, size) for entry in MODELS.values() if entry.config is type(config))

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from clipdepth.errors import UsageError
 from clipdepth_train.clip import ClipConfig, load_clip, text_features
-from clipdepth_train.models.network import DepthNetwork
+from clipdepth_train.models.network import BinNetwork, expectation
 from clipdepth_train.trunk import Trunk
 
 PROMPT = "This object is {}"
@@ -47,22 +47,23 @@ class DistanceClasses(nn.Module):
         self.register_buffer("depths", depths)
         self.temperature = temperature
 
-    def forward(self, features: Tensor) -> Tensor:
-        """Features (N, C·s, h, w) to depth (N, h, w) in metres (equations 3 and 4)."""
-        step = features.shape[1] // self.text.shape[1]
+    def scores(self, features: Tensor, text: Tensor) -> Tensor:
+        """Features (N, C·s, h, w) and text features of length 1 (K, C) to logits (N, K, h, w) (equation 3)."""
+        step = features.shape[1] // text.shape[1]
         image = F.normalize(features[:, ::step].float(), dim=1)
         # A product and a sum, and no matrix product, which mixed precision would round to three digits.
-        similarity = (image[:, None] * self.text[None, :, :, None, None]).sum(dim=2)
-        probability = (similarity / self.temperature).softmax(dim=1)
-        return (probability * self.depths[None, :, None, None]).sum(dim=1)
+        similarity = (image[:, None] * text[None, :, :, None, None]).sum(dim=2)
+        return similarity / self.temperature
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Features (N, C·s, h, w) to depth (N, h, w) in metres (equations 3 and 4)."""
+        return expectation(self.scores(features, self.text), self.depths)
 
 
-class DepthClip(DepthNetwork):
-    """A frozen CLIP trunk and its distance classes, nothing to train.
+class DepthClip(BinNetwork):
+    """A frozen CLIP trunk and its distance classes, nothing to train; depth is made at stride 32."""
 
-    `forward` takes a normalised image (N, 3, H, W) and gives depth (N, H, W) in metres, resized from stride 32
-    bilinearly with aligned corners.
-    """
+    aligned = True
 
     def __init__(self, trunk: Trunk, classes: DistanceClasses) -> None:
         super().__init__(trunk)
@@ -73,14 +74,19 @@ class DepthClip(DepthNetwork):
         self.classes = classes
         trunk.freeze()
 
-    def forward(self, image: Tensor) -> Tensor:
-        """See the class."""
-        return resize_aligned(self.classes(self.trunk(image)[-1]), image)
+    def centres(self) -> Tensor:
+        """See BinNetwork."""
+        return self.classes.depths
 
+    def scores(self, image: Tensor) -> Tensor:
+        """See BinNetwork."""
+        return self.classes.scores(self.features(image), self.classes.text)
 
-def resize_aligned(depth: Tensor, image: Tensor) -> Tensor:
-    """Resize depth (N, h, w) bilinearly, corners aligned, to the size of `image`."""
-    return F.interpolate(depth[:, None], image.shape[-2:], mode="bilinear", align_corners=True)[:, 0]
+    def features(self, image: Tensor) -> Tensor:
+        """The trunk's last features, (N, C, h, w)."""
+        assert self.trunk is not None
+        features: Tensor = self.trunk(image)[-1]
+        return features
 
 
 def load_classes(clip: nn.Module, name: str, temperature: float) -> DistanceClasses:

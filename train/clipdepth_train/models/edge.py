@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from clipdepth.errors import UsageError
 from clipdepth_train.clip import ClipConfig, load_clip
-from clipdepth_train.models.network import DepthNetwork
+from clipdepth_train.models.network import BinNetwork, expectation
 from clipdepth_train.trunk import Trunk
 
 
@@ -86,29 +86,33 @@ class BinHead(nn.Module):
         widths = (self.max_depth - self.min_depth) * self.log_widths.softmax(dim=0)
         return self.min_depth + widths.cumsum(dim=0) - widths / 2
 
+    def scores(self, x: Tensor) -> Tensor:
+        """(N, width, h, w) to logits (N, bins, h, w)."""
+        scores: Tensor = self.score(self.mix(x))
+        return scores
+
     def forward(self, x: Tensor) -> Tensor:
         """(N, width, h, w) to depth (N, h, w) in metres."""
-        probability = self.score(self.mix(x)).float().softmax(dim=1)
-        depth: Tensor = (probability * self.centres()[None, :, None, None]).sum(dim=1)
-        return depth
+        return expectation(self.scores(x), self.centres())
 
 
-class Edge(DepthNetwork):
-    """`forward` takes a normalised image (N, 3, H, W) and gives depth (N, H, W) in metres.
-
-    Depth is made at stride 4 and resized bilinearly.
-    """
+class Edge(BinNetwork):
+    """The trunk, its feature pyramid and the bins; depth is made at stride 4."""
 
     def __init__(self, trunk: Trunk, pyramid: FeaturePyramid, head: BinHead) -> None:
         super().__init__(trunk)
         self.pyramid = pyramid
         self.head = head
 
-    def forward(self, image: Tensor) -> Tensor:
-        """See the class."""
+    def centres(self) -> Tensor:
+        """See BinNetwork."""
+        return self.head.centres()
+
+    def scores(self, image: Tensor) -> Tensor:
+        """See BinNetwork."""
+        assert self.trunk is not None
         features = self.trunk(image)[-len(self.pyramid.lateral) :]
-        depth = self.head(self.pyramid(features))
-        return F.interpolate(depth[:, None], image.shape[-2:], mode="bilinear", align_corners=False)[:, 0]
+        return self.head.scores(self.pyramid(features))
 
 
 def build_edge(config: EdgeConfig) -> Edge:

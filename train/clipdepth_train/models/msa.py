@@ -8,14 +8,17 @@ from torch import Tensor, nn
 from clipdepth.errors import UsageError
 from clipdepth.metrics import MAX_DEPTH, MIN_DEPTH
 from clipdepth_train.clip import ClipConfig, load_clip
-from clipdepth_train.models.depthclip import DistanceClasses, load_classes, resize_aligned
-from clipdepth_train.models.network import DepthNetwork
+from clipdepth_train.models.depthclip import DistanceClasses, load_classes
+from clipdepth_train.models.network import DepthNetwork, resize
 from clipdepth_train.trunk import Trunk
+
+START_DEPTH = 2.0
+"""Metres, about which an untrained adapter without CLIP's depth answers."""
 
 
 @dataclass(frozen=True)
 class MsaConfig:
-    """The Multi-Scale Adapter, with or without CLIP's zero-shot depth to start from."""
+    """The Multi-Scale Adapter, with or without CLIP's zero-shot depth to start from, and SAM's segmentation."""
 
     clip: ClipConfig = field(default_factory=lambda: ClipConfig("RN50-quickgelu", "openai"))
     """The CLIP whose trunk is the encoder."""
@@ -23,6 +26,8 @@ class MsaConfig:
     """Correct CLIP's zero-shot depth by at most ±1 m, instead of answering depth outright."""
     temperature: float = 0.001
     """The zero-shot depth's temperature, where it is used."""
+    segmentation: bool = False
+    """Join SAM's segmentation to the image; `frames.segments` says which."""
 
     @property
     def depth_range(self) -> tuple[float, float]:
@@ -52,54 +57,58 @@ class UpStep(nn.Module):
 class MultiScaleAdapter(nn.Module):
     """The U-Net's bridge and its five up-steps, down to the normalised image at stride 1.
 
-    `channels` are the encoder's from stride 2 to 32; each up-step halves the channels of the level below it.
-    Parameters for RN50: 124,300,789.
+    `channels` are the encoder's from stride 2 to 32; each up-step halves the channels of the level below it. With
+    SAM, its segmentation joins the image after two blocks of its own.
+    Parameters for RN50: 124,300,789 without SAM, 124,302,517 with it.
     """
 
-    def __init__(self, channels: tuple[int, ...]) -> None:
+    def __init__(self, channels: tuple[int, ...], segmentation: bool) -> None:
         super().__init__()
-        skips = [*channels[-2::-1], 3]
+        skips = [*channels[-2::-1], 6 if segmentation else 3]
         widths = [channels[-1] >> level for level in range(len(skips) + 1)]
         self.bridge = nn.Sequential(block(widths[0], widths[0]), block(widths[0], widths[0]))
         self.steps = nn.ModuleList(
             UpStep(below, skip, here) for below, skip, here in zip(widths[:-1], skips, widths[1:], strict=True)
         )
         self.answer = nn.Conv2d(widths[-1], 1, 1)
-        # The authors' network has these two blocks, for SAM's segmentation, also where it is not given one.
-        self.segmentation = nn.Sequential(block(3, 3), block(3, 3)).requires_grad_(False)
+        # The authors' network has these two blocks also where it is not given a segmentation.
+        self.segmentation = nn.Sequential(block(3, 3), block(3, 3)).requires_grad_(segmentation)
 
-    def forward(self, image: Tensor, features: tuple[Tensor, ...]) -> Tensor:
-        """The image (N, 3, H, W) and its features, fine to coarse, to (N, H, W)."""
+    def forward(self, image: Tensor, features: tuple[Tensor, ...], segmentation: Tensor | None) -> Tensor:
+        """The image (N, 3, H, W), its features, fine to coarse, and its segmentation (N, 3, H, W), to (N, H, W)."""
+        finest = image if segmentation is None else torch.cat([image, self.segmentation(segmentation)], dim=1)
         x = self.bridge(features[-1])
-        for step, skip in zip(self.steps, [*features[-2::-1], image], strict=True):
+        for step, skip in zip(self.steps, [*features[-2::-1], finest], strict=True):
             x = step(x, skip)
         answer: Tensor = self.answer(x)[:, 0]
         return answer
 
 
 class Msa(DepthNetwork):
-    """The frozen trunk and the adapter; `forward` takes (N, 3, H, W) and gives depth (N, H, W) in metres.
+    """The frozen trunk and the adapter, at the image's own resolution: height and width multiples of 32."""
 
-    H and W must be multiples of 32.
-    """
-
-    def __init__(self, trunk: Trunk, classes: DistanceClasses | None) -> None:
+    def __init__(self, trunk: Trunk, classes: DistanceClasses | None, segmentation: bool = False) -> None:
         super().__init__(trunk)
         if trunk.strides != (2, 4, 8, 16, 32):
             raise UsageError(f"msa needs a trunk with strides 2, 4, 8, 16 and 32, not {trunk.strides}; use RN50")
-        self.adapter = MultiScaleAdapter(trunk.channels)
+        self.adapter = MultiScaleAdapter(trunk.channels, segmentation)
+        if classes is None:
+            # Depth that starts at 0 is behind the camera half of the time, where self-supervision has no slope.
+            nn.init.constant_(self.adapter.answer.bias, START_DEPTH)  # type: ignore[arg-type]
         self.classes = classes
+        self.needs_segmentation = segmentation
         trunk.freeze()
 
-    def forward(self, image: Tensor) -> Tensor:
-        """See the class."""
+    def native(self, image: Tensor, segmentation: Tensor | None = None) -> Tensor:
+        """See DepthNetwork."""
         if image.shape[2] % 32 or image.shape[3] % 32:
             raise UsageError(f"msa needs a height and width of multiples of 32, not {tuple(image.shape[2:])}")
+        assert self.trunk is not None
         features = self.trunk(image)
-        answer: Tensor = self.adapter(image, features)
+        answer: Tensor = self.adapter(image, features, segmentation)
         if self.classes is None:
             return answer
-        initial = resize_aligned(self.classes(features[-1]).clamp(0.0, MAX_DEPTH), image)
+        initial = resize(self.classes(features[-1]).clamp(0.0, MAX_DEPTH), image, aligned=True)
         return initial + 2 * answer.sigmoid() - 1
 
 
@@ -107,4 +116,4 @@ def build_msa(config: MsaConfig) -> Msa:
     """Build the model of `config`."""
     clip = load_clip(config.clip)
     classes = load_classes(clip, config.clip.name, config.temperature) if config.initial_depth else None
-    return Msa(Trunk(clip), classes)
+    return Msa(Trunk(clip), classes, config.segmentation)

@@ -1,0 +1,88 @@
+"""CLIP-Adapter for depth (section 4.1 of the paper): small residual networks on CLIP's image and text features."""
+
+from dataclasses import dataclass, field
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from clipdepth.errors import UsageError
+from clipdepth_train.clip import ClipConfig, load_clip
+from clipdepth_train.models.depthclip import CLASS_DEPTHS, DepthClip, DistanceClasses, load_classes
+from clipdepth_train.trunk import Trunk
+
+IMAGE_REDUCTION, TEXT_REDUCTION = 256, 128
+SHARE = 0.2
+"""How much of the adapted feature is mixed in."""
+
+
+@dataclass(frozen=True)
+class ClipAdapterConfig:
+    """DepthCLIP with an adapter on the image's features, on the text's, or on both."""
+
+    clip: ClipConfig = field(default_factory=lambda: ClipConfig("RN50-quickgelu", "openai"))
+    """The CLIP whose image and text features are adapted."""
+    image_adapter: bool = True
+    """Adapt the image's features."""
+    text_adapter: bool = True
+    """Adapt the text's features."""
+    temperature: float = 0.1
+    """What the cosine similarities are divided by before the softmax."""
+
+    @property
+    def depth_range(self) -> tuple[float, float]:
+        """The smallest and largest depth it can answer, metres."""
+        return min(CLASS_DEPTHS), max(CLASS_DEPTHS)
+
+    def __post_init__(self) -> None:
+        if not (self.image_adapter or self.text_adapter):
+            raise UsageError("a clip-adapter without an adapter is depthclip; switch one on or train depthclip")
+
+
+class ResidualAdapter(nn.Module):
+    """Two linear layers without bias, each followed by ReLU, mixed into what they adapt.
+
+    `forward` takes features (…, C) to 0.2 · adapter(x) + 0.8 · x (Gao et al. 2021, equations 5 to 8).
+    """
+
+    def __init__(self, channels: int, reduction: int) -> None:
+        super().__init__()
+        hidden = max(channels // reduction, 1)
+        self.adapt = nn.Sequential(
+            nn.Linear(channels, hidden, bias=False), nn.ReLU(), nn.Linear(hidden, channels, bias=False), nn.ReLU()
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """See the class."""
+        mixed: Tensor = SHARE * self.adapt(x) + (1 - SHARE) * x
+        return mixed
+
+
+class ClipAdapter(DepthClip):
+    """DepthCLIP whose features pass adapters on their way to the cosine similarity; None leaves them as they are."""
+
+    def __init__(
+        self, trunk: Trunk, classes: DistanceClasses, image: ResidualAdapter | None, text: ResidualAdapter | None
+    ) -> None:
+        super().__init__(trunk, classes)
+        self.image_adapter = image
+        self.text_adapter = text
+
+    def scores(self, image: Tensor) -> Tensor:
+        """See BinNetwork."""
+        features, text = self.features(image), self.classes.text
+        if self.image_adapter is not None:
+            features = self.image_adapter(features.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+        if self.text_adapter is not None:
+            # Of the text at length 1: the adapter is homogeneous, so that only the result's length has to be set.
+            text = F.normalize(self.text_adapter(text).float(), dim=1)
+        return self.classes.scores(features, text)
+
+
+def build_clip_adapter(config: ClipAdapterConfig) -> ClipAdapter:
+    """Build the model of `config`."""
+    clip = load_clip(config.clip)
+    classes = load_classes(clip, config.clip.name, config.temperature)
+    trunk = Trunk(clip)
+    image = ResidualAdapter(trunk.channels[-1], IMAGE_REDUCTION) if config.image_adapter else None
+    text = ResidualAdapter(classes.text.shape[1], TEXT_REDUCTION) if config.text_adapter else None
+    return ClipAdapter(trunk, classes, image, text)
