@@ -10,9 +10,16 @@ from rich.console import Console
 
 from clipdepth.rooms import Room, default_intrinsics
 from clipdepth_train.clip import ClipConfig
-from clipdepth_train.data.layout import FrameFiles, write_depth, write_intrinsics, write_lists, write_rgb
+from clipdepth_train.data.layout import (
+    FrameFiles,
+    write_depth,
+    write_intrinsics,
+    write_lists,
+    write_pose,
+    write_rgb,
+)
 from clipdepth_train.models import EdgeConfig
-from clipdepth_train.recipe import AugmentConfig, DataConfig, OptimConfig, Recipe
+from clipdepth_train.recipe import DataConfig, OptimConfig, Recipe
 from clipdepth_train.trainer import Trainer
 from tiny_clip import TINY_CLIP
 
@@ -33,6 +40,7 @@ def write_rgbd_folder(path: Path, train: int = 4, test: int = 2, height: int = 6
             seen = _room(seed).render(index * SECONDS_BETWEEN_FRAMES, camera)
             write_rgb(frame.rgb, seen.frame)
             write_depth(frame.depth, seen.depth)
+            write_pose(frame.pose, seen.pose)
             files.append(frame)
     write_intrinsics(path, camera)
     write_lists(path, files, camera.fx)
@@ -45,8 +53,7 @@ def tiny_recipe(data: Path | str, **changes: Any) -> Recipe:
         TINY_EDGE,
         str(data),
         DataConfig(64, 64, rooms=1, workers=0),
-        AugmentConfig(),
-        OptimConfig(trunk_learning_rate=1e-4),
+        optim=OptimConfig(trunk_learning_rate=1e-4),
         epochs=1,
         batch_size=2,
     )

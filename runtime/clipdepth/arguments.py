@@ -1,6 +1,7 @@
 """Command-line arguments whose mistakes are one line."""
 
 import argparse
+import re
 from typing import NoReturn
 
 from clipdepth.errors import UsageError
@@ -33,3 +34,11 @@ def depth_span(text: str) -> tuple[float, float]:
     if not 0 <= near < far < float("inf"):
         raise argparse.ArgumentTypeError(f"'{text}': NEAR must be 0 or more, and FAR above it")
     return near, far
+
+
+def picture_size(text: str) -> tuple[int, int]:
+    """Read 'HxW', height and width in pixels; for `add_argument(type=…)`."""
+    found = re.fullmatch(r"([1-9]\d{0,3})x([1-9]\d{0,3})", text, re.ASCII)
+    if not found:
+        raise argparse.ArgumentTypeError(f"'{text}' is not HxW, height and width in pixels, such as 480x640")
+    return int(found[1]), int(found[2])

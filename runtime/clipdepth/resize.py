@@ -32,3 +32,10 @@ def resize_measured_depth(depth: NDArray[np.float32], height: int, width: int) -
     if depth.shape == (height, width):
         return depth
     return np.asarray(cv2.resize(depth, (width, height), interpolation=cv2.INTER_NEAREST_EXACT), np.float32)
+
+
+def resize_segmentation(painted: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
+    """Resize painted masks, (H, W, 3) uint8, by nearest neighbour: a mean of two colours is no mask's colour."""
+    if painted.shape[:2] == (height, width):
+        return painted
+    return np.asarray(cv2.resize(painted, (width, height), interpolation=cv2.INTER_NEAREST_EXACT), np.uint8)

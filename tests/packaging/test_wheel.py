@@ -23,7 +23,7 @@ PACKAGES = {
     "clipdepth_export": "export",
     "clipdepth_bench": "benchmarks",
 }
-NOT_ON_A_DEVICE = ("torch", "torchvision", "open_clip", "timm", "onnx", "onnxscript")
+NOT_ON_A_DEVICE = ("torch", "torchvision", "open_clip", "timm", "kornia", "segment_anything", "onnx", "onnxscript")
 
 
 def run(*command: str | Path, **options: object) -> str:

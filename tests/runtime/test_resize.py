@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from clipdepth.resize import resize_depth, resize_frame, resize_measured_depth
+from clipdepth.resize import resize_depth, resize_frame, resize_measured_depth, resize_segmentation
 
 
 def test_shrinking_a_frame_averages_areas() -> None:
@@ -48,11 +48,31 @@ def test_measured_depth_takes_the_middle_pixel(factor: int) -> None:
     np.testing.assert_array_equal(small, depth[middle::factor, middle::factor])
 
 
+def test_painted_masks_keep_their_colours() -> None:
+    palette = np.random.default_rng(0).integers(0, 256, (5, 3), dtype=np.uint8)
+    painted = palette[np.random.default_rng(1).integers(0, 5, (48, 64))]
+    for size in ((12, 16), (96, 128), (31, 77)):
+        resized = resize_segmentation(painted, *size)
+        assert resized.dtype == np.uint8
+        assert resized.shape == (*size, 3)
+        assert {tuple(colour) for colour in resized.reshape(-1, 3)} <= {tuple(colour) for colour in palette}
+
+
+def test_painted_masks_and_measured_depth_take_the_same_pixels() -> None:
+    rows, columns = np.mgrid[:48, :64]
+    painted = np.stack([rows, columns, rows + columns], axis=-1).astype(np.uint8)
+    for size in ((12, 16), (96, 128), (31, 77), (48, 100)):
+        resized = resize_segmentation(painted, *size)
+        np.testing.assert_array_equal(resized[..., 0], resize_measured_depth(rows.astype(np.float32), *size))
+        np.testing.assert_array_equal(resized[..., 1], resize_measured_depth(columns.astype(np.float32), *size))
+
+
 def test_the_same_size_is_the_same_array() -> None:
     frame, depth = np.zeros((4, 6, 3), np.uint8), np.zeros((4, 6), np.float32)
     assert resize_frame(frame, 4, 6) is frame
     assert resize_depth(depth, 4, 6) is depth
     assert resize_measured_depth(depth, 4, 6) is depth
+    assert resize_segmentation(frame, 4, 6) is frame
 
 
 def test_height_comes_before_width() -> None:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from clipdepth_train.data.sample import RgbdPair
+from clipdepth_train.data.sample import RgbdPair, View
 
 
 class MemorySet:
@@ -16,6 +16,7 @@ class MemorySet:
         height, width = pairs[0].depth.shape
         self.picture_size = (height, width)
         self.focal = (100.0, 100.0)
+        self.centre = ((width - 1) / 2, (height - 1) / 2)
         self.shuffle_window = len(pairs)
 
     def __len__(self) -> int:
@@ -23,6 +24,13 @@ class MemorySet:
 
     def __getitem__(self, index: int) -> RgbdPair:
         return self._pairs[index]
+
+    def neighbour(self, index: int, after: bool) -> View:
+        """The next pair's picture, or the one before, round the end; its camera stands a metre to the right or left."""
+        step = 1 if after else -1
+        pose = np.eye(4)
+        pose[0, 3] = -step
+        return View(self._pairs[(index + step) % len(self._pairs)].frame, pose)
 
 
 def coordinate_frame(height: int, width: int, step: int = 1) -> NDArray[np.uint8]:

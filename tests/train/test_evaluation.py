@@ -17,7 +17,7 @@ from clipdepth_train.clip import ClipConfig, load_clip
 from clipdepth_train.data.crop import EIGEN, PAPER_TEST
 from clipdepth_train.data.sample import RgbdPair
 from clipdepth_train.depth_model import DepthModel, build_model
-from clipdepth_train.evaluation import Predict, constant_median, evaluate, predictor
+from clipdepth_train.evaluation import Predict, constant_median, evaluate, predictor, random_depth
 from clipdepth_train.models import DepthNetwork
 from clipdepth_train.recipe import DataConfig
 from clipdepth_train.trunk import Trunk
@@ -39,7 +39,7 @@ def rooms(count: int = 3, height: int = 24, width: int = 32) -> MemorySet:
 
 
 def scaled_truth(pairs: MemorySet, factor: float) -> Predict:
-    return lambda frame: pairs[int(frame[0, 0, 0])].depth * np.float32(factor)
+    return lambda pair: pairs[int(pair.frame[0, 0, 0])].depth * np.float32(factor)
 
 
 def test_truth_times_1_1() -> None:
@@ -89,14 +89,14 @@ def test_a_model_of_the_papers_pictures_sees_its_crop_and_is_measured_there(crop
     rng = np.random.default_rng(0)
     depth = rng.uniform(1, 9, (480, 640)).astype(np.float32)
     pairs = MemorySet([RgbdPair(rng.integers(0, 256, (480, 640, 3), dtype=np.uint8), depth)])
-    seen: list[NDArray[np.uint8]] = []
+    shown: list[NDArray[np.uint8]] = []
 
-    def predict(frame: NDArray[np.uint8]) -> NDArray[np.float32]:
-        seen.append(frame)
-        return np.full(frame.shape[:2], 4, np.float32)
+    def predict(pair: RgbdPair) -> NDArray[np.float32]:
+        shown.append(pair.frame)
+        return np.full(pair.frame.shape[:2], 4, np.float32)
 
     (metrics,) = evaluate(predict, pairs, DataConfig(416, 544, "paper"), crop, [0])  # type: ignore[arg-type]
-    np.testing.assert_array_equal(seen[0], pairs[0].frame[56:472, 60:604])
+    np.testing.assert_array_equal(shown[0], pairs[0].frame[56:472, 60:604])
     rows, columns = {
         "all": (slice(56, 472), slice(60, 604)),
         "eigen": (slice(56, 471), slice(60, 601)),
@@ -115,7 +115,7 @@ def test_a_crop_of_other_pictures_is_refused() -> None:
 class Shining(DepthNetwork):
     """Depth is 1 m plus the red of a pixel and, so that left is not right, a tenth of its column."""
 
-    def forward(self, image: Tensor) -> Tensor:
+    def native(self, image: Tensor, segmentation: Tensor | None = None) -> Tensor:
         return 1 + image[:, 0] + torch.arange(image.shape[3]) / 10
 
 
@@ -128,10 +128,15 @@ def frame_of(height: int, width: int) -> NDArray[np.uint8]:
     return np.random.default_rng(1).integers(0, 256, (height, width, 3), dtype=np.uint8)
 
 
+def seen(frame: NDArray[np.uint8], segmentation: NDArray[np.uint8] | None = None) -> RgbdPair:
+    """A picture to predict, whose depth is nobody's business."""
+    return RgbdPair(frame, np.full(frame.shape[:2], np.nan, np.float32), segmentation)
+
+
 def test_a_predictor_resizes_to_the_models_input_and_back() -> None:
     frame = frame_of(60, 90)
     small = resize_frame(frame, 24, 32)[..., 2] / 255 + 1 + np.arange(32) / 10
-    depth = predictor(shining(), WHOLE)(frame)
+    depth = predictor(shining(), WHOLE)(seen(frame))
     assert depth.dtype == np.float32
     np.testing.assert_allclose(depth, resize_depth(small.astype(np.float32), 60, 90), rtol=1e-5)
 
@@ -139,18 +144,69 @@ def test_a_predictor_resizes_to_the_models_input_and_back() -> None:
 def test_a_predictor_of_a_mirrored_model_averages_both_views() -> None:
     frame = frame_of(24, 32)
     once = predictor(shining(), WHOLE)
-    both = (once(frame) + once(frame[:, ::-1])[:, ::-1]) / 2
-    depth = predictor(shining(mirror=True), WHOLE)(frame)
+    both = (once(seen(frame)) + once(seen(frame[:, ::-1]))[:, ::-1]) / 2
+    depth = predictor(shining(mirror=True), WHOLE)(seen(frame))
     np.testing.assert_allclose(depth, both, rtol=1e-5)
-    assert np.abs(depth - once(frame)).max() > 0.5
+    assert np.abs(depth - once(seen(frame))).max() > 0.5
 
 
 def test_predicting_is_no_training() -> None:
     model = build_model(runs.tiny_recipe("rooms")).train()
     before = {name: value.clone() for name, value in model.state_dict().items()}
-    depth = predictor(model, DataConfig(64, 64))(frame_of(64, 64))
+    depth = predictor(model, DataConfig(64, 64))(seen(frame_of(64, 64)))
     assert 0.3 <= depth.min() <= depth.max() <= 10
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+
+
+class Painted(DepthNetwork):
+    """Depth is 1 m plus ten times the red, the green and the blue of a pixel's mask, weighed 1, 2 and 4."""
+
+    needs_segmentation = True
+
+    def native(self, image: Tensor, segmentation: Tensor | None = None) -> Tensor:
+        assert segmentation is not None
+        return 1 + 10 * (segmentation * torch.tensor([1, 2, 4]).reshape(3, 1, 1)).sum(dim=1) / 7
+
+
+def test_a_predictor_hands_on_the_segmentation_without_mixing_colours() -> None:
+    masks = np.random.default_rng(2).choice(np.array([0, 51, 255], np.uint8), (72, 96, 3))
+    predict = predictor(DepthModel(Painted(None), runs.tiny_recipe("rooms")), WHOLE)
+    # A third of the size takes the middle pixel of each three by three.
+    small = 1 + 10 * masks[1::3, 1::3].astype(np.float64) @ np.array([1, 2, 4]) / 7 / 255
+    expected = resize_depth(np.clip(small, 0.3, 10).astype(np.float32), 72, 96)
+    np.testing.assert_allclose(predict(seen(frame_of(72, 96), masks)), expected, rtol=1e-5)
+
+
+def test_a_model_with_sam_is_told_when_there_is_no_segmentation() -> None:
+    predict = predictor(DepthModel(Painted(None), runs.tiny_recipe("rooms")), WHOLE)
+    with pytest.raises(UsageError, match=r"needs SAM's segmentation of each picture; .*--frames\.segments"):
+        predict(seen(frame_of(24, 32)))
+
+
+def test_the_papers_test_crop_cuts_the_segmentation_as_well() -> None:
+    rng = np.random.default_rng(0)
+    frame, masks = rng.integers(0, 256, (2, 480, 640, 3), dtype=np.uint8)
+    pairs = MemorySet([RgbdPair(frame, np.full((480, 640), 2, np.float32), masks)])
+    cut: list[NDArray[np.uint8] | None] = []
+
+    def predict(pair: RgbdPair) -> NDArray[np.float32]:
+        cut.append(pair.segmentation)
+        return pair.depth
+
+    evaluate(predict, pairs, DataConfig(416, 544, "paper"), "all", [0])
+    np.testing.assert_array_equal(cut[0], masks[56:472, 60:604])
+
+
+def test_random_depth_is_uniform_to_ten_metres_and_decided_by_its_seed() -> None:
+    picture = seen(frame_of(100, 100))
+    first, other = (random_depth(seed)(picture) for seed in (0, 1))
+    np.testing.assert_array_equal(random_depth(0)(picture), first)
+    assert not np.array_equal(other, first)
+    assert (first.shape, first.dtype) == ((100, 100), np.float32)
+    # A tenth of the pixels in each metre, give or take five deviations of √(10000 · 0.1 · 0.9).
+    assert np.abs(np.histogram(first, 10, (0, 10))[0] - 1000).max() < 5 * 30
+    predict = random_depth(2)
+    assert not np.array_equal(predict(picture), predict(picture))
 
 
 def flat(*metres: float) -> MemorySet:
@@ -160,7 +216,7 @@ def flat(*metres: float) -> MemorySet:
 
 def test_the_constant_median() -> None:
     predict = constant_median(flat(1, 2, 7, 0, 0))
-    depth = predict(np.zeros((5, 9, 3), np.uint8))
+    depth = predict(seen(np.zeros((5, 9, 3), np.uint8)))
     assert depth.dtype == np.float32
     np.testing.assert_array_equal(depth, np.full((5, 9), 2))
     metrics = mean_metrics(evaluate(predict, flat(2.5, 1.6), WHOLE, "all", range(2)))
@@ -170,8 +226,9 @@ def test_the_constant_median() -> None:
 
 def test_the_constant_median_looks_at_few_of_many_evenly_spread() -> None:
     many = flat(*range(1, 1001))
-    assert constant_median(many, places=3, neighbours=1)(np.zeros((1, 1, 3), np.uint8)) == pytest.approx(501, abs=1)
-    assert constant_median(many)(np.zeros((1, 1, 3), np.uint8)) == pytest.approx(500.5, abs=1)
+    pixel = seen(np.zeros((1, 1, 3), np.uint8))
+    assert constant_median(many, places=3, neighbours=1)(pixel) == pytest.approx(501, abs=1)
+    assert constant_median(many)(pixel) == pytest.approx(500.5, abs=1)
 
 
 def test_a_median_of_nothing_is_told() -> None:

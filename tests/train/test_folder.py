@@ -81,6 +81,57 @@ def test_without_a_focal_length_a_kinects_is_taken_and_told(folder: Path, caplog
     assert "K.txt" in caplog.text
 
 
+def test_the_principal_point_is_k_txts_or_the_middle(folder: Path) -> None:
+    assert opened(folder).centre == (4, 3)
+    (folder / "train.txt").write_text("bath/rgb_00001.png bath/sync_depth_00001.png 518.8\n")
+    assert opened(folder).centre == (4, 3)
+    (folder / "K.txt").unlink()
+    # Of 8 columns and 6 rows, whose first pixel's centre is at 0.
+    assert opened(folder).centre == (3.5, 2.5)
+
+
+def test_a_segmentation_is_read_by_what_is_given_for_it(folder: Path) -> None:
+    asked = []
+
+    def read(rgb: Path) -> np.ndarray:
+        asked.append(rgb)
+        return np.full((6, 8, 3), len(asked), np.uint8)
+
+    pairs = FolderSet(folder, "train", 1000.0, 10.0, segments=read)
+    assert pairs.pictures == [folder / "train" / name for name in ("attic/rgb_00001.png", "attic/rgb_00002.jpg")] + [
+        folder / "train/bath/rgb_00001.png"
+    ]
+    asked.clear()
+    found = [pairs[index].segmentation for index in (2, 0)]
+    assert asked == [pairs.pictures[2], pairs.pictures[0]]
+    for number, masks in enumerate(found, 1):
+        np.testing.assert_array_equal(masks, np.full((6, 8, 3), number))
+    assert opened(folder)[0].segmentation is None
+
+
+def write_pose(rgb: Path, x: float) -> None:
+    """A camera at `x` that looks along the world's x axis: its own x is the world's -y, its y the world's -z."""
+    pose = np.array([[0, 0, 1, x], [-1, 0, 0, 2], [0, -1, 0, 1.2], [0, 0, 0, 1]])
+    np.savetxt(rgb.with_name(f"pose_{rgb.stem.removeprefix('rgb_')}.txt"), pose)
+
+
+def test_a_neighbour_is_the_next_picture_with_its_pose(folder: Path) -> None:
+    pairs = opened(folder)
+    for rgb, x in zip(pairs.pictures, (3.0, 3.25, 9.0), strict=True):
+        write_pose(rgb, x)
+    nearer, farther = pairs.neighbour(0, after=True), pairs.neighbour(1, after=False)
+    np.testing.assert_allclose(nearer.frame, colours(20), atol=2)
+    np.testing.assert_array_equal(farther.frame, colours(10))
+    # Both look the same way: what is 5 m before the first camera is 4.75 m before the second, and back.
+    np.testing.assert_allclose(nearer.pose @ [0.5, 0.3, 5, 1], [0.5, 0.3, 4.75, 1])
+    np.testing.assert_allclose(farther.pose @ [0.5, 0.3, 4.75, 1], [0.5, 0.3, 5, 1])
+
+
+def test_a_neighbour_without_a_pose_is_told(folder: Path) -> None:
+    with pytest.raises(DataError, match=r"rgb_00001\.png has no pose_00001\.txt"):
+        opened(folder).neighbour(0, after=True)
+
+
 @pytest.mark.parametrize("text", ["1 2 3\n4 5 6\n", "1 2 3\n4 x 6\n7 8 9\n"])
 def test_a_bad_k_txt_is_told(folder: Path, text: str) -> None:
     (folder / "K.txt").write_text(text)

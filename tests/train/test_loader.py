@@ -3,6 +3,7 @@
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +13,8 @@ import runs
 from clipdepth.errors import DataError
 from clipdepth_train.data.loader import Batches, Key, TrainingPairs, open_set, steps_per_epoch, training_loader
 from clipdepth_train.data.sample import RgbdPair
-from clipdepth_train.recipe import DataConfig, Recipe
+from clipdepth_train.objective import Batch
+from clipdepth_train.recipe import AugmentConfig, DataConfig, LossConfig, Recipe, ViewConfig
 from train.memory_set import MemorySet, coordinate_depth, coordinate_frame
 
 PAIRS = 11
@@ -84,28 +86,83 @@ def test_too_few_pairs_for_a_batch_are_told() -> None:
         steps_per_epoch(3, 4)
 
 
-def loaded(made: Recipe) -> list[tuple[torch.Tensor, torch.Tensor]]:
+def loaded(made: Recipe) -> list[Batch]:
     return list(training_loader(pairs(), made, Batches(made, PAIRS, 0, 4, 0, 1)))
 
 
-def test_the_number_of_workers_changes_no_bit() -> None:
-    alone, two = loaded(recipe(workers=0)), loaded(recipe(workers=2))
+def with_view(kind: str, **changes: Any) -> Recipe:
+    """A recipe with a second view of `kind`."""
+    made = recipe(**changes)
+    if kind == "none":
+        return made
+    return replace(made, view=ViewConfig(kind), loss=LossConfig("none", photometric=1.0))  # type: ignore[arg-type]
+
+
+VIEW = {
+    "view": ((4, 16, 24, 3), torch.uint8),
+    "camera": ((4, 3, 3), torch.float32),
+    "view_camera": ((4, 3, 3), torch.float32),
+    "pose": ((4, 4, 4), torch.float32),
+}
+
+
+@pytest.mark.parametrize("kind", ["none", "warped", "neighbour"])
+def test_the_number_of_workers_changes_no_bit(kind: str) -> None:
+    alone, two = (loaded(with_view(kind, workers=workers)) for workers in (0, 2))
     assert len(alone) == len(two) == 4
-    for (frame, depth), (other_frame, other_depth) in zip(alone, two, strict=True):
-        assert frame.shape == (4, 16, 24, 3)
-        assert frame.dtype == torch.uint8
-        assert depth.shape == (4, 16, 24)
-        assert depth.dtype == torch.float32
-        assert torch.equal(frame, other_frame)
-        assert torch.equal(depth, other_depth)
+    frame_and_depth = {"frame": ((4, 16, 24, 3), torch.uint8), "depth": ((4, 16, 24), torch.float32)}
+    wanted = frame_and_depth if kind == "none" else frame_and_depth | VIEW
+    for batch, other in zip(alone, two, strict=True):
+        assert {name: (tuple(value.shape), value.dtype) for name, value in batch.items()} == wanted
+        assert other.keys() == batch.keys()
+        assert all(torch.equal(other[name], value) for name, value in batch.items())
 
 
-def test_a_pair_looks_the_same_by_key_and_different_by_epoch_and_seed() -> None:
-    first, again = (TrainingPairs(pairs(), recipe())[0, 3] for _ in range(2))
-    assert torch.equal(first[0], again[0])
-    assert torch.equal(first[1], again[1])
-    assert not torch.equal(first[0], TrainingPairs(pairs(), recipe())[1, 3][0])
-    assert not torch.equal(first[0], TrainingPairs(pairs(), recipe(seed=1))[0, 3][0])
+@pytest.mark.parametrize("kind", ["none", "warped", "neighbour"])
+def test_a_pair_looks_the_same_by_key_and_different_by_epoch_and_seed(kind: str) -> None:
+    first, again = (TrainingPairs(pairs(), with_view(kind))[0, 3] for _ in range(2))
+    assert again.keys() == first.keys()
+    assert all(torch.equal(again[name], value) for name, value in first.items())
+    others = TrainingPairs(pairs(), with_view(kind))[1, 3], TrainingPairs(pairs(), with_view(kind, seed=1))[0, 3]
+    for other in others:
+        assert not torch.equal(first["frame"], other["frame"])
+
+
+def test_a_neighbour_is_the_one_before_or_the_one_after() -> None:
+    still = replace(with_view("neighbour"), augment=AugmentConfig(rotate=0, zoom=1, flip=0, jitter=0))
+    frames = [pairs()[i].frame for i in range(PAIRS)]
+    sides = []
+    for epoch in range(40):
+        batch = TrainingPairs(pairs(), still)[epoch, 3]
+        sides.append(-round(float(batch["pose"][0, 3])))
+        np.testing.assert_array_equal(batch["view"].numpy(), frames[3 + sides[-1]])
+        np.testing.assert_array_equal(batch["frame"].numpy(), frames[3])
+    assert set(sides) == {-1, 1}
+    assert 8 < sides.count(1) < 32
+
+
+@pytest.mark.parametrize("accumulate", [2, 4])
+def test_a_batch_comes_in_parts_that_make_it_up(accumulate: int) -> None:
+    made = replace(recipe(), accumulate=accumulate)
+    sampler = Batches(made, PAIRS, 0, 6, 0, 1)
+    parts = list(sampler)
+    assert len(parts) == len(sampler) == 6 * accumulate
+    assert {len(part) for part in parts} == {4 // accumulate}
+    whole = [parts[first : first + accumulate] for first in range(0, len(parts), accumulate)]
+    assert [[key for part in batch for key in part] for batch in whole] == batches()
+
+
+def test_processes_share_each_part_of_a_batch() -> None:
+    made = replace(recipe(), accumulate=2)
+    whole, *shares = (list(Batches(made, PAIRS, 0, 6, *share)) for share in ((0, 1), (0, 2), (1, 2)))
+    for part, mine, other in zip(whole, *shares, strict=True):
+        assert (len(mine), len(other)) == (1, 1)
+        assert sorted([*mine, *other]) == sorted(part)
+
+
+def test_rooms_have_no_segmentation() -> None:
+    with pytest.raises(DataError, match=r"'rooms' has no segmentation; .*clipdepth data render rooms"):
+        open_set("rooms", "train", DataConfig(48, 64, segments="sam-vit_b"))
 
 
 def test_rooms_are_rendered_at_the_input_size_or_at_nyus() -> None:

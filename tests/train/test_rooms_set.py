@@ -20,6 +20,7 @@ def test_sizes() -> None:
     camera = default_intrinsics(12, 16)
     assert pairs.picture_size == (12, 16)
     assert pairs.focal == (camera.fx, camera.fy)
+    assert pairs.centre == (camera.cx, camera.cy)
 
 
 @pytest.mark.parametrize(
@@ -31,6 +32,18 @@ def test_a_pair_is_a_view_of_its_room(split: Split, index: int, room: int, secon
     seen = Room(room).render(seconds, default_intrinsics(12, 16))
     np.testing.assert_array_equal(pair.frame, seen.frame)
     np.testing.assert_array_equal(pair.depth, seen.depth)
+
+
+@pytest.mark.parametrize(("index", "after", "seconds"), [(0, True, 0.33), (0, False, -0.33), (43, True, 4.83)])
+def test_a_neighbour_is_a_third_of_a_second_away(index: int, after: bool, seconds: float) -> None:
+    view, camera = opened("train").neighbour(index, after), default_intrinsics(12, 16)
+    room, time = Room(index // 40), 1.5 * (index % 40)
+    here, there = room.render(time, camera), room.render(seconds, camera)
+    np.testing.assert_array_equal(view.frame, there.frame)
+    # By its pose and the neighbour's own, a point before the camera is at the same place of the room.
+    point = np.array([0.4, -0.3, 2.0, 1.0])
+    np.testing.assert_allclose(there.pose @ (view.pose @ point), here.pose @ point, atol=1e-12)
+    assert 0.05 < np.linalg.norm(view.pose[:3, 3]) < 1
 
 
 def test_no_training_room_is_a_test_room(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,6 @@
 """Joint augmentation: what happens to the picture happens to its depth."""
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -9,10 +10,11 @@ from torchvision.transforms import v2
 
 from clipdepth.errors import UsageError
 from clipdepth_train.data import transforms
-from clipdepth_train.data.sample import RgbdPair
-from clipdepth_train.data.transforms import augment_pair, augmentation, pair_seed
-from clipdepth_train.recipe import AugmentConfig, DataConfig
-from train.memory_set import coordinate_depth, coordinate_frame
+from clipdepth_train.data.camera import camera_of
+from clipdepth_train.data.sample import RgbdPair, View
+from clipdepth_train.data.transforms import augment_pair, augment_views, augment_warped, augmentation, pair_seed
+from clipdepth_train.recipe import AugmentConfig, DataConfig, ViewConfig
+from train.memory_set import MemorySet, coordinate_depth, coordinate_frame
 
 HEIGHT, WIDTH = 64, 96
 STILL = AugmentConfig(rotate=0, zoom=1, flip=0, jitter=0)
@@ -28,7 +30,9 @@ def constant(metres: float) -> RgbdPair:
 
 
 def augmented(given: RgbdPair, transform: v2.Compose, seed: int) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-    frame, depth = augment_pair(given, transform, seed)
+    batch = augment_pair(given, transform, seed)
+    assert batch.keys() == {"frame", "depth"}
+    frame, depth = batch["frame"], batch["depth"]
     assert frame.dtype == torch.uint8
     assert depth.dtype == torch.float32
     assert type(frame) is type(depth) is Tensor
@@ -153,6 +157,125 @@ def test_the_papers_random_crop() -> None:
         lefts.append(left)
     assert 45 <= min(tops) < max(tops) <= 472 - 416
     assert 43 <= min(lefts) < max(lefts) <= 608 - 544
+
+
+def painted() -> RgbdPair:
+    """A pair whose segmentation tells the pixel: its column, its row, and 255 everywhere."""
+    rows, columns = np.mgrid[:HEIGHT, :WIDTH]
+    masks = np.stack([columns, rows, np.full_like(rows, 255)], axis=-1).astype(np.uint8)
+    return RgbdPair(pair().frame, pair().depth, masks)
+
+
+@pytest.mark.parametrize("size", [(HEIGHT, WIDTH), (48, 80), (96, 128)], ids=["same", "smaller", "larger"])
+def test_the_segmentation_is_moved_as_depth_is_and_mixes_no_colours(size: tuple[int, int]) -> None:
+    transform = augmentation(DataConfig(*size), AugmentConfig(rotate=10, zoom=1.5, flip=0.5, jitter=0.4))
+    for seed in range(5):
+        masks = augment_pair(painted(), transform, seed)["segmentation"]
+        assert (masks.dtype, tuple(masks.shape), type(masks)) == (torch.uint8, (*size, 3), Tensor)
+        rows, columns = pixels_by_depth(transform, seed)
+        known = np.isfinite(rows)
+        assert known.mean() > 0.5
+        np.testing.assert_array_equal(masks.numpy()[known, 0], columns[known])
+        np.testing.assert_array_equal(masks.numpy()[known, 1], rows[known])
+        assert set(np.unique(masks[..., 2]).tolist()) <= {0, 255}
+
+
+def test_a_pair_looks_the_same_with_and_without_its_segmentation() -> None:
+    transform = augmentation(SAME_SIZE, AugmentConfig())
+    alone, together = (augment_pair(given, transform, 3) for given in (pair(), painted()))
+    assert together.keys() - alone.keys() == {"segmentation"}
+    assert all(torch.equal(together[name], value) for name, value in alone.items())
+
+
+ALL = AugmentConfig(rotate=10, zoom=1.5, flip=0.5, jitter=0)
+CAMERA = camera_of(MemorySet([pair()]))
+RAYS = np.linalg.inv(np.array([[100.0, 0, (WIDTH - 1) / 2], [0, 100, (HEIGHT - 1) / 2], [0, 0, 1]]))
+"""From pixels of `pair` to directions before its camera."""
+
+
+def seen_at(matrix: Tensor, rows: NDArray[np.float64], columns: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Where a camera (3, 3) sees pixels of `pair`: (..., 2) column and row."""
+    points = np.stack([columns, rows, np.ones_like(rows)], axis=-1) @ (matrix.double().numpy() @ RAYS).T
+    pixels: NDArray[np.float64] = points[..., :2] / points[..., 2:]
+    return pixels
+
+
+@pytest.mark.parametrize("size", [(HEIGHT, WIDTH), (48, 80), (96, 128)], ids=["same", "smaller", "larger"])
+def test_the_camera_tells_where_every_pixel_went(size: tuple[int, int]) -> None:
+    transform = augmentation(DataConfig(*size), ALL)
+    there = np.stack(np.meshgrid(np.arange(size[1]), np.arange(size[0])), axis=-1)
+    # Depth is moved by nearest neighbour: half a pixel of the picture, seen through the zoom, and half of the result.
+    tolerance = 0.5 * 2**0.5 * 1.5 * max(size[0] / HEIGHT, size[1] / WIDTH) + 0.5
+    for seed in range(6):
+        camera = augment_warped(pair(), CAMERA, ViewConfig("warped"), transform, seed)["camera"]
+        rows, columns = pixels_by_depth(transform, seed)
+        apart = (seen_at(camera, rows, columns) - there)[np.isfinite(rows)]
+        assert np.abs(apart).max() <= tolerance
+        assert np.abs(apart.mean(axis=0)).max() <= 0.1
+
+
+def white_blue(given: RgbdPair) -> RgbdPair:
+    """The pair in a blue of 255: what the outside's black was mixed into is no longer."""
+    frame = given.frame.copy()
+    frame[..., 0] = 255
+    return RgbdPair(frame, given.depth)
+
+
+def test_a_warped_view_shows_what_its_camera_says() -> None:
+    transform = augmentation(SAME_SIZE, ALL)
+    for seed in range(8):
+        batch = augment_warped(white_blue(pair()), CAMERA, ViewConfig("warped"), transform, seed)
+        assert torch.equal(batch["pose"], torch.eye(4))
+        way = batch["view_camera"].double().numpy() @ np.linalg.inv(batch["camera"].double().numpy())
+        columns, rows = np.meshgrid(np.arange(WIDTH), np.arange(HEIGHT))
+        u, v, w = np.moveaxis(np.stack([columns, rows, np.ones_like(rows)], axis=-1) @ way.T, -1, 0)
+        x, y = (u / w).astype(np.float32), (v / w).astype(np.float32)
+        found = cv2.remap(batch["view"].numpy(), x, y, cv2.INTER_LINEAR)
+        both = (found[..., 0] == 255) & (batch["frame"][..., 0].numpy() == 255)
+        assert both.mean() > 0.4
+        # Of two levels a pixel: the roundings of both pictures and of OpenCV's weights.
+        assert np.abs(found.astype(int) - batch["frame"].numpy())[both].max() <= 2
+
+
+def test_a_warp_stays_within_its_angle_and_shift_and_mirrors_half() -> None:
+    transform, middle = augmentation(SAME_SIZE, STILL), np.array([(WIDTH - 1) / 2, (HEIGHT - 1) / 2, 1])
+    angles, shifts, mirrored = [], [], []
+    for seed in range(60):
+        batch = augment_warped(pair(), CAMERA, ViewConfig("warped", rotate=8, shift=6), transform, seed)
+        way = batch["view_camera"].double().numpy() @ np.linalg.inv(batch["camera"].double().numpy())
+        np.testing.assert_allclose(np.abs(np.linalg.det(way[:2, :2])), 1, rtol=1e-4)
+        angles.append(np.degrees(np.arctan2(way[1, 0], way[1, 1])))
+        shifts.append((way @ middle - middle)[:2])
+        mirrored.append(np.linalg.det(way[:2, :2]) < 0)
+    for drawn, limit in ((np.array(angles), 8), (np.array(shifts), 6)):
+        assert 0.8 * limit < drawn.max() <= limit + 1e-3
+        assert -limit - 1e-3 <= drawn.min() < -0.8 * limit
+    assert 15 < sum(mirrored) < 45
+
+
+def test_a_neighbour_is_augmented_exactly_as_the_pair_is() -> None:
+    transform = augmentation(SAME_SIZE, AugmentConfig(rotate=10, zoom=1.5, flip=0.5, jitter=0.3))
+    asked = []
+
+    def neighbour(after: bool) -> View:
+        asked.append(after)
+        pose = np.eye(4)
+        pose[:3, :3] = [[0, -1, 0], [1, 0, 0], [0, 0, 1]]
+        pose[:3, 3] = 0.3, -0.6, 0.9
+        return View(pair().frame, pose)
+
+    for seed in range(20):
+        batch = augment_views(pair(), CAMERA, neighbour, transform, seed)
+        alone = augment_pair(pair(), transform, seed)
+        assert torch.equal(batch["frame"], alone["frame"])
+        assert torch.equal(batch["depth"], alone["depth"])
+        assert torch.equal(batch["view"], batch["frame"])
+        assert torch.equal(batch["view_camera"], batch["camera"])
+        # What a zoom makes of a metre, it makes of the way between the cameras.
+        metre = float(augment_pair(constant(1.0), transform, seed)["depth"].max())
+        assert batch["pose"][:3, 3].tolist() == pytest.approx([0.3 * metre, -0.6 * metre, 0.9 * metre], rel=1e-5)
+        assert batch["pose"][:3, :3].tolist() == [[0, -1, 0], [1, 0, 0], [0, 0, 1]]
+    assert 4 < sum(asked) < 16
 
 
 def test_the_papers_test_crop() -> None:

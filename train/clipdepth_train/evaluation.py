@@ -8,10 +8,10 @@ import torch
 from numpy.typing import NDArray
 
 from clipdepth.errors import DataError
-from clipdepth.metrics import DepthMetrics, depth_metrics
-from clipdepth.resize import resize_depth, resize_frame
+from clipdepth.metrics import MAX_DEPTH, DepthMetrics, depth_metrics
+from clipdepth.resize import resize_depth, resize_frame, resize_segmentation
 from clipdepth_train.data.crop import EIGEN, PAPER_TEST
-from clipdepth_train.data.sample import RgbdSet
+from clipdepth_train.data.sample import RgbdPair, RgbdSet
 from clipdepth_train.data.transforms import test_pair
 from clipdepth_train.depth_model import DepthModel
 from clipdepth_train.recipe import DataConfig
@@ -19,19 +19,21 @@ from clipdepth_train.recipe import DataConfig
 Crop = Literal["all", "eigen", "paper"]
 """The pixels that count: all that the model sees, Eigen's crop, or the paper's."""
 
-Predict = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
-"""From a frame, (H, W, 3) uint8 BGR, to its depth, (H, W) float32 metres."""
+Predict = Callable[[RgbdPair], NDArray[np.float32]]
+"""From a pair, of which it does not look at the depth, to the depth of its frame, (H, W) float32 metres."""
 
 
 def predictor(model: DepthModel, frames: DataConfig) -> Predict:
-    """The model as a function of frames of any size: resized to its input and back."""
+    """The model as a function of pictures of any size: resized to its input and back."""
 
     @torch.no_grad()
-    def predict(frame: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def predict(pair: RgbdPair) -> NDArray[np.float32]:
         model.eval()
-        small = torch.from_numpy(resize_frame(np.ascontiguousarray(frame), frames.height, frames.width))
-        depth = model(small[None].to(model.mean.device))[0].float().cpu().numpy()
-        return resize_depth(depth, *frame.shape[:2])
+        inputs = [resize_frame(np.ascontiguousarray(pair.frame), frames.height, frames.width)]
+        if pair.segmentation is not None:
+            inputs.append(resize_segmentation(np.ascontiguousarray(pair.segmentation), frames.height, frames.width))
+        depth = model(*(torch.from_numpy(part)[None].to(model.mean.device) for part in inputs))
+        return resize_depth(depth[0].float().cpu().numpy(), *pair.frame.shape[:2])
 
     return predict
 
@@ -47,7 +49,7 @@ def evaluate(
     measured = []
     for index in indices:
         pair = test_pair(pairs[index], frames)
-        metrics = depth_metrics(predict(pair.frame), pair.depth, region)
+        metrics = depth_metrics(predict(pair), pair.depth, region)
         if metrics is not None:
             measured.append(metrics)
     return measured
@@ -60,6 +62,12 @@ def _region(picture_size: tuple[int, int], frames: DataConfig, crop: Crop) -> ND
     if frames.picture == "whole":
         return mask
     return mask[PAPER_TEST.top : PAPER_TEST.bottom, PAPER_TEST.left : PAPER_TEST.right]
+
+
+def random_depth(seed: int = 0) -> Predict:
+    """The predictor that answers any depth from 0 to 10 m for each pixel: the paper's lower bound."""
+    rng = np.random.default_rng(seed)
+    return lambda pair: rng.uniform(0, MAX_DEPTH, pair.frame.shape[:2]).astype(np.float32)
 
 
 def constant_median(pairs: RgbdSet, places: int = 60, neighbours: int = 5) -> Predict:
@@ -77,4 +85,4 @@ def constant_median(pairs: RgbdSet, places: int = 60, neighbours: int = 5) -> Pr
             "no training frame has known depth, so there is no median to compare with; check its depth files"
         )
     median = np.float32(np.median(np.concatenate(known)))
-    return lambda frame: np.full(frame.shape[:2], median, np.float32)
+    return lambda pair: np.full(pair.frame.shape[:2], median, np.float32)

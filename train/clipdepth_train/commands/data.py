@@ -1,4 +1,4 @@
-"""`clipdepth data`: prepare a dataset, or render one, in the folder layout that training reads."""
+"""`clipdepth data`: prepare a dataset or render one, in the folder layout that training reads, or segment it."""
 
 import argparse
 import re
@@ -10,9 +10,11 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import track
 
-from clipdepth.arguments import ArgumentParser
+from clipdepth.arguments import ArgumentParser, picture_size
+from clipdepth.errors import UsageError
 from clipdepth.intrinsics import Intrinsics
 from clipdepth.rooms import Room, default_intrinsics
+from clipdepth_train.commands.sam_arguments import add_sam_arguments, sam_config
 from clipdepth_train.data import nyu
 from clipdepth_train.data.download import download
 from clipdepth_train.data.layout import (
@@ -25,6 +27,8 @@ from clipdepth_train.data.layout import (
     write_pose,
     write_rgb,
 )
+from clipdepth_train.data.segments import segment_folder
+from clipdepth_train.segmentation import weights_remedy
 
 FRAMES_PER_ROOM = 20
 SECONDS_PER_FRAME = 0.5
@@ -34,21 +38,20 @@ _ROOMS_PER_SEED = 1_000_000
 def main(argv: Sequence[str]) -> int:
     """Run `clipdepth data ARGV`."""
     arguments = _parser().parse_args(argv)
-    frames: list[FrameFiles] = arguments.run(arguments)
-    train, test = ([files for files in frames if files.split == split] for split in SPLITS)
-    sys.stdout.write(f"{arguments.out}: {len(train)} frames to train, {len(test)} to test\n")
+    done: str = arguments.run(arguments)
+    sys.stdout.write(f"{done}\n")
     return 0
 
 
-def prepare_nyu(arguments: argparse.Namespace) -> list[FrameFiles]:
+def prepare_nyu(arguments: argparse.Namespace) -> str:
     """Use the files that are given, or those in the download folder, downloaded if they are not there."""
     folder: Path = arguments.download_to or arguments.out / "download"
     splits = arguments.splits or _fetch(nyu.SPLITS_MAT, folder)
     labeled = arguments.labeled or _fetch(nyu.LABELED, folder)
-    return nyu.prepare_nyu(labeled, splits, arguments.out)
+    return _frames_at(arguments.out, nyu.prepare_nyu(labeled, splits, arguments.out))
 
 
-def render_rooms(arguments: argparse.Namespace) -> list[FrameFiles]:
+def render_rooms(arguments: argparse.Namespace) -> str:
     """Write rendered frames, 20 a room, half a second apart.
 
     Rooms to train on have even numbers and rooms to test on odd ones, so no room is in both, and the
@@ -66,7 +69,21 @@ def render_rooms(arguments: argparse.Namespace) -> list[FrameFiles]:
     for files in track(frames, "rooms", console=Console(stderr=True)):
         _render(files, arguments.seed, intrinsics)
     write_lists(out, frames, intrinsics.fx)
-    return frames
+    return _frames_at(out, frames)
+
+
+def segment(arguments: argparse.Namespace) -> str:
+    """Segment and paint the pictures of a dataset, beside it."""
+    config = sam_config(arguments)
+    if config is None:
+        raise UsageError(f"--sam {arguments.sam} needs weights; {weights_remedy(arguments.sam)}")
+    name, count = segment_folder(arguments.data, config, Console(stderr=True))
+    return f"{arguments.data}: {count} pictures segmented; train with --frames.segments {name}"
+
+
+def _frames_at(out: Path, frames: Sequence[FrameFiles]) -> str:
+    train, test = ([files for files in frames if files.split == split] for split in SPLITS)
+    return f"{out}: {len(train)} frames to train, {len(test)} to test"
 
 
 def _render(files: FrameFiles, seed: int, intrinsics: Intrinsics) -> None:
@@ -89,7 +106,7 @@ def _fetch(remote: nyu.RemoteFile, folder: Path) -> Path:
 
 
 def _parser() -> ArgumentParser:
-    parser = ArgumentParser("clipdepth data", "Prepare a dataset, or render one.")
+    parser = ArgumentParser("clipdepth data", "Prepare a dataset, render one, or segment it.")
     actions = parser.add_subparsers(required=True, metavar="ACTION")
     about = "Convert a published dataset."
     prepare = actions.add_parser("prepare", help="convert a published dataset", description=about)
@@ -97,6 +114,7 @@ def _parser() -> ArgumentParser:
     about = "Render a synthetic dataset."
     render = actions.add_parser("render", help="render a synthetic dataset", description=about)
     _add_rooms(render.add_subparsers(required=True, metavar="DATASET"))
+    _add_segment(actions)
     return parser
 
 
@@ -126,20 +144,21 @@ def _add_rooms(datasets: "argparse._SubParsersAction[ArgumentParser]") -> None:
         "--test", type=_count, default=200, metavar="N", help="frames to test on (default: %(default)s)"
     )
     parser.add_argument(
-        "--size", type=_size, default="480x640", metavar="HxW", help="height and width (default: %(default)s)"
+        "--size", type=picture_size, default="480x640", metavar="HxW", help="height and width (default: %(default)s)"
     )
     parser.add_argument("--seed", type=_count, default=0, metavar="S", help="which rooms (default: %(default)s)")
     parser.set_defaults(run=render_rooms)
+
+
+def _add_segment(actions: "argparse._SubParsersAction[ArgumentParser]") -> None:
+    about = "Paint Segment Anything's masks of every picture into DIR/segments; the same command continues."
+    parser = actions.add_parser("segment", help="segment a dataset's pictures", description=about)
+    parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="where the dataset is")
+    add_sam_arguments(parser)
+    parser.set_defaults(run=segment)
 
 
 def _count(text: str) -> int:
     if not re.fullmatch(r"\d{1,6}", text, re.ASCII):
         raise argparse.ArgumentTypeError(f"'{text}' is not a whole number from 0 to 999999")
     return int(text)
-
-
-def _size(text: str) -> tuple[int, int]:
-    found = re.fullmatch(r"([1-9]\d{0,3})x([1-9]\d{0,3})", text, re.ASCII)
-    if not found:
-        raise argparse.ArgumentTypeError(f"'{text}' is not HxW, height and width in pixels, such as 480x640")
-    return int(found[1]), int(found[2])

@@ -1,7 +1,7 @@
 """A folder of RGB-D pairs in the layout of the usual NYU Depth v2 conversion."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clipdepth.errors import DataError
-from clipdepth_train.data.sample import RgbdPair, Split
+from clipdepth_train.data.poses import between, neighbour_of
+from clipdepth_train.data.sample import RgbdPair, Split, View
 
 LOG = logging.getLogger(__name__)
 NO_READING = 65535
@@ -33,12 +34,21 @@ class FolderSet:
     to `folder`. Without a list, every `rgb_NAME.jpg` (or .png) below `folder/SPLIT` is paired with the
     `sync_depth_NAME.png` beside it. Depth is a 16-bit PNG of `scale` units a metre, in which 0, 65535 and
     anything beyond `max_depth` metres mean unknown. With `dense`, the in-painted depth in the subfolder `dense`
-    is taken where it is there. The focal length comes from the list, from `K.txt`, or is a Kinect's.
+    is taken where it is there. The focal length comes from the list, from `K.txt`, or is a Kinect's. `segments`
+    reads a picture's segmentation, where one is wanted.
 
     Raises DataError where the folder is missing or empty, a pair is incomplete, or a file cannot be read.
     """
 
-    def __init__(self, folder: Path, split: Split, scale: float, max_depth: float, dense: bool = False) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        split: Split,
+        scale: float,
+        max_depth: float,
+        dense: bool = False,
+        segments: Callable[[Path], NDArray[np.uint8]] | None = None,
+    ) -> None:
         if not folder.is_dir():
             raise DataError(f"no data at {folder}; give a folder of RGB-D pairs, or 'rooms'")
         list_file = folder / f"{split}.txt"
@@ -48,11 +58,13 @@ class FolderSet:
             raise DataError(f"{list_file if listed is not None else folder / split} names no pair of pictures")
         if dense:
             self._pairs = [PairPaths(pair.rgb, _dense(pair.depth)) for pair in self._pairs]
+        self.pictures = [pair.rgb for pair in self._pairs]
         self.shuffle_window = len(self._pairs)
-        self._scale, self._max_depth = scale, max_depth
+        self._scale, self._max_depth, self._segments = scale, max_depth, segments
         first = self[0].frame
         self.picture_size = (first.shape[0], first.shape[1])
         self.focal = _focal(folder, [focal for _, focal in listed or ()], first.shape[1])
+        self.centre = _centre(folder, *self.picture_size)
 
     def __len__(self) -> int:
         return len(self._pairs)
@@ -64,7 +76,12 @@ class FolderSet:
         if frame.shape[:2] != depth.shape:
             sizes = f"{frame.shape[1]}×{frame.shape[0]} and {depth.shape[1]}×{depth.shape[0]}"
             raise DataError(f"{pair.rgb} and {pair.depth} differ in size ({sizes}); they have to be registered")
-        return RgbdPair(frame, depth)
+        return RgbdPair(frame, depth, self._segments(pair.rgb) if self._segments else None)
+
+    def neighbour(self, index: int, after: bool) -> View:
+        """See RgbdSet; raises DataError where a picture has no pose."""
+        here, there = (self.pictures[i] for i in (index, neighbour_of(self.pictures, index, after)))
+        return View(read_frame(there), between(here, there))
 
 
 def read_frame(path: Path) -> NDArray[np.uint8]:
@@ -142,12 +159,25 @@ def _focal(folder: Path, listed: list[float | None], width: int) -> tuple[float,
     if known:
         focal = float(np.median(known))
         return focal, focal
-    calibration = folder / "K.txt"
-    if calibration.is_file():
-        try:
-            matrix = np.loadtxt(calibration).reshape(3, 3)
-        except ValueError as error:
-            raise DataError(f"{calibration} is not a 3×3 matrix ({error}); correct it") from None
+    matrix = _calibration(folder)
+    if matrix is not None:
         return float(matrix[0, 0]), float(matrix[1, 1])
     LOG.warning("%s has no focal length in its lists and no K.txt; taking a Kinect's", folder)
     return KINECT_FOCAL * width, KINECT_FOCAL * width
+
+
+def _centre(folder: Path, height: int, width: int) -> tuple[float, float]:
+    matrix = _calibration(folder)
+    if matrix is not None:
+        return float(matrix[0, 2]), float(matrix[1, 2])
+    return (width - 1) / 2, (height - 1) / 2
+
+
+def _calibration(folder: Path) -> NDArray[np.float64] | None:
+    path = folder / "K.txt"
+    if not path.is_file():
+        return None
+    try:
+        return np.loadtxt(path).reshape(3, 3)
+    except ValueError as error:
+        raise DataError(f"{path} is not a 3×3 matrix ({error}); correct it") from None

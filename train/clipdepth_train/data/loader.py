@@ -2,6 +2,7 @@
 
 import signal
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -10,10 +11,12 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from clipdepth.errors import DataError
+from clipdepth_train.data.camera import camera_of
 from clipdepth_train.data.folder import FolderSet
 from clipdepth_train.data.rooms import RoomsSet
 from clipdepth_train.data.sample import RgbdSet, Split
-from clipdepth_train.data.transforms import augment_pair, augmentation, pair_seed
+from clipdepth_train.data.segments import read_segments
+from clipdepth_train.data.transforms import augment_pair, augment_views, augment_warped, augmentation, pair_seed
 from clipdepth_train.recipe import DataConfig, Recipe
 
 Key = tuple[int, int]
@@ -23,10 +26,13 @@ Key = tuple[int, int]
 def open_set(data: str, split: Split, frames: DataConfig) -> RgbdSet:
     """Open a split of `data`, a folder or 'rooms'; raises DataError where there is none."""
     if data == "rooms":
+        if frames.segments:
+            raise DataError("'rooms' has no segmentation; write it with 'clipdepth data render rooms' and segment that")
         size = (480, 640) if frames.picture == "paper" else (frames.height, frames.width)
         return RoomsSet(split, *size, frames.rooms, frames.max_depth)
     dense = frames.dense and split == "train"
-    return FolderSet(Path(data), split, frames.depth_scale, frames.max_depth, dense)
+    segments = partial(read_segments, Path(data), frames.segments) if frames.segments else None
+    return FolderSet(Path(data), split, frames.depth_scale, frames.max_depth, dense, segments)
 
 
 def steps_per_epoch(pairs: int, batch_size: int) -> int:
@@ -36,21 +42,29 @@ def steps_per_epoch(pairs: int, batch_size: int) -> int:
     return pairs // batch_size
 
 
-class TrainingPairs(Dataset[tuple[Tensor, Tensor]]):
-    """Augmented pairs of a set, by key."""
+class TrainingPairs(Dataset[dict[str, Tensor]]):
+    """Augmented pairs of a set, with their second views where the recipe wants them, by key."""
 
     def __init__(self, pairs: RgbdSet, recipe: Recipe) -> None:
         self._pairs = pairs
+        self._camera = camera_of(pairs)
         self._transform = augmentation(recipe.frames, recipe.augment)
+        self._view = recipe.view
         self._seed = recipe.seed
 
-    def __getitem__(self, key: Key) -> tuple[Tensor, Tensor]:
-        seed = pair_seed(self._seed, *key)
-        return augment_pair(self._pairs[key[1]], self._transform, seed)
+    def __getitem__(self, key: Key) -> dict[str, Tensor]:
+        seed, index = pair_seed(self._seed, *key), key[1]
+        pair = self._pairs[index]
+        if self._view.kind == "neighbour":
+            neighbour = partial(self._pairs.neighbour, index)
+            return augment_views(pair, self._camera, neighbour, self._transform, seed)
+        if self._view.kind == "warped":
+            return augment_warped(pair, self._camera, self._view, self._transform, seed)
+        return augment_pair(pair, self._transform, seed)
 
 
 class Batches(Sampler[list[Key]]):
-    """The batches of steps `start` to `end` of one process: its share of each batch of all processes.
+    """The batches of steps `start` to `end` of one process: its share of each batch, in the recipe's parts.
 
     Every epoch is a permutation drawn from the seed and the epoch, of windows of neighbouring pairs and of the pairs
     within each (one window of all, unless `window` is smaller); an incomplete last batch is left out. Since a
@@ -73,7 +87,7 @@ class Batches(Sampler[list[Key]]):
         self._share = slice(process, None, processes)
 
     def __len__(self) -> int:
-        return self._end - self._start
+        return (self._end - self._start) * self._recipe.accumulate
 
     def __iter__(self) -> Iterator[list[Key]]:
         size = self._recipe.batch_size
@@ -83,7 +97,9 @@ class Batches(Sampler[list[Key]]):
             epoch, batch = divmod(step, per_epoch)
             if epoch != shown:
                 order, shown = self._order(epoch), epoch
-            yield [(epoch, i) for i in order[batch * size : (batch + 1) * size][self._share]]
+            keys = [(epoch, i) for i in order[batch * size : (batch + 1) * size]]
+            part = size // self._recipe.accumulate
+            yield from (keys[first : first + part][self._share] for first in range(0, size, part))
 
     def _order(self, epoch: int) -> list[int]:
         generator = torch.Generator().manual_seed(pair_seed(self._recipe.seed, epoch, -1))
@@ -101,8 +117,8 @@ def _prepare_worker(worker: int) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 
-def training_loader(pairs: RgbdSet, recipe: Recipe, batches: Batches) -> DataLoader[tuple[Tensor, Tensor]]:
-    """Batches of frames, (N, H, W, 3) uint8 BGR, and depth, (N, H, W) float32 metres with 0 for unknown."""
+def training_loader(pairs: RgbdSet, recipe: Recipe, batches: Batches) -> DataLoader[dict[str, Tensor]]:
+    """Batches as `Batch` describes them."""
     workers = recipe.frames.workers
     return DataLoader(
         TrainingPairs(pairs, recipe),

@@ -4,10 +4,11 @@ from functools import lru_cache
 
 import numpy as np
 
-from clipdepth.rooms import Room, default_intrinsics
-from clipdepth_train.data.sample import RgbdPair, Split
+from clipdepth.rooms import RgbdFrame, Room, default_intrinsics
+from clipdepth_train.data.sample import RgbdPair, Split, View
 
 SECONDS_BETWEEN_FRAMES = 1.5
+SECONDS_TO_NEIGHBOUR = 0.33
 TEST_ROOMS = 20
 FRAMES_A_ROOM = {"train": 40, "test": 10}
 # Rooms that are open at the same time: each takes 0.15 s to furnish and 20 MB.
@@ -36,14 +37,23 @@ class RoomsSet:
         self.shuffle_window = OPEN_ROOMS * self._frames_a_room
         self._camera = default_intrinsics(height, width)
         self.focal = (self._camera.fx, self._camera.fy)
+        self.centre = (self._camera.cx, self._camera.cy)
         self.picture_size = (height, width)
 
     def __len__(self) -> int:
         return self._length
 
     def __getitem__(self, index: int) -> RgbdPair:
+        seen = self._seen(index)
+        return RgbdPair(seen.frame, np.where(seen.depth > self._max_depth, np.float32(0), seen.depth))
+
+    def neighbour(self, index: int, after: bool) -> View:
+        """See RgbdSet: a third of a second of walking away."""
+        here, there = self._seen(index), self._seen(index, SECONDS_TO_NEIGHBOUR if after else -SECONDS_TO_NEIGHBOUR)
+        return View(there.frame, np.linalg.inv(there.pose) @ here.pose)
+
+    def _seen(self, index: int, later: float = 0.0) -> RgbdFrame:
         if not 0 <= index < self._length:
             raise IndexError(index)
         room, view = divmod(index, self._frames_a_room)
-        seen = _room(self._first + room).render(view * SECONDS_BETWEEN_FRAMES, self._camera)
-        return RgbdPair(seen.frame, np.where(seen.depth > self._max_depth, np.float32(0), seen.depth))
+        return _room(self._first + room).render(view * SECONDS_BETWEEN_FRAMES + later, self._camera)

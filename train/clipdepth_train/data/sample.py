@@ -13,11 +13,25 @@ Split = Literal["train", "test"]
 class RgbdPair:
     """A picture and its depth.
 
-    `frame` is (H, W, 3) uint8 BGR; `depth` is (H, W) float32 metres, 0 where it is unknown.
+    `frame` is (H, W, 3) uint8 BGR; `depth` is (H, W) float32 metres, 0 where it is unknown; `segmentation` is SAM's
+    painted masks, (H, W, 3) uint8, where they were asked for.
     """
 
     frame: NDArray[np.uint8]
     depth: NDArray[np.float32]
+    segmentation: NDArray[np.uint8] | None = None
+
+
+@dataclass(frozen=True)
+class View:
+    """A second picture of a scene, by the same camera from another place.
+
+    `frame` is (H, W, 3) uint8 BGR; `pose`, (4, 4) float64, takes points before the first camera, in metres, to
+    points before this one.
+    """
+
+    frame: NDArray[np.uint8]
+    pose: NDArray[np.float64]
 
 
 class RgbdSet(Protocol):
@@ -25,6 +39,8 @@ class RgbdSet(Protocol):
 
     focal: tuple[float, float]
     """The camera's (fx, fy), in pixels of its own pictures."""
+    centre: tuple[float, float]
+    """Its principal point (cx, cy), likewise."""
     picture_size: tuple[int, int]
     """Height and width of its pictures."""
     shuffle_window: int
@@ -33,3 +49,6 @@ class RgbdSet(Protocol):
     def __len__(self) -> int: ...
 
     def __getitem__(self, index: int) -> RgbdPair: ...
+
+    def neighbour(self, index: int, after: bool) -> View:
+        """A picture taken from a little further along the camera's way, or from a little before."""

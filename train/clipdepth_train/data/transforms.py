@@ -1,8 +1,10 @@
 """From an RGB-D pair to what the network trains on: joint augmentation of picture and depth."""
 
 import random
+from collections.abc import Callable
 from typing import Any
 
+import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -11,10 +13,11 @@ from torchvision import tv_tensors
 from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional as TF
 
-from clipdepth.resize import resize_frame, resize_measured_depth
+from clipdepth.resize import resize_frame, resize_measured_depth, resize_segmentation
+from clipdepth_train.data.camera import Camera, Segmentation
 from clipdepth_train.data.crop import PAPER_TEST, PAPER_TRAIN, require_nyu_size
-from clipdepth_train.data.sample import RgbdPair
-from clipdepth_train.recipe import AugmentConfig, DataConfig
+from clipdepth_train.data.sample import RgbdPair, View
+from clipdepth_train.recipe import AugmentConfig, DataConfig, ViewConfig
 
 
 def augmentation(frames: DataConfig, augment: AugmentConfig) -> v2.Compose:
@@ -39,14 +42,92 @@ def augmentation(frames: DataConfig, augment: AugmentConfig) -> v2.Compose:
     )
 
 
-def augment_pair(pair: RgbdPair, transform: v2.Compose, seed: int) -> tuple[Tensor, Tensor]:
-    """Augment a pair by `seed` alone: a frame (H, W, 3) uint8 BGR and depth (H, W) float32 metres."""
-    image = tv_tensors.Image(np.ascontiguousarray(pair.frame[..., ::-1].transpose(2, 0, 1)))
+def augment_pair(pair: RgbdPair, transform: v2.Compose, seed: int) -> dict[str, Tensor]:
+    """Augment a pair by `seed` alone: a batch's tensors of one pair, see `Batch`."""
+    return _batch_of(_augmented([image_of(pair.frame), *_masks(pair)], transform, seed))
+
+
+def augment_views(
+    pair: RgbdPair, camera: Camera, neighbour: Callable[[bool], View], transform: v2.Compose, seed: int
+) -> dict[str, Tensor]:
+    """Augment a pair and one of its neighbours alike; which one of the two is drawn from the seed."""
+    view = neighbour(bool(random.Random(seed).getrandbits(1)))
+    *parts, camera, second = _augmented(
+        [image_of(pair.frame), *_masks(pair), camera, image_of(view.frame)], transform, seed
+    )
+    pose = torch.from_numpy(view.pose).float()
+    # A zoom makes everything nearer, the second camera included.
+    pose[:3, 3] /= camera.zoom
+    return {
+        **_batch_of(parts),
+        "view": frame_of(second),
+        "camera": camera.matrix,
+        "view_camera": camera.matrix,
+        "pose": pose,
+    }
+
+
+def augment_warped(
+    pair: RgbdPair, camera: Camera, warp: ViewConfig, transform: v2.Compose, seed: int
+) -> dict[str, Tensor]:
+    """Augment a pair, and turn, shift and mirror the result into its second view (section 4.4 of the paper)."""
+    *parts, camera = _augmented([image_of(pair.frame), *_masks(pair), camera], transform, seed)
+    batch = _batch_of(parts)
+    view, matrix = warped(batch["frame"].numpy(), warp, random.Random(seed))
+    return {
+        **batch,
+        "view": torch.from_numpy(view),
+        "camera": camera.matrix,
+        "view_camera": torch.from_numpy(matrix).float() @ camera.matrix,
+        "pose": torch.eye(4),
+    }
+
+
+def warped(
+    frame: NDArray[np.uint8], warp: ViewConfig, rng: random.Random
+) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
+    """A frame (H, W, 3) turned about its centre, shifted and maybe mirrored, and the (3, 3) matrix of its pixels' way.
+
+    Where the warp shows what the frame does not, it is black.
+    """
+    height, width = frame.shape[:2]
+    angle = rng.uniform(-warp.rotate, warp.rotate)
+    matrix = np.eye(3)
+    matrix[:2] = cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), angle, 1.0)
+    matrix[:2, 2] += [rng.uniform(-warp.shift, warp.shift) for _ in range(2)]
+    if rng.random() < warp.flip:
+        matrix = np.array([[-1.0, 0, width - 1], [0, 1, 0], [0, 0, 1]]) @ matrix
+    return np.asarray(cv2.warpAffine(frame, matrix[:2], (width, height)), np.uint8), matrix
+
+
+def image_of(frame: NDArray[np.uint8]) -> tv_tensors.Image:
+    """A frame (H, W, 3) BGR as torchvision's Image, (3, H, W) RGB."""
+    return tv_tensors.Image(_channels_first(frame[..., ::-1]))
+
+
+def frame_of(image: Tensor) -> Tensor:
+    """The inverse of `image_of`."""
+    return image.as_subclass(Tensor).flip(0).permute(1, 2, 0).contiguous()
+
+
+def _masks(pair: RgbdPair) -> list[Tensor]:
+    depth = [tv_tensors.Mask(pair.depth)]
+    return depth if pair.segmentation is None else [*depth, Segmentation(_channels_first(pair.segmentation))]
+
+
+def _augmented(parts: list[Tensor], transform: v2.Compose, seed: int) -> list[Any]:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        image, depth = transform(image, tv_tensors.Mask(pair.depth))
-    frame = image.as_subclass(Tensor).flip(0).permute(1, 2, 0)
-    return frame.contiguous(), depth.as_subclass(Tensor).contiguous()
+        augmented: list[Any] = transform(parts)
+    return augmented
+
+
+def _batch_of(parts: list[Any]) -> dict[str, Tensor]:
+    image, depth, *segmentation = parts
+    batch = {"frame": frame_of(image), "depth": depth.as_subclass(Tensor).contiguous()}
+    if segmentation:
+        batch["segmentation"] = segmentation[0].as_subclass(Tensor).permute(1, 2, 0).contiguous()
+    return batch
 
 
 def test_pair(pair: RgbdPair, frames: DataConfig) -> RgbdPair:
@@ -55,7 +136,8 @@ def test_pair(pair: RgbdPair, frames: DataConfig) -> RgbdPair:
         return pair
     require_nyu_size(*pair.depth.shape)
     window = np.s_[PAPER_TEST.top : PAPER_TEST.bottom, PAPER_TEST.left : PAPER_TEST.right]
-    return RgbdPair(pair.frame[window], pair.depth[window])
+    masks = None if pair.segmentation is None else pair.segmentation[window]
+    return RgbdPair(pair.frame[window], pair.depth[window], masks)
 
 
 class Resize(v2.Transform):  # type: ignore[misc]
@@ -66,7 +148,12 @@ class Resize(v2.Transform):  # type: ignore[misc]
         self.size = (height, width)
 
     def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
-        """Resize an Image by `resize_frame`, a Mask by `resize_measured_depth`."""
+        """Resize an Image by `resize_frame`, a Mask by `resize_measured_depth`, a Segmentation likewise."""
+        if isinstance(inpt, Camera):
+            return inpt.resized(*self.size)
+        if isinstance(inpt, Segmentation):
+            painted = np.ascontiguousarray(inpt.permute(1, 2, 0).numpy())
+            return Segmentation(_channels_first(resize_segmentation(painted, *self.size)))
         if isinstance(inpt, tv_tensors.Mask):
             return tv_tensors.Mask(resize_measured_depth(inpt.numpy(), *self.size))
         picture = np.ascontiguousarray(inpt.permute(1, 2, 0).numpy())
@@ -96,12 +183,14 @@ class ZoomCrop(v2.Transform):  # type: ignore[misc]
     def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
         """Cut, and divide depth."""
         cut = TF.crop(inpt, *params["window"])
-        return tv_tensors.Mask(cut / params["zoom"]) if isinstance(inpt, tv_tensors.Mask) else cut
+        if isinstance(inpt, Camera):
+            return cut.zoomed(params["zoom"])
+        return tv_tensors.Mask(cut / params["zoom"]) if type(inpt) is tv_tensors.Mask else cut
 
 
 class _PaperCrop(v2.Transform):  # type: ignore[misc]
     def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
-        require_nyu_size(*inpt.shape[-2:])
+        require_nyu_size(*(inpt.picture_size if isinstance(inpt, Camera) else inpt.shape[-2:]))
         return TF.crop(inpt, PAPER_TRAIN.top, PAPER_TRAIN.left, *PAPER_TRAIN.size)
 
 
