@@ -1,96 +1,221 @@
-"""Two processes that accelerate starts beside each other: shared steps, shared evaluation, one set of files."""
+"""Two processes that accelerate starts beside each other learn what one does; and what they share, in one."""
 
+import copy
 import json
 import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from safetensors.torch import load_file
-from torch import Tensor
+from timm.layers import BatchNormAct2d
+from torch import Tensor, nn
 
 import runs
 from clipdepth.metrics import METRIC_NAMES, mean_metrics
 from clipdepth_train.checkpoint import load_run
 from clipdepth_train.data.loader import Batches, open_set, training_loader
-from clipdepth_train.depth_model import DepthModel, build_model
+from clipdepth_train.depth_model import build_model
 from clipdepth_train.evaluation import evaluate, predictor
-from clipdepth_train.losses import depth_loss
-from clipdepth_train.recipe import OptimConfig, Recipe
+from clipdepth_train.objective import Objective
+from clipdepth_train.processes import SharedBatchNorm2d, mean_over_processes, share_batch_norms, sum_over_processes
+from clipdepth_train.recipe import Recipe
+from train import shared_runs
+from train.shared_runs import COMMAND, RUNS, STEPS, TEST_FRAMES, TRAIN_FRAMES, measured
 
-pytestmark = pytest.mark.slow
 TESTS = Path(__file__).parents[1]
 # accelerate's own --cpu starts one process only, unless MPI is there; this way it takes torchrun's with gloo.
 LAUNCH = ["-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes", "2", "--num_machines", "1"]
-LAUNCH += ["--mixed_precision", "no", "--dynamo_backend", "no", "--main_process_port", "0", "-m", "tiny_clipdepth"]
-FRAMES, TEST_FRAMES, RATE = 4, 3, 0.05
+LAUNCH += ["--mixed_precision", "no", "--dynamo_backend", "no", "--main_process_port", "0", "-m", "train.shared_runs"]
 
 
 @pytest.fixture(scope="module")
-def recipe(tmp_path_factory: pytest.TempPathFactory) -> Recipe:
-    """One step of plain gradient descent over four frames."""
-    data = runs.write_rgbd_folder(tmp_path_factory.mktemp("data"), FRAMES, TEST_FRAMES)
-    optim = OptimConfig("sgd", RATE, RATE, momentum=0.0, weight_decay=0.0, schedule="step", clip_norm=0.0)
-    return runs.tiny_recipe(data, batch_size=FRAMES, optim=optim)
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("data")
+    shared_runs.write_walk(folder)
+    return folder
 
 
 @pytest.fixture(scope="module")
-def run(recipe: Recipe, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What two processes make of the recipe."""
-    out = tmp_path_factory.mktemp("runs") / "two"
-    options = f"""train edge --data {recipe.data} --out {out} --epochs 1 --batch-size {FRAMES} --frames.height 64
-        --frames.width 64 --frames.rooms 1 --frames.workers 0 --model.clip.name tiny-clip --model.clip.weights none
-        --model.width 8 --model.bins 8 --optim.optimizer sgd --optim.learning-rate {RATE} --optim.schedule step
-        --optim.trunk-learning-rate {RATE} --optim.momentum 0 --optim.weight-decay 0 --optim.clip-norm 0"""
+def two(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What two processes make of all runs."""
+    out = tmp_path_factory.mktemp("two")
     environment = os.environ | {"PYTHONPATH": str(TESTS), "OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true"}
-    command = [sys.executable, *LAUNCH, *options.split()]
-    result = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=300)
+    arguments = [sys.executable, *LAUNCH, str(data), str(out)]
+    result = subprocess.run(arguments, env=environment, capture_output=True, text=True, check=False, timeout=300)
     assert result.returncode == 0, result.stderr
     assert result.stdout.count("δ1") == 1, "more than one process printed the table"
+    assert "Warning" not in result.stderr
     return out
 
 
-def gradients(recipe: Recipe, process: int) -> tuple[DepthModel, dict[str, Tensor]]:
-    """The model after a process's forward and backward pass over its share of the first step."""
-    model = build_model(recipe).train()
+def recipe_of(name: str, data: Path) -> Recipe:
+    return runs.tiny_recipe(data, **{**RUNS, **STEPS}[name])
+
+
+def report(run: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((run / "metrics.json").read_text())
+    return found
+
+
+def weights(run: Path) -> dict[str, Tensor]:
+    return load_file(run / "checkpoint.safetensors")
+
+
+def batches(recipe: Recipe, process: int = 0, processes: int = 1) -> list[dict[str, Tensor]]:
+    """A process's batches of the first step."""
     pairs = open_set(recipe.data, "train", recipe.frames)
-    ((frame, depth),) = training_loader(pairs, recipe, Batches(recipe, FRAMES, 0, 1, process, 2))
-    depth_loss(model(frame), depth, recipe.loss).backward()
-    return model, {name: p.grad for name, p in model.named_parameters() if p.grad is not None}
+    return list(training_loader(pairs, recipe, Batches(recipe, len(pairs), 0, 1, process, processes)))
 
 
-def test_a_step_follows_the_mean_gradient_of_both_shares(recipe: Recipe, run: Path) -> None:
-    found = load_file(run / "checkpoint.safetensors")
-    start = build_model(recipe).state_dict()
-    (first, mine), (_, other) = (gradients(recipe, process) for process in (0, 1))
-    for name, gradient in mine.items():
-        expected = start[name] - RATE * (gradient + other[name]) / 2
-        torch.testing.assert_close(found[name], expected, rtol=1e-4, atol=1e-6, msg=name)
-    assert any((gradient - other[name]).abs().max() > 1e-3 for name, gradient in mine.items())
-    # Batch norms see their own process's share; those of the main process are kept.
-    for name, value in first.named_buffers():
-        if name in found:
-            torch.testing.assert_close(found[name], value, msg=name)
+@pytest.mark.slow
+def test_the_command_line_and_the_recipe_say_the_same(data: Path, two: Path) -> None:
+    assert load_run(two / COMMAND)[1] == recipe_of(COMMAND, data)
 
 
-def test_every_test_frame_is_measured_once_and_by_the_model_that_is_kept(recipe: Recipe, run: Path) -> None:
-    report = json.loads((run / "metrics.json").read_text())
-    assert report["processes"] == 2
-    assert report["test_frames"] == TEST_FRAMES
-    model, found = load_run(run)
-    assert found == recipe
-    tests = open_set(recipe.data, "test", recipe.frames)
-    images = evaluate(predictor(model, recipe.frames), tests, recipe.frames, "all", range(TEST_FRAMES))
-    for name in METRIC_NAMES:
-        assert report["metrics"][name] == pytest.approx(getattr(mean_metrics(images), name), rel=1e-5)
+@pytest.mark.slow
+@pytest.mark.parametrize("name", RUNS)
+def test_two_processes_learn_what_one_does(name: str, data: Path, two: Path, tmp_path: Path) -> None:
+    one = runs.train_tiny_run(tmp_path / "one", data, **RUNS[name])
+    untrained = runs.train_tiny_run(tmp_path / "untrained", data, **{**RUNS[name], "epochs": 0})
+    assert report(two / name)["processes"] == 2
+    expected, found, first = (report(run)["metrics"] for run in (one, two / name, untrained))
+    assert abs(expected["rmse"] / first["rmse"] - 1) > 0.03, "nothing was learned"
+    for metric in METRIC_NAMES:
+        assert found[metric] == pytest.approx(expected[metric], rel=1e-4), metric
+    kept = weights(two / name)
+    for key, value in weights(one).items():
+        torch.testing.assert_close(kept[key], value, rtol=0, atol=1e-5, msg=key)
 
 
-def test_two_processes_come_close_to_one(recipe: Recipe, run: Path, tmp_path: Path) -> None:
-    one = runs.train_tiny_run(tmp_path, recipe.data, batch_size=FRAMES, optim=recipe.optim)
-    assert load_run(one)[1] == recipe
-    two_metrics, metrics = (json.loads((path / "metrics.json").read_text())["metrics"] for path in (run, one))
-    # Not closer, since each process normalises its batches by the statistics of its own two frames.
-    assert two_metrics["rel"] == pytest.approx(metrics["rel"], rel=0.1)
-    assert two_metrics["rmse"] == pytest.approx(metrics["rmse"], rel=0.1)
+def test_the_two_have_uneven_shares(data: Path) -> None:
+    for name in (*RUNS, *STEPS):
+        known = [
+            [int((batch["depth"] > 0).sum()) for batch in batches(recipe_of(name, data), process, 2)]
+            for process in (0, 1)
+        ]
+        assert all(abs(first - second) > 1000 for first, second in zip(*known, strict=True)), known
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", STEPS)
+def test_a_step_of_two_processes_is_that_of_the_whole_batch(name: str, data: Path, two: Path) -> None:
+    recipe = recipe_of(name, data)
+    model, start = build_model(recipe), build_model(recipe).state_dict()
+    objective = Objective(model, recipe.loss).train()
+    (batch,) = batches(recipe)
+    assert len(batch["frame"]) == TRAIN_FRAMES
+    objective(batch).backward()
+    found = weights(two / name)
+    for key, p in model.named_parameters():
+        assert p.grad is not None
+        wrong, largest = float((found[key] - (start[key] - p.grad)).abs().max()), float(p.grad.abs().max())
+        assert wrong <= 1e-6 + 3e-4 * largest, key
+
+
+@pytest.mark.slow
+def test_every_test_frame_is_measured_once(two: Path) -> None:
+    notes = [measured(two, process).read_text().splitlines() for process in (0, 1)]
+    assert len(notes[0]) == len(notes[1]) == len({**RUNS, **STEPS})
+    for shares in zip(*notes, strict=True):
+        first, second = ([int(index) for index in share.split()] for share in shares)
+        assert sorted(first + second) == list(range(TEST_FRAMES))
+        assert abs(len(first) - len(second)) <= 1
+
+
+@pytest.mark.slow
+def test_the_model_that_is_measured_is_the_one_that_is_kept(two: Path) -> None:
+    for name in RUNS:
+        found = report(two / name)
+        assert found["test_frames"] == TEST_FRAMES
+        model, recipe = load_run(two / name)
+        tests = open_set(recipe.data, "test", recipe.frames)
+        images = evaluate(predictor(model, recipe.frames), tests, recipe.frames, "all", range(TEST_FRAMES))
+        for metric in METRIC_NAMES:
+            assert found["metrics"][metric] == pytest.approx(getattr(mean_metrics(images), metric), rel=1e-5)
+
+
+def test_sums_and_means_of_one_process() -> None:
+    values = torch.tensor([[1.0, 2.0], [4.0, torch.nan]], requires_grad=True)
+    assert torch.equal(sum_over_processes(values.detach()[0]), torch.tensor([1.0, 2.0]))
+    mean = mean_over_processes(values, torch.tensor([[True, False], [True, False]]))
+    mean.backward()
+    assert float(mean.detach()) == 2.5
+    assert torch.equal(values.grad, torch.tensor([[0.5, 0.0], [0.5, 0.0]]))  # type: ignore[arg-type]
+
+
+def test_the_mean_of_nothing_is_0() -> None:
+    values = torch.ones(3, requires_grad=True)
+    mean = mean_over_processes(values, torch.zeros(3, dtype=torch.bool))
+    mean.backward()
+    assert float(mean.detach()) == 0
+    assert torch.equal(values.grad, torch.zeros(3))  # type: ignore[arg-type]
+
+
+def norms() -> dict[str, nn.BatchNorm2d]:
+    """Batch norms as PyTorch and timm make them."""
+    return {
+        "plain": nn.BatchNorm2d(5, eps=1e-3, momentum=0.3),
+        "relu": BatchNormAct2d(5),
+        "silu": BatchNormAct2d(5, momentum=0.01, act_layer=nn.SiLU),
+        "no activation": BatchNormAct2d(5, apply_act=False),
+        "dropping": BatchNormAct2d(5, drop_layer=nn.Dropout2d),
+    }
+
+
+def filled(norm: nn.BatchNorm2d) -> nn.BatchNorm2d:
+    """With weights that are not 1 and 0."""
+    with torch.no_grad():
+        norm.weight.copy_(torch.linspace(-1, 2, 5))
+        norm.bias.copy_(torch.linspace(0.5, -0.5, 5))
+    return norm
+
+
+def passed(norm: nn.Module, x: Tensor) -> tuple[Tensor, list[Tensor]]:
+    """The output, and the gradients of the input and the weights."""
+    torch.manual_seed(0)
+    x = x.clone().requires_grad_()
+    norm.zero_grad()
+    output: Tensor = norm(x)
+    (output * torch.linspace(-1, 1, output.numel()).reshape(output.shape)).sum().backward()
+    gradients = [part.grad for part in (x, *norm.parameters())]
+    return output.detach(), [gradient for gradient in gradients if gradient is not None]
+
+
+@pytest.mark.parametrize("kind", norms())
+def test_a_shared_batch_norm_of_one_process_is_a_batch_norm(kind: str) -> None:
+    theirs = filled(norms()[kind])
+    ours = share_batch_norms(nn.Sequential(copy.deepcopy(theirs)), torch.device("cpu"))[0]  # type: ignore[index]
+    assert isinstance(ours, SharedBatchNorm2d)
+    generator = torch.Generator().manual_seed(0)
+    for training in (True, True, True, False):
+        x = 3 + 2 * torch.randn(4, 5, 6, 7, generator=generator)
+        (output, gradients), (expected, slopes) = (passed(norm.train(training), x) for norm in (ours, theirs))
+        torch.testing.assert_close(output, expected, rtol=1e-5, atol=1e-5)
+        assert len(gradients) == len(slopes) == 3
+        for gradient, slope in zip(gradients, slopes, strict=True):
+            torch.testing.assert_close(gradient, slope, rtol=1e-4, atol=1e-4)
+        for name, value in ours.state_dict().items():
+            torch.testing.assert_close(value, theirs.state_dict()[name], rtol=1e-5, atol=1e-6)
+    assert int(ours.num_batches_tracked) == 3  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_a_shared_batch_norm_reckons_in_full_precision(dtype: torch.dtype) -> None:
+    """Of halves too, whose squares would be infinite, and gives halves."""
+    x = (300 + 30 * torch.randn(4, 5, 6, 7, generator=torch.Generator().manual_seed(0))).to(dtype)
+    ours = share_batch_norms(nn.Sequential(filled(nn.BatchNorm2d(5))), torch.device("cpu"))
+    output = ours(x)
+    assert output.dtype == dtype
+    torch.testing.assert_close(output.float(), filled(nn.BatchNorm2d(5))(x.float()), rtol=1e-2, atol=1e-2)
+
+
+def test_every_batch_norm_of_a_model_is_shared_and_none_is_renamed() -> None:
+    model = build_model(runs.tiny_recipe("rooms"))
+    names, count = list(model.state_dict()), sum(isinstance(m, nn.BatchNorm2d) for m in model.modules())
+    shared = share_batch_norms(model, torch.device("cpu"))
+    assert list(shared.state_dict()) == names
+    assert sum(isinstance(m, SharedBatchNorm2d) for m in shared.modules()) == count > 10

@@ -212,9 +212,19 @@ def test_sigterm_stops_with_a_checkpoint_and_the_handlers_come_back(data: Path, 
     assert state["step"] == 1
 
 
-@pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
-def test_either_optimizer_goes_on_to_the_same_bits(data: Path, tmp_path: Path, optimizer: Any) -> None:
-    changes = {"optim": OptimConfig(optimizer, 1e-2, clip_norm=0.0), "mirror": True}
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"optim": OptimConfig("sgd", 1e-2, clip_norm=0.0), "mirror": True},
+        {"optim": OptimConfig("adamw", 1e-2, clip_norm=0.0), "mirror": True},
+        {"optim": OptimConfig("adamw", 1e-2, 1e-3, ema=0.5)},
+        {"optim": OptimConfig("sgd", 1e-2), "accumulate": 2},
+    ],
+    ids=["sgd", "adamw", "ema", "accumulate"],
+)
+def test_whatever_a_step_does_a_stopped_run_goes_on_to_the_same_bits(
+    data: Path, tmp_path: Path, changes: dict[str, Any]
+) -> None:
     whole = runs.train_tiny_run(tmp_path / "whole", data, **changes)
     with pytest.raises(KeyboardInterrupt):
         Stopping(runs.tiny_recipe(data, **changes), tmp_path / "cut", Console(quiet=True)).run()

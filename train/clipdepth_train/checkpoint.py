@@ -54,6 +54,22 @@ def load_run(run: Path) -> tuple[DepthModel, Recipe]:
     return model.eval(), recipe
 
 
+def part_of(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """The tensors whose names begin with `prefix`, without it."""
+    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
+
+
+def load_start(model: DepthModel, run: Path) -> None:
+    """Fill `model` with the weights of a run: of the same network, or of the coarse one that it refines.
+
+    Raises CheckpointError where they do not fit.
+    """
+    path = run / CHECKPOINT
+    tensors, _, _ = read_checkpoint(path)
+    new = {name: value for name, value in model.state_dict().items() if name.startswith("network.refining.")}
+    load_weights(model, {**new, **tensors}, path)
+
+
 def load_weights(model: torch.nn.Module, tensors: Mapping[str, Tensor], path: Path) -> None:
     """Fill `model` with `tensors`; raises CheckpointError where they do not fit."""
     try:

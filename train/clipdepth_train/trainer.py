@@ -2,13 +2,14 @@
 
 import time
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import asdict, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from accelerate import Accelerator
-from accelerate.utils import broadcast, gather_object
+from accelerate.utils import gather_object
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor
@@ -16,7 +17,15 @@ from torch import Tensor
 from clipdepth.atomic import write_json
 from clipdepth.errors import UsageError
 from clipdepth.metrics import DepthMetrics, mean_metrics
-from clipdepth_train.checkpoint import CHECKPOINT, RESUME, load_weights, read_checkpoint, save_checkpoint
+from clipdepth_train.checkpoint import (
+    CHECKPOINT,
+    RESUME,
+    load_start,
+    load_weights,
+    part_of,
+    read_checkpoint,
+    save_checkpoint,
+)
 from clipdepth_train.data.crop import PAPER_TEST
 from clipdepth_train.data.loader import Batches, open_set, steps_per_epoch, training_loader
 from clipdepth_train.data.sample import RgbdPair, RgbdSet
@@ -24,11 +33,13 @@ from clipdepth_train.data.transforms import pair_seed, test_pair
 from clipdepth_train.depth_model import DepthModel, build_model
 from clipdepth_train.evaluation import evaluate, predictor
 from clipdepth_train.interruption import Interruption
-from clipdepth_train.losses import depth_loss
+from clipdepth_train.objective import Batch, Objective
 from clipdepth_train.optimizer_state import optimizer_tensors, restore_optimizer
-from clipdepth_train.picture_grid import save_picture_grid
+from clipdepth_train.picture_grid import picture_grid, save_picture
+from clipdepth_train.processes import share_batch_norms
 from clipdepth_train.recipe import DataConfig, Recipe, encode_recipe
 from clipdepth_train.schedule import learning_rate_factor
+from clipdepth_train.weight_average import WeightAverage
 
 METRICS = "metrics.json"
 PICTURES = "predictions.png"
@@ -48,16 +59,19 @@ class Trainer:
         self.accelerator = Accelerator(
             mixed_precision=recipe.mixed_precision, log_with="tensorboard", project_dir=str(out)
         )
-        if recipe.batch_size % self.accelerator.num_processes:
+        recipe.require_inputs()
+        shares = self.accelerator.num_processes * recipe.accumulate
+        if recipe.batch_size % shares:
             raise UsageError(
-                f"--batch-size {recipe.batch_size} cannot be shared by {self.accelerator.num_processes} processes; "
-                f"give a multiple of {self.accelerator.num_processes}"
+                f"--batch-size {recipe.batch_size} cannot be shared by {self.accelerator.num_processes} processes in "
+                f"{recipe.accumulate} parts; give a multiple of {shares}"
             )
         self.pairs = open_set(recipe.data, "train", recipe.frames)
         self.tests = open_set(recipe.data, "test", recipe.frames)
         self.per_epoch = steps_per_epoch(len(self.pairs), recipe.batch_size)
         self.steps = recipe.epochs * self.per_epoch
         self.step, self.seconds, self.history = 0, 0.0, list[dict[str, Any]]()
+        self.average: WeightAverage | None = None
 
     def run(self) -> dict[str, Any]:
         """Train what is missing, evaluate, and return what `metrics.json` holds.
@@ -68,11 +82,13 @@ class Trainer:
         if done is not None:
             return done
         resumed = self._read_resume()
-        model = build_model(self.recipe, pretrained=resumed is None)
+        model = build_model(self.recipe, pretrained=resumed is None and not self.recipe.start)
         if resumed is not None:
-            load_weights(model, {k[6:]: v for k, v in resumed.items() if k.startswith("model.")}, self.out / RESUME)
+            load_weights(model, part_of(resumed, "model."), self.out / RESUME)
+        elif self.recipe.start:
+            load_start(model, Path(self.recipe.start))
         if self.steps:
-            self._fit(model, resumed)
+            model = self._fit(model, resumed)
         else:
             model.to(self.accelerator.device)
         return self._finish(model)
@@ -106,50 +122,65 @@ class Trainer:
                     f"{self.out} holds a run with another {field.name} ({found}, not {wanted}); choose another --out"
                 )
 
-    def _fit(self, model: DepthModel, resumed: dict[str, Tensor] | None) -> None:
+    def _fit(self, model: DepthModel, resumed: dict[str, Tensor] | None) -> DepthModel:
+        """Train, and return the model that is kept: the one that was trained, or the average of its weights."""
+        if self.accelerator.num_processes > 1:
+            model = cast(DepthModel, share_batch_norms(model, self.accelerator.device))
         optimizer = _optimizer(model, self.recipe)
         base_rates = [group["lr"] for group in optimizer.param_groups]
+        model.to(self.accelerator.device)
+        self.average = WeightAverage(model, self.recipe.optim.ema) if self.recipe.optim.ema else None
         if resumed is not None:
             restore_optimizer(optimizer, resumed)
-        wrapped, optimizer = self.accelerator.prepare(model, optimizer)
+            if self.average is not None:
+                self.average.restore(part_of(resumed, "average."), self.step, self.out / RESUME)
+        objective, optimizer = self.accelerator.prepare(Objective(model, self.recipe.loss), optimizer)
         self.accelerator.init_trackers("logs")
         with Interruption() as interruption, self._progress() as progress:
             bar = progress.add_task("training", total=self.steps, completed=self.step, loss="")
-            for frame, depth in self._batches():
+            for parts in self._batches():
                 started = time.perf_counter()
                 factor = learning_rate_factor(self.recipe.optim, self.step, self.steps, self.per_epoch)
                 for group, rate in zip(optimizer.param_groups, base_rates, strict=True):
                     group["lr"] = rate * factor
-                loss = self._train_step(wrapped, optimizer, frame, depth)
+                loss = self._train_step(objective, optimizer, parts)
+                if self.average is not None:
+                    self.average.follow(model)
                 self.step += 1
                 self.seconds += time.perf_counter() - started
                 progress.update(bar, completed=self.step, loss=f"loss {loss:.4f}")
                 self.accelerator.log({"loss": loss, "learning rate": base_rates[0] * factor}, step=self.step)
                 self._between_steps(model, optimizer, interruption)
-        # prepare() made mixed precision a part of `forward`; what is reported and saved is measured without it.
-        self.accelerator.unwrap_model(wrapped, keep_fp32_wrapper=False)
+        return model if self.average is None else self.average.model
 
-    def _batches(self) -> Iterator[tuple[Tensor, Tensor]]:
+    def _batches(self) -> Iterator[list[Batch]]:
+        """The parts of each step's batch."""
         process, processes = self.accelerator.process_index, self.accelerator.num_processes
         window = self.pairs.shuffle_window
         batches = Batches(self.recipe, len(self.pairs), self.step, self.steps, process, processes, window)
-        for frame, depth in training_loader(self.pairs, self.recipe, batches):
-            device = self.accelerator.device
-            yield frame.to(device, non_blocking=True), depth.to(device, non_blocking=True)
+        device, parts = self.accelerator.device, list[Batch]()
+        for batch in training_loader(self.pairs, self.recipe, batches):
+            parts.append({name: value.to(device, non_blocking=True) for name, value in batch.items()})
+            if len(parts) == self.recipe.accumulate:
+                yield parts
+                parts = []
 
-    def _train_step(self, model: torch.nn.Module, optimizer: Any, frame: Tensor, depth: Tensor) -> float:
-        model.train()
+    def _train_step(self, objective: torch.nn.Module, optimizer: Any, parts: list[Batch]) -> float:
+        objective.train()
         # Whatever a network draws while training depends on the step alone, as its batch does.
         torch.manual_seed(pair_seed(self.recipe.seed, self.step, self.accelerator.process_index))
-        with self.accelerator.autocast():
-            prediction = model(frame)
-        loss = depth_loss(prediction, depth, self.recipe.loss)
         optimizer.zero_grad()
-        self.accelerator.backward(loss)
+        total = 0.0
+        for number, part in enumerate(parts, 1):
+            waits = number < len(parts)
+            with self.accelerator.no_sync(objective) if waits else nullcontext():
+                loss = objective(part) / len(parts)
+                self.accelerator.backward(loss)
+            total += float(loss.detach())
         if self.recipe.optim.clip_norm:
-            self.accelerator.clip_grad_norm_(model.parameters(), self.recipe.optim.clip_norm)
+            self.accelerator.clip_grad_norm_(objective.parameters(), self.recipe.optim.clip_norm)
         optimizer.step()
-        return float(loss.detach())
+        return total
 
     def _between_steps(self, model: DepthModel, optimizer: Any, interruption: Interruption) -> None:
         stopping = self._any_process(interruption.requested)
@@ -161,7 +192,7 @@ class Trainer:
             raise KeyboardInterrupt
         epoch, rest = divmod(self.step, self.per_epoch)
         if rest == 0 and not finished and epoch % self.recipe.evaluate_every == 0:
-            self._evaluate(model, epoch)
+            self._evaluate(model if self.average is None else self.average.model, epoch)
 
     def _any_process(self, flag: bool) -> bool:
         if self.accelerator.num_processes == 1:
@@ -173,6 +204,8 @@ class Trainer:
         if not self.accelerator.is_main_process:
             return
         tensors = {f"model.{name}": value for name, value in model.state_dict().items()}
+        if self.average is not None:
+            tensors |= {f"average.{name}": value for name, value in self.average.model.state_dict().items()}
         scaler = self.accelerator.scaler
         state = {
             "step": self.step,
@@ -184,8 +217,6 @@ class Trainer:
 
     def _evaluate(self, model: DepthModel, epoch: int) -> DepthMetrics:
         model.mirror = self.recipe.mirror
-        # Each process has its own batch-norm statistics since its last batch; the main one's are those that are kept.
-        broadcast(list(model.buffers()))
         process, processes = self.accelerator.process_index, self.accelerator.num_processes
         indices = range(process, len(self.tests), processes)
         mine = evaluate(predictor(model, self.recipe.frames), self.tests, self.recipe.frames, "all", indices)
@@ -219,16 +250,15 @@ class Trainer:
         return report
 
     def _write(self, model: DepthModel, report: dict[str, Any]) -> None:
-        save_picture_grid(self.out / PICTURES, self._pictured(), predictor(model, self.recipe.frames))
+        pictures = picture_grid(self._pictured(), predictor(model, self.recipe.frames))
+        save_picture(self.out / PICTURES, pictures)
         write_json(self.out / METRICS, report)
         state = {"report": report, "camera": input_focal(self.pairs, self.recipe.frames)}
         save_checkpoint(self.out / CHECKPOINT, model.state_dict(), self.recipe, state)
         (self.out / RESUME).unlink(missing_ok=True)
 
     def _pictured(self) -> list[RgbdPair]:
-        shown = min(PICTURED, len(self.tests))
-        indices = [(2 * i + 1) * len(self.tests) // (2 * shown) for i in range(shown)]
-        return [test_pair(self.tests[i], self.recipe.frames) for i in indices]
+        return [test_pair(self.tests[i], self.recipe.frames) for i in evenly_spread(len(self.tests), PICTURED)]
 
     def _progress(self) -> Progress:
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
@@ -248,6 +278,12 @@ def _optimizer(model: DepthModel, recipe: Recipe) -> torch.optim.Optimizer:
     if optim.optimizer == "adamw":
         return torch.optim.AdamW(groups, weight_decay=optim.weight_decay, fused=True)
     return torch.optim.SGD(groups, momentum=optim.momentum, weight_decay=optim.weight_decay)
+
+
+def evenly_spread(length: int, count: int) -> list[int]:
+    """At most `count` indices below `length`, evenly spread and clear of both ends."""
+    count = min(count, length)
+    return [(2 * i + 1) * length // (2 * count) for i in range(count)]
 
 
 def input_focal(pairs: RgbdSet, frames: DataConfig) -> dict[str, float]:
