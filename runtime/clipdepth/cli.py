@@ -23,9 +23,10 @@ class Command:
 
 COMMANDS = {
     "demo": Command("clipdepth.commands.demo", None, "train, export, stream and bench a small model"),
-    "data": Command("clipdepth_train.commands.data", "train", "prepare NYU Depth v2, or render rooms"),
+    "data": Command("clipdepth_train.commands.data", "train", "prepare NYU Depth v2, render rooms, or segment"),
     "train": Command("clipdepth_train.commands.train", "train", "fit a depth model on RGB-D frames"),
     "evaluate": Command("clipdepth_train.commands.evaluate", "train", "measure a trained run on a dataset"),
+    "reproduce": Command("clipdepth_train.commands.reproduce", "train", "measure the paper's tables again"),
     "export": Command("clipdepth_export.command", "export", "turn a trained run into a verified bundle"),
     "verify": Command("clipdepth.commands.verify", None, "check a bundle's depth against PyTorch's"),
     "run": Command("clipdepth.commands.run", None, "stream frames through a bundle"),
@@ -114,7 +115,7 @@ def _load(name: str) -> Callable[[Sequence[str]], int]:
 
 
 def _help() -> str:
-    rows = "\n".join(f"  {name:<10}{command.summary}" for name, command in COMMANDS.items())
+    rows = "\n".join(f"  {name:<11}{command.summary}" for name, command in COMMANDS.items())
     return f"usage: clipdepth COMMAND …\n\n{rows}\n\n'clipdepth COMMAND --help' tells more of each."
 
 

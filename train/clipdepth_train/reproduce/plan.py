@@ -1,0 +1,145 @@
+"""Which recipes a table needs, changed to what the user can afford, and what they will cost."""
+
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+
+from clipdepth_train.clip import ClipConfig
+from clipdepth_train.data.loader import Batches, open_set, steps_per_epoch, training_loader
+from clipdepth_train.data.sample import RgbdSet
+from clipdepth_train.depth_model import build_model
+from clipdepth_train.objective import Objective
+from clipdepth_train.recipe import Recipe, clip_of
+from clipdepth_train.recipes import RECIPES
+from clipdepth_train.reproduce.published import REFINES, TABLES
+
+TIMED_STEPS, TIMED_SECONDS = 3, 20.0
+
+
+@dataclass(frozen=True)
+class Reduction:
+    """How a reproduction differs from the recipes; what is None stays as in the recipe."""
+
+    epochs: int | None = None
+    batch_size: int | None = None
+    size: tuple[int, int] | None = None
+    """Height and width of the model's input, of the whole picture in place of the paper's crop."""
+    clip: str | None = None
+    clip_weights: str | None = None
+    mixed_precision: str | None = None
+    workers: int | None = None
+
+    def of(self, recipe: Recipe) -> Recipe:
+        """The recipe as it is run."""
+        frames, model = recipe.frames, recipe.model
+        if self.size is not None:
+            frames = replace(frames, height=self.size[0], width=self.size[1], picture="whole")
+        if self.workers is not None:
+            frames = replace(frames, workers=self.workers)
+        clip = clip_of(model)
+        if clip is not None:
+            model = replace(
+                cast(Any, model), clip=ClipConfig(self.clip or clip.name, self.clip_weights or clip.weights)
+            )
+        changes: dict[str, Any] = {"frames": frames, "model": model}
+        if self.epochs is not None and recipe.epochs:
+            changes["epochs"] = self.epochs
+        for name in ("batch_size", "mixed_precision"):
+            if getattr(self, name) is not None:
+                changes[name] = getattr(self, name)
+        return replace(recipe, **changes)
+
+
+@dataclass(frozen=True)
+class PlannedRun:
+    """A recipe to train, by its name, and the folder of its run."""
+
+    name: str
+    recipe: Recipe
+    out: Path
+
+
+def plan(table: str, data: str, out: Path, reduction: Reduction, segments: str) -> list[PlannedRun]:
+    """The runs of a table in the order they need each other; those with SAM only where `segments` names its masks."""
+    wanted = [row.recipe for row in TABLES[table] if row.recipe]
+    ordered = [name for recipe in wanted for name in (REFINES.get(recipe, ""), recipe) if name]
+    return [
+        PlannedRun(name, planned_recipe(name, data, out, reduction, segments), out / "runs" / name)
+        for name in dict.fromkeys(ordered)
+        if segments or not needs_sam(name)
+    ]
+
+
+def planned_recipe(name: str, data: str, out: Path, reduction: Reduction, segments: str) -> Recipe:
+    """The recipe of `name` on `data`, starting from the run it refines, with SAM's masks where it takes them."""
+    recipe = replace(reduction.of(RECIPES[name]), data=data)
+    if needs_sam(name):
+        recipe = replace(recipe, frames=replace(recipe.frames, segments=segments))
+    if name in REFINES:
+        recipe = replace(recipe, start=str(out / "runs" / REFINES[name]))
+    return recipe
+
+
+def needs_sam(name: str) -> bool:
+    """Whether the recipe of `name` takes SAM's segmentation."""
+    return bool(getattr(RECIPES[name].model, "segmentation", False))
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a run takes."""
+
+    parameters: int
+    flops: int
+    """Of one frame, 2 per multiply-add, without mirroring."""
+    steps: int
+    seconds_a_step: float
+    """Median of a few steps on this machine, without data loading."""
+
+    @property
+    def hours(self) -> float:
+        """Of all steps."""
+        return self.steps * self.seconds_a_step / 3600
+
+
+def measure_cost(recipe: Recipe) -> Cost:
+    """Build a run's network with random weights and time a few of its training steps.
+
+    A segmentation is not needed yet: the network gets an empty one.
+    """
+    recipe = replace(recipe, frames=replace(recipe.frames, segments=""))
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    model = build_model(recipe, pretrained=False).to(device)
+    pairs = open_set(recipe.data, "train", recipe.frames)
+    steps = recipe.epochs * steps_per_epoch(len(pairs), recipe.batch_size)
+    flops = model.flops(recipe.frames.height, recipe.frames.width)
+    seconds = _seconds_a_step(recipe, Objective(model, recipe.loss), pairs, device) if steps else 0.0
+    return Cost(model.parameter_count(), flops, steps, seconds)
+
+
+def _seconds_a_step(recipe: Recipe, objective: Objective, pairs: RgbdSet, device: torch.device) -> float:
+    length = min(TIMED_STEPS + 1, len(pairs) // recipe.batch_size)
+    batches = Batches(recipe, len(pairs), 0, length, 0, 1, pairs.shuffle_window)
+    optimizer = torch.optim.SGD([p for p in objective.parameters() if p.requires_grad], lr=0.0)
+    precision = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(recipe.mixed_precision)
+    objective.train()
+    times: list[float] = []
+    for batch in training_loader(pairs, recipe, batches):
+        batch["segmentation"] = torch.zeros_like(batch["frame"])
+        on_device = {name: value.to(device) for name, value in batch.items()}
+        started = time.perf_counter()
+        with torch.autocast(device.type, precision, enabled=precision is not None):
+            loss = objective(on_device)
+        loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+        float(loss.detach())  # waits for a GPU
+        times.append(time.perf_counter() - started)
+        if sum(times) > TIMED_SECONDS:
+            break
+    # The first step allocates.
+    settled = sorted(times[1:] or times)
+    return settled[len(settled) // 2] * recipe.accumulate
