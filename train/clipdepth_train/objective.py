@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from clipdepth.errors import UsageError
-from clipdepth_train.depth_model import DepthModel, mirrored
+from clipdepth_train.depth_model import DepthModel
 from clipdepth_train.losses import bin_loss, depth_loss, gradient_loss, nearest, smoothness_loss, symmetry_loss
 from clipdepth_train.models import BinNetwork
 from clipdepth_train.models.network import expectation
@@ -37,12 +37,11 @@ class Objective(nn.Module):
         """See the class."""
         image, masks = self.model.image(batch["frame"]), self.model.masks(batch.get("segmentation"))
         native, scores = self._answer(image, masks)
-        depth = self.model.network.at_size(native, image)
         reflected = None
         if self.model.mirror or self.loss.symmetry:
-            reflected = mirrored(self.model.network, image, masks)
+            reflected = self.model.network.native(image.flip(3), None if masks is None else masks.flip(3)).flip(2)
         with torch.autocast(image.device.type, enabled=False):
-            return self._loss(batch, native.float(), depth.float(), scores, reflected)
+            return self._loss(batch, image, native.float(), scores, reflected)
 
     def _answer(self, image: Tensor, masks: Tensor | None) -> tuple[Tensor, Tensor | None]:
         network = self.model.network
@@ -52,13 +51,18 @@ class Objective(nn.Module):
         return network.native(image, masks), None
 
     def _loss(
-        self, batch: Batch, native: Tensor, depth: Tensor, scores: Tensor | None, reflected: Tensor | None
+        self, batch: Batch, image: Tensor, native: Tensor, scores: Tensor | None, reflected: Tensor | None
     ) -> Tensor:
-        loss, truth, config, network = depth.new_zeros(()), batch["depth"], self.loss, self.model.network
-        if reflected is not None and config.symmetry:
-            loss = loss + config.symmetry * symmetry_loss(depth, reflected)
-        if reflected is not None and self.model.mirror:
-            depth = (depth + reflected.float()) / 2
+        """Of the network's own answers to the picture and its mirror image, the latter mirrored back."""
+        loss, truth, config, network = native.new_zeros(()), batch["depth"], self.loss, self.model.network
+        if reflected is not None:
+            reflected = reflected.float()
+            if config.symmetry:
+                both = (network.at_size(one, image) for one in (native, reflected))
+                loss = loss + config.symmetry * symmetry_loss(*both)
+            if self.model.mirror:
+                native = (native + reflected) / 2
+        depth = network.at_size(native, image)
         compared = native if config.native else depth
         if config.kind != "none":
             loss = loss + depth_loss(compared, nearest(truth, compared), config)

@@ -61,6 +61,7 @@ def _eigen(model: EigenConfig | CoarseAdapterConfig) -> Recipe:
         loss=replace(_L2, native=True, smoothness=_SMOOTH),
         normalisation="imagenet",
         epochs=10,
+        mirror=True,
     )
 
 
