@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch.distributed as dist
 
 import runs
 from clipdepth.cli import main
@@ -105,17 +104,17 @@ def note_what_is_measured(path: Path) -> None:
 
 
 def make(data: Path, out: Path) -> None:
-    """Make all runs into folders of `out`, in this process and those that accelerate started beside it."""
-    assert main(command(data, out / COMMAND)) == 0
+    """Make all runs into folders of `out`, in this process and those that accelerate started beside it.
+
+    The command comes last: it parts the processes when it is done.
+    """
     for name, changes in {**RUNS, **STEPS}.items():
         if name != COMMAND:
             runs.train_tiny_run(out / name, data, **changes)
+    assert main(command(data, out / COMMAND)) == 0
 
 
 if __name__ == "__main__":
-    # A run ends with its process group, and gloo does not start a second one in the same processes.
-    end, dist.destroy_process_group = dist.destroy_process_group, lambda group=None: None
     data_folder, out_folder = map(Path, sys.argv[1:])
     note_what_is_measured(measured(out_folder, int(os.environ["RANK"])))
     make(data_folder, out_folder)
-    end()

@@ -246,7 +246,9 @@ class Trainer:
         if self.accelerator.is_main_process:
             self._write(model, report)
         self.accelerator.wait_for_everyone()
-        self.accelerator.end_training()
+        # Not end_training(), which would part the processes for good: another run may follow.
+        for tracker in self.accelerator.trackers:
+            tracker.finish()
         return report
 
     def _write(self, model: DepthModel, report: dict[str, Any]) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from accelerate import PartialState
 from rich.console import Console
 from rich.table import Table
 
@@ -48,6 +49,7 @@ def main(argv: Sequence[str]) -> int:
         report, is_main = _train(run, console)
         if is_main:
             table.add(run, report)
+    PartialState().destroy_process_group()
     Console().print(f"{arguments.out / arguments.table}.md, .json", markup=False, soft_wrap=True)
     return 0
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated
 
 import tyro
+from accelerate import PartialState
 from rich.console import Console
 
 from clipdepth.errors import UsageError
@@ -44,6 +45,7 @@ def main(argv: Sequence[str]) -> int:
     report = trainer.run()
     if trainer.accelerator.is_main_process:
         Console().print(metrics_table({arguments.out.name: report["metrics"]}))
+    PartialState().destroy_process_group()
     return 0
 
 
