@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from accelerate import PartialState
+from accelerate import Accelerator
 from rich.console import Console
 from rich.table import Table
 
@@ -34,9 +34,12 @@ FIGURE7 = "figure7"
 def main(argv: Sequence[str]) -> int:
     """Run the command; see `clipdepth reproduce --help`."""
     arguments = _parser().parse_args(argv)
-    console = Console(stderr=True)
+    processes = Accelerator(mixed_precision=arguments.mixed_precision or "no")
+    console = Console(stderr=True, quiet=not processes.is_main_process)
     reduction = _reduction(arguments)
-    segments = _segments(arguments, console)
+    # The others find what the first one painted.
+    with processes.main_process_first():
+        segments = _segments(arguments, console)
     if arguments.table == FIGURE7:
         _draw_figure7(arguments, reduction, segments, console)
         return 0
@@ -46,25 +49,26 @@ def main(argv: Sequence[str]) -> int:
         return 0
     table = MeasuredTable(arguments.table, arguments.out, f"clipdepth reproduce {shlex.join(argv)}", segments)
     for run in runs:
-        report, is_main = _train(run, console)
-        if is_main:
+        report = _train(run, console)
+        if processes.is_main_process:
             table.add(run, report)
-    PartialState().destroy_process_group()
-    Console().print(f"{arguments.out / arguments.table}.md, .json", markup=False, soft_wrap=True)
+    if processes.is_main_process:
+        Console().print(f"{arguments.out / arguments.table}.md, .json", markup=False, soft_wrap=True)
+    processes.end_training()
     return 0
 
 
-def _train(run: PlannedRun, console: Console) -> tuple[dict[str, Any], bool]:
+def _train(run: PlannedRun, console: Console) -> dict[str, Any]:
     console.rule(f"[bold]{run.name}")
-    trainer = Trainer(run.recipe, run.out, console)
-    return trainer.run(), trainer.accelerator.is_main_process
+    return Trainer(run.recipe, run.out, console).run()
 
 
 def _draw_figure7(arguments: argparse.Namespace, reduction: Reduction, segments: str, console: Console) -> None:
     out, name = arguments.out, "depthclip"
     best = best_run(out / "runs")
     run = PlannedRun(name, planned_recipe(name, arguments.data, out, reduction, segments), out / "runs" / name)
-    if _train(run, console)[1]:
+    _train(run, console)
+    if not console.quiet:
         save_picture(out / f"{FIGURE7}.png", figure7(run.out, best, segments))
         Console().print(f"{out / FIGURE7}.png", markup=False, soft_wrap=True)
 
