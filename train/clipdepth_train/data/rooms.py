@@ -4,7 +4,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from clipdepth.rooms import RgbdFrame, Room, default_intrinsics
+from clipdepth.rooms import Room, default_intrinsics
 from clipdepth_train.data.sample import RgbdPair, Split, View
 
 SECONDS_BETWEEN_FRAMES = 1.5
@@ -44,16 +44,19 @@ class RoomsSet:
         return self._length
 
     def __getitem__(self, index: int) -> RgbdPair:
-        seen = self._seen(index)
+        room, seconds = self._place(index)
+        seen = room.render(seconds, self._camera)
         return RgbdPair(seen.frame, np.where(seen.depth > self._max_depth, np.float32(0), seen.depth))
 
     def neighbour(self, index: int, after: bool) -> View:
         """See RgbdSet: a third of a second of walking away."""
-        here, there = self._seen(index), self._seen(index, SECONDS_TO_NEIGHBOUR if after else -SECONDS_TO_NEIGHBOUR)
-        return View(there.frame, np.linalg.inv(there.pose) @ here.pose)
+        room, seconds = self._place(index)
+        there = room.render(seconds + (SECONDS_TO_NEIGHBOUR if after else -SECONDS_TO_NEIGHBOUR), self._camera)
+        return View(there.frame, np.linalg.inv(there.pose) @ room.path.pose(seconds))
 
-    def _seen(self, index: int, later: float = 0.0) -> RgbdFrame:
+    def _place(self, index: int) -> tuple[Room, float]:
+        """The room of a pair, and the moment of its view."""
         if not 0 <= index < self._length:
             raise IndexError(index)
         room, view = divmod(index, self._frames_a_room)
-        return _room(self._first + room).render(view * SECONDS_BETWEEN_FRAMES + later, self._camera)
+        return _room(self._first + room), view * SECONDS_BETWEEN_FRAMES
