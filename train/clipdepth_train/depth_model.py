@@ -1,6 +1,7 @@
 """A recipe's network behind the frame contract: what is trained, evaluated and exported."""
 
 import copy
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -102,9 +103,9 @@ class DepthModel(nn.Module):
         return int(counter.get_total_flops())
 
 
-def mirrored(network: DepthNetwork, image: Tensor, masks: Tensor | None) -> Tensor:
-    """The depth (N, H, W) that the network sees in the mirror, mirrored back."""
-    return network(image.flip(3), None if masks is None else masks.flip(3)).flip(2)
+def mirrored(answer: Callable[[Tensor, Tensor | None], Tensor], image: Tensor, masks: Tensor | None) -> Tensor:
+    """The depth (N, h, w) that a network, or its `native`, answers in the mirror, mirrored back."""
+    return answer(image.flip(3), None if masks is None else masks.flip(3)).flip(2)
 
 
 def build_model(recipe: Recipe, pretrained: bool = True) -> DepthModel:

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from clipdepth.errors import UsageError
-from clipdepth_train.depth_model import DepthModel
+from clipdepth_train.depth_model import DepthModel, mirrored
 from clipdepth_train.losses import bin_loss, depth_loss, gradient_loss, nearest, smoothness_loss, symmetry_loss
 from clipdepth_train.models import BinNetwork
 from clipdepth_train.models.network import expectation
@@ -39,7 +39,7 @@ class Objective(nn.Module):
         native, scores = self._answer(image, masks)
         reflected = None
         if self.model.mirror or self.loss.symmetry:
-            reflected = self.model.network.native(image.flip(3), None if masks is None else masks.flip(3)).flip(2)
+            reflected = mirrored(self.model.network.native, image, masks)
         with torch.autocast(image.device.type, enabled=False):
             return self._loss(batch, image, native.float(), scores, reflected)
 

@@ -28,7 +28,7 @@ from clipdepth_train.checkpoint import (
 )
 from clipdepth_train.data.crop import PAPER_TEST
 from clipdepth_train.data.loader import Batches, open_set, steps_per_epoch, training_loader
-from clipdepth_train.data.sample import RgbdPair, RgbdSet
+from clipdepth_train.data.sample import RgbdPair, RgbdSet, evenly_spread
 from clipdepth_train.data.transforms import pair_seed, test_pair
 from clipdepth_train.depth_model import DepthModel, build_model
 from clipdepth_train.evaluation import evaluate, predictor
@@ -280,12 +280,6 @@ def _optimizer(model: DepthModel, recipe: Recipe) -> torch.optim.Optimizer:
     if optim.optimizer == "adamw":
         return torch.optim.AdamW(groups, weight_decay=optim.weight_decay, fused=True)
     return torch.optim.SGD(groups, momentum=optim.momentum, weight_decay=optim.weight_decay)
-
-
-def evenly_spread(length: int, count: int) -> list[int]:
-    """At most `count` indices below `length`, evenly spread and clear of both ends."""
-    count = min(count, length)
-    return [(2 * i + 1) * length // (2 * count) for i in range(count)]
 
 
 def input_focal(pairs: RgbdSet, frames: DataConfig) -> dict[str, float]:

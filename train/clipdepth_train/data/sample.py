@@ -52,3 +52,9 @@ class RgbdSet(Protocol):
 
     def neighbour(self, index: int, after: bool) -> View:
         """A picture taken from a little further along the camera's way, or from a little before."""
+
+
+def evenly_spread(length: int, count: int) -> list[int]:
+    """At most `count` indices below `length`, evenly spread and clear of both ends."""
+    count = min(count, length)
+    return [(2 * i + 1) * length // (2 * count) for i in range(count)]
