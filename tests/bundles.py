@@ -8,7 +8,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from clipdepth.agreement import Agreement
+from clipdepth.agreement import Agreement, Tolerance
 from clipdepth.bundle import MANIFEST, stored_file
 from clipdepth.golden import Golden
 from clipdepth.manifest import (
@@ -20,8 +20,9 @@ from clipdepth.manifest import (
     Licence,
     Manifest,
     Model,
-    encode_manifest,
+    Precision,
 )
+from clipdepth.record import encode_record
 
 OPSET = 18
 
@@ -36,7 +37,7 @@ def write_bundle(
     height: int = 48,
     width: int = 64,
     *,
-    precisions: tuple[str, ...] = ("fp32",),
+    precisions: tuple[Precision, ...] = ("fp32",),
     wrong_by: float = 1.0,
     tolerance: float = 1e-4,
     frames: int = 2,
@@ -54,12 +55,12 @@ def write_manifest(
     path: Path,
     height: int,
     width: int,
-    precisions: tuple[str, ...] = ("fp32",),
+    precisions: tuple[Precision, ...] = ("fp32",),
     tolerance: float = 1e-4,
 ) -> None:
     """Write the manifest of the graphs and the golden frames that lie in folder `path`."""
-    passed = Agreement(2, tolerance / 4, tolerance / 2, tolerance, True, tolerance)
-    graphs = {name: Graph(f"depth.{name}.onnx", OPSET, passed) for name in precisions}
+    passed = Agreement(2, tolerance / 4, tolerance / 2, tolerance, True, Tolerance(tolerance))
+    graphs = {name: Graph(f"depth.{name}.onnx", OPSET, 2, passed) for name in precisions}
     names = [*(graph.file for graph in graphs.values()), "golden.npz"]
     manifest = Manifest(
         schema=SCHEMA,
@@ -74,7 +75,7 @@ def write_manifest(
         golden="golden.npz",
         files={name: stored_file(path / name) for name in names},
     )
-    (path / MANIFEST).write_bytes(encode_manifest(manifest))
+    (path / MANIFEST).write_bytes(encode_record(manifest))
 
 
 def brightness_graph(height: int, width: int, scale: float = 1.0) -> onnx.ModelProto:

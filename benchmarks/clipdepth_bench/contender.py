@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from clipdepth.agreement import Agreement
+from clipdepth.agreement import TOLERANCES, Agreement
 from clipdepth.bundle import Bundle, stored_file
-from clipdepth.engines import ENGINES, Infer, load_engine, measure_agreement
+from clipdepth.engines import ENGINES, Infer, load_engine, measure_agreement, verify_engine
 from clipdepth.errors import ClipdepthError, UsageError
 
 EAGER = "PyTorch eager"
@@ -51,7 +51,7 @@ def _engine(bundle: Bundle, name: str, precision: str, threads: int) -> Contende
         engine = load_engine(bundle, name, precision, threads)
     except ClipdepthError as error:
         return Contender(name, precision, "", None, None, str(error))
-    return Contender(name, precision, engine.device, engine.infer, _agreement(engine.infer, bundle, precision))
+    return Contender(name, precision, engine.device, engine.infer, verify_engine(engine, bundle, precision))
 
 
 def _eager(bundle: Bundle, run: Path | None, threads: int) -> Contender:
@@ -66,7 +66,7 @@ def _eager(bundle: Bundle, run: Path | None, threads: int) -> Contender:
         return Contender(EAGER, "fp32", "", None, None, str(error))
     if run is None:
         return Contender(EAGER, "fp32", "CPU", infer, None, RANDOM_WEIGHTS)
-    return Contender(EAGER, "fp32", "CPU", infer, _agreement(infer, bundle, "fp32"))
+    return Contender(EAGER, "fp32", "CPU", infer, measure_agreement(infer, bundle.golden(), TOLERANCES["fp32"]))
 
 
 def _torch_infer(bundle: Bundle, run: Path | None, threads: int) -> Infer:
@@ -86,16 +86,12 @@ def _torch_infer(bundle: Bundle, run: Path | None, threads: int) -> Infer:
     deployed = model.deployable()
 
     @torch.inference_mode()
-    def infer(frames: NDArray[np.uint8]) -> NDArray[np.float32]:
-        depth: NDArray[np.float32] = deployed(torch.from_numpy(frames)).numpy()
+    def infer(frames: NDArray[np.uint8], segmentation: NDArray[np.uint8] | None = None) -> NDArray[np.float32]:
+        masks = None if segmentation is None else torch.from_numpy(segmentation)
+        depth: NDArray[np.float32] = deployed(torch.from_numpy(frames), masks).numpy()
         return depth
 
     return infer
-
-
-def _agreement(infer: Infer, bundle: Bundle, precision: str) -> Agreement:
-    tolerance = bundle.manifest.graphs[precision].verification.tolerance
-    return measure_agreement(infer, bundle.golden(), tolerance)
 
 
 def present(rows: Sequence[Contender]) -> list[tuple[Contender, Infer]]:

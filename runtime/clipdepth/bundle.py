@@ -1,6 +1,7 @@
 """The bundle: a folder that holds all a device needs, checked before it is used."""
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,8 +44,7 @@ def open_bundle(path: Path) -> Bundle:
     if not manifest_path.is_file():
         raise BundleError(f"{path} has no {MANIFEST}, so it is no bundle; {_REMEDY}")
     manifest = decode_manifest(manifest_path.read_bytes(), str(manifest_path))
-    for name, stated in manifest.files.items():
-        _check_file(path / name, stated)
+    check_files(path, manifest.files, _REMEDY)
     return Bundle(path, manifest)
 
 
@@ -57,10 +57,19 @@ def stored_file(path: Path) -> StoredFile:
     return StoredFile(sha256=digest.hexdigest(), size=path.stat().st_size)
 
 
-def _check_file(path: Path, stated: StoredFile) -> None:
+def check_files(folder: Path, files: Mapping[str, StoredFile], remedy: str) -> None:
+    """Check the size and hash of `files` in `folder`; raises BundleError, with the remedy, for one that differs."""
+    for name, stated in files.items():
+        problem = _difference(folder / name, stated)
+        if problem:
+            raise BundleError(f"{folder / name} {problem}; {remedy}")
+
+
+def _difference(path: Path, stated: StoredFile) -> str | None:
     if not path.is_file() or path.is_symlink():
-        raise BundleError(f"{path} is missing; {_REMEDY}")
+        return "is missing"
     if path.stat().st_size != stated.size:
-        raise BundleError(f"{path} has {path.stat().st_size} bytes, its manifest says {stated.size}; {_REMEDY}")
+        return f"has {path.stat().st_size} bytes, its manifest says {stated.size}"
     if stored_file(path).sha256 != stated.sha256:
-        raise BundleError(f"{path} is not the file its manifest states (sha256 differs); {_REMEDY}")
+        return "is not the file its manifest states (sha256 differs)"
+    return None

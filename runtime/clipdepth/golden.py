@@ -1,7 +1,9 @@
 """Golden frames: a few real frames and the depth PyTorch fp32 made of them, kept in the bundle."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,24 +16,40 @@ class Golden:
     """Frames at the model's size and what belongs to them.
 
     `frames` is (N, H, W, 3) uint8 BGR; `depth`, PyTorch fp32's answer, is (N, H, W) float32 metres; `truth`,
-    the measured depth, is (N, H, W) float32 metres with 0 where it is unknown.
+    the measured depth, is (N, H, W) float32 metres with 0 where it is unknown. `segmentation`, for a model with SAM,
+    is its painted masks, (N, H, W, 3) uint8.
     """
 
     frames: NDArray[np.uint8]
     depth: NDArray[np.float32]
     truth: NDArray[np.float32]
+    segmentation: NDArray[np.uint8] | None = None
 
-    def save(self, path: Path) -> None:
+    def save(self, path: Path | BinaryIO) -> None:
         """Write an .npz; the truth is rounded to millimetres."""
         millimetres = np.round(self.truth * 1000).astype(np.uint16)
-        np.savez_compressed(path, frames=self.frames, depth=self.depth, truth_mm=millimetres)
+        arrays: dict[str, Any] = {"frames": self.frames, "depth": self.depth, "truth_mm": millimetres}
+        if self.segmentation is not None:
+            arrays["segmentation"] = self.segmentation
+        np.savez_compressed(path, **arrays)
+
+    def at(self, indices: Sequence[int]) -> "Golden":
+        """Those frames alone."""
+        masks = None if self.segmentation is None else self.segmentation[indices]
+        return Golden(self.frames[indices], self.depth[indices], self.truth[indices], masks)
+
+
+_MOST_BYTES = 256_000_000
+"""More than any export writes, unpacked; a small file can unpack to what no memory holds."""
 
 
 def load_golden(path: Path, height: int, width: int) -> Golden:
     """Read golden frames of a model of that input size; raises BundleError where they are not that."""
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+            _require_small(arrays)
             frames, depth, millimetres = arrays["frames"], arrays["depth"], arrays["truth_mm"]
+            segmentation = arrays.get("segmentation")
     except Exception as error:  # what numpy, zipfile and zlib raise shares no base class
         raise BundleError(f"{path} cannot be read ({error}); export the bundle again") from None
     shape = (*frames.shape[:1], height, width)
@@ -41,4 +59,12 @@ def load_golden(path: Path, height: int, width: int) -> Golden:
         raise BundleError(f"{path} does not hold uint8, float32 and uint16 arrays; export the bundle again")
     if not (np.isfinite(depth) & (depth > 0)).all():
         raise BundleError(f"{path} holds depth that is not finite and positive; export the bundle again")
-    return Golden(frames, depth, millimetres.astype(np.float32) / 1000)
+    if segmentation is not None and (segmentation.shape, segmentation.dtype) != (frames.shape, np.uint8):
+        raise BundleError(f"{path} does not hold a segmentation of {height}×{width} in uint8; export the bundle again")
+    return Golden(frames, depth, millimetres.astype(np.float32) / 1000, segmentation)
+
+
+def _require_small(arrays: np.lib.npyio.NpzFile) -> None:
+    unpacked = sum(entry.file_size for entry in arrays.zip.infolist()) if arrays.zip else 0
+    if unpacked > _MOST_BYTES:
+        raise ValueError(f"it unpacks to {unpacked} bytes, more than {_MOST_BYTES}")

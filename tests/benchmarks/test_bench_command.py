@@ -16,6 +16,7 @@ import clipdepth
 from bundles import brightness_graph, write_bundle, write_manifest
 from clipdepth.bundle import open_bundle
 from clipdepth.cli import main
+from clipdepth.engines import ENGINES
 from clipdepth.engines import usable_cores
 from runs import train_tiny_run
 
@@ -126,7 +127,7 @@ def test_nan_fails(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_row_for_every_graph(tmp_path: Path) -> None:
     report = bench(write_bundle(tmp_path / "b", precisions=("fp32", "fp16")))
     engines = [(row["name"], row["precision"]) for row in report["rows"][1:]]
-    assert engines == [("onnxruntime", "fp32"), ("onnxruntime", "fp16")]
+    assert engines == [(name, precision) for name in ENGINES for precision in ("fp32", "fp16")]
     assert set(report["graphs"]) == {"fp32", "fp16"}
 
 

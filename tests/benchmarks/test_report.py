@@ -8,14 +8,14 @@ import pytest
 from numpy.typing import NDArray
 from rich.console import Console
 
-from clipdepth.agreement import Agreement
+from clipdepth.agreement import Agreement, Tolerance
 from clipdepth_bench.contender import RANDOM_WEIGHTS, Contender
 from clipdepth_bench.report import Row, as_json, as_table, make_rows
 from clipdepth_bench.timing import Samples
 
-PASSED = Agreement(2, 1e-6, 2e-6, 3e-6, True, 1e-4)
-DIFFERS = Agreement(2, 0.05, 0.06, 0.07, True, 1e-4)
-NAN = Agreement(2, 0.0, 0.0, 0.0, False, 1e-4)
+PASSED = Agreement(2, 1e-6, 2e-6, 3e-6, True, Tolerance(1e-4))
+DIFFERS = Agreement(2, 0.05, 0.06, 0.07, True, Tolerance(1e-4))
+NAN = Agreement(2, 0.0, 0.0, 0.0, False, Tolerance(1e-4))
 
 
 def infer(frames: NDArray[np.uint8]) -> NDArray[np.float32]:

@@ -10,8 +10,11 @@ from clipdepth.bundle import open_bundle
 from clipdepth.engines import ENGINES, load_engine, usable_cores, verify_engine
 from clipdepth.errors import EngineError, UsageError
 
+ANYWHERE = [name for name in ENGINES if name != "tensorrt"]
+"""Engines that need no GPU; those of TensorRT have tests of their own."""
 
-@pytest.mark.parametrize("name", ENGINES)
+
+@pytest.mark.parametrize("name", ANYWHERE)
 def test_depth_is_what_numpy_computes(tmp_path: Path, name: str) -> None:
     engine = load_engine(open_bundle(write_bundle(tmp_path / "b", 24, 32)), name, threads=1)
     frame = np.random.default_rng(5).integers(0, 256, (24, 32, 3), dtype=np.uint8)
@@ -21,7 +24,7 @@ def test_depth_is_what_numpy_computes(tmp_path: Path, name: str) -> None:
     engine.close()
 
 
-@pytest.mark.parametrize("name", ENGINES)
+@pytest.mark.parametrize("name", ANYWHERE)
 def test_depth_does_not_depend_on_the_threads(tmp_path: Path, name: str) -> None:
     bundle = open_bundle(write_bundle(tmp_path / "b", 24, 32))
     frames = bundle.golden().frames[:1]
@@ -30,7 +33,7 @@ def test_depth_does_not_depend_on_the_threads(tmp_path: Path, name: str) -> None
     np.testing.assert_allclose(depths[2], depths[0], rtol=1e-6)
 
 
-@pytest.mark.parametrize("name", ENGINES)
+@pytest.mark.parametrize("name", ANYWHERE)
 def test_it_says_its_name_and_device(tmp_path: Path, name: str) -> None:
     engine = load_engine(open_bundle(write_bundle(tmp_path / "b")), name)
     assert engine.name == name
@@ -92,7 +95,7 @@ def test_verification_compares_with_the_golden_depth(tmp_path: Path) -> None:
     agreement = verify_engine(load_engine(wrong), wrong, "fp32")
     assert not agreement
     assert agreement.mean == pytest.approx(0.02, rel=1e-3)
-    assert agreement.tolerance == 0.01
+    assert agreement.tolerance.mean == 0.01
 
 
 def test_at_least_one_core() -> None:

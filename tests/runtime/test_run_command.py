@@ -57,7 +57,7 @@ def test_keeps_depth_and_video_and_reports(
         "engine": 4,
         "total": 4,
     }
-    assert report["agreement"]["tolerance"] == 1e-4
+    assert report["agreement"]["tolerance"]["mean"] == 1e-4
 
     out, err = capsys.readouterr()
     assert "onnxruntime on CPU, fp32, 1 thread" in out

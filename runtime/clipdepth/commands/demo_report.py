@@ -28,7 +28,8 @@ rel is {report["rel_below_baseline"]:.0%} below that of the predictor that alway
 ## Agreement with PyTorch
 
 The exported graph differs from PyTorch's depth by {agreement["mean"]:.1e} in relative terms on average
-({agreement["largest"]:.1e} at most) over {agreement["frames"]} golden frames; {agreement["tolerance"]:.0e} is allowed.
+({agreement["largest"]:.1e} at most) over {agreement["frames"]} test frames; {agreement["tolerance"]["mean"]:.0e} is
+allowed.
 
 ## Latency
 

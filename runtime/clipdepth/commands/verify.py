@@ -39,7 +39,10 @@ def main(argv: Sequence[str]) -> int:
     console = Console()
     console.print(_table(verdicts))
     frames = verdicts[0].agreement.frames
-    note = f"relative difference from PyTorch's depth on {frames} golden frames; the tolerance is on the mean"
+    note = (
+        f"relative difference from PyTorch's depth on {frames} golden frames; the tolerance is on the mean; "
+        "Δδ1 is the change against the measured depth, in points"
+    )
     console.print(note, highlight=False, soft_wrap=True)
     passed = all(verdict.agreement for verdict in verdicts)
     if options.json:
@@ -61,7 +64,7 @@ def _table(verdicts: Sequence[Verdict]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for heading in ("precision", "engine", "device"):
         table.add_column(heading)
-    for heading in ("mean", "p99", "largest", "tolerance"):
+    for heading in ("mean", "p99", "largest", "tolerance", "Δδ1"):
         table.add_column(heading, justify="right")
     table.add_column("verdict")
     for verdict in verdicts:
@@ -69,13 +72,13 @@ def _table(verdicts: Sequence[Verdict]) -> Table:
     return table
 
 
-def _numbers(agreement: Agreement) -> tuple[str, str, str, str, str]:
+def _numbers(agreement: Agreement) -> list[str]:
+    tolerance = f"{agreement.tolerance.mean:.2g}"
     if not agreement.finite:
-        return "-", "-", "-", f"{agreement.tolerance:.2g}", "[red]NaN or infinite[/red]"
-    found = (f"{value:.2g}" for value in (agreement.mean, agreement.p99, agreement.largest))
-    mean, p99, largest = found
-    verdict = "[green]agrees[/green]" if agreement else "[red]differs[/red]"
-    return mean, p99, largest, f"{agreement.tolerance:.2g}", verdict
+        return ["-", "-", "-", tolerance, "-", "[red]NaN or infinite[/red]"]
+    found = [f"{value:.2g}" for value in (agreement.mean, agreement.p99, agreement.largest)]
+    delta1 = "-" if agreement.delta1_change is None else f"{100 * agreement.delta1_change:+.2f}"
+    return [*found, tolerance, delta1, "[green]agrees[/green]" if agreement else "[red]differs[/red]"]
 
 
 def _parser() -> argparse.ArgumentParser:

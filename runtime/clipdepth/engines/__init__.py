@@ -4,22 +4,33 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
-from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from clipdepth.agreement import Agreement, compare_depth
+from clipdepth.agreement import Agreement, Tolerance, compare_depth
 from clipdepth.bundle import Bundle
 from clipdepth.errors import MissingExtraError, UsageError
 from clipdepth.golden import Golden
 
-__all__ = ["ENGINES", "Engine", "Infer", "load_engine", "measure_agreement", "usable_cores", "verify_engine"]
+__all__ = [
+    "ENGINES",
+    "Engine",
+    "Infer",
+    "infer_golden",
+    "load_engine",
+    "measure_agreement",
+    "usable_cores",
+    "verify_engine",
+]
 
 
-Infer = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
-"""What every engine's `infer` does."""
+class Infer(Protocol):
+    """What every engine's `infer` does."""
+
+    def __call__(self, frames: NDArray[np.uint8], segmentation: NDArray[np.uint8] | None = None) -> NDArray[np.float32]:
+        """See `Engine.infer`."""
 
 
 class Engine(Protocol):
@@ -30,8 +41,11 @@ class Engine(Protocol):
     device: str
     """What it really runs on, as the library reports it after loading."""
 
-    def infer(self, frames: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Turn frames, (N, H, W, 3) uint8 BGR at the model's size, into depth, (N, H, W) float32 metres."""
+    def infer(self, frames: NDArray[np.uint8], segmentation: NDArray[np.uint8] | None = None) -> NDArray[np.float32]:
+        """Turn frames, (N, H, W, 3) uint8 BGR at the model's size, into depth, (N, H, W) float32 metres.
+
+        `segmentation`, (N, H, W, 3) uint8, is for the graph of a model with SAM.
+        """
 
     def close(self) -> None:
         """Free the device; the engine cannot be used after."""
@@ -39,13 +53,16 @@ class Engine(Protocol):
 
 @dataclass(frozen=True)
 class EngineEntry:
-    """Where an engine's `load(graph, threads)` lives and the extra that brings its library."""
+    """Where an engine's `load(bundle, precision, threads)` lives and the extra that brings its library."""
 
     module: str
     extra: str
 
 
-ENGINES = {"onnxruntime": EngineEntry("clipdepth.engines.onnxruntime_cpu", "cpu")}
+ENGINES = {
+    "onnxruntime": EngineEntry("clipdepth.engines.onnxruntime_cpu", "cpu"),
+    "tensorrt": EngineEntry("clipdepth.engines.tensorrt", "tensorrt"),
+}
 
 
 def load_engine(
@@ -59,12 +76,12 @@ def load_engine(
     if name not in ENGINES:
         raise UsageError(f"unknown engine '{name}'; choose one of {', '.join(ENGINES)}")
     entry = ENGINES[name]
-    graph = bundle.graph(precision)
+    bundle.graph(precision)
     try:
-        load: Callable[[Path, int], Engine] = import_module(entry.module).load
+        load: Callable[[Bundle, str, int], Engine] = import_module(entry.module).load
     except ModuleNotFoundError as error:
         raise MissingExtraError(f"engine '{name}'", error.name or name, entry.extra) from None
-    return load(graph, threads or usable_cores())
+    return load(bundle, precision, threads or usable_cores())
 
 
 def verify_engine(engine: Engine, bundle: Bundle, precision: str) -> Agreement:
@@ -72,10 +89,18 @@ def verify_engine(engine: Engine, bundle: Bundle, precision: str) -> Agreement:
     return measure_agreement(engine.infer, bundle.golden(), bundle.manifest.graphs[precision].verification.tolerance)
 
 
-def measure_agreement(infer: Infer, golden: Golden, tolerance: float) -> Agreement:
+def measure_agreement(infer: Infer, golden: Golden, tolerance: Tolerance) -> Agreement:
     """Run golden frames through `infer`, one by one, and compare with PyTorch's depth of them."""
-    depth = np.concatenate([infer(frame[None]) for frame in golden.frames])
-    return compare_depth(depth, golden.depth, tolerance)
+    return compare_depth(infer_golden(infer, golden), golden.depth, tolerance, golden.truth)
+
+
+def infer_golden(infer: Infer, golden: Golden) -> NDArray[np.float32]:
+    """The depth that `infer` gives of golden frames, (N, H, W) float32 metres."""
+    masks = [None] * len(golden.frames) if golden.segmentation is None else [*golden.segmentation]
+    pairs = zip(golden.frames, masks, strict=True)
+    return np.concatenate(
+        [infer(frame[None]) if painted is None else infer(frame[None], painted[None]) for frame, painted in pairs]
+    )
 
 
 def usable_cores() -> int:

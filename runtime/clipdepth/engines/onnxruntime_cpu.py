@@ -6,6 +6,7 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
+from clipdepth.bundle import Bundle
 from clipdepth.errors import EngineError
 
 PROVIDER = "CPUExecutionProvider"
@@ -20,12 +21,13 @@ class OnnxRuntimeCpu:
     def __init__(self, session: onnxruntime.InferenceSession) -> None:
         self._session: onnxruntime.InferenceSession | None = session
 
-    def infer(self, frames: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def infer(self, frames: NDArray[np.uint8], segmentation: NDArray[np.uint8] | None = None) -> NDArray[np.float32]:
         """See `Engine.infer`."""
         if self._session is None:
             raise EngineError("the engine was closed; load it again")
+        feeds = {"frame": frames} if segmentation is None else {"frame": frames, "segmentation": segmentation}
         try:
-            depth: NDArray[np.float32] = self._session.run(["depth"], {"frame": frames})[0]
+            depth: NDArray[np.float32] = self._session.run(["depth"], feeds)[0]
         except Exception as error:  # its exceptions share no base class
             raise EngineError(f"ONNX Runtime cannot run frames of {frames.shape}: {error}") from error
         return depth
@@ -35,7 +37,12 @@ class OnnxRuntimeCpu:
         self._session = None
 
 
-def load(graph: Path, threads: int) -> OnnxRuntimeCpu:
+def load(bundle: Bundle, precision: str, threads: int) -> OnnxRuntimeCpu:
+    """Load the bundle's graph of `precision`; raises as `load_graph`."""
+    return load_graph(bundle.graph(precision), threads)
+
+
+def load_graph(graph: Path, threads: int) -> OnnxRuntimeCpu:
     """Load an ONNX file; raises EngineError where ONNX Runtime refuses it or takes another device."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
@@ -48,6 +55,7 @@ def load(graph: Path, threads: int) -> OnnxRuntimeCpu:
         raise EngineError(f"ONNX Runtime runs {graph} on {session.get_providers()}, asked for {PROVIDER}")
     inputs = [(node.name, node.type) for node in session.get_inputs()]
     outputs = [(node.name, node.type) for node in session.get_outputs()]
-    if inputs != [("frame", "tensor(uint8)")] or outputs != [("depth", "tensor(float)")]:
+    frames = [(name, "tensor(uint8)") for name in ("frame", "segmentation")]
+    if inputs not in (frames[:1], frames) or outputs != [("depth", "tensor(float)")]:
         raise EngineError(f"{graph} does not turn a uint8 'frame' into a float32 'depth'; export it again")
     return OnnxRuntimeCpu(session)
