@@ -1,29 +1,130 @@
 """`clipdepth export RUN`: from a trained run to a verified bundle."""
 
-from collections.abc import Sequence
+import argparse
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from rich.console import Console
-from rich.text import Text
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
 
-from clipdepth.arguments import ArgumentParser
-from clipdepth_export.exporter import export_run
+from clipdepth.agreement import Tolerance
+from clipdepth.arguments import ArgumentParser, positive_int
+from clipdepth.bundle import MANIFEST
+from clipdepth.manifest import PRECISIONS, Manifest, Precision
+from clipdepth_export.exporter import ExportConfig, Exported, export_run
+from clipdepth_export.reference import Item
 
 
 def main(argv: Sequence[str]) -> int:
-    """Run the command; see `clipdepth export --help`."""
-    parser = ArgumentParser("clipdepth export", "Export a trained run to a bundle, verified against PyTorch.")
-    parser.add_argument("run", type=Path, metavar="RUN", help="folder of a trained run")
-    parser.add_argument("--out", type=Path, metavar="BUNDLE", help="folder to write (default: RUN.bundle)")
-    parser.add_argument("--data", help="dataset for the golden frames (default: what the run was trained on)")
-    arguments = parser.parse_args(argv)
-    out = arguments.out or arguments.run.with_name(arguments.run.name + ".bundle")
-    with Console(stderr=True).status(Text(f"exporting {arguments.run}")):
-        manifest = export_run(arguments.run, out, arguments.data)
-    model, size = manifest.model, manifest.input
+    """Run the command; return 0, or 1 where a precision was refused."""
+    options = _parser().parse_args(argv)
+    out = options.out or options.run.with_name(options.run.name + ".bundle")
+    config = ExportConfig(
+        precisions=list(dict.fromkeys(options.precision)),
+        max_batch=options.max_batch,
+        data=options.data,
+        tolerances=dict(options.tolerance),
+    )
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        exported = export_run(options.run, out, config, _Bars(progress))
+    _print(exported, out)
+    return 1 if exported.refused else 0
+
+
+class _Bars:
+    """A bar for whatever takes long."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+
+    def __call__(self, items: Sequence[Item], description: str) -> Iterable[Item]:
+        """See `Track`."""
+        return self._progress.track(items, description=description)
+
+
+def _print(exported: Exported, out: Path) -> None:
     console = Console(highlight=False, soft_wrap=True, markup=False)
-    console.print(f"{out}: {size.height}×{size.width}, {model.parameters:,} parameters, {model.flops / 1e9:.1f} GFLOP")
+    manifest = exported.manifest
+    model, size = manifest.model, manifest.input
+    batch = f", batch 1 to {size.max_batch}" if size.max_batch > 1 else ""
+    facts = f"{model.parameters:,} parameters, {model.flops / 1e9:.1f} GFLOP a frame"
+    console.print(f"{out}: {size.height}×{size.width}{batch}, {facts}")
+    console.print(_table(manifest))
+    frames = next(iter(manifest.graphs.values())).verification.frames
+    console.print(f"depth differs so much from PyTorch's on {frames} test frames, relatively; Δδ1 is in points")
     for precision, graph in manifest.graphs.items():
-        megabytes = manifest.files[graph.file].size / 1e6
-        console.print(f"  {precision}: {graph.file}, {megabytes:.1f} MB, {graph.verification}")
-    return 0
+        if graph.excluded:
+            worst = graph.excluded[0]
+            others = f", and {len(graph.excluded) - 1} more that {MANIFEST} names" if len(graph.excluded) > 1 else ""
+            console.print(f"{precision} leaves {worst.layer} in fp32, since {worst.reason}{others}")
+    for precision, reason in exported.refused.items():
+        Console(stderr=True, highlight=False, soft_wrap=True, markup=False).print(
+            f"clipdepth: error: {precision} is not in {out}: {reason}"
+        )
+
+
+def _table(manifest: Manifest) -> Table:
+    table = Table("graph", box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    for heading in ("MB", "operators", "mean", "p99", "largest", "Δrel", "Δδ1"):
+        table.add_column(heading, justify="right")
+    for precision, graph in manifest.graphs.items():
+        found = graph.verification
+        values = [f"{value:.1e}" for value in (found.mean, found.p99, found.largest)]
+        changes = [
+            "-" if found.rel_change is None else f"{found.rel_change:+.4f}",
+            "-" if found.delta1_change is None else f"{100 * found.delta1_change:+.2f}",
+        ]
+        megabytes = f"{manifest.files[graph.file].size / 1e6:.1f}"
+        table.add_row(precision, megabytes, str(graph.operators), *values, *changes)
+    return table
+
+
+def tolerance(text: str) -> tuple[Precision, Tolerance]:
+    """Read 'PRECISION=MEAN' or 'PRECISION=MEAN,POINTS'; for `add_argument(type=…)`."""
+    name, _, limits = text.partition("=")
+    try:
+        mean, *points = (float(part) for part in limits.split(","))
+        found = next(precision for precision in PRECISIONS if precision == name)
+    except (ValueError, StopIteration):
+        mean, points = -1.0, []
+    if len(points) > 1 or not all(0 <= value < float("inf") for value in (mean, *points)):
+        raise argparse.ArgumentTypeError(
+            f"'{text}' is not PRECISION=MEAN[,POINTS], such as int8=0.03,1: the mean relative difference of depth "
+            "from PyTorch's, and the change of δ1 in points"
+        )
+    return found, Tolerance(mean, points[0] / 100 if points else None)
+
+
+def _parser() -> ArgumentParser:
+    parser = ArgumentParser("clipdepth export", "Export a trained run to a bundle, verified against PyTorch.")
+    add = parser.add_argument
+    add("run", type=Path, metavar="RUN", help="folder of a trained run")
+    add("--out", type=Path, metavar="BUNDLE", help="folder to write (default: RUN.bundle)")
+    add(
+        "--precision",
+        nargs="+",
+        choices=PRECISIONS,
+        default=["fp32"],
+        help="the graphs to write (default: fp32); int8 is calibrated on 64 training frames",
+    )
+    add("--data", help="dataset for golden and calibration frames (default: what the run was trained on)")
+    add(
+        "--max-batch",
+        type=positive_int,
+        default=1,
+        metavar="N",
+        help="frames at once, at most (default: 1, every shape static)",
+    )
+    add(
+        "--tolerance",
+        type=tolerance,
+        action="append",
+        default=[],
+        metavar="P=MEAN[,POINTS]",
+        help="allow precision P another mean relative difference, and change of δ1, than "
+        "fp32=1e-4, fp16=5e-3,0.2 and int8=3e-2,1",
+    )
+    return parser

@@ -1,20 +1,20 @@
-"""Exporting a run: graph, golden frames, verification and manifest, or nothing at all."""
+"""Exporting a run: graphs, golden frames, verification and manifest, or nothing at all."""
 
 import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import onnxruntime
 import torch
 
 from clipdepth import __version__
-from clipdepth.agreement import Agreement
+from clipdepth.agreement import TOLERANCES, Agreement, Tolerance
 from clipdepth.atomic import atomic_folder
 from clipdepth.bundle import MANIFEST, stored_file
-from clipdepth.engines import measure_agreement, usable_cores
-from clipdepth.engines.onnxruntime_cpu import load
 from clipdepth.errors import UsageError, VerificationError
-from clipdepth.golden import Golden
 from clipdepth.manifest import (
     SCHEMA,
     Camera,
@@ -23,87 +23,156 @@ from clipdepth.manifest import (
     InputSize,
     Manifest,
     Model,
-    StoredFile,
-    encode_manifest,
+    Precision,
 )
-from clipdepth_export.golden_frames import golden_frames
-from clipdepth_export.graph import OPSET, write_graph
+from clipdepth.record import encode_record
+from clipdepth_export.batch_norm import fold_batch_norms
+from clipdepth_export.gate import judge, require_agreement
+from clipdepth_export.graph import OPSET, proto_of, save_graph, trace_depth
+from clipdepth_export.layers import worst_layers
 from clipdepth_export.licences import licences
-from clipdepth_train.checkpoint import CHECKPOINT, load_run, read_checkpoint
+from clipdepth_export.reference import Track, golden_frames, reference_frames, silently
+from clipdepth_export.variants import Variant, Variants, feeds
+from clipdepth_train.checkpoint import CHECKPOINT, load_run_and_state
 from clipdepth_train.data.loader import open_set
-from clipdepth_train.depth_model import DepthModel
-from clipdepth_train.recipe import Recipe, encode_recipe
+from clipdepth_train.recipe import DataConfig, Recipe, encode_recipe
 
-GRAPH, GOLDEN = "depth.fp32.onnx", "golden.npz"
-FP32_TOLERANCE = 1e-4
-"""Largest mean relative depth difference of the fp32 graph to PyTorch."""
+GOLDEN = "golden.npz"
 
 
-def export_run(run: Path, out: Path, data: str | None = None) -> Manifest:
-    """Export a trained run to the bundle `out`; golden frames come from the test frames of `data` (the run's own).
+@dataclass(frozen=True)
+class ExportConfig:
+    """What an export writes."""
 
-    Raises VerificationError, and writes nothing, where the graph's depth differs from PyTorch's; UsageError where
-    `out` is something else than a bundle.
+    precisions: Sequence[Precision] = ("fp32",)
+    """The graphs, each verified by itself."""
+    max_batch: int = 1
+    """How many frames at once the graphs take at most; 1 makes every shape static."""
+    data: str | None = None
+    """The dataset for golden and calibration frames; None for what the run was trained on."""
+    tolerances: Mapping[str, Tolerance] = field(default_factory=dict)
+    """Where a precision's tolerance is not the default one."""
+
+    def tolerance(self, precision: str) -> Tolerance:
+        """How far a precision may be from PyTorch."""
+        return {**TOLERANCES, **self.tolerances}[precision]
+
+
+@dataclass(frozen=True)
+class Exported:
+    """The manifest of the bundle that was written, and why a precision is not in it."""
+
+    manifest: Manifest
+    refused: dict[Precision, str]
+
+
+def export_run(run: Path, out: Path, config: ExportConfig = ExportConfig(), track: Track = silently) -> Exported:
+    """Export a trained run to the bundle `out`.
+
+    A precision whose depth differs from PyTorch's is left out. Raises VerificationError, and writes nothing, where
+    none is left or the fp32 graph that the others are made of differs; UsageError where `out` is something else than
+    a bundle, or int8 has too few frames to be calibrated on.
     """
     if out.exists() and not (out / MANIFEST).is_file():
         raise UsageError(f"{out} exists and is no bundle; choose another --out")
-    model, recipe = load_run(run)
-    size = recipe.frames
-    if model.network.needs_segmentation:
-        raise UsageError(
-            f"{run} needs SAM's segmentation of each frame, which a bundle cannot make yet; export another"
+    return _Export(run, config, track).write(out)
+
+
+class _Export:
+    """One export: the model, what it is held to, and what came of each precision."""
+
+    def __init__(self, run: Path, config: ExportConfig, track: Track) -> None:
+        model, self.recipe, self.state = load_run_and_state(run)
+        self.run, self.config, self.track = run, config, track
+        if model.network.needs_segmentation:
+            raise UsageError(
+                f"{run} needs SAM's segmentation of each frame, which a bundle cannot make yet; export another"
+            )
+        model.mirror = False
+        self.deployed = model.deployable()
+        self.data = config.data or self.recipe.data
+        self.reference = reference_frames(model, open_set(self.data, "test", self.size), self.size, track)
+        self.golden = golden_frames(self.reference)
+        self.program = trace_depth(self.deployed, self.size.height, self.size.width, config.max_batch)
+
+    @property
+    def size(self) -> DataConfig:
+        """The input size, and how data is read."""
+        return self.recipe.frames
+
+    def write(self, out: Path) -> Exported:
+        """Write the bundle."""
+        graphs: dict[str, Graph] = {}
+        refused: dict[Precision, str] = {}
+        with atomic_folder(out) as folder, TemporaryDirectory() as scratch:
+            variants = self._variants(Path(scratch) / "depth.onnx")
+            for precision in self.config.precisions:
+                try:
+                    graphs[precision] = self._graph(variants, precision, folder)
+                except VerificationError as error:
+                    refused[precision] = str(error)
+            if not graphs:
+                raise VerificationError(f"{'; '.join(refused.values())}; no bundle was written")
+            self.golden.save(folder / GOLDEN)
+            manifest = self._manifest(out.name.removesuffix(".bundle"), graphs, folder)
+            (folder / MANIFEST).write_bytes(encode_record(manifest))
+        return Exported(manifest, refused)
+
+    def _variants(self, path: Path) -> Variants:
+        """Write the fp32 graph to `path`: what the others are made of."""
+        model = proto_of(self.program)
+        fold_batch_norms(model)
+        save_graph(model, path)
+        calibration = replace(self.size, dense=False)
+        return Variants(path, lambda: open_set(self.data, "train", calibration), calibration, self.track)
+
+    def _graph(self, variants: Variants, precision: Precision, folder: Path) -> Graph:
+        """Write a precision's graph into `folder`; raises VerificationError, and leaves no file, where it differs."""
+        tolerance = self.config.tolerance(precision)
+        variant = variants.make(precision, tolerance)
+        path = folder / f"depth.{precision}.onnx"
+        save_graph(variant.model, path)
+        try:
+            verification = self._verify(variant, path, precision, tolerance)
+        except VerificationError:
+            path.unlink()
+            raise
+        return Graph(path.name, OPSET, len(variant.model.graph.node), verification, variant.excluded)
+
+    def _verify(self, variant: Variant, path: Path, precision: Precision, tolerance: Tolerance) -> Agreement:
+        """Hold the file to PyTorch on held-out and on golden frames, and what computes as a device does, too."""
+        agreements = [judge(variant.judged, self.reference, tolerance)]
+        if variant.judged is not variant.model:
+            agreements.append(judge(path, self.reference, tolerance))
+        agreements.append(judge(path, self.golden, tolerance))
+        frame = feeds(self.golden)[0]
+        return require_agreement(precision, agreements, lambda: worst_layers(self.program, variant, frame))
+
+    def _manifest(self, name: str, graphs: dict[str, Graph], folder: Path) -> Manifest:
+        size, (minimum, maximum) = self.size, self.deployed.depth_range
+        return Manifest(
+            schema=SCHEMA,
+            name=name,
+            written_by={
+                "clipdepth": __version__,
+                "torch": str(torch.__version__),
+                "onnxruntime": onnxruntime.__version__,
+                "machine": platform.machine(),
+            },
+            model=Model(
+                recipe=_portable(self.recipe),
+                parameters=self.deployed.parameter_count(),
+                flops=self.deployed.flops(size.height, size.width),
+                checkpoint_sha256=stored_file(self.run / CHECKPOINT).sha256,
+            ),
+            input=InputSize(height=size.height, width=size.width, max_batch=self.config.max_batch),
+            depth=DepthRange(minimum=minimum, maximum=maximum),
+            camera=Camera(**self.state["camera"]),
+            licences=licences(self.recipe),
+            graphs=graphs,
+            golden=GOLDEN,
+            files={file.name: stored_file(file) for file in sorted(folder.iterdir())},
         )
-    model.mirror = False
-    deployed = model.deployable()
-    golden = golden_frames(model, open_set(data or recipe.data, "test", size), size)
-    with atomic_folder(out) as folder:
-        golden.save(folder / GOLDEN)
-        write_graph(deployed, folder / GRAPH, size.height, size.width)
-        agreement = verify_graph(folder / GRAPH, golden)
-        files = {name: stored_file(folder / name) for name in (GRAPH, GOLDEN)}
-        manifest = _manifest(out.name.removesuffix(".bundle"), run, deployed, recipe, agreement, files)
-        (folder / MANIFEST).write_bytes(encode_manifest(manifest))
-    return manifest
-
-
-def verify_graph(graph: Path, golden: Golden, tolerance: float = FP32_TOLERANCE) -> Agreement:
-    """Measure an ONNX graph on golden frames; raises VerificationError where it does not agree with PyTorch."""
-    engine = load(graph, usable_cores())
-    agreement = measure_agreement(engine.infer, golden, tolerance)
-    engine.close()
-    if not agreement:
-        raise VerificationError(f"the exported graph {agreement}; no bundle was written")
-    return agreement
-
-
-def _manifest(
-    name: str, run: Path, model: DepthModel, recipe: Recipe, agreement: Agreement, files: dict[str, StoredFile]
-) -> Manifest:
-    _, _, state = read_checkpoint(run / CHECKPOINT)
-    size, (minimum, maximum) = recipe.frames, model.depth_range
-    return Manifest(
-        schema=SCHEMA,
-        name=name,
-        written_by={
-            "clipdepth": __version__,
-            "torch": str(torch.__version__),
-            "onnxruntime": onnxruntime.__version__,
-            "machine": platform.machine(),
-        },
-        model=Model(
-            recipe=_portable(recipe),
-            parameters=model.parameter_count(),
-            flops=model.flops(size.height, size.width),
-            checkpoint_sha256=stored_file(run / CHECKPOINT).sha256,
-        ),
-        input=InputSize(height=size.height, width=size.width),
-        depth=DepthRange(minimum=minimum, maximum=maximum),
-        camera=Camera(**state["camera"]),
-        licences=licences(recipe),
-        graphs={"fp32": Graph(file=GRAPH, opset=OPSET, verification=agreement)},
-        golden=GOLDEN,
-        files=files,
-    )
 
 
 def _portable(recipe: Recipe) -> dict[str, Any]:

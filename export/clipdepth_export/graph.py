@@ -5,43 +5,74 @@ from pathlib import Path
 
 import onnx
 import torch
+from torch import Tensor, nn
+from torch.export import Dim
 
+from clipdepth.atomic import atomic_file
 from clipdepth.errors import ClipdepthError
 from clipdepth_train.depth_model import DepthModel
 
 OPSET = 18
+"""What TensorRT 10, ONNX Runtime and OpenVINO all read, and the newest that torch writes without a conversion."""
+BATCH = "batch"
+"""The name of the symbolic first dimension of a graph that takes several frames at once."""
 
 
 class ExportError(ClipdepthError, RuntimeError):
     """The model cannot be written as ONNX."""
 
 
-def write_graph(model: DepthModel, path: Path, height: int, width: int) -> None:
-    """Write the deployable model as ONNX: `frame` uint8 (1, H, W, 3) to `depth` float32 (1, H, W), static shapes.
+def trace_depth(model: DepthModel, height: int, width: int, max_batch: int = 1) -> torch.onnx.ONNXProgram:
+    """Trace the deployable model to `frame` uint8 (N, H, W, 3) to `depth` float32 (N, H, W).
 
-    Weights are inside the file. Raises ExportError where torch cannot export the model.
+    N is 1, or anything to `max_batch`. A model with SAM takes `segmentation`, uint8 (N, H, W, 3), as well. Raises
+    ExportError where torch cannot export it.
     """
-    frame = torch.zeros(1, height, width, 3, dtype=torch.uint8)
+    names = ["frame", "segmentation"] if model.network.needs_segmentation else ["frame"]
+    frames = torch.zeros(min(max_batch, 2), height, width, 3, dtype=torch.uint8)
+    batch = {0: Dim(BATCH, min=1, max=max_batch)} if max_batch > 1 else None
+    return trace(model, dict.fromkeys(names, frames), ["depth"], dict.fromkeys(names, batch))
+
+
+def trace(
+    module: nn.Module,
+    inputs: dict[str, Tensor],
+    outputs: list[str],
+    dynamic: dict[str, dict[int, Dim] | None] | None = None,
+) -> torch.onnx.ONNXProgram:
+    """Trace a module with inputs and outputs of those names to ONNX; raises ExportError where torch cannot."""
     with warnings.catch_warnings():
         # torch.onnx warns of its own and onnxscript's deprecated calls, which no caller can mend.
         warnings.simplefilter("ignore")
         try:
             program = torch.onnx.export(
-                model,
-                (frame,),
-                input_names=["frame"],
-                output_names=["depth"],
+                module,
+                tuple(inputs.values()),
+                input_names=list(inputs),
+                output_names=outputs,
                 opset_version=OPSET,
+                dynamic_shapes=tuple(dynamic.values()) if dynamic and any(dynamic.values()) else None,
                 dynamo=True,
                 verbose=False,
             )
         except torch.onnx.OnnxExporterError as error:
             raise ExportError(f"torch cannot export this model: {_reason(error)}") from error
     assert program is not None
+    return program
+
+
+def proto_of(program: torch.onnx.ONNXProgram) -> onnx.ModelProto:
+    """The traced graph, checked, without the traces of this machine's source files."""
     graph = program.model_proto
     _drop_traces(graph)
+    return graph
+
+
+def save_graph(graph: onnx.ModelProto, path: Path) -> None:
+    """Check a graph and write it to `path`, whole or not at all."""
     onnx.checker.check_model(graph, full_check=True)
-    onnx.save_model(graph, path)
+    with atomic_file(path) as partial:
+        onnx.save_model(graph, partial)
 
 
 def _reason(error: BaseException) -> str:

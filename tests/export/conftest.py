@@ -55,6 +55,12 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def many(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """RGB-D pairs, 64 to calibrate int8 on and 9 to test."""
+    return write_rgbd_folder(tmp_path_factory.mktemp("private") / "many-pairs", 64, 9, *PICTURE)
+
+
+@pytest.fixture(scope="session")
 def clip_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A file of weights of the tiny CLIP."""
     path = tmp_path_factory.mktemp("private") / "tiny-weights.pt"
@@ -121,9 +127,16 @@ def _spread(run: Path, data: Path) -> None:
 
 
 @pytest.fixture(params=RECIPES)
-def exported(request: pytest.FixtureRequest, export_once: Callable[[str], Bundle]) -> Bundle:
+def kind(request: pytest.FixtureRequest) -> str:
+    """Each kind of model in turn."""
+    name: str = request.param
+    return name
+
+
+@pytest.fixture
+def exported(kind: str, export_once: Callable[[str], Bundle]) -> Bundle:
     """The bundle of each kind of model in turn."""
-    return export_once(request.param)
+    return export_once(kind)
 
 
 @pytest.fixture

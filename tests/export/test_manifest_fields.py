@@ -11,6 +11,7 @@ import pytest
 from safetensors.numpy import load_file
 
 import clipdepth
+from clipdepth.agreement import Tolerance
 from clipdepth.bundle import Bundle
 from clipdepth.rooms import default_intrinsics
 
@@ -62,9 +63,9 @@ def test_the_depth_range_is_the_models(export_once: Any, kind: str, least: float
 
 
 def test_name_size_and_versions(stated: dict[str, Any]) -> None:
-    assert stated["schema"] == 1
+    assert stated["schema"] == 2
     assert stated["name"] == "edge"
-    assert stated["input"] == {"height": 64, "width": 96}
+    assert stated["input"] == {"height": 64, "width": 96, "max_batch": 1}
     assert stated["written_by"]["clipdepth"] == clipdepth.__version__
     assert {"torch", "onnxruntime", "machine"} < set(stated["written_by"])
 
@@ -91,9 +92,10 @@ def test_licences_name_code_weights_and_data(stated: dict[str, Any]) -> None:
 
 def test_the_verification_it_passed(exported: Bundle) -> None:
     verification = exported.manifest.graphs["fp32"].verification
-    assert verification.tolerance == 1e-4
+    assert verification.tolerance == Tolerance(1e-4)
     assert 0 < verification.mean <= 1e-4
-    assert verification.frames == len(exported.golden().frames) == 8
+    assert verification.frames == 9, "all there are"
+    assert len(exported.golden().frames) == 8
 
 
 def test_parameters_are_the_checkpoints_weights(edge: Bundle) -> None:

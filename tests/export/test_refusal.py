@@ -9,11 +9,14 @@ import pytest
 from numpy.typing import NDArray
 from onnx import TensorProto, numpy_helper
 
-from clipdepth.bundle import Bundle
+from clipdepth.agreement import TOLERANCES, Tolerance
+from clipdepth.bundle import Bundle, open_bundle
 from clipdepth.cli import main
-from clipdepth.errors import EngineError, VerificationError
+from clipdepth.errors import EngineError
+from clipdepth.manifest import Precision
 from clipdepth_export import exporter
-from clipdepth_export.exporter import verify_graph
+from clipdepth_export.gate import judge
+from clipdepth_export.variants import Variant, Variants
 
 Change = Callable[[onnx.ModelProto], None]
 CLIP_MEAN = 255 * np.array([0.48145466, 0.4578275, 0.40821073])
@@ -71,62 +74,69 @@ WRONG: list[Change] = [one_wrong_weight, swapped_colours, wrong_mean, not_a_numb
 
 
 def write_changed(bundle: Bundle, path: Path, change: Change) -> Path:
+    onnx.save(changed(bundle, change), path)
+    return path
+
+
+def changed(bundle: Bundle, change: Change) -> onnx.ModelProto:
     model = onnx.load(bundle.graph("fp32"))
     change(model)
-    onnx.save(model, path)
-    return path
+    return model
 
 
 def test_the_graph_as_it_was_exported_passes(edge: Bundle, tmp_path: Path) -> None:
     graph = write_changed(edge, tmp_path / "graph.onnx", lambda model: None)
-    agreement = verify_graph(graph, edge.golden())
+    agreement = judge(graph, edge.golden(), TOLERANCES["fp32"])
     assert agreement
     assert agreement.frames == 8
 
 
 @pytest.mark.parametrize("change", WRONG)
 def test_a_changed_graph_is_refused(edge: Bundle, tmp_path: Path, change: Change) -> None:
-    graph = write_changed(edge, tmp_path / "graph.onnx", change)
-    with pytest.raises(VerificationError, match=r"^the exported graph differs from PyTorch: .*no bundle was written$"):
-        verify_graph(graph, edge.golden())
+    assert not judge(write_changed(edge, tmp_path / "graph.onnx", change), edge.golden(), TOLERANCES["fp32"])
 
 
 def test_the_refusal_says_by_how_much(edge: Bundle, tmp_path: Path) -> None:
     graph = write_changed(edge, tmp_path / "graph.onnx", two_per_mille_too_far)
-    with pytest.raises(VerificationError, match=r"mean 0\.002, .* over 8 frames \(tolerance 0\.0001 on the mean\)"):
-        verify_graph(graph, edge.golden())
-    assert verify_graph(graph, edge.golden(), tolerance=0.01)
+    found = str(judge(graph, edge.golden(), TOLERANCES["fp32"]))
+    assert "differs from PyTorch: relative depth difference mean 0.002, " in found
+    assert " over 8 frames (tolerance 0.0001 on the mean)" in found
+    assert judge(graph, edge.golden(), Tolerance(0.01))
 
 
 def test_nan_is_named(edge: Bundle, tmp_path: Path) -> None:
     graph = write_changed(edge, tmp_path / "graph.onnx", not_a_number)
-    with pytest.raises(VerificationError, match="NaN or infinite"):
-        verify_graph(graph, edge.golden(), tolerance=1e9)
+    assert "NaN or infinite" in str(judge(graph, edge.golden(), Tolerance(1e9)))
 
 
 def test_a_file_that_is_no_graph_is_an_engine_error(edge: Bundle, tmp_path: Path) -> None:
     (tmp_path / "graph.onnx").write_bytes(edge.graph("fp32").read_bytes()[:1000])
     with pytest.raises(EngineError, match="cannot load"):
-        verify_graph(tmp_path / "graph.onnx", edge.golden())
+        judge(tmp_path / "graph.onnx", edge.golden(), TOLERANCES["fp32"])
+
+
+FIRST, LAST = "network.trunk.visual.conv1", "network.head.score"
+GUILTY = {one_wrong_weight: LAST, not_a_number: LAST, swapped_colours: FIRST, wrong_mean: FIRST}
 
 
 @pytest.fixture(params=WRONG)
-def wrong_exporter(request: pytest.FixtureRequest, edge: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
+def wrong_exporter(request: pytest.FixtureRequest, edge: Bundle, monkeypatch: pytest.MonkeyPatch) -> Change:
     """A fault put into the export: what torch wrote for the edge model comes out changed."""
-
-    def write_graph(model: object, path: Path, height: int, width: int) -> None:
-        write_changed(edge, path, request.param)
-
-    monkeypatch.setattr(exporter, "write_graph", write_graph)
+    monkeypatch.setattr(exporter, "proto_of", lambda program: changed(edge, request.param))
+    fault: Change = request.param
+    return fault
 
 
-@pytest.mark.usefixtures("wrong_exporter")
-def test_a_wrong_export_writes_nothing(edge: Bundle, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_wrong_export_writes_nothing_and_names_the_layer(
+    edge: Bundle, wrong_exporter: Change, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["export", str(edge.path.with_suffix("")), "--out", str(tmp_path / "new" / "x.bundle")]) == 1
     out, err = capsys.readouterr()
     assert out == ""
     assert err.count("\n") == 1
-    assert "differs from PyTorch" in err
+    assert "the fp32 graph differs from PyTorch: " in err
+    assert err.endswith("no bundle was written\n")
+    assert f"worst layers: {GUILTY.get(wrong_exporter, '')}" in err
     assert list((tmp_path / "new").iterdir()) == []
 
 
@@ -140,3 +150,42 @@ def test_a_wrong_export_leaves_the_earlier_bundle(edge: Bundle, tmp_path: Path) 
     assert main(["export", str(edge.path.with_suffix("")), "--out", str(earlier)]) == 1
     assert {file.name: file.read_bytes() for file in earlier.iterdir()} == before
     assert [entry.name for entry in tmp_path.iterdir()] == ["x.bundle"]
+
+
+@pytest.mark.parametrize("precision", ["fp16", "int8"])
+def test_a_wrong_precision_is_left_out_and_the_others_are_written(
+    edge: Bundle,
+    many: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    precision: str,
+) -> None:
+    """The last layer goes wrong in one precision alone."""
+    make = Variants.make
+
+    def faulty(self: Variants, asked: Precision, tolerance: Tolerance) -> Variant:
+        variant = make(self, asked, tolerance)
+        if asked == precision:
+            _negate_the_last_layer(variant.model)
+            if variant.judged is not variant.model:
+                _negate_the_last_layer(variant.judged)
+        return variant
+
+    monkeypatch.setattr(Variants, "make", faulty)
+    bundle = tmp_path / "x.bundle"
+    run = str(edge.path.with_suffix(""))
+    arguments = ["export", run, "--data", str(many), "--out", str(bundle), "--precision", "fp32", "fp16", "int8"]
+    assert main([*arguments, "--tolerance", "int8=0.25,100"]) == 1
+    err = capsys.readouterr().err
+    assert f"clipdepth: error: {precision} is not in {bundle}: the {precision} graph differs from PyTorch: " in err
+    assert LAST in err
+    kept = {"fp32", "fp16", "int8"} - {precision}
+    assert set(open_bundle(bundle).manifest.graphs) == kept
+    assert {file.name for file in bundle.glob("*.onnx")} == {f"depth.{name}.onnx" for name in kept}
+
+
+def _negate_the_last_layer(model: onnx.ModelProto) -> None:
+    for tensor in model.graph.initializer:
+        if tensor.name.startswith(f"{LAST}.weight") and len(tensor.dims) == 4:
+            replace(tensor, -numpy_helper.to_array(tensor))

@@ -47,11 +47,17 @@ def read_checkpoint(path: Path) -> tuple[dict[str, Tensor], Recipe, dict[str, An
 
 def load_run(run: Path) -> tuple[DepthModel, Recipe]:
     """The trained model of a run's folder, in eval mode, and its recipe; needs no download."""
+    model, recipe, _ = load_run_and_state(run)
+    return model, recipe
+
+
+def load_run_and_state(run: Path) -> tuple[DepthModel, Recipe, dict[str, Any]]:
+    """What `load_run` gives, and the state that was saved beside the weights."""
     path = run / CHECKPOINT
-    tensors, recipe, _ = read_checkpoint(path)
+    tensors, recipe, state = read_checkpoint(path)
     model = build_model(recipe, pretrained=False)
     load_weights(model, tensors, path)
-    return model.eval(), recipe
+    return model.eval(), recipe, state
 
 
 def part_of(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:

@@ -1,4 +1,4 @@
-"""Golden frames: which pictures, whose depth, and how much room they take."""
+"""Reference and golden frames: which pictures, whose depth, and how much room they take."""
 
 from pathlib import Path
 
@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from clipdepth.bundle import Bundle
-from clipdepth_export.golden_frames import golden_frames
+from clipdepth.golden import Golden
+from clipdepth_export.reference import golden_frames, reference_frames, silently
 from clipdepth_train.checkpoint import load_run
 from clipdepth_train.data.sample import RgbdPair
 from clipdepth_train.depth_model import DepthModel
@@ -39,26 +40,45 @@ def model(edge: Bundle) -> DepthModel:
     return load_run(edge.path.with_suffix(""))[0]
 
 
-def chosen(model: DepthModel, length: int, height: int = 32, width: int = 32) -> list[int]:
-    golden = golden_frames(model, Numbered(length, height, width), DataConfig(height, width))
-    return [int(frame[0, 0, 0]) for frame in golden.frames]
+def reference(model: DepthModel, length: int, height: int = 32, width: int = 32) -> Golden:
+    return reference_frames(model, Numbered(length, height, width), DataConfig(height, width), silently)
 
 
-def test_eight_frames_spread_over_the_test_set(model: DepthModel) -> None:
-    assert chosen(model, 80) == [5, 15, 25, 35, 45, 55, 65, 75]
-    assert chosen(model, 8) == list(range(8))
+def numbers(frames: Golden) -> list[int]:
+    return [int(frame[0, 0, 0]) for frame in frames.frames]
+
+
+def test_frames_are_spread_over_the_test_set(model: DepthModel) -> None:
+    held_out = reference(model, 96)
+    assert numbers(held_out) == list(range(1, 96, 3))
+    assert numbers(golden_frames(held_out)) == [7, 19, 31, 43, 55, 67, 79, 91]
+    assert numbers(golden_frames(reference(model, 8))) == list(range(8))
 
 
 def test_all_of_a_small_test_set_each_once(model: DepthModel) -> None:
-    assert chosen(model, 3) == [0, 1, 2]
-    assert chosen(model, 1) == [0]
+    assert numbers(golden_frames(reference(model, 3))) == [0, 1, 2]
+    assert numbers(golden_frames(reference(model, 1))) == [0]
+
+
+def test_golden_depth_belongs_to_its_frame(model: DepthModel) -> None:
+    golden = golden_frames(reference(model, 20))
+    with torch.no_grad():
+        np.testing.assert_allclose(golden.depth, model(torch.from_numpy(golden.frames)), rtol=1e-5)
+    assert np.ptp(golden.depth, axis=0).max() > 0
 
 
 def test_large_frames_are_fewer_and_the_file_stays_below_4_mb(model: DepthModel, tmp_path: Path) -> None:
-    golden = golden_frames(model, Numbered(20, 240, 320), DataConfig(240, 320))
+    golden = golden_frames(reference(model, 9, 240, 320))
     assert 2 <= len(golden.frames) < 8
     golden.save(tmp_path / "golden.npz")  # of noise, which no compression makes smaller
     assert (tmp_path / "golden.npz").stat().st_size < 4_000_000
+
+
+def test_one_frame_is_kept_however_large() -> None:
+    frame = np.random.default_rng(0).integers(0, 256, (2, 700, 900, 3), dtype=np.uint8)
+    depth = frame[..., 0].astype(np.float32) + np.float32(0.1)
+    golden = golden_frames(Golden(frame, depth, depth))
+    np.testing.assert_array_equal(golden.frames, frame[1:])
 
 
 def test_depth_is_pytorchs(exported: Bundle) -> None:

@@ -1,0 +1,71 @@
+"""What the tensors of a graph hold on real frames."""
+
+import contextlib
+import io
+from collections.abc import Iterable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import onnx
+import onnxruntime
+from numpy.typing import NDArray
+from onnx import TensorProto, helper
+from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, create_calibrator
+from onnxruntime.quantization.calibrate import TensorsData
+
+from clipdepth_export.topology import ARITHMETIC
+
+Feeds = dict[str, NDArray[np.uint8]]
+"""A graph's inputs by name, one frame each."""
+PERCENTILE = 99.99
+"""An int8 tensor's range covers this share of its values: the last few in ten thousand cost the others resolution."""
+
+
+def largest_values(graph: Path, frames: Iterable[Feeds]) -> dict[str, float]:
+    """The largest magnitude of every float tensor of the graph over the frames."""
+    model = onnx.shape_inference.infer_shapes(onnx.load(graph), data_prop=True)
+    types = {value.name: value.type.tensor_type.elem_type for value in model.graph.value_info}
+    made = [tensor for node in model.graph.node for tensor in node.output]
+    floats = [tensor for tensor in made if types.get(tensor) == TensorProto.FLOAT]
+    probes = {tensor: f"{tensor}_largest" for tensor in floats}
+    for tensor, probe in probes.items():
+        model.graph.node.append(helper.make_node("Abs", [tensor], [f"{tensor}_magnitude"]))
+        model.graph.node.append(helper.make_node("ReduceMax", [f"{tensor}_magnitude"], [probe], keepdims=0))
+        model.graph.output.append(helper.make_tensor_value_info(probe, TensorProto.FLOAT, []))
+    session = open_session(model)
+    found = [session.run(list(probes.values()), feeds) for feeds in frames]
+    return dict(zip(floats, np.max(found, axis=0).tolist(), strict=True)) if floats else {}
+
+
+def activation_ranges(graph: Path, frames: Iterable[Feeds]) -> TensorsData:
+    """The symmetric ranges of what goes into and comes out of the arithmetic, by percentile over all frames."""
+    with TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):  # it prints as it goes
+        calibrator = create_calibrator(
+            graph,
+            list(ARITHMETIC),
+            augmented_model_path=str(Path(folder) / "augmented.onnx"),
+            calibrate_method=CalibrationMethod.Percentile,
+            extra_options={"symmetric": True, "percentile": PERCENTILE},
+        )
+        for feeds in frames:
+            # One at a time: it keeps every tensor of all that it is given at once.
+            calibrator.collect_data(_OneFrame(feeds))
+        return calibrator.compute_data()
+
+
+def open_session(model: onnx.ModelProto | Path) -> onnxruntime.InferenceSession:
+    """A CPU session of a graph, without messages."""
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    source = model if isinstance(model, Path) else model.SerializeToString()
+    return onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
+
+
+class _OneFrame(CalibrationDataReader):  # type: ignore[misc]
+    def __init__(self, feeds: Feeds) -> None:
+        self._left: list[Feeds] = [feeds]
+
+    def get_next(self) -> Feeds | None:
+        """See CalibrationDataReader."""
+        return self._left.pop() if self._left else None

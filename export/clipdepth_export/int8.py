@@ -1,0 +1,118 @@
+"""INT8 by explicit Q/DQ, with the layers that suffer left in fp32."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+import onnx
+from onnxruntime.quantization import QuantType
+from onnxruntime.quantization.calibrate import TensorsData
+from onnxruntime.quantization.qdq_quantizer import QDQQuantizer
+
+from clipdepth.agreement import Agreement
+from clipdepth.errors import VerificationError
+from clipdepth.manifest import Exclusion
+from clipdepth_export.topology import ARITHMETIC, Topology, layer_name, sensitive
+
+Judge = Callable[[onnx.ModelProto, bool], Agreement]
+"""Compares a graph's depth with the fp32 graph's on calibration frames: on a few of them (True), or on more."""
+Track = Callable[[Sequence[str], str], Iterable[str]]
+"""Goes through items while it shows progress under a description."""
+MOST_EXCLUDED = 0.5
+"""The largest share of layers that may stay in fp32 in what is still called int8."""
+
+
+@dataclass(frozen=True)
+class Quantized:
+    """An int8 graph and the layers that are not."""
+
+    model: onnx.ModelProto
+    excluded: list[Exclusion]
+
+
+class Quantizer:
+    """Puts Q/DQ pairs around layers of an fp32 graph: symmetric int8, per channel for weights, biases in fp32.
+
+    Only what goes into a layer is quantised: what comes out reaches the activation and the addition after it in full
+    precision, as TensorRT and OpenVINO fuse it. Biases stay float since TensorRT refuses a DequantizeLinear of int32.
+    """
+
+    def __init__(self, model: onnx.ModelProto, ranges: TensorsData) -> None:
+        self._model = model
+        self._ranges = ranges
+        self._nodes = {node.name: node for node in model.graph.node}
+        self.layers = quantizable(model)
+
+    def __call__(self, layers: Iterable[str]) -> onnx.ModelProto:
+        """A copy of the graph in which those layers are int8."""
+        copy = onnx.ModelProto()
+        copy.CopyFrom(self._model)
+        quantizer = QDQQuantizer(
+            copy,
+            per_channel=True,
+            reduce_range=False,
+            weight_qType=QuantType.QInt8,
+            activation_qType=QuantType.QInt8,
+            tensors_range=self._ranges,
+            nodes_to_quantize=list(layers),
+            nodes_to_exclude=[],
+            op_types_to_quantize=list(ARITHMETIC),
+            extra_options={
+                "ActivationSymmetric": True,
+                "WeightSymmetric": True,
+                "QuantizeBias": False,
+                "OpTypesToExcludeOutputQuantization": list(ARITHMETIC),
+            },
+        )
+        quantizer.quantize_model()
+        quantizer.model.topological_sort()
+        quantized: onnx.ModelProto = quantizer.model.model
+        return quantized
+
+    def name(self, layer: str) -> str:
+        """What people know a layer by."""
+        return layer_name(self._nodes[layer])
+
+
+def quantizable(model: onnx.ModelProto) -> list[str]:
+    """The layers of arithmetic with a weight that may be rounded; products of two activations stay in fp32."""
+    graph, keep = Topology(model), sensitive(model)
+    return [name for name in graph.arithmetic if name not in keep and graph.nodes[name].input[1] in graph.weights]
+
+
+def quantize(quantizer: Quantizer, judge: Judge, track: Track) -> Quantized:
+    """Quantise every layer, or all but those that do most damage on their own, as few of them as it takes.
+
+    Raises VerificationError where more than half of the layers would have to stay in fp32.
+    """
+    everything = quantizer(quantizer.layers)
+    if judge(everything, False):
+        return Quantized(everything, [])
+    damage = {layer: _damage(judge(quantizer([layer]), True)) for layer in track(quantizer.layers, "int8, by layer")}
+    worst = sorted(quantizer.layers, key=damage.__getitem__, reverse=True)
+    count = _fewest(lambda count: bool(judge(quantizer(worst[count:]), False)), int(MOST_EXCLUDED * len(worst)))
+    if count is None:
+        named = ", ".join(f"{quantizer.name(layer)} ({damage[layer]:.2g})" for layer in worst[:5])
+        raise VerificationError(
+            f"int8 would leave more than half of {len(worst)} layers in fp32; those that change depth most: {named}"
+        )
+    excluded = [Exclusion(quantizer.name(layer), _reason(damage[layer])) for layer in worst[:count]]
+    return Quantized(quantizer(worst[count:]), excluded)
+
+
+def _damage(agreement: Agreement) -> float:
+    return agreement.mean if agreement.finite else float("inf")
+
+
+def _reason(damage: float) -> str:
+    return f"in int8 it alone changes depth by {damage:.2g} on average"
+
+
+def _fewest(enough: Callable[[int], bool], most: int) -> int | None:
+    """The smallest count up to `most` that is enough, taking it that more never do worse; None where none is."""
+    if not enough(most):
+        return None
+    low, high = 1, most
+    while low < high:
+        middle = (low + high) // 2
+        low, high = (low, middle) if enough(middle) else (middle + 1, high)
+    return high
