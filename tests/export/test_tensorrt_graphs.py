@@ -1,0 +1,48 @@
+"""Every graph the exporter writes, taken by TensorRT's real parser and built by its real builder."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from clipdepth.agreement import Tolerance
+from clipdepth.bundle import Bundle, open_bundle
+from clipdepth.manifest import PRECISIONS
+from clipdepth.tensorrt.build import build_plan
+from clipdepth.tensorrt.network import check_contract, parse_graph
+from clipdepth.tensorrt.precisions import check_precisions, network_precisions
+from clipdepth_export.exporter import ExportConfig, export_run
+
+pytest_plugins = ["tensorrt_cpu.plugin"]
+pytestmark = pytest.mark.usefixtures("tensorrt")
+
+
+def build_all(bundle: Bundle) -> None:
+    """Do all that `clipdepth build` does before it needs a GPU, with every graph of the bundle."""
+    size = bundle.manifest.input
+    layers = set()
+    for precision in bundle.manifest.graphs:
+        graph = bundle.graph(precision)
+        parsed = parse_graph(graph)
+        check_contract(parsed)
+        batch = 1 if size.max_batch == 1 else -1
+        assert set(parsed.inputs().values()) == {(batch, size.height, size.width, 3)}
+        found = network_precisions(parsed)
+        check_precisions(found, precision, str(graph))
+        layers.add(sum(found.layers.values()))
+        assert len(build_plan(parsed, size.max_batch).engine) > 10_000
+    assert len(layers) == 1  # whatever the precision, there is as much to multiply
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("max_batch", [1, 3])
+def test_an_engine_is_built_of_every_model_in_every_precision(
+    kind: str, max_batch: int, export_once: Callable[[str], Bundle], many: Path, tmp_path: Path
+) -> None:
+    """Tiny models that have barely learned lose more in INT8 than real ones may: here only TensorRT is to judge."""
+    run = export_once(kind).path.with_suffix("")
+    anything = {name: Tolerance(1e9) for name in ("fp16", "int8")}
+    config = ExportConfig(PRECISIONS, max_batch, str(many), anything)
+    exported = export_run(run, tmp_path / "all.bundle", config)
+    assert exported.refused == {}
+    build_all(open_bundle(tmp_path / "all.bundle"))

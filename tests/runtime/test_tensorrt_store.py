@@ -1,0 +1,148 @@
+"""Engines kept in a bundle and found again, by an equal key only."""
+
+import json
+from collections.abc import Callable
+from hashlib import sha256
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from bundles import write_bundle
+from clipdepth.agreement import Agreement, Tolerance
+from clipdepth.bundle import Bundle, open_bundle
+from clipdepth.errors import EngineError, UsageError
+from clipdepth.manifest import StoredFile
+from clipdepth.tensorrt.gpu import Gpu
+from clipdepth.tensorrt.record import SCHEMA, EngineKey, EngineRecord, engine_key
+from clipdepth.tensorrt.store import EngineStore
+
+ORIN = Gpu("Orin (nvgpu)", "8.7")
+ENGINE = b"ftrt\x00 an engine"
+
+
+@pytest.fixture
+def bundle(tmp_path: Path) -> Bundle:
+    return open_bundle(write_bundle(tmp_path / "kitchen.bundle", precisions=("fp32", "fp16")))
+
+
+@pytest.fixture
+def key(bundle: Bundle) -> EngineKey:
+    return engine_key(bundle, "fp16", ORIN, "10.3.0")
+
+
+def record_of(key: EngineKey, mean: float = 1e-3) -> EngineRecord:
+    return EngineRecord(
+        schema=SCHEMA,
+        written_by="clipdepth test",
+        key=key,
+        file="depth.engine",
+        stored=StoredFile(sha256=sha256(ENGINE).hexdigest(), size=len(ENGINE)),
+        build_seconds=1.5,
+        workspace_mb=None,
+        graph_precisions={"fp16": 3},
+        engine_precisions={"fp16": 2},
+        verification=Agreement(2, mean, 2e-3, 3e-3, True, Tolerance(5e-3)),
+    )
+
+
+def test_the_key_names_device_library_graph_and_precision(bundle: Bundle, key: EngineKey) -> None:
+    assert (key.gpu, key.compute_capability, key.tensorrt, key.precision) == ("Orin (nvgpu)", "8.7", "10.3.0", "fp16")
+    assert key.graph_sha256 == sha256(bundle.graph("fp16").read_bytes()).hexdigest()
+    with pytest.raises(UsageError, match="no int8 graph"):
+        engine_key(bundle, "int8", ORIN, "10.3.0")
+
+
+def test_weights_beside_the_graph_are_part_of_its_hash(bundle: Bundle, key: EngineKey) -> None:
+    files = {**bundle.manifest.files, "depth.fp16.onnx.data": StoredFile(sha256="ab" * 32, size=9)}
+    first = engine_key(
+        Bundle(bundle.path, msgspec.structs.replace(bundle.manifest, files=files)), "fp16", ORIN, "10.3.0"
+    )
+    files["depth.fp16.onnx.data"] = StoredFile(sha256="cd" * 32, size=9)
+    second = engine_key(
+        Bundle(bundle.path, msgspec.structs.replace(bundle.manifest, files=files)), "fp16", ORIN, "10.3.0"
+    )
+    assert len({key.graph_sha256, first.graph_sha256, second.graph_sha256}) == 3
+
+
+def test_an_engine_is_found_again_as_it_was_written(bundle: Bundle, key: EngineKey) -> None:
+    store = EngineStore(bundle)
+    assert store.find(key) is None
+    path = store.write(ENGINE, record_of(key))
+    assert path.read_bytes() == ENGINE  # nothing before or after: trtexec reads it
+    assert path.parent == bundle.path / "engines"
+    assert store.find(key) == record_of(key)
+    assert store.require(key) == path
+    assert json.loads(path.with_suffix(".json").read_text())["key"]["gpu"] == "Orin (nvgpu)"
+    open_bundle(bundle.path)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"gpu": "NVIDIA GeForce RTX 4090"},
+        {"gpu": "Orin [nvgpu]"},
+        {"compute_capability": "8.9"},
+        {"tensorrt": "10.3.1"},
+        {"graph_sha256": "0" * 64},
+        {"precision": "fp32"},
+    ],
+)
+def test_any_other_key_finds_nothing(bundle: Bundle, key: EngineKey, other: dict[str, str]) -> None:
+    store = EngineStore(bundle)
+    store.write(ENGINE, record_of(key))
+    assert store.find(msgspec.structs.replace(key, **other)) is None
+
+
+def cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-3])
+
+
+def change(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-1] + b"!")
+
+
+SPOILERS: dict[str, Callable[[Path], object]] = {
+    "cut engine": cut,
+    "changed engine": change,
+    "no engine": Path.unlink,
+    "no record": lambda path: path.with_suffix(".json").unlink(),
+    "cut record": lambda path: cut(path.with_suffix(".json")),
+    "another version's record": lambda path: path.with_suffix(".json").write_text('{"schema": 99}'),
+    "a record that is no text": lambda path: path.with_suffix(".json").write_bytes(b"\xff\xfe"),
+}
+
+
+@pytest.mark.parametrize("name", SPOILERS)
+def test_a_damaged_engine_is_as_good_as_none(bundle: Bundle, key: EngineKey, name: str) -> None:
+    store = EngineStore(bundle)
+    SPOILERS[name](store.write(ENGINE, record_of(key)))
+    assert store.find(key) is None
+    store.write(ENGINE, record_of(key))
+    assert store.find(key) is not None
+
+
+def test_an_engine_that_did_not_pass_is_not_found(bundle: Bundle, key: EngineKey) -> None:
+    store = EngineStore(bundle)
+    store.write(ENGINE, record_of(key, mean=0.1))
+    assert store.find(key) is None
+
+
+def test_where_none_fits_the_error_names_the_keys_and_the_remedy(bundle: Bundle, key: EngineKey) -> None:
+    store = EngineStore(bundle)
+    with pytest.raises(EngineError, match=r"\(there: none\)"):
+        store.require(key)
+    store.write(ENGINE, record_of(key))
+    with pytest.raises(EngineError) as error:
+        store.require(msgspec.structs.replace(key, gpu="NVIDIA Thor", compute_capability="11.0", tensorrt="11.4.0.106"))
+    message = str(error.value)
+    assert "no engine fp16 for NVIDIA Thor (compute capability 11.0), TensorRT 11.4.0.106, graph " in message
+    assert "(there: fp16 for Orin (nvgpu) (compute capability 8.7), TensorRT 10.3.0, graph " in message
+    assert f"run 'clipdepth build {bundle.path} --precision fp16' on this device" in message
+
+
+def test_the_timing_cache_is_kept(bundle: Bundle) -> None:
+    store = EngineStore(bundle)
+    assert store.timing_cache() == b""
+    store.keep_timing_cache(b"times")
+    assert EngineStore(bundle).timing_cache() == b"times"

@@ -1,0 +1,240 @@
+"""A simulated GPU: as much of CUDA's runtime API and of TensorRT's runtime as an engine uses, in the host's memory.
+
+Work on a stream happens when the stream is synchronised and not before, so that what reads too early reads old values.
+"""
+
+import ctypes
+from collections.abc import Callable, Mapping
+from enum import IntEnum
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Work = Callable[[], object]
+
+
+Status = IntEnum(  # with CUDA's own names
+    "Status",
+    {
+        "cudaSuccess": 0,
+        "cudaErrorInvalidValue": 1,
+        "cudaErrorMemoryAllocation": 2,
+        "cudaErrorStreamCaptureInvalidated": 901,
+    },
+)
+
+
+class SimulatedCuda:
+    """`cuda.bindings.runtime`: every function answers a tuple of its status and its results."""
+
+    def __init__(self, devices: int = 1, memory: int = 1 << 30, captures: bool = True) -> None:
+        self.cudaMemcpyKind = SimpleNamespace(cudaMemcpyHostToDevice="up", cudaMemcpyDeviceToHost="down")
+        self.cudaStreamCaptureMode = SimpleNamespace(cudaStreamCaptureModeThreadLocal="thread")
+        self.devices, self.memory, self.captures = devices, memory, captures
+        self.device: dict[int, Any] = {}
+        self.pinned: dict[int, Any] = {}
+        self.streams: dict[int, list[Work]] = {}
+        self.captured: list[Work] | None = None
+        self.graphs: dict[int, list[Work]] = {}
+        self.launches = 0
+        self.enqueued = 0
+        self._next = 1
+
+    def cudaGetDeviceCount(self) -> tuple[Status, int]:
+        return Status.cudaSuccess, self.devices
+
+    def cudaGetDevice(self) -> tuple[Status, int]:
+        return Status.cudaSuccess, 0
+
+    def cudaGetDeviceProperties(self, device: int) -> tuple[Status, Any]:
+        return Status.cudaSuccess, SimpleNamespace(name=b"Simulated GPU", major=8, minor=7)
+
+    def cudaGetLastError(self) -> tuple[Status]:
+        return (Status.cudaSuccess,)
+
+    def cudaMalloc(self, size: int) -> tuple[Status, int | None]:
+        return self._allocate(self.device, size)
+
+    def cudaMallocHost(self, size: int) -> tuple[Status, int | None]:
+        return self._allocate(self.pinned, size)
+
+    def _allocate(self, kind: dict[int, Any], size: int) -> tuple[Status, int | None]:
+        held = sum(len(block) for block in [*self.device.values(), *self.pinned.values()])
+        if held + size > self.memory:
+            return Status.cudaErrorMemoryAllocation, None
+        block = (ctypes.c_uint8 * size)()
+        kind[ctypes.addressof(block)] = block
+        return Status.cudaSuccess, ctypes.addressof(block)
+
+    def cudaFree(self, address: int) -> tuple[Status]:
+        del self.device[address]
+        return (Status.cudaSuccess,)
+
+    def cudaFreeHost(self, address: int) -> tuple[Status]:
+        del self.pinned[address]
+        return (Status.cudaSuccess,)
+
+    def cudaStreamCreate(self) -> tuple[Status, int]:
+        self._next += 1
+        self.streams[self._next] = []
+        return Status.cudaSuccess, self._next
+
+    def cudaStreamDestroy(self, stream: int) -> tuple[Status]:
+        del self.streams[stream]
+        return (Status.cudaSuccess,)
+
+    def queue(self, stream: int, work: Work) -> None:
+        """Do `work` later, or record it."""
+        (self.streams[stream] if self.captured is None else self.captured).append(work)
+
+    def cudaMemcpyAsync(self, to: int, source: int, size: int, kind: str, stream: int) -> tuple[Status]:
+        homes = (self.device, self.pinned) if kind == "up" else (self.pinned, self.device)
+        assert to in homes[0]
+        assert source in homes[1]
+        self.queue(stream, lambda: ctypes.memmove(to, source, size))
+        return (Status.cudaSuccess,)
+
+    def cudaStreamSynchronize(self, stream: int) -> tuple[Status]:
+        while self.streams[stream]:
+            self.streams[stream].pop(0)()
+        return (Status.cudaSuccess,)
+
+    def cudaStreamBeginCapture(self, stream: int, mode: str) -> tuple[Status]:
+        assert not self.streams[stream]
+        self.captured = []
+        return (Status.cudaSuccess,)
+
+    def cudaStreamEndCapture(self, stream: int) -> tuple[Status, int | None]:
+        recorded, self.captured = self.captured, None
+        if not self.captures or recorded is None:
+            return Status.cudaErrorStreamCaptureInvalidated, None
+        self._next += 1
+        self.graphs[self._next] = recorded
+        return Status.cudaSuccess, self._next
+
+    def cudaGraphInstantiate(self, graph: int, flags: int) -> tuple[Status, int]:
+        self._next += 1
+        self.graphs[self._next] = self.graphs[graph]
+        return Status.cudaSuccess, self._next
+
+    def cudaGraphDestroy(self, graph: int) -> tuple[Status]:
+        del self.graphs[graph]
+        return (Status.cudaSuccess,)
+
+    def cudaGraphExecDestroy(self, executable: int) -> tuple[Status]:
+        return self.cudaGraphDestroy(executable)
+
+    def cudaGraphLaunch(self, executable: int, stream: int) -> tuple[Status]:
+        self.launches += 1
+        self.streams[stream] += self.graphs[executable]
+        return (Status.cudaSuccess,)
+
+    def array(self, address: int, shape: tuple[int, ...], dtype: type) -> NDArray[Any]:
+        """What lies at an address on the GPU."""
+        return np.frombuffer(self.device[address], dtype)[: int(np.prod(shape))].reshape(shape)
+
+
+Compute = Callable[..., NDArray[np.float32]]
+
+
+class SimulatedTensorRt:
+    """`tensorrt`: its runtime, whose engines compute what they are given in numpy."""
+
+    __version__ = "11.4.0"
+    TensorIOMode = SimpleNamespace(INPUT="in", OUTPUT="out")
+    LayerInformationFormat = SimpleNamespace(JSON="json")
+
+    class ILogger:
+        """The base of logs."""
+
+        ERROR, INTERNAL_ERROR = "error", "internal error"
+
+    def __init__(
+        self, cuda: SimulatedCuda, compute: Compute, inputs: Mapping[str, tuple[int, ...]], max_batch: int = 1
+    ) -> None:
+        self.Runtime = lambda log: SimpleNamespace(deserialize_cuda_engine=lambda data: self._deserialise(log, data))
+        self.nptype = lambda dtype: dtype
+        self.cuda, self.compute, self.inputs, self.max_batch = cuda, compute, inputs, max_batch
+
+    def _deserialise(self, log: Any, data: bytes) -> "SimulatedEngine | None":
+        if data != b"engine":
+            log.log("error", "the engine was built\nfor another device")
+            return None
+        return SimulatedEngine(self, log)
+
+
+class SimulatedEngine:
+    """A deserialised engine: its shapes have -1 where the batch is dynamic."""
+
+    def __init__(self, trt: SimulatedTensorRt, log: Any) -> None:
+        self._trt, self._log = trt, log
+        self.num_io_tensors = len(trt.inputs) + 1
+
+    def create_execution_context(self) -> "SimulatedContext":
+        return SimulatedContext(self._trt, self._log)
+
+    def get_tensor_name(self, index: int) -> str:
+        return ["depth", *self._trt.inputs][index]
+
+    def get_tensor_mode(self, name: str) -> str:
+        return "out" if name == "depth" else "in"
+
+    def get_tensor_dtype(self, name: str) -> type:
+        return np.float32 if name == "depth" else np.uint8
+
+    def get_tensor_shape(self, name: str) -> tuple[int, ...]:
+        return self._trt.inputs["frame"][:-1] if name == "depth" else self._trt.inputs[name]
+
+    def get_tensor_profile_shape(self, name: str, profile: int) -> list[tuple[int, ...]]:
+        frame = self._trt.inputs[name][1:]
+        return [(1, *frame), (self._trt.max_batch, *frame), (self._trt.max_batch, *frame)]
+
+    def create_engine_inspector(self) -> "SimulatedInspector":
+        return SimulatedInspector()
+
+
+class SimulatedContext:
+    """An execution context: its shapes are those that were set."""
+
+    def __init__(self, trt: SimulatedTensorRt, log: Any) -> None:
+        self._trt, self._log = trt, log
+        self.shapes: dict[str, tuple[int, ...]] = {}
+        self._addresses: dict[str, int] = {}
+        self.fails = False
+
+    def set_input_shape(self, name: str, shape: tuple[int, ...]) -> bool:
+        self.shapes[name] = tuple(shape)
+        return True
+
+    def get_tensor_shape(self, name: str) -> tuple[int, ...]:
+        return self.shapes["frame"][:-1] if name == "depth" else self.shapes[name]
+
+    def set_tensor_address(self, name: str, address: int) -> bool:
+        self._addresses[name] = address
+        return True
+
+    def execute_async_v3(self, stream: int) -> bool:
+        if self.fails:
+            self._log.log("error", "out of\nluck")
+            return False
+        self._trt.cuda.enqueued += 1
+        shapes = dict(self.shapes)
+        self._trt.cuda.queue(stream, lambda: self._run(shapes))
+        return True
+
+    def _run(self, shapes: dict[str, tuple[int, ...]]) -> None:
+        array = self._trt.cuda.array
+        given = {name: array(self._addresses[name], shape, np.uint8) for name, shape in shapes.items()}
+        array(self._addresses["depth"], shapes["frame"][:-1], np.float32)[:] = self._trt.compute(**given)
+
+
+class SimulatedInspector:
+    """Tells the shapes of the context that it was given."""
+
+    execution_context: SimulatedContext | None = None
+
+    def get_engine_information(self, form: str) -> str:
+        shapes = self.execution_context.shapes if self.execution_context else {}
+        return f'{{"Layers": [], "shapes": "{shapes}"}}'
