@@ -28,6 +28,8 @@ COMMANDS = {
     "evaluate": Command("clipdepth_train.commands.evaluate", "train", "measure a trained run on a dataset"),
     "reproduce": Command("clipdepth_train.commands.reproduce", "train", "measure the paper's tables again"),
     "export": Command("clipdepth_export.command", "export", "turn a trained run into a verified bundle"),
+    "export-sam": Command("clipdepth_export.sam.command", "export", "turn Segment Anything into verified graphs"),
+    "build": Command("clipdepth.commands.build", "tensorrt", "build TensorRT engines of a bundle on this device"),
     "verify": Command("clipdepth.commands.verify", None, "check a bundle's depth against PyTorch's"),
     "run": Command("clipdepth.commands.run", None, "stream frames through a bundle"),
     "bench": Command("clipdepth_bench.command", None, "time a bundle's engines against PyTorch"),

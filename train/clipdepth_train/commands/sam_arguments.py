@@ -6,11 +6,17 @@ from clipdepth.arguments import positive_int
 from clipdepth_train.segmentation import NO_WEIGHTS, PUBLISHED, VARIANTS, SamConfig
 
 
-def add_sam_arguments(parser: "argparse.ArgumentParser | argparse._ArgumentGroup") -> None:
-    """Add `--sam`, `--sam-weights` and what decides which masks are kept."""
-    parser.add_argument("--sam", choices=VARIANTS, default="vit_b", help="image encoder (default: %(default)s)")
+def add_sam_arguments(parser: "argparse.ArgumentParser | argparse._ArgumentGroup", short: bool = False) -> None:
+    """Add `--sam`, `--sam-weights` and what decides which masks are kept.
+
+    With `short` they go by the names of `--variant` and `--weights` too.
+    """
+    names = (["--variant"], ["--weights"]) if short else ([], [])
+    parser.add_argument(
+        *names[0], "--sam", dest="sam", choices=VARIANTS, default="vit_b", help="image encoder (default: %(default)s)"
+    )
     weights = f"its published weights, or '{NO_WEIGHTS}' for random ones; needed for all but mini, which has no others"
-    parser.add_argument("--sam-weights", metavar="PATH", help=weights)
+    parser.add_argument(*names[1], "--sam-weights", dest="sam_weights", metavar="PATH", help=weights)
     for option, kind, about in (
         ("points_per_side", positive_int, "points a row and a column to ask for masks at"),
         ("pred_iou_thresh", float, "least quality of a mask as SAM predicts it"),

@@ -23,9 +23,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from clipdepth.atomic import atomic_file, write_json
 from clipdepth.errors import DataError
+from clipdepth.sam.painting import COLOURING, paint
 from clipdepth_train.data.folder import FolderSet, read_frame
 from clipdepth_train.data.sample import Split
-from clipdepth_train.segmentation import COLOURING, SamConfig, Segmenter, paint, weights_digest
+from clipdepth_train.segmentation import SamConfig, Segmenter, weights_digest
 
 LOG = logging.getLogger(__name__)
 SEGMENTS = "segments"

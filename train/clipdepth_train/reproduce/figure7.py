@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clipdepth.errors import UsageError
+from clipdepth.sam.painting import blend
 from clipdepth_train.checkpoint import load_run
 from clipdepth_train.data.loader import open_set
 from clipdepth_train.data.sample import RgbdPair, evenly_spread
@@ -14,7 +15,6 @@ from clipdepth_train.data.transforms import test_pair
 from clipdepth_train.evaluation import predictor
 from clipdepth_train.picture_grid import depth_tile, draw_grid, shown_span, truth_tile
 from clipdepth_train.recipe import DataConfig, Recipe
-from clipdepth_train.segmentation import blend
 from clipdepth_train.trainer import METRICS
 
 SCENES = 4

@@ -1,0 +1,1 @@
+"""Segment Anything on the device: graphs run by an engine, and NumPy around them."""

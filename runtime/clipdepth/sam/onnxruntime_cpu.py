@@ -1,0 +1,34 @@
+"""One of Segment Anything's graphs on ONNX Runtime, on the CPU."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import onnxruntime
+from numpy.typing import NDArray
+
+from clipdepth.errors import EngineError
+from clipdepth.sam.generator import GraphCall
+
+_PROVIDER = "CPUExecutionProvider"
+
+
+def load(graph: Path, threads: int) -> GraphCall:
+    """Load an ONNX file; raises EngineError where ONNX Runtime refuses it, and where it cannot be run later."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.log_severity_level = 3
+    try:
+        session = onnxruntime.InferenceSession(graph, options, providers=[_PROVIDER])
+    except Exception as error:  # its exceptions share no base class
+        raise EngineError(f"ONNX Runtime cannot load {graph}: {error}") from error
+    names = [output.name for output in session.get_outputs()]
+
+    def call(inputs: Mapping[str, NDArray[Any]]) -> Mapping[str, NDArray[Any]]:
+        try:
+            return dict(zip(names, session.run(names, dict(inputs)), strict=True))
+        except Exception as error:  # as above
+            shapes = ", ".join(f"{name} {value.shape}" for name, value in inputs.items())
+            raise EngineError(f"ONNX Runtime cannot run {graph} with {shapes}: {error}") from error
+
+    return call
