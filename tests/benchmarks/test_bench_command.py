@@ -16,8 +16,7 @@ import clipdepth
 from bundles import brightness_graph, write_bundle, write_manifest
 from clipdepth.bundle import open_bundle
 from clipdepth.cli import main
-from clipdepth.engines import ENGINES
-from clipdepth.engines import usable_cores
+from clipdepth.engines import ENGINES, usable_cores
 from runs import train_tiny_run
 
 FEW = ["--rounds", "2", "--per-round", "3", "--threads", "1"]
