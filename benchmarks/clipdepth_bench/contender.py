@@ -55,6 +55,8 @@ def _engine(bundle: Bundle, name: str, precision: str, threads: int) -> Contende
 
 
 def _eager(bundle: Bundle, run: Path | None, threads: int) -> Contender:
+    if bundle.manifest.sam is not None:
+        return Contender(EAGER, "fp32", "", None, None, "not timed with SAM's masks, which the engines' times include")
     try:
         infer = _torch_infer(bundle, run, threads)
     except ModuleNotFoundError as error:

@@ -24,6 +24,7 @@ def main(argv: Sequence[str]) -> int:
         precisions=list(dict.fromkeys(options.precision)),
         max_batch=options.max_batch,
         data=options.data,
+        sam_weights=options.sam_weights,
         tolerances=dict(options.tolerance),
     )
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
@@ -111,6 +112,7 @@ def _parser() -> ArgumentParser:
         help="the graphs to write (default: fp32); int8 is calibrated on 64 training frames",
     )
     add("--data", help="dataset for golden and calibration frames (default: what the run was trained on)")
+    add("--sam-weights", metavar="PATH", help="SAM's weights, for a model that was trained with its masks")
     add(
         "--max-batch",
         type=positive_int,

@@ -26,16 +26,22 @@ from clipdepth.manifest import (
     Precision,
 )
 from clipdepth.record import encode_record
+from clipdepth.sam.record import SamRecord
 from clipdepth_export.batch_norm import fold_batch_norms
 from clipdepth_export.gate import judge, require_agreement
 from clipdepth_export.graph import OPSET, proto_of, save_graph, trace_depth
 from clipdepth_export.layers import worst_layers
 from clipdepth_export.licences import licences
 from clipdepth_export.reference import Track, golden_frames, reference_frames, silently
+from clipdepth_export.sam.chain import require_masks, segmented
+from clipdepth_export.sam.exporter import PRECISIONS as SAM_PRECISIONS
+from clipdepth_export.sam.exporter import sam_licences, write_sam
+from clipdepth_export.sam.of_run import sam_of_run
 from clipdepth_export.variants import Variant, Variants, feeds
 from clipdepth_train.checkpoint import CHECKPOINT, load_run_and_state
 from clipdepth_train.data.loader import open_set
 from clipdepth_train.recipe import DataConfig, Recipe, encode_recipe
+from clipdepth_train.segmentation import SamConfig
 
 GOLDEN = "golden.npz"
 
@@ -50,6 +56,8 @@ class ExportConfig:
     """How many frames at once the graphs take at most; 1 makes every shape static."""
     data: str | None = None
     """The dataset for golden and calibration frames; None for what the run was trained on."""
+    sam_weights: str | None = None
+    """The file of SAM's weights, for a model that was trained with its masks; None for random ones."""
     tolerances: Mapping[str, Tolerance] = field(default_factory=dict)
     """Where a precision's tolerance is not the default one."""
 
@@ -84,15 +92,14 @@ class _Export:
     def __init__(self, run: Path, config: ExportConfig, track: Track) -> None:
         model, self.recipe, self.state = load_run_and_state(run)
         self.run, self.config, self.track = run, config, track
-        if model.network.needs_segmentation:
-            raise UsageError(
-                f"{run} needs SAM's segmentation of each frame, which a bundle cannot make yet; export another"
-            )
         model.mirror = False
         self.deployed = model.deployable()
         self.data = config.data or self.recipe.data
+        self.sam = self._sam() if model.network.needs_segmentation else None
         self.reference = reference_frames(model, open_set(self.data, "test", self.size), self.size, track)
         self.golden = golden_frames(self.reference)
+        if self.sam:
+            self.golden = segmented(self.golden, self.sam, self.deployed, track)
         self.program = trace_depth(self.deployed, self.size.height, self.size.width, config.max_batch)
 
     @property
@@ -114,7 +121,8 @@ class _Export:
             if not graphs:
                 raise VerificationError(f"{'; '.join(refused.values())}; no bundle was written")
             self.golden.save(folder / GOLDEN)
-            manifest = self._manifest(out.name.removesuffix(".bundle"), graphs, folder)
+            sam = self._write_sam(graphs, folder) if self.sam else None
+            manifest = self._manifest(out.name.removesuffix(".bundle"), graphs, sam, folder)
             (folder / MANIFEST).write_bytes(encode_record(manifest))
         return Exported(manifest, refused)
 
@@ -148,7 +156,18 @@ class _Export:
         frame = feeds(self.golden)[0]
         return require_agreement(precision, agreements, lambda: worst_layers(self.program, variant, frame))
 
-    def _manifest(self, name: str, graphs: dict[str, Graph], folder: Path) -> Manifest:
+    def _sam(self) -> SamConfig:
+        return sam_of_run(self.data, self.recipe.frames.segments, self.config.sam_weights)
+
+    def _write_sam(self, graphs: Mapping[str, Graph], folder: Path) -> SamRecord:
+        """Write what makes masks of a plain frame, in the precisions of the depth graphs; int8 takes fp32's."""
+        assert self.sam
+        precisions = [precision for precision in SAM_PRECISIONS if precision in graphs] or ["fp32"]
+        record = write_sam(self.sam, folder, precisions, list(self.golden.frames))
+        require_masks(folder, record, self.golden)
+        return record
+
+    def _manifest(self, name: str, graphs: dict[str, Graph], sam: SamRecord | None, folder: Path) -> Manifest:
         size, (minimum, maximum) = self.size, self.deployed.depth_range
         return Manifest(
             schema=SCHEMA,
@@ -168,9 +187,10 @@ class _Export:
             input=InputSize(height=size.height, width=size.width, max_batch=self.config.max_batch),
             depth=DepthRange(minimum=minimum, maximum=maximum),
             camera=Camera(**self.state["camera"]),
-            licences=licences(self.recipe),
+            licences=[*licences(self.recipe), *(sam_licences(self.sam) if self.sam else [])],
             graphs=graphs,
             golden=GOLDEN,
+            sam=sam,
             files={file.name: stored_file(file) for file in sorted(folder.iterdir())},
         )
 

@@ -29,9 +29,11 @@ def trace_depth(model: DepthModel, height: int, width: int, max_batch: int = 1) 
     ExportError where torch cannot export it.
     """
     names = ["frame", "segmentation"] if model.network.needs_segmentation else ["frame"]
-    frames = torch.zeros(min(max_batch, 2), height, width, 3, dtype=torch.uint8)
+    shape = (min(max_batch, 2), height, width, 3)
+    # A tensor for each: torch takes one that is given twice for one input.
+    inputs = {name: torch.zeros(shape, dtype=torch.uint8) for name in names}
     batch = {0: Dim(BATCH, min=1, max=max_batch)} if max_batch > 1 else None
-    return trace(model, dict.fromkeys(names, frames), ["depth"], dict.fromkeys(names, batch))
+    return trace(model, inputs, ["depth"], dict.fromkeys(names, batch))
 
 
 def trace(

@@ -7,6 +7,7 @@ import msgspec
 from clipdepth.agreement import Agreement
 from clipdepth.errors import BundleError
 from clipdepth.record import FileName, Positive, Record, Sha256, decode_record
+from clipdepth.sam.record import SamRecord
 
 SCHEMA = 2
 
@@ -97,6 +98,8 @@ class Manifest(Record, frozen=True):
     graphs: Annotated[dict[_PrecisionName, Graph], msgspec.Meta(min_length=1)]
     golden: FileName
     files: dict[FileName, StoredFile]
+    sam: SamRecord | None = None
+    """Segment Anything, for a model that takes its masks."""
 
 
 def decode_manifest(data: bytes, where: str) -> Manifest:
@@ -113,6 +116,9 @@ def _check_consistency(manifest: Manifest, where: str) -> None:
             raise BundleError(f"{where}: field {field}: {file} is not in files; export the bundle again")
     if manifest.depth.minimum >= manifest.depth.maximum:
         raise BundleError(f"{where}: field depth: minimum is not below maximum; export the bundle again")
+    problem = manifest.sam.problem(manifest.files) if manifest.sam else None
+    if problem:
+        raise BundleError(f"{where}: field sam.{problem}; export the bundle again")
     for name, graph in manifest.graphs.items():
         if not graph.verification:
             raise BundleError(f"{where}: field graphs.{name}.verification: it did not pass; export again")

@@ -9,12 +9,14 @@ from typing import Any
 import open_clip
 import pytest
 import torch
+from rich.console import Console
 
 from clipdepth.bundle import Bundle, open_bundle
 from clipdepth_export.exporter import export_run
 from clipdepth_train.checkpoint import CHECKPOINT, load_run, read_checkpoint, save_checkpoint
 from clipdepth_train.clip import ClipConfig
 from clipdepth_train.data.loader import open_set
+from clipdepth_train.data.segments import segment_folder
 from clipdepth_train.models import (
     ClipAdapterConfig,
     CoarseAdapterConfig,
@@ -25,6 +27,7 @@ from clipdepth_train.models import (
 )
 from clipdepth_train.models.eigen import CoarseToFine
 from clipdepth_train.recipe import DataConfig, OptimConfig
+from clipdepth_train.segmentation import SamConfig
 from runs import MOBILE_EDGE, train_tiny_run, write_rgbd_folder
 from tiny_clip import TINY_CLIP
 
@@ -46,6 +49,8 @@ RECIPES: dict[str, dict[str, Any]] = {
     "edge": {"normalisation": "clip"},
     "mobile": {"model": MOBILE_EDGE, "epochs": 0},
 }
+WITH_SAM = {"model": MsaConfig(TINY, segmentation=True), "optim": OptimConfig(), **MIRRORED}
+SAM = SamConfig("mini", "none", points_per_side=4, pred_iou_thresh=0, stability_score_thresh=0)
 
 
 @pytest.fixture(scope="session")
@@ -58,6 +63,13 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def many(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """RGB-D pairs, 64 to calibrate int8 on and 9 to test."""
     return write_rgbd_folder(tmp_path_factory.mktemp("private") / "many-pairs", 64, 9, *PICTURE)
+
+
+@pytest.fixture(scope="session")
+def segments(data: Path, many: Path) -> str:
+    """The name of what a tiny SAM painted of both."""
+    segment_folder(many, SAM, Console(quiet=True))
+    return segment_folder(data, SAM, Console(quiet=True))[0]
 
 
 @pytest.fixture(scope="session")
@@ -124,6 +136,13 @@ def _spread(run: Path, data: Path) -> None:
         stack[-1].bias.copy_((stack[-1].bias - depth.mean()) / depth.std() + 4)
     _, _, state = read_checkpoint(run / CHECKPOINT)
     save_checkpoint(run / CHECKPOINT, model.state_dict(), recipe, state)
+
+
+@pytest.fixture(scope="session")
+def sam_run(data: Path, segments: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of a model that takes SAM's masks."""
+    frames = replace(INPUT, segments=segments)
+    return train_tiny_run(tmp_path_factory.mktemp("runs") / "sam", data, frames=frames, **WITH_SAM)
 
 
 @pytest.fixture(params=RECIPES)

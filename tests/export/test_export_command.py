@@ -14,13 +14,7 @@ from bundles import write_bundle
 from clipdepth.bundle import Bundle, open_bundle
 from clipdepth.cli import main
 from clipdepth_export.exporter import export_run
-from clipdepth_train.checkpoint import CHECKPOINT, save_checkpoint
-from clipdepth_train.clip import ClipConfig
-from clipdepth_train.depth_model import build_model
-from clipdepth_train.models import MsaConfig
-from clipdepth_train.recipe import OptimConfig
-from runs import tiny_recipe, write_rgbd_folder
-from tiny_clip import TINY_CLIP
+from runs import write_rgbd_folder
 
 
 @pytest.fixture
@@ -85,16 +79,6 @@ def test_a_missing_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> No
     err = fails_in_one_line(["export", str(tmp_path / "nowhere")], 1, capsys)
     assert "no checkpoint.safetensors in" in err
     assert list(tmp_path.iterdir()) == []
-
-
-def test_a_model_that_needs_sam_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    clip = ClipConfig(TINY_CLIP, "none")
-    recipe = tiny_recipe("rooms", model=MsaConfig(clip, segmentation=True), optim=OptimConfig())
-    save_checkpoint(tmp_path / "sam" / CHECKPOINT, build_model(recipe).state_dict(), recipe, {})
-    err = fails_in_one_line(["export", str(tmp_path / "sam")], 2, capsys)
-    assert f"{tmp_path}/sam needs SAM's segmentation of each frame" in err
-    assert "export another" in err
-    assert [entry.name for entry in tmp_path.iterdir()] == ["sam"]
 
 
 @pytest.mark.parametrize("kept", [0.0, 0.001, 0.5, 0.999])

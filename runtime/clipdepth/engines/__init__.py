@@ -81,11 +81,24 @@ def load_engine(
         load: Callable[[Bundle, str, int], Engine] = import_module(entry.module).load
     except ModuleNotFoundError as error:
         raise MissingExtraError(f"engine '{name}'", error.name or name, entry.extra) from None
-    return load(bundle, precision, threads or usable_cores())
+    engine = load(bundle, precision, threads or usable_cores())
+    return _with_sam(engine, bundle, precision, threads) if bundle.manifest.sam else engine
+
+
+def _with_sam(engine: Engine, bundle: Bundle, precision: str, threads: int | None) -> Engine:
+    from clipdepth.sam.engine import SegmentedEngine
+    from clipdepth.sam.segmenter import load_segmenter
+
+    assert bundle.manifest.sam
+    masks = load_segmenter(bundle.path, bundle.manifest.sam, bundle.manifest.sam.beside(precision), threads)
+    return SegmentedEngine(engine, masks)
 
 
 def verify_engine(engine: Engine, bundle: Bundle, precision: str) -> Agreement:
-    """Check `engine`, loaded with the bundle's graph of `precision`, on the bundle's golden frames."""
+    """Check `engine`, loaded with the bundle's graph of `precision`, on the bundle's golden frames.
+
+    Of a model with SAM that is the depth graph alone, given the masks that PyTorch painted.
+    """
     return measure_agreement(engine.infer, bundle.golden(), bundle.manifest.graphs[precision].verification.tolerance)
 
 

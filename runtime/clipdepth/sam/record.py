@@ -42,6 +42,10 @@ class SamRecord(Record, frozen=True):
     """The version of `paint`'s colours that it goes with."""
     graphs: Annotated[dict[SamPrecision, SamGraphs], msgspec.Meta(min_length=1)]
 
+    def beside(self, precision: str) -> SamPrecision:
+        """The precision that goes with a depth graph of `precision`: the same, else the first."""
+        return next((name for name in self.graphs if name == precision), next(iter(self.graphs)))
+
     def of(self, precision: str) -> SamGraphs:
         """The graphs of `precision`; raises UsageError where there are none."""
         for name, graphs in self.graphs.items():

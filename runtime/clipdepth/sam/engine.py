@@ -1,0 +1,26 @@
+"""An engine of a model that needs Segment Anything, run from a plain frame."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clipdepth.engines import Engine
+from clipdepth.sam.generator import MaskGenerator
+from clipdepth.sam.painting import paint
+
+
+class SegmentedEngine:
+    """Segments and paints each frame before its depth is inferred, unless its segmentation is given."""
+
+    def __init__(self, depth: Engine, masks: MaskGenerator) -> None:
+        self.name, self.device = depth.name, depth.device
+        self._depth, self._masks = depth, masks
+
+    def infer(self, frames: NDArray[np.uint8], segmentation: NDArray[np.uint8] | None = None) -> NDArray[np.float32]:
+        """See `Engine.infer`."""
+        if segmentation is None:
+            segmentation = np.stack([paint(self._masks(frame)) for frame in frames])
+        return self._depth.infer(frames, segmentation)
+
+    def close(self) -> None:
+        """See `Engine.close`."""
+        self._depth.close()

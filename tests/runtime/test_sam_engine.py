@@ -1,0 +1,56 @@
+"""What an engine with Segment Anything hands to the depth graph."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clipdepth.sam.engine import SegmentedEngine
+from clipdepth.sam.painting import paint
+
+
+class RedDepth:
+    """Answers the red of the segmentation as depth."""
+
+    name, device = "red", "CPU"
+    closed = False
+
+    def infer(self, frames: NDArray[np.uint8], segmentation: NDArray[np.uint8] | None = None) -> NDArray[np.float32]:
+        assert segmentation is not None
+        assert segmentation.shape == frames.shape
+        return segmentation[..., 2].astype(np.float32)
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def bright_half(frame: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """One mask: where the frame is bright."""
+    return (frame[..., 0] > 127)[None]
+
+
+def frames() -> NDArray[np.uint8]:
+    return np.random.default_rng(0).integers(0, 256, (3, 8, 12, 3), dtype=np.uint8)
+
+
+def test_each_frame_is_segmented_and_painted_by_itself() -> None:
+    masks: Any = bright_half
+    engine = SegmentedEngine(RedDepth(), masks)
+    painted = np.stack([paint(bright_half(frame)) for frame in frames()])
+    np.testing.assert_array_equal(engine.infer(frames()), painted[..., 2])
+    assert len(np.unique(painted[..., 2])) > 2
+
+
+def test_a_segmentation_that_is_given_is_taken() -> None:
+    masks: Any = None
+    given = frames()[::-1].copy()
+    np.testing.assert_array_equal(SegmentedEngine(RedDepth(), masks).infer(frames(), given), given[..., 2])
+
+
+def test_it_is_the_depth_engine_to_the_outside() -> None:
+    depth = RedDepth()
+    masks: Any = bright_half
+    engine = SegmentedEngine(depth, masks)
+    assert (engine.name, engine.device) == ("red", "CPU")
+    engine.close()
+    assert depth.closed
