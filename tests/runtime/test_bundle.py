@@ -3,11 +3,13 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 
-from bundles import write_bundle
+from bundles import write_bundle, write_manifest
 from clipdepth.bundle import open_bundle, stored_file
-from clipdepth.errors import BundleError, UsageError
+from clipdepth.engines import load_engine
+from clipdepth.errors import BundleError, EngineError, UsageError
 
 
 @pytest.fixture
@@ -100,3 +102,22 @@ def test_golden_frames_of_another_size_are_refused(path: Path) -> None:
 def test_golden_frames_are_those_written(path: Path) -> None:
     golden = open_bundle(path).golden()
     np.testing.assert_allclose(golden.depth, 0.5 + golden.frames.mean(axis=3) * 5 / 255, rtol=1e-6)
+
+
+@pytest.mark.parametrize("absolute", [False, True])
+def test_a_graph_whose_weights_lie_outside_the_folder_does_not_load(path: Path, tmp_path: Path, absolute: bool) -> None:
+    """ONNX can point at any file; the hashes here are right, as an attacker would make them."""
+    outside = tmp_path / "secret.bin"
+    outside.write_bytes(np.float32(255).tobytes())
+    model = onnx.load(path / "depth.fp32.onnx")
+    (weight,) = [tensor for tensor in model.graph.initializer if tensor.name == "nearest"]
+    weight.ClearField("raw_data")
+    weight.ClearField("float_data")
+    weight.data_location = onnx.TensorProto.EXTERNAL
+    place = {"location": str(outside) if absolute else f"../{outside.name}", "offset": "0", "length": "4"}
+    for key, value in place.items():
+        weight.external_data.add(key=key, value=value)
+    (path / "depth.fp32.onnx").write_bytes(model.SerializeToString())
+    write_manifest(path, 24, 32)
+    with pytest.raises(EngineError, match="cannot load"):
+        load_engine(open_bundle(path))

@@ -102,3 +102,22 @@ def test_damaged_compression_is_refused(tmp_path: Path) -> None:
     data[60:90] = bytes(30)
     path.write_bytes(data)
     refused(path, "cannot be read")
+
+
+def test_a_small_file_that_unpacks_to_gigabytes_is_not_unpacked(tmp_path: Path) -> None:
+    path = tmp_path / "g.npz"
+    np.savez_compressed(path, **{**arrays(), "frames": np.zeros((90, 1000, 1000, 3), np.uint8)})
+    assert path.stat().st_size < 1_000_000
+    refused(path, "unpacks to 27[0-9]{7} bytes")
+
+
+def test_a_segmentation_comes_back_and_has_to_fit(tmp_path: Path) -> None:
+    given = arrays()
+    truth = given["depth"]
+    painted = given["frames"][::-1].copy()
+    Golden(given["frames"], given["depth"], truth, painted).save(tmp_path / "g.npz")
+    found = load_golden(tmp_path / "g.npz", 4, 6)
+    np.testing.assert_array_equal(found.segmentation, painted)
+    np.testing.assert_array_equal(found.at([1]).segmentation, painted[1:])
+    Golden(given["frames"], given["depth"], truth, painted[:1]).save(tmp_path / "g.npz")
+    refused(tmp_path / "g.npz", "segmentation")

@@ -28,8 +28,8 @@ SHIMS = {"CORE": "libnvinfer.so", "PARSER": "libnvonnxparser.so", "PLUGINS": "li
 def tensorrt(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     """What `import tensorrt` gives during the test."""
     try:
-        module = _load()
-    except _UnavailableError as error:
+        module = load_tensorrt()
+    except UnavailableError as error:
         if os.environ.get("CLIPDEPTH_TENSORRT_CPU") == "required":
             pytest.fail(f"TensorRT without a GPU: {error}")
         pytest.skip(f"TensorRT without a GPU: {error}")
@@ -37,18 +37,19 @@ def tensorrt(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     return module
 
 
-class _UnavailableError(Exception):
+class UnavailableError(Exception):
     """Why TensorRT cannot be had here."""
 
 
 @cache
-def _load() -> ModuleType:
+def load_tensorrt() -> ModuleType:
+    """TensorRT's module; raises UnavailableError saying why it cannot be had here."""
     if util.find_spec("tensorrt"):
         return import_module("tensorrt")
     if not sys.platform.startswith("linux") or os.uname().machine != "x86_64":
-        raise _UnavailableError("there are libraries for Linux on x86-64 only")
+        raise UnavailableError("there are libraries for Linux on x86-64 only")
     if not shutil.which("gcc"):
-        raise _UnavailableError("gcc is not installed")
+        raise UnavailableError("gcc is not installed")
     libraries = _rtx_libraries()
     major = _version(BINDINGS).partition(".")[0]
     # Loaded one by one and kept apart: in one scope the bindings would find the RTX functions without the shim.
@@ -71,7 +72,7 @@ def _version(package: str) -> str:
     try:
         return metadata.version(package)
     except metadata.PackageNotFoundError:
-        raise _UnavailableError(f"{package} is not installed") from None
+        raise UnavailableError(f"{package} is not installed") from None
 
 
 def _compile(part: str, library: Path) -> Path:
@@ -89,5 +90,5 @@ def _compile(part: str, library: Path) -> Path:
     ]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise _UnavailableError(f"gcc cannot compile {source}: {done.stderr}")
+        raise UnavailableError(f"gcc cannot compile {source}: {done.stderr}")
     return library

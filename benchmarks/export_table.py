@@ -1,0 +1,146 @@
+"""Exports runs in every precision and prints a Markdown table of what came of it.
+
+    python benchmarks/export_table.py --data kitchen --out exports RUN…
+
+A row for each run and precision: size, operators, layers left in fp32, depth against PyTorch's on the dataset's test
+frames, and what ONNX Runtime, OpenVINO and TensorRT's parser and builder say of the graph. Without a GPU the last is
+TensorRT for RTX, as in the tests. Of a model with SAM, its two graphs have rows of their own.
+"""
+
+import argparse
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
+from pathlib import Path
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from rich.console import Console
+
+from clipdepth.agreement import Agreement
+from clipdepth.bundle import Bundle, open_bundle
+from clipdepth.engines import load_engine, measure_agreement, verify_engine
+from clipdepth.errors import ClipdepthError
+from clipdepth.manifest import PRECISIONS
+from clipdepth.tensorrt.build import build_plan
+from clipdepth.tensorrt.network import parse_graph
+from clipdepth.tensorrt.precisions import network_precisions
+from clipdepth_export.exporter import ExportConfig, export_run
+
+HEADINGS = (
+    "model", "precision", "MB", "operators", "fp32 layers", "mean", "p99", "largest", "Δrel", "Δδ1, points",
+    "ONNX Runtime", "OpenVINO", "TensorRT",
+)  # fmt: skip
+RIGHT = range(2, 10)
+
+
+def main(argv: Sequence[str]) -> int:
+    """Export each run and print the table."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("runs", nargs="+", type=Path, metavar="RUN")
+    parser.add_argument("--data", help="dataset for calibration and test frames (default: each run's own)")
+    parser.add_argument("--out", type=Path, default=Path("exports"), help="folder for the bundles (default: exports)")
+    options = parser.parse_args(argv)
+    _find_tensorrt()
+    _say(HEADINGS)
+    _say("--:" if column in RIGHT else "---" for column in range(len(HEADINGS)))
+    progress = Console(stderr=True)
+    for run in options.runs:
+        progress.print(f"exporting {run}")
+        for row in _rows(run, options.out / f"{run.name}.bundle", options.data):
+            _say(row)
+    return 0
+
+
+def _rows(run: Path, out: Path, data: str | None) -> Iterator[list[str]]:
+    exported = export_run(run, out, ExportConfig(PRECISIONS, data=data))
+    bundle = open_bundle(out)
+    for precision in PRECISIONS:
+        if precision in exported.refused:
+            yield [run.name, precision, f"refused: {exported.refused[precision]}", *[""] * (len(HEADINGS) - 3)]
+        else:
+            yield [run.name, precision, *_depth_row(bundle, precision)]
+    sam = bundle.manifest.sam
+    for precision, graphs in sam.graphs.items() if sam else ():
+        found = graphs.verification
+        cosine, overlap = f"mean cosine {found.cosine:.6f}", f"mean IoU {found.mask_iou:.4f}"
+        for name, agreement in ((graphs.encoder, cosine), (graphs.decoder, overlap)):
+            yield [f"{run.name}: {name.split('.')[0]}", precision, *_sam_row(bundle.path / name, agreement)]
+
+
+def _sam_row(path: Path, agreement: str) -> list[str]:
+    tensorrt = _verdict(lambda: _tensorrt(path))
+    return [_megabytes(path), _operators(path), "", agreement, *[""] * 4, "agrees", "", tensorrt]
+
+
+def _depth_row(bundle: Bundle, precision: str) -> list[str]:
+    graph = bundle.manifest.graphs[precision]
+    path = bundle.graph(precision)
+    found = graph.verification
+    rel = "" if found.rel_change is None else f"{found.rel_change:+.4f}"
+    delta1 = "" if found.delta1_change is None else f"{100 * found.delta1_change:+.2f}"
+    differences = [f"{value:.1e}" for value in (found.mean, found.p99, found.largest)]
+    facts = [_megabytes(path), _operators(path), str(len(graph.excluded)), *differences, rel, delta1]
+    engines = (_onnxruntime(bundle, precision), _verdict(lambda: _openvino(bundle, precision)))
+    return [*facts, *engines, _verdict(lambda: _tensorrt(path))]
+
+
+def _onnxruntime(bundle: Bundle, precision: str) -> str:
+    with closing(load_engine(bundle, precision=precision)) as engine:
+        return _word(verify_engine(engine, bundle, precision))
+
+
+def _openvino(bundle: Bundle, precision: str) -> str:
+    import openvino
+
+    compiled = openvino.Core().compile_model(bundle.graph(precision), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+
+    def infer(frames: NDArray[np.uint8], segmentation: NDArray[np.uint8] | None = None) -> NDArray[np.float32]:
+        inputs = {"frame": frames} if segmentation is None else {"frame": frames, "segmentation": segmentation}
+        return np.asarray(compiled(inputs)["depth"], np.float32)
+
+    tolerance = bundle.manifest.graphs[precision].verification.tolerance
+    return _word(measure_agreement(infer, bundle.golden(), tolerance))
+
+
+def _word(agreement: Agreement) -> str:
+    return "agrees" if agreement else "differs"
+
+
+def _tensorrt(path: Path) -> str:
+    parsed = parse_graph(path)
+    build_plan(parsed, 1)
+    return f"builds: {network_precisions(parsed)}"
+
+
+def _verdict(judge: Callable[[], str]) -> str:
+    try:
+        return judge()
+    except (ClipdepthError, ModuleNotFoundError, RuntimeError) as error:
+        return " ".join(str(error).split())[:120]
+
+
+def _megabytes(path: Path) -> str:
+    return f"{path.stat().st_size / 1e6:.1f}"
+
+
+def _operators(path: Path) -> str:
+    return str(len(onnx.load(path, load_external_data=False).graph.node))
+
+
+def _find_tensorrt() -> None:
+    """Take the tests' TensorRT for RTX where there is no TensorRT."""
+    sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+    from tensorrt_cpu.plugin import load_tensorrt
+
+    sys.modules.setdefault("tensorrt", load_tensorrt())
+
+
+def _say(cells: Iterable[str]) -> None:
+    sys.stdout.write(f"| {' | '.join(cells)} |\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
