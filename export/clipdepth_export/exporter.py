@@ -37,9 +37,10 @@ from clipdepth_export.sam.chain import require_masks, segmented
 from clipdepth_export.sam.exporter import PRECISIONS as SAM_PRECISIONS
 from clipdepth_export.sam.exporter import sam_licences, write_sam
 from clipdepth_export.sam.of_run import sam_of_run
-from clipdepth_export.variants import Variant, Variants, feeds
+from clipdepth_export.variants import CALIBRATION_FRAMES, Variant, Variants, feeds
 from clipdepth_train.checkpoint import CHECKPOINT, load_run_and_state
 from clipdepth_train.data.loader import open_set
+from clipdepth_train.data.sample import RgbdSet
 from clipdepth_train.recipe import DataConfig, Recipe, encode_recipe
 from clipdepth_train.segmentation import SamConfig
 
@@ -78,8 +79,8 @@ def export_run(run: Path, out: Path, config: ExportConfig = ExportConfig(), trac
     """Export a trained run to the bundle `out`.
 
     A precision whose depth differs from PyTorch's is left out. Raises VerificationError, and writes nothing, where
-    none is left or the fp32 graph that the others are made of differs; UsageError where `out` is something else than
-    a bundle, or int8 has too few frames to be calibrated on.
+    none is left or the fp32 graph differs, which the others are made of and which is verified whether it is asked for
+    or not; UsageError where `out` is something else than a bundle, or int8 has too few frames to be calibrated on.
     """
     if out.exists() and not (out / MANIFEST).is_file():
         raise UsageError(f"{out} exists and is no bundle; choose another --out")
@@ -96,6 +97,7 @@ class _Export:
         self.deployed = model.deployable()
         self.data = config.data or self.recipe.data
         self.sam = self._sam() if model.network.needs_segmentation else None
+        self.training = self._training() if set(config.precisions) - {"fp32"} else None
         self.reference = reference_frames(model, open_set(self.data, "test", self.size), self.size, track)
         self.golden = golden_frames(self.reference)
         if self.sam:
@@ -109,30 +111,36 @@ class _Export:
 
     def write(self, out: Path) -> Exported:
         """Write the bundle."""
-        graphs: dict[str, Graph] = {}
-        refused: dict[Precision, str] = {}
         with atomic_folder(out) as folder, TemporaryDirectory() as scratch:
-            variants = self._variants(Path(scratch) / "depth.onnx")
-            for precision in self.config.precisions:
-                try:
-                    graphs[precision] = self._graph(variants, precision, folder)
-                except VerificationError as error:
-                    refused[precision] = str(error)
-            if not graphs:
-                raise VerificationError(f"{'; '.join(refused.values())}; no bundle was written")
+            graphs, refused = self._graphs(folder, Path(scratch))
             self.golden.save(folder / GOLDEN)
             sam = self._write_sam(graphs, folder) if self.sam else None
             manifest = self._manifest(out.name.removesuffix(".bundle"), graphs, sam, folder)
             (folder / MANIFEST).write_bytes(encode_record(manifest))
         return Exported(manifest, refused)
 
-    def _variants(self, path: Path) -> Variants:
-        """Write the fp32 graph to `path`: what the others are made of."""
+    def _graphs(self, folder: Path, scratch: Path) -> tuple[dict[str, Graph], dict[Precision, str]]:
+        """Write the graphs, the fp32 one first, since the others are made of it; also why some were refused."""
+        fp32 = scratch / "fp32.onnx"
         model = proto_of(self.program)
         fold_batch_norms(model)
-        save_graph(model, path)
-        calibration = replace(self.size, dense=False)
-        return Variants(path, lambda: open_set(self.data, "train", calibration), calibration, self.track)
+        save_graph(model, fp32)
+        variants = Variants(fp32, self.training, self.size, self.track)
+        graphs: dict[str, Graph] = {}
+        refused: dict[Precision, str] = {}
+        for precision in dict.fromkeys(("fp32", *self.config.precisions)):
+            asked = precision in self.config.precisions
+            try:
+                graph = self._graph(variants, precision, folder if asked else scratch)
+            except VerificationError as error:
+                refused[precision] = str(error)
+                if precision == "fp32":
+                    break
+            else:
+                graphs.update({precision: graph} if asked else {})
+        if "fp32" in refused or not graphs:
+            raise VerificationError(f"{'; '.join(refused.values())}; no bundle was written")
+        return graphs, refused
 
     def _graph(self, variants: Variants, precision: Precision, folder: Path) -> Graph:
         """Write a precision's graph into `folder`; raises VerificationError, and leaves no file, where it differs."""
@@ -155,6 +163,15 @@ class _Export:
         agreements.append(judge(path, self.golden, tolerance))
         frame = feeds(self.golden)[0]
         return require_agreement(precision, agreements, lambda: worst_layers(self.program, variant, frame))
+
+    def _training(self) -> RgbdSet:
+        """The frames to calibrate on; raises UsageError where they are too few for int8."""
+        pairs = open_set(self.data, "train", replace(self.size, dense=False))
+        if "int8" in self.config.precisions and len(pairs) < CALIBRATION_FRAMES:
+            raise UsageError(
+                f"int8 is calibrated on {CALIBRATION_FRAMES} training frames, {self.data} has {len(pairs)}; give --data"
+            )
+        return pairs
 
     def _sam(self) -> SamConfig:
         return sam_of_run(self.data, self.recipe.frames.segments, self.config.sam_weights)

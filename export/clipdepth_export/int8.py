@@ -1,6 +1,6 @@
 """INT8 by explicit Q/DQ, with the layers that suffer left in fp32."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import onnx
@@ -11,12 +11,11 @@ from onnxruntime.quantization.qdq_quantizer import QDQQuantizer
 from clipdepth.agreement import Agreement
 from clipdepth.errors import VerificationError
 from clipdepth.manifest import Exclusion
+from clipdepth_export.reference import Track
 from clipdepth_export.topology import ARITHMETIC, Topology, layer_name, sensitive
 
 Judge = Callable[[onnx.ModelProto, bool], Agreement]
 """Compares a graph's depth with the fp32 graph's on calibration frames: on a few of them (True), or on more."""
-Track = Callable[[Sequence[str], str], Iterable[str]]
-"""Goes through items while it shows progress under a description."""
 MOST_EXCLUDED = 0.5
 """The largest share of layers that may stay in fp32 in what is still called int8."""
 

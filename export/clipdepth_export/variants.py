@@ -1,6 +1,5 @@
 """The precisions of a graph, made from its fp32 one and from real training frames."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -8,7 +7,6 @@ from pathlib import Path
 import onnx
 
 from clipdepth.agreement import Tolerance
-from clipdepth.errors import UsageError
 from clipdepth.golden import Golden
 from clipdepth.manifest import Exclusion, Precision
 from clipdepth_export.calibration import Feeds, activation_ranges, largest_values
@@ -38,9 +36,9 @@ class Variant:
 
 
 class Variants:
-    """Makes the precisions of the fp32 graph `graph`, calibrated on training frames of `pairs`."""
+    """Makes the precisions of the fp32 graph `graph`, calibrated on training frames of `pairs`; fp32 needs none."""
 
-    def __init__(self, graph: Path, pairs: Callable[[], RgbdSet], frames: DataConfig, track: Track) -> None:
+    def __init__(self, graph: Path, pairs: RgbdSet | None, frames: DataConfig, track: Track) -> None:
         self._graph = graph
         self._model = onnx.load(graph)
         self._pairs = pairs
@@ -48,10 +46,7 @@ class Variants:
         self._track = track
 
     def make(self, precision: Precision, tolerance: Tolerance) -> Variant:
-        """Make a precision; raises VerificationError where int8 cannot hold `tolerance`.
-
-        Raises UsageError where there are fewer than 64 training frames for int8.
-        """
+        """Make a precision; raises VerificationError where int8 cannot hold `tolerance`."""
         if precision == "fp16":
             return self._fp16()
         return self._int8(tolerance) if precision == "int8" else Variant(self._model, [], self._model)
@@ -62,11 +57,6 @@ class Variants:
         return Variant(model, [], rounded(model))
 
     def _int8(self, tolerance: Tolerance) -> Variant:
-        found = len(self._calibration.frames)
-        if found < CALIBRATION_FRAMES:
-            raise UsageError(
-                f"int8 is calibrated on {CALIBRATION_FRAMES} training frames, there are {found}; give --data"
-            )
         ranges = activation_ranges(self._graph, self._track(feeds(self._calibration), "int8, ranges"))
         limit = replace(tolerance, mean=SAFETY * tolerance.mean, delta1=tolerance.delta1 and SAFETY * tolerance.delta1)
         few, more = (self._with_depth(count) for count in (PROBED, JUDGED))
@@ -79,7 +69,8 @@ class Variants:
 
     @cached_property
     def _calibration(self) -> Golden:
-        return spread_frames(self._pairs(), self._frames, CALIBRATION_FRAMES)
+        assert self._pairs is not None
+        return spread_frames(self._pairs, self._frames, CALIBRATION_FRAMES)
 
     def _with_depth(self, count: int) -> Golden:
         """Calibration frames with the fp32 graph's depth, which was held to PyTorch's."""

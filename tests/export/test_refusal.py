@@ -189,3 +189,15 @@ def _negate_the_last_layer(model: onnx.ModelProto) -> None:
     for tensor in model.graph.initializer:
         if tensor.name.startswith(f"{LAST}.weight") and len(tensor.dims) == 4:
             replace(tensor, -numpy_helper.to_array(tensor))
+
+
+@pytest.mark.usefixtures("wrong_exporter")
+def test_a_wrong_fp32_graph_makes_no_other_precision(
+    edge: Bundle, many: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """fp16 alone is asked for, with a tolerance that would let anything finite pass."""
+    arguments = ["export", str(edge.path.with_suffix("")), "--data", str(many), "--out", str(tmp_path / "x.bundle")]
+    assert main([*arguments, "--precision", "fp16", "--tolerance", "fp16=1e9"]) == 1
+    err = capsys.readouterr().err
+    assert "the fp32 graph differs from PyTorch: " in err
+    assert list(tmp_path.iterdir()) == []
