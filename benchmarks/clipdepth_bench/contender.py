@@ -1,7 +1,7 @@
 """What a benchmark times: a bundle's engines, and the PyTorch model they came from."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -42,8 +42,15 @@ class Contender:
 
 def contenders(bundle: Bundle, run: Path | None, threads: int) -> list[Contender]:
     """PyTorch eager first, then each engine with each graph of the bundle."""
-    engines = [_engine(bundle, name, precision, threads) for name in ENGINES for precision in bundle.manifest.graphs]
+    engines = [row for name in ENGINES for row in _engine_rows(bundle, name, threads)]
     return [_eager(bundle, run, threads), *engines]
+
+
+def _engine_rows(bundle: Bundle, name: str, threads: int) -> list[Contender]:
+    """A row for each graph, or one for all where the engine is missing altogether."""
+    rows = [_engine(bundle, name, precision, threads) for precision in bundle.manifest.graphs]
+    missing = all(row.infer is None for row in rows) and len({row.note for row in rows}) == 1
+    return [replace(rows[0], precision="")] if missing and len(rows) > 1 else rows
 
 
 def _engine(bundle: Bundle, name: str, precision: str, threads: int) -> Contender:

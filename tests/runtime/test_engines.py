@@ -1,3 +1,7 @@
+import os
+import subprocess
+import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -7,11 +11,18 @@ from onnx import TensorProto, helper
 
 from bundles import OPSET, brightness_depth, write_bundle, write_manifest
 from clipdepth.bundle import open_bundle
-from clipdepth.engines import ENGINES, load_engine, usable_cores, verify_engine
-from clipdepth.errors import EngineError, UsageError
+from clipdepth.engines import load_engine, usable_cores, verify_engine
+from clipdepth.errors import EngineError, MissingExtraError, UsageError
 
-ANYWHERE = [name for name in ENGINES if name != "tensorrt"]
-"""Engines that need no GPU; those of TensorRT have tests of their own."""
+needs_openvino = pytest.mark.skipif(find_spec("openvino") is None, reason="OpenVINO is not installed")
+ANYWHERE = ["onnxruntime", pytest.param("openvino", marks=needs_openvino)]
+"""Engines that need no GPU."""
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return tmp_path / "cache"
 
 
 @pytest.mark.parametrize("name", ANYWHERE)
@@ -40,18 +51,67 @@ def test_it_says_its_name_and_device(tmp_path: Path, name: str) -> None:
     assert engine.device
 
 
-def test_a_closed_engine_says_so(tmp_path: Path) -> None:
-    engine = load_engine(open_bundle(write_bundle(tmp_path / "b")))
+@pytest.mark.parametrize("name", ANYWHERE)
+def test_a_closed_engine_says_so(tmp_path: Path, name: str) -> None:
+    engine = load_engine(open_bundle(write_bundle(tmp_path / "b")), name)
     engine.close()
     engine.close()
     with pytest.raises(EngineError, match="closed"):
         engine.infer(np.zeros((1, 48, 64, 3), np.uint8))
 
 
-def test_frames_of_another_size_are_an_error_of_ours(tmp_path: Path) -> None:
-    engine = load_engine(open_bundle(write_bundle(tmp_path / "b")))
+@pytest.mark.parametrize("name", ANYWHERE)
+def test_frames_of_another_size_are_an_error_of_ours(tmp_path: Path, name: str) -> None:
+    engine = load_engine(open_bundle(write_bundle(tmp_path / "b")), name)
     with pytest.raises(EngineError, match=r"\(1, 9, 9, 3\)"):
         engine.infer(np.zeros((1, 9, 9, 3), np.uint8))
+
+
+@pytest.mark.parametrize("name", ANYWHERE)
+def test_frames_of_another_type_are_an_error_of_ours(tmp_path: Path, name: str) -> None:
+    engine = load_engine(open_bundle(write_bundle(tmp_path / "b")), name)
+    with pytest.raises(EngineError, match="cannot run frames"):
+        engine.infer(np.zeros((1, 48, 64, 3), np.float32))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", ANYWHERE)
+def test_frames_need_not_be_contiguous_and_depth_outlives_the_next_frame(tmp_path: Path, name: str) -> None:
+    engine = load_engine(open_bundle(write_bundle(tmp_path / "b", 24, 32)), name)
+    wide = np.random.default_rng(6).integers(0, 256, (2, 24, 64, 3), dtype=np.uint8)
+    wide.flags.writeable = False
+    first, second = (engine.infer(frame[None, :, ::2]) for frame in wide)
+    np.testing.assert_allclose(first[0], brightness_depth(wide[0, :, ::2]), rtol=1e-6)
+    np.testing.assert_allclose(second[0], brightness_depth(wide[1, :, ::2]), rtol=1e-6)
+
+
+def test_an_engine_whose_library_is_missing_names_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    bundle = open_bundle(write_bundle(tmp_path / "b"))
+    monkeypatch.setitem(sys.modules, "openvino", None)
+    monkeypatch.delitem(sys.modules, "clipdepth.engines.openvino", raising=False)
+    with pytest.raises(MissingExtraError, match=r"needs openvino.*pip install 'clipdepth\[openvino\]'"):
+        load_engine(bundle, "openvino")
+
+
+def test_an_engine_whose_library_is_broken_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    bundle = open_bundle(write_bundle(tmp_path / "b"))
+    (tmp_path / "openvino.py").write_text("raise ImportError('libtbb.so.12: cannot open shared object file')")
+    for name in ("openvino", "clipdepth.engines.openvino"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with pytest.raises(EngineError, match=r"libtbb\.so\.12.*--force-reinstall 'clipdepth\[openvino\]'"):
+        load_engine(bundle, "openvino")
+
+
+def test_onnx_runtime_reports_nothing_to_its_maker(tmp_path: Path, cache: Path) -> None:
+    bundle = write_bundle(tmp_path / "b")
+    code = (
+        "import sys; from pathlib import Path; from clipdepth.bundle import open_bundle;"
+        "from clipdepth.engines import load_engine; load_engine(open_bundle(Path(sys.argv[1])))"
+    )
+    silent = ("CI", "ORT_DISABLE_TELEMETRY", "ORT_RUNNING_UNIT_TESTS")  # it reports nothing where one is set
+    environment = {name: value for name, value in os.environ.items() if name not in silent}
+    subprocess.run([sys.executable, "-c", code, str(bundle)], env=environment, check=True)
+    assert not list(cache.rglob("*"))
 
 
 def test_unknown_engines_and_precisions_are_misuse(tmp_path: Path) -> None:
@@ -62,15 +122,17 @@ def test_unknown_engines_and_precisions_are_misuse(tmp_path: Path) -> None:
         load_engine(bundle, precision="int8")
 
 
-def test_a_file_that_is_no_graph_is_an_engine_error(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ANYWHERE)
+def test_a_file_that_is_no_graph_is_an_engine_error(tmp_path: Path, name: str) -> None:
     path = write_bundle(tmp_path / "b")
     (path / "depth.fp32.onnx").write_bytes(b"no graph")
     write_manifest(path, 48, 64)
     with pytest.raises(EngineError, match=r"cannot load .*depth\.fp32\.onnx"):
-        load_engine(open_bundle(path))
+        load_engine(open_bundle(path), name)
 
 
-def test_a_graph_of_another_contract_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ANYWHERE)
+def test_a_graph_of_another_contract_is_refused(tmp_path: Path, name: str) -> None:
     path = write_bundle(tmp_path / "b")
     graph = helper.make_graph(
         [helper.make_node("Identity", ["image"], ["depth"])],
@@ -82,7 +144,7 @@ def test_a_graph_of_another_contract_is_refused(tmp_path: Path) -> None:
     onnx.save(helper.make_model(graph, opset_imports=[opset], ir_version=10), path / "depth.fp32.onnx")
     write_manifest(path, 48, 64)
     with pytest.raises(EngineError, match="uint8 'frame'"):
-        load_engine(open_bundle(path))
+        load_engine(open_bundle(path), name)
 
 
 def test_verification_compares_with_the_golden_depth(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from clipdepth.agreement import Agreement, Tolerance, compare_depth
 from clipdepth.bundle import Bundle
-from clipdepth.errors import MissingExtraError, UsageError
+from clipdepth.errors import EngineError, MissingExtraError, UsageError
 from clipdepth.golden import Golden
 
 __all__ = [
@@ -24,6 +24,9 @@ __all__ = [
     "usable_cores",
     "verify_engine",
 ]
+
+# Else ONNX Runtime, from 1.29 on, reports sessions and graphs to its maker. It reads this when it is imported.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 
 class Infer(Protocol):
@@ -53,15 +56,29 @@ class Engine(Protocol):
 
 @dataclass(frozen=True)
 class EngineEntry:
-    """Where an engine's `load(bundle, precision, threads)` lives and the extra that brings its library."""
+    """Where an engine's `load(bundle, precision, threads)` lives and what brings its library."""
 
     module: str
+    function: str
     extra: str
+    packages: tuple[str, ...]
+    """Names under which the library is distributed, any of which will do."""
 
+
+_GPU = "clipdepth.engines.onnxruntime_gpu"
+_OPENVINO = "clipdepth.engines.openvino"
+_RTX = ("onnxruntime-ep-nv-tensorrt-rtx-cu13", "onnxruntime-ep-nv-tensorrt-rtx-cu12")
+_TENSORRT = ("tensorrt", "tensorrt-cu13", "tensorrt-cu12")
 
 ENGINES = {
-    "onnxruntime": EngineEntry("clipdepth.engines.onnxruntime_cpu", "cpu"),
-    "tensorrt": EngineEntry("clipdepth.engines.tensorrt", "tensorrt"),
+    "onnxruntime": EngineEntry("clipdepth.engines.onnxruntime_cpu", "load", "cpu", ("onnxruntime", "onnxruntime-gpu")),
+    "onnxruntime-cuda": EngineEntry(_GPU, "load_cuda", "gpu", ("onnxruntime-gpu",)),
+    "onnxruntime-tensorrt": EngineEntry(_GPU, "load_tensorrt", "gpu", ("onnxruntime-gpu",)),
+    "onnxruntime-rtx": EngineEntry(_GPU, "load_rtx", "rtx", _RTX),
+    "openvino": EngineEntry(_OPENVINO, "load", "openvino", ("openvino",)),
+    "openvino-gpu": EngineEntry(_OPENVINO, "load_gpu", "openvino", ("openvino",)),
+    "openvino-npu": EngineEntry(_OPENVINO, "load_npu", "openvino", ("openvino",)),
+    "tensorrt": EngineEntry("clipdepth.engines.tensorrt", "load", "tensorrt", _TENSORRT),
 }
 
 
@@ -78,9 +95,13 @@ def load_engine(
     entry = ENGINES[name]
     bundle.graph(precision)
     try:
-        load: Callable[[Bundle, str, int], Engine] = import_module(entry.module).load
+        load: Callable[[Bundle, str, int], Engine] = getattr(import_module(entry.module), entry.function)
     except ModuleNotFoundError as error:
         raise MissingExtraError(f"engine '{name}'", error.name or name, entry.extra) from None
+    except (ImportError, OSError) as error:
+        raise EngineError(
+            f"engine '{name}' does not load: {error}; run pip install --force-reinstall 'clipdepth[{entry.extra}]'"
+        ) from error
     engine = load(bundle, precision, threads or usable_cores())
     return _with_sam(engine, bundle, precision, threads) if bundle.manifest.sam else engine
 

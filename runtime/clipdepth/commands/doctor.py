@@ -1,0 +1,120 @@
+"""`clipdepth doctor`: which engines work here, on what device and how fast, and what the others lack."""
+
+import argparse
+import platform
+from collections.abc import Sequence
+from contextlib import nullcontext
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from rich.console import Console
+from rich.text import Text
+
+from clipdepth import __version__
+from clipdepth.arguments import ArgumentParser, positive_int
+from clipdepth.atomic import write_json
+from clipdepth.bundle import Bundle, open_bundle
+from clipdepth.engines import ENGINES, usable_cores
+from clipdepth.engines.memory import library_versions
+from clipdepth.engines.trial import Trial, try_engine
+from clipdepth.errors import ClipdepthError
+from clipdepth.hardware import describe_hardware
+from clipdepth.probe import write_probe
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """What one engine did with each graph."""
+
+    engine: str
+    installed: str | None
+    """The package that brings its library, and its version; None where there is none."""
+    trials: list[Trial]
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run the command; return 0, whatever the engines lack."""
+    options = _parser().parse_args(argv)
+    threads = options.threads or usable_cores()
+    console = Console()
+    hardware = {name: text for name, text in describe_hardware().items() if text}
+    console.print(f"clipdepth {__version__}, Python {platform.python_version()}, {threads} threads", highlight=False)
+    for name, text in hardware.items():
+        console.print(f"{name}: {text}", highlight=False, markup=False, soft_wrap=True)
+    diagnoses = _diagnose_all(options.bundle, threads, console)
+    if options.json:
+        write_json(options.json, _as_json(options.bundle, threads, hardware, diagnoses))
+    return 0
+
+
+def _diagnose_all(path: Path | None, threads: int, console: Console) -> list[Diagnosis]:
+    with TemporaryDirectory() if path is None else nullcontext("") as folder:
+        bundle = open_bundle(path) if path else write_probe(Path(folder))
+        versions = library_versions()
+        found = []
+        with console.status("trying engines") as status:
+            for name, entry in ENGINES.items():
+                status.update(f"trying {name}")
+                installed = [f"{package} {versions[package]}" for package in entry.packages if package in versions]
+                trials = _diagnose(bundle, name, threads, built_before=path is not None)
+                found.append(Diagnosis(name, installed[0] if installed else None, trials))
+                console.print(_line(found[-1]), soft_wrap=True)
+        return found
+
+
+def _diagnose(bundle: Bundle, name: str, threads: int, built_before: bool) -> list[Trial]:
+    if name == "tensorrt" and not built_before:
+        try:
+            _build_tensorrt(bundle)
+        except ClipdepthError as error:
+            return [Trial(name, "fp32", problem=str(error))]
+    return [try_engine(bundle, name, precision, threads) for precision in bundle.manifest.graphs]
+
+
+def _build_tensorrt(bundle: Bundle) -> None:
+    from clipdepth.engines.tensorrt import TensorRt
+    from clipdepth.tensorrt.deploy import Deployment, deploy
+    from clipdepth.tensorrt.gpu import find_gpu
+    from clipdepth.tensorrt.library import import_tensorrt
+    from clipdepth.tensorrt.record import engine_key
+
+    version, gpu = import_tensorrt().__version__, find_gpu()
+    deploy(Deployment(bundle, engine_key(bundle, "fp32", gpu, version), lambda engine: TensorRt(engine, gpu)))
+
+
+def _line(diagnosis: Diagnosis) -> Text:
+    works = [trial for trial in diagnosis.trials if trial]
+    problems = dict.fromkeys(f"{trial.problem}" for trial in diagnosis.trials if not trial)
+    times = ", ".join(f"{trial.precision} {trial.milliseconds:.3g} ms" for trial in works)
+    found = [f"{works[0].device}: {times} a frame"] if works else []
+    mark = ("works  ", "green") if works else ("-      ", "red")
+    name = (f"{diagnosis.engine:<22}", "bold")
+    return Text.assemble(mark, name, f"{diagnosis.installed or 'not installed'}; ", "; ".join([*found, *problems]))
+
+
+def _as_json(
+    path: Path | None, threads: int, hardware: dict[str, str], diagnoses: Sequence[Diagnosis]
+) -> dict[str, Any]:
+    return {
+        "clipdepth": __version__,
+        "python": platform.python_version(),
+        "bundle": str(path) if path else None,
+        "threads": threads,
+        "hardware": hardware,
+        "engines": [asdict(diagnosis) for diagnosis in diagnoses],
+    }
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = ArgumentParser(
+        "clipdepth doctor",
+        "Try every engine: is it installed, does it load, on what device, is its depth right, how long does a frame "
+        "take, and what does it lack?",
+    )
+    add = parser.add_argument
+    add("bundle", type=Path, nargs="?", metavar="BUNDLE", help="try with its golden frames (default: a tiny graph)")
+    add("--threads", type=positive_int, metavar="N", help="threads of an engine on the CPU (default: all usable cores)")
+    add("--json", type=Path, metavar="FILE", help="write what was found there too")
+    return parser

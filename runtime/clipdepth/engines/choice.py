@@ -1,0 +1,93 @@
+"""`--engine auto`: the fastest engine and graph that work here, found once and remembered for this device."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from clipdepth.bundle import Bundle
+from clipdepth.engines import ENGINES, Engine, load_engine, usable_cores
+from clipdepth.engines.memory import forget, recall, remember, situation
+from clipdepth.engines.trial import Trial, try_engine
+from clipdepth.errors import ClipdepthError, EngineError
+
+AUTO = "auto"
+"""What `--engine` takes for it."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The engine and graph that were chosen, and all that were tried."""
+
+    engine: str
+    precision: str
+    trials: tuple[Trial, ...]
+    remembered: bool = False
+    """Whether it was measured at an earlier start."""
+
+    def __str__(self) -> str:
+        works = [trial for trial in self.trials if trial]
+        chosen = min(works, key=_time)
+        when = ", as measured before" if self.remembered else ""
+        return f"{chosen}, the fastest of {len(works)} that work here ({len(self.trials)} tried){when}"
+
+
+def choose_engine(
+    bundle: Bundle,
+    precisions: Sequence[str] = (),
+    threads: int | None = None,
+    tried: Callable[[Trial], None] | None = None,
+) -> Choice:
+    """Choose the fastest of all engines and `precisions` (the bundle's) that load and agree with PyTorch.
+
+    The choice is remembered until the bundle, its built engines, a library, the hardware or the threads change.
+    `tried` hears of each trial as it ends. Raises UsageError for a precision the bundle does not have, EngineError
+    where nothing works.
+    """
+    for precision in precisions:
+        bundle.graph(precision)
+    among = list(dict.fromkeys(precisions or bundle.manifest.graphs))
+    now = situation(bundle, among, threads or usable_cores())
+    trials = recall(bundle, now)
+    if trials:
+        return replace(_fastest(bundle, trials), remembered=True)
+    trials = []
+    for name in ENGINES:
+        for precision in among:
+            trials.append(try_engine(bundle, name, precision, threads))
+            if tried:
+                tried(trials[-1])
+    choice = _fastest(bundle, trials)
+    remember(bundle, now, trials)
+    return choice
+
+
+def load_fastest(
+    bundle: Bundle,
+    precisions: Sequence[str] = (),
+    threads: int | None = None,
+    tried: Callable[[Trial], None] | None = None,
+) -> tuple[Engine, Choice]:
+    """Choose as `choose_engine` and load; a remembered choice that does not load any more is made again."""
+    choice = choose_engine(bundle, precisions, threads, tried)
+    try:
+        return load_engine(bundle, choice.engine, choice.precision, threads), choice
+    except ClipdepthError:
+        if not choice.remembered:
+            raise
+    forget(bundle)
+    choice = choose_engine(bundle, precisions, threads, tried)
+    return load_engine(bundle, choice.engine, choice.precision, threads), choice
+
+
+def _fastest(bundle: Bundle, trials: Sequence[Trial]) -> Choice:
+    works = [trial for trial in trials if trial]
+    if not works:
+        raise EngineError(
+            f"no engine runs {bundle.path}; 'clipdepth doctor {bundle.path}' tells why, and what to install"
+        )
+    best = min(works, key=_time)
+    return Choice(best.engine, best.precision, tuple(trials))
+
+
+def _time(trial: Trial) -> float:
+    assert trial.milliseconds is not None
+    return trial.milliseconds

@@ -1,0 +1,85 @@
+"""What earlier starts measured of a bundle's engines, kept in the user's cache: one file a situation."""
+
+import json
+import logging
+from collections.abc import Mapping, Sequence
+from hashlib import sha256
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from clipdepth import __version__
+from clipdepth.atomic import atomic_file
+from clipdepth.bundle import Bundle
+from clipdepth.cache import bundle_cache
+from clipdepth.engines import ENGINES
+from clipdepth.engines.trial import Trial
+from clipdepth.hardware import describe_hardware
+from clipdepth.record import Record
+
+_PREFIX = "trials-"
+
+_logger = logging.getLogger(__name__)
+
+
+class _Memory(Record, frozen=True):
+    situation: dict[str, Any]
+    trials: list[Trial]
+
+
+def situation(bundle: Bundle, precisions: Sequence[str], threads: int) -> dict[str, Any]:
+    """All that trials of the bundle depend on, as JSON values; the bundle's files are in the folder's name."""
+    built = sorted((bundle.path / "engines").glob("*.json"))
+    return {
+        "clipdepth": __version__,
+        "precisions": list(precisions),
+        "threads": threads,
+        "libraries": library_versions(),
+        "hardware": describe_hardware(),
+        "built engines": {path.name: sha256(path.read_bytes()).hexdigest() for path in built},
+    }
+
+
+def library_versions() -> dict[str, str]:
+    """The version of every installed package that brings an engine."""
+    packages = sorted({package for entry in ENGINES.values() for package in entry.packages})
+    found = {package: _version(package) for package in packages}
+    return {package: text for package, text in found.items() if text is not None}
+
+
+def recall(bundle: Bundle, now: Mapping[str, Any]) -> list[Trial]:
+    """The trials of that situation; empty where there are none, or none that can be read and worked."""
+    try:
+        trials = msgspec.json.decode(_path(bundle, now).read_bytes(), type=_Memory).trials
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError):
+        return []
+    return trials if any(trials) else []
+
+
+def remember(bundle: Bundle, now: Mapping[str, Any], trials: Sequence[Trial]) -> None:
+    """Keep the trials; where the cache cannot be written, they are measured again at the next start."""
+    try:
+        with atomic_file(_path(bundle, now)) as partial:
+            partial.write_bytes(msgspec.json.format(msgspec.json.encode(_Memory(dict(now), list(trials))), indent=2))
+    except OSError as error:
+        _logger.warning("engines are tried again at the next start: %s", error)
+
+
+def forget(bundle: Bundle) -> None:
+    """Drop the trials of every situation of the bundle."""
+    for path in bundle_cache(bundle).glob(f"{_PREFIX}*.json"):
+        path.unlink(missing_ok=True)
+
+
+def _path(bundle: Bundle, now: Mapping[str, Any]) -> Path:
+    key = sha256(json.dumps(now, sort_keys=True).encode()).hexdigest()
+    return bundle_cache(bundle) / f"{_PREFIX}{key[:16]}.json"
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None

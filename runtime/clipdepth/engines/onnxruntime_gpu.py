@@ -1,0 +1,124 @@
+"""ONNX Runtime on an NVIDIA GPU: CUDA, TensorRT, and TensorRT for RTX, which is a plugin."""
+
+import ctypes
+import io
+from collections.abc import Sequence
+from contextlib import redirect_stdout
+from typing import Any
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from clipdepth.bundle import Bundle
+from clipdepth.cache import bundle_cache
+from clipdepth.engines.onnxruntime_session import OnnxRuntime, Provider, open_session, session_options
+from clipdepth.errors import EngineError, MissingExtraError
+
+CUDA, TENSORRT, RTX = "CUDAExecutionProvider", "TensorrtExecutionProvider", "NvTensorRTRTXExecutionProvider"
+# TF32 is on by default, and is not the fp32 that the graph says.
+_CUDA: Provider = (CUDA, {"use_tf32": 0})
+_CPU: Provider = ("CPUExecutionProvider", {})
+_FATAL_ONLY = 4
+
+
+class BoundCall:
+    """Runs a session whose tensors lie in `memory` ('cuda' or 'cpu'), allocated once for each size of batch."""
+
+    def __init__(self, session: onnxruntime.InferenceSession, memory: str) -> None:
+        self._session, self._memory = session, memory
+        self._binding = session.io_binding()
+        self._values: dict[tuple[object, ...], onnxruntime.OrtValue] = {}
+
+    def __call__(self, inputs: dict[str, NDArray[np.uint8]]) -> NDArray[np.float32]:
+        for name, array in inputs.items():
+            value = self._value(name, array.shape, array.dtype.type)
+            value.update_inplace(np.ascontiguousarray(array))
+            self._binding.bind_ortvalue_input(name, value)  # each time: this is what copies 'cpu' memory to a GPU
+        depth = self._value("depth", inputs["frame"].shape[:3], np.float32)
+        self._binding.bind_ortvalue_output("depth", depth)
+        self._session.run_with_iobinding(self._binding)
+        found: NDArray[np.float32] = depth.numpy().copy()  # of 'cpu' memory, numpy() is only a view
+        return found
+
+    def _value(self, name: str, shape: Sequence[int], dtype: Any) -> onnxruntime.OrtValue:
+        key = (name, *shape, dtype)
+        if key not in self._values:
+            self._values[key] = onnxruntime.OrtValue.ortvalue_from_shape_and_type(shape, dtype, self._memory)
+        return self._values[key]
+
+
+def load_cuda(bundle: Bundle, precision: str, threads: int) -> OnnxRuntime:
+    """Load the bundle's graph of `precision` on CUDA; raises EngineError where it is not there."""
+    return _load("onnxruntime-cuda", bundle, precision, threads, [_CUDA, _CPU])
+
+
+def load_tensorrt(bundle: Bundle, precision: str, threads: int) -> OnnxRuntime:
+    """Load it on the TensorRT provider, which builds an engine first; raises EngineError where it is not there."""
+    cache = str(bundle_cache(bundle) / "onnxruntime-tensorrt" / precision)
+    kept = {"trt_engine_cache_enable": True, "trt_engine_cache_path": cache, "trt_timing_cache_enable": True}
+    allowed = {"trt_fp16_enable": precision == "fp16", "trt_int8_enable": precision == "int8"}
+    return _load("onnxruntime-tensorrt", bundle, precision, threads, [(TENSORRT, {**kept, **allowed}), _CUDA, _CPU])
+
+
+def load_rtx(bundle: Bundle, precision: str, threads: int) -> OnnxRuntime:
+    """Load it on TensorRT for RTX.
+
+    Raises MissingExtraError without the plugin, EngineError where it does not load or finds no GPU of its own.
+    """
+    _require_driver()
+    options = session_options(threads)
+    options.add_provider_for_devices(_rtx_devices(), {})
+    session = open_session(bundle.graph(precision), options, RTX, None)
+    return OnnxRuntime("onnxruntime-rtx", session, BoundCall(session, "cpu"))
+
+
+def _load(name: str, bundle: Bundle, precision: str, threads: int, providers: Sequence[Provider]) -> OnnxRuntime:
+    wanted = providers[0][0]
+    if wanted not in onnxruntime.get_available_providers():
+        raise EngineError(
+            f"the installed onnxruntime {onnxruntime.__version__} has no {wanted}; "
+            "run pip uninstall onnxruntime, then pip install 'clipdepth[gpu]'"
+        )
+    _require_driver()
+    complaints = _load_libraries()
+    onnxruntime.set_default_logger_severity(_FATAL_ONLY)  # what goes wrong is an error of ours
+    try:
+        session = open_session(bundle.graph(precision), session_options(threads), wanted, providers)
+    except EngineError as error:
+        raise EngineError(f"{error}{complaints}; pip install 'clipdepth[gpu]' brings CUDA and cuDNN") from error
+    return OnnxRuntime(name, session, BoundCall(session, "cuda"))
+
+
+def _require_driver() -> None:
+    try:
+        ctypes.CDLL("libcuda.so.1")
+    except OSError as error:
+        raise EngineError(f"no NVIDIA driver here ({error}); install it, or give the container the GPU") from None
+
+
+def _load_libraries() -> str:
+    """Load CUDA and cuDNN from the packages that pip installed; return the first complaint, for an error's middle."""
+    if not hasattr(onnxruntime, "preload_dlls"):  # before 1.21
+        return ""
+    printed = io.StringIO()
+    with redirect_stdout(printed):
+        onnxruntime.preload_dlls(directory="")
+    first = printed.getvalue().partition("\n")[0].strip()
+    return f" ({first})" if first else ""
+
+
+def _rtx_devices() -> list[Any]:
+    try:
+        import onnxruntime_ep_nv_tensorrt_rtx as plugin
+    except ModuleNotFoundError:
+        raise MissingExtraError("engine 'onnxruntime-rtx'", "onnxruntime-ep-nv-tensorrt-rtx", "rtx") from None
+    try:
+        if RTX not in (device.ep_name for device in onnxruntime.get_ep_devices()):
+            onnxruntime.register_execution_provider_library(RTX, plugin.get_library_path())
+    except Exception as error:  # its exceptions share no base class
+        raise EngineError(f"TensorRT for RTX does not load: {error}; install 'clipdepth[rtx]' again") from error
+    devices = [device for device in onnxruntime.get_ep_devices() if device.ep_name == RTX]
+    if not devices:
+        raise EngineError("TensorRT for RTX finds no GPU of its own; it needs an RTX GPU, Ampere or newer")
+    return devices[:1]

@@ -1,0 +1,74 @@
+"""ONNX Runtime's sessions: opened for one execution provider, refused where they land on another."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from clipdepth.engines.contract import check_contract, name_inputs
+from clipdepth.errors import EngineError
+
+Provider = tuple[str, Mapping[str, Any]]
+"""An execution provider's name and options."""
+Call = Callable[[dict[str, NDArray[np.uint8]]], NDArray[np.float32]]
+"""Runs a session: inputs by name to depth."""
+_TYPES = {"tensor(uint8)": "uint8", "tensor(float)": "float32"}
+_SUFFIX = "ExecutionProvider"
+
+
+class OnnxRuntime:
+    """A graph in a session of ONNX Runtime."""
+
+    def __init__(self, name: str, session: onnxruntime.InferenceSession, call: Call) -> None:
+        self.name = name
+        self.device: str = session.get_providers()[0].removesuffix(_SUFFIX)
+        self._call: Call | None = call
+
+    def infer(self, frames: NDArray[np.uint8], segmentation: NDArray[np.uint8] | None = None) -> NDArray[np.float32]:
+        """See `Engine.infer`."""
+        if self._call is None:
+            raise EngineError("the engine was closed; load it again")
+        try:
+            return self._call(name_inputs(frames, segmentation))
+        except Exception as error:  # its exceptions share no base class
+            raise EngineError(f"ONNX Runtime cannot run frames of {frames.shape}: {error}") from error
+
+    def close(self) -> None:
+        """See `Engine.close`."""
+        self._call = None
+
+
+def session_options(threads: int) -> onnxruntime.SessionOptions:
+    """Options for `threads` threads that sleep between frames."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.log_severity_level = 3
+    # By default they stay awake: a camera of 5 frames/s then costs twice the CPU time, and frames are no faster.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    return options
+
+
+def open_session(
+    graph: Path, options: onnxruntime.SessionOptions, wanted: str, providers: Sequence[Provider] | None
+) -> onnxruntime.InferenceSession:
+    """Open an ONNX file on execution provider `wanted`; `providers` is None where the options hold it.
+
+    Raises EngineError where ONNX Runtime refuses the graph, runs it on another provider, or it is none of ours.
+    """
+    try:
+        # Its Python wrapper would retry on the CPU, while loading and later while running, with a print for a warning.
+        session = onnxruntime.InferenceSession(graph, options, providers=providers, enable_fallback=0)
+    except Exception as error:  # its exceptions share no base class
+        raise EngineError(f"ONNX Runtime cannot load {graph}: {error}") from error
+    if session.get_providers()[0] != wanted:
+        raise EngineError(f"ONNX Runtime runs {graph} on {session.get_providers()[0]}, asked for {wanted}")
+    ports = [[(node.name, _TYPES.get(node.type, node.type)) for node in side] for side in _sides(session)]
+    check_contract(graph, *ports)
+    return session
+
+
+def _sides(session: onnxruntime.InferenceSession) -> tuple[Sequence[Any], Sequence[Any]]:
+    return session.get_inputs(), session.get_outputs()

@@ -1,0 +1,108 @@
+"""OpenVINO on the CPU, on Intel's GPUs and on Intel's NPU."""
+
+import logging
+from functools import partial
+from typing import Any
+
+import numpy as np
+import openvino
+from numpy.typing import NDArray
+
+from clipdepth.atomic import make_folder
+from clipdepth.bundle import Bundle
+from clipdepth.cache import bundle_cache
+from clipdepth.engines.contract import check_contract, name_inputs
+from clipdepth.errors import EngineError
+
+_REMEDIES = {
+    "CPU": "install OpenVINO again",
+    "GPU": "install Intel's compute runtime (intel-opencl-icd) and put this user into the group 'render'",
+    "NPU": "install Intel's NPU driver and put this user into the group 'render'",
+}
+
+_logger = logging.getLogger(__name__)
+
+
+class OpenVino:
+    """A graph compiled by OpenVINO."""
+
+    def __init__(self, name: str, device: str, compiled: openvino.CompiledModel) -> None:
+        self.name, self.device = name, device
+        self._request: openvino.InferRequest | None = compiled.create_infer_request()
+
+    def infer(self, frames: NDArray[np.uint8], segmentation: NDArray[np.uint8] | None = None) -> NDArray[np.float32]:
+        """See `Engine.infer`."""
+        if self._request is None:
+            raise EngineError("the engine was closed; load it again")
+        inputs = name_inputs(frames, segmentation)
+        try:
+            if any(array.dtype != np.uint8 for array in inputs.values()):  # it would convert them without a word
+                raise TypeError("they are not uint8")
+            depth: NDArray[np.float32] = self._request.infer(inputs, share_inputs=True)["depth"]
+        except (RuntimeError, TypeError) as error:
+            raise EngineError(f"OpenVINO cannot run frames of {frames.shape}: {error}") from error
+        return depth
+
+    def close(self) -> None:
+        """See `Engine.close`."""
+        self._request = None
+
+
+def load(bundle: Bundle, precision: str, threads: int, device: str = "CPU") -> OpenVino:
+    """Load the bundle's graph of `precision` on `device`, 'CPU', 'GPU' or 'NPU'; `threads` counts on the CPU.
+
+    What it compiles is kept in the user's cache. Raises EngineError where OpenVINO finds no such device, refuses the
+    graph or runs it elsewhere.
+    """
+    graph = bundle.graph(precision)
+    core = openvino.Core()
+    full_name = _require_device(core, device)
+    try:
+        compiled = core.compile_model(graph, device, {**_config(device, threads), **_cache_of(bundle)})
+        used = [name.partition(".")[0] for name in compiled.get_property("EXECUTION_DEVICES")]
+    except RuntimeError as error:
+        raise EngineError(f"OpenVINO cannot load {graph} on {device}: {error}") from error
+    if set(used) != {device}:
+        raise EngineError(f"OpenVINO runs {graph} on {', '.join(used)}, asked for {device}")
+    check_contract(graph, [_port(port) for port in compiled.inputs], [_port(port) for port in compiled.outputs])
+    name = "openvino" if device == "CPU" else f"openvino-{device.lower()}"
+    return OpenVino(name, f"{device} ({full_name})", compiled)
+
+
+load_gpu = partial(load, device="GPU")
+load_npu = partial(load, device="NPU")
+
+
+def _require_device(core: openvino.Core, device: str) -> str:
+    """Its full name."""
+    found = core.available_devices
+    if device not in {name.partition(".")[0] for name in found}:
+        there = ", ".join(found) or "none"
+        version = openvino.__version__.partition("-")[0]
+        raise EngineError(f"OpenVINO {version} finds no {device} here (there: {there}); {_REMEDIES[device]}")
+    name: str = core.get_property(device, "FULL_DEVICE_NAME")
+    return name.strip()
+
+
+def _config(device: str, threads: int) -> dict[str, Any]:
+    config: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY"}
+    if device != "NPU":
+        # Else it computes in bf16 or fp16 wherever the device can: precision stands in the graph.
+        config["EXECUTION_MODE_HINT"] = "ACCURACY"
+    if device == "CPU":
+        config["INFERENCE_NUM_THREADS"] = threads
+    return config
+
+
+def _cache_of(bundle: Bundle) -> dict[str, str]:
+    try:
+        cache = bundle_cache(bundle) / "openvino"
+        make_folder(cache)
+    except OSError as error:
+        _logger.warning("OpenVINO compiles at every start: %s", error)
+        return {}
+    return {"CACHE_DIR": str(cache)}
+
+
+def _port(port: openvino.ConstOutput) -> tuple[str, str]:
+    return port.any_name, port.element_type.to_dtype().name

@@ -1,0 +1,65 @@
+"""One engine tried with one graph: does it load, agree with PyTorch, and how long does a frame take?"""
+
+from contextlib import closing
+from dataclasses import dataclass
+from itertools import cycle
+from statistics import median
+from time import perf_counter
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clipdepth.bundle import Bundle
+from clipdepth.engines import Engine, load_engine, verify_engine
+from clipdepth.errors import ClipdepthError
+
+_FRAMES, _SECONDS = 9, 1.0
+"""What is timed: that many frames, or fewer where they take longer than that."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What came of it: a time, or the problem."""
+
+    engine: str
+    precision: str
+    device: str | None = None
+    """What it really ran on; None where it did not load."""
+    milliseconds: float | None = None
+    """The median time of a frame; None where it may not be used."""
+    problem: str | None = None
+    """Why it may not be used, and the remedy."""
+
+    def __bool__(self) -> bool:
+        return self.milliseconds is not None
+
+    def __str__(self) -> str:
+        if self.milliseconds is None:
+            return f"{self.engine} {self.precision}: {self.problem}"
+        return f"{self.engine} {self.precision} on {self.device}: {self.milliseconds:.3g} ms a frame"
+
+
+def try_engine(bundle: Bundle, name: str, precision: str, threads: int | None = None) -> Trial:
+    """Load, verify and time engine `name` with the bundle's graph of `precision`; what fails is told, not raised."""
+    device = None
+    try:
+        with closing(load_engine(bundle, name, precision, threads)) as engine:
+            device = engine.device
+            agreement = verify_engine(engine, bundle, precision)
+            if not agreement:
+                return Trial(name, precision, device, problem=str(agreement))
+            return Trial(name, precision, device, median(_times(engine, bundle.golden().frames)))
+    except ClipdepthError as error:
+        return Trial(name, precision, device, problem=" ".join(str(error).split()))
+
+
+def _times(engine: Engine, frames: NDArray[np.uint8]) -> list[float]:
+    """Milliseconds that each of some frames took, as a stream would send them."""
+    times: list[float] = []
+    for frame in cycle(frames):
+        start = perf_counter()
+        engine.infer(frame[None])
+        times.append((perf_counter() - start) * 1000)
+        if len(times) == _FRAMES or sum(times) > _SECONDS * 1000:
+            break
+    return times

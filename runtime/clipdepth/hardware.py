@@ -1,0 +1,38 @@
+"""What this machine computes with, as the system tells: no library of an engine is loaded for it."""
+
+import platform
+from itertools import chain
+from pathlib import Path
+
+_NODES = ("nvidia[0-9]*", "nvhost-gpu", "dri/renderD*", "accel/accel*")
+
+
+def describe_hardware() -> dict[str, str]:
+    """The CPU, the board, the NVIDIA driver and GPUs, and the device files of any GPU or NPU this process can see."""
+    gpus = sorted(Path("/proc/driver/nvidia/gpus").glob("*/information"))
+    nodes = sorted(chain.from_iterable(Path("/dev").glob(pattern) for pattern in _NODES))
+    return {
+        "cpu": cpu_name(),
+        "board": _read(Path("/proc/device-tree/model")).strip("\0\n"),
+        "nvidia driver": _read(Path("/proc/driver/nvidia/version")).partition("\n")[0],
+        "nvidia gpus": ", ".join(_field(_read(path), "Model") for path in gpus),
+        "device files": " ".join(str(node) for node in nodes),
+    }
+
+
+def cpu_name() -> str:
+    """Such as 'AMD EPYC'; only the architecture where the system tells no name."""
+    return _field(_read(Path("/proc/cpuinfo")), "model name") or platform.processor() or platform.machine()
+
+
+def _field(text: str, name: str) -> str:
+    """The value of the first line 'name : value'."""
+    pairs = (line.partition(":") for line in text.splitlines())
+    return next((value.strip() for key, _, value in pairs if key.strip() == name), "")
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""

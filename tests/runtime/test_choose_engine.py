@@ -1,0 +1,156 @@
+"""`--engine auto`: the fastest that agrees, remembered until something changes."""
+
+import json
+from pathlib import Path
+
+import onnx
+import pytest
+from rich.console import Console
+
+from bundles import brightness_graph, write_bundle, write_manifest
+from clipdepth.bundle import Bundle, open_bundle
+from clipdepth.commands.choice_report import print_choice
+from clipdepth.engines import ENGINES
+from clipdepth.engines.choice import Choice, choose_engine, load_fastest
+from clipdepth.engines.trial import Trial, try_engine
+from clipdepth.errors import EngineError, UsageError
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+@pytest.fixture
+def bundle(tmp_path: Path) -> Bundle:
+    """Two graphs, of which fp16 is wrong by half."""
+    path = write_bundle(tmp_path / "b", 24, 32, precisions=("fp32", "fp16"))
+    onnx.save(brightness_graph(24, 32, 1.5), path / "depth.fp16.onnx")
+    write_manifest(path, 24, 32, ("fp32", "fp16"))
+    return open_bundle(path)
+
+
+def choose(bundle: Bundle, threads: int = 1) -> tuple[Choice, list[Trial]]:
+    """A choice, and what was tried for it."""
+    tried: list[Trial] = []
+    return choose_engine(bundle, threads=threads, tried=tried.append), tried
+
+
+def memories(cache: Path) -> list[Path]:
+    return list(cache.rglob("trials-*.json"))
+
+
+def test_the_fastest_that_agrees_is_chosen(bundle: Bundle) -> None:
+    choice, tried = choose(bundle)
+    assert [(trial.engine, trial.precision) for trial in tried] == [(n, p) for n in ENGINES for p in ("fp32", "fp16")]
+    times = {(trial.engine, trial.precision): trial.milliseconds for trial in tried if trial.milliseconds is not None}
+    assert ("onnxruntime", "fp32") in times
+    assert times[choice.engine, choice.precision] == min(times.values())
+    assert all(precision == "fp32" for _, precision in times)
+    wrong = next(trial for trial in tried if (trial.engine, trial.precision) == ("onnxruntime", "fp16"))
+    assert wrong.device == "CPU"
+    assert "differs from PyTorch: relative depth difference mean 0.5" in f"{wrong.problem}"
+
+
+def test_a_trial_that_fails_says_why(bundle: Bundle) -> None:
+    trial = try_engine(bundle, "openvino-npu", "fp32")
+    assert not trial
+    assert "install" in str(trial)
+
+
+def test_the_next_start_remembers(bundle: Bundle) -> None:
+    first, _ = choose(bundle)
+    second, tried = choose(bundle)
+    assert (first.remembered, second.remembered, tried) == (False, True, [])
+    assert (second.engine, second.precision, second.trials) == (first.engine, first.precision, first.trials)
+    assert str(second).endswith("as measured before")
+
+
+def test_what_changed_is_measured_again(bundle: Bundle, tmp_path: Path) -> None:
+    choose(bundle)
+    assert choose(bundle, threads=2)[1]
+    assert choose_engine(bundle, ["fp32"], 1).remembered is False
+    built = bundle.path / "engines" / "depth.fp32-orin.json"
+    built.parent.mkdir()
+    for text in ("{}", "[]"):
+        built.write_text(text)
+        assert choose(bundle)[1]
+    other = open_bundle(write_bundle(tmp_path / "other", 24, 32, precisions=("fp32", "fp16")))
+    assert choose(other)[1]
+    assert not choose(bundle, threads=1)[1]
+
+
+def test_other_libraries_or_hardware_are_measured_again(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
+    choose(bundle)
+    monkeypatch.setattr("clipdepth.engines.memory.version", lambda package: "99.0")
+    assert choose(bundle)[1]
+    monkeypatch.setattr("clipdepth.hardware.cpu_name", lambda: "Cortex-A78AE")
+    assert choose(bundle)[1]
+    assert not choose(bundle)[1]
+
+
+@pytest.mark.parametrize("content", ["", "{", '{"situation": {}, "trials": []}', "[1]", "\udcff"])
+def test_a_damaged_memory_is_measured_again(bundle: Bundle, cache: Path, content: str) -> None:
+    choose(bundle)
+    (memory,) = memories(cache)
+    memory.write_text(content, errors="surrogateescape")
+    assert choose(bundle)[1]
+    assert not choose(bundle)[1]
+
+
+@pytest.mark.parametrize("engine", ["warp", "tensorrt"])
+def test_a_remembered_engine_that_does_not_load_any_more_is_chosen_anew(
+    bundle: Bundle, cache: Path, engine: str
+) -> None:
+    load_fastest(bundle, threads=1)[0].close()
+    (memory,) = memories(cache)
+    content = json.loads(memory.read_text())
+    content["trials"].append({"engine": engine, "precision": "fp32", "device": "x", "milliseconds": 0.0})
+    memory.write_text(json.dumps(content))
+    loaded, choice = load_fastest(bundle, threads=1)
+    assert choice.remembered is False
+    assert loaded.name == choice.engine != engine
+    loaded.close()
+    loaded, choice = load_fastest(bundle, threads=1)
+    assert choice.remembered
+    loaded.close()
+
+
+def test_a_cache_that_cannot_be_written_does_not_stop_anything(
+    bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    assert choose(bundle)[1]
+    assert choose(bundle)[1]
+    assert "tried again at the next start" in caplog.text
+
+
+def test_where_nothing_works_the_doctor_is_named(tmp_path: Path) -> None:
+    wrong = open_bundle(write_bundle(tmp_path / "wrong", wrong_by=1.5))
+    with pytest.raises(EngineError, match=r"no engine runs .*clipdepth doctor"):
+        choose_engine(wrong)
+
+
+def test_a_precision_the_bundle_lacks_is_misuse(bundle: Bundle) -> None:
+    with pytest.raises(UsageError, match="no int8 graph"):
+        choose_engine(bundle, ["int8"])
+
+
+def test_the_report_lists_the_fastest_first_and_each_failure_once(capsys: pytest.CaptureFixture[str]) -> None:
+    trials = (
+        Trial("a", "fp32", "CPU", 20.0),
+        Trial("b", "fp32", problem="not [here]"),
+        Trial("b", "int8", problem="not [here]"),
+        Trial("a", "int8", "CPU", 10.0),
+    )
+    print_choice(Choice("a", "int8", trials), Console())
+    assert capsys.readouterr().out.splitlines() == [
+        "  a int8 on CPU: 10 ms a frame",
+        "  a fp32 on CPU: 20 ms a frame",
+        "  b fp32: not [here]",
+        "a int8 on CPU: 10 ms a frame, the fastest of 2 that work here (4 tried)",
+    ]
+    print_choice(Choice("a", "int8", trials, remembered=True), Console())
+    assert capsys.readouterr().out.count("\n") == 1

@@ -1,0 +1,103 @@
+"""`clipdepth doctor`, and the graph it writes by hand."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+from onnx import numpy_helper
+
+from bundles import write_bundle
+from clipdepth.commands.doctor import main
+from clipdepth.engines import ENGINES, load_engine, verify_engine
+from clipdepth.errors import BundleError
+from clipdepth.hardware import cpu_name, describe_hardware
+from clipdepth.probe import HEIGHT, WIDTH, probe_graph, write_probe
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+
+def doctor(tmp_path: Path, *arguments: str) -> dict[str, Any]:
+    """Its JSON."""
+    assert main([*arguments, "--json", str(tmp_path / "d.json")]) == 0
+    found: dict[str, Any] = json.loads((tmp_path / "d.json").read_text())
+    return found
+
+
+def test_the_graph_is_one_to_onnx_too() -> None:
+    model = onnx.load_from_string(probe_graph(300, 400))
+    onnx.checker.check_model(model, full_check=True)
+    assert [node.op_type for node in model.graph.node] == ["Cast", "ReduceMean", "Mul", "Add"]
+    shape = model.graph.input[0].type.tensor_type.shape
+    assert [dimension.dim_value for dimension in shape.dim] == [1, 300, 400, 3]
+    values = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
+    assert values["axis"].tolist() == [3]
+    assert values["metres"] == np.float32(5 / 255)
+
+
+def test_the_probe_is_a_bundle_that_runs(tmp_path: Path) -> None:
+    bundle = write_probe(tmp_path)
+    engine = load_engine(bundle, threads=1)
+    assert verify_engine(engine, bundle, "fp32").largest < 1e-6
+    white = np.full((1, HEIGHT, WIDTH, 3), 255, np.uint8)
+    np.testing.assert_allclose(engine.infer(white), 5.5, rtol=1e-6)
+
+
+def test_every_engine_is_tried_on_a_tiny_graph(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    report = doctor(tmp_path, "--threads", "1")
+    assert [engine["engine"] for engine in report["engines"]] == list(ENGINES)
+    assert (report["bundle"], report["threads"]) == (None, 1)
+    (trial,) = report["engines"][0]["trials"]
+    assert (trial["engine"], trial["device"], trial["problem"]) == ("onnxruntime", "CPU", None)
+    assert 0 < trial["milliseconds"] < 1000
+    lines = capsys.readouterr().out.splitlines()
+    told = {name: [line for line in lines if line[7:].split(" ", 1)[0] == name] for name in ENGINES}
+    assert all(len(found) == 1 for found in told.values())
+    assert "fp32" in told["onnxruntime"][0]
+
+
+def test_a_bundle_is_tried_with_each_of_its_graphs(tmp_path: Path) -> None:
+    path = write_bundle(tmp_path / "b", precisions=("fp32", "int8"))
+    report = doctor(tmp_path, str(path))
+    assert report["bundle"] == str(path)
+    assert all([trial["precision"] for trial in e["trials"]] == ["fp32", "int8"] for e in report["engines"])
+
+
+def test_what_is_missing_is_told_with_its_remedy_and_is_no_failure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("onnxruntime", "openvino", "tensorrt"):
+        monkeypatch.setitem(sys.modules, name, None)
+    for name in ("onnxruntime_cpu", "onnxruntime_gpu", "onnxruntime_session", "openvino"):
+        monkeypatch.delitem(sys.modules, f"clipdepth.engines.{name}", raising=False)
+    monkeypatch.setattr("clipdepth.commands.doctor.library_versions", dict)
+    report = doctor(tmp_path)
+    out = capsys.readouterr().out
+    for engine in report["engines"]:
+        (trial,) = engine["trials"]
+        assert f"pip install 'clipdepth[{ENGINES[engine['engine']].extra}]'" in trial["problem"]
+        assert trial["problem"] in out
+        assert engine["installed"] is None
+
+
+def test_a_wrong_graph_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    doctor(tmp_path, str(write_bundle(tmp_path / "b", wrong_by=1.2)))
+    assert "differs from PyTorch" in capsys.readouterr().out
+
+
+def test_a_bundle_that_is_none_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(BundleError, match="no bundle at"):
+        main([str(tmp_path / "none")])
+
+
+def test_the_hardware_is_that_of_the_system() -> None:
+    hardware = describe_hardware()
+    assert hardware["cpu"] == cpu_name() != ""
+    if Path("/proc/cpuinfo").is_file() and "model name" in Path("/proc/cpuinfo").read_text():
+        assert f": {hardware['cpu']}\n" in Path("/proc/cpuinfo").read_text()

@@ -1,0 +1,72 @@
+"""What ONNX Runtime's engines share and what its GPU providers say where there is no GPU."""
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+
+from bundles import brightness_depth, brightness_graph, write_bundle
+from clipdepth.bundle import open_bundle
+from clipdepth.engines import load_engine
+from clipdepth.engines.onnxruntime_gpu import BoundCall
+from clipdepth.engines.onnxruntime_session import open_session, session_options
+from clipdepth.errors import EngineError
+
+CPU = "CPUExecutionProvider"
+no_gpu = pytest.mark.skipif(Path("/dev/nvidia0").exists(), reason="there is a GPU")
+plain = pytest.mark.skipif(
+    "CUDAExecutionProvider" in onnxruntime.get_available_providers(), reason="onnxruntime-gpu is installed"
+)
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+
+@pytest.fixture
+def batches(tmp_path: Path) -> Path:
+    """The brightness graph for any number of frames."""
+    model = brightness_graph(24, 32)
+    for port in (model.graph.input[0], model.graph.output[0]):
+        port.type.tensor_type.shape.dim[0].dim_param = "batch"
+    onnx.save(model, tmp_path / "batches.onnx")
+    return tmp_path / "batches.onnx"
+
+
+def test_a_session_that_lands_elsewhere_is_refused(batches: Path) -> None:
+    with pytest.raises(EngineError, match=f"on {CPU}, asked for CUDAExecutionProvider"):
+        open_session(batches, session_options(1), "CUDAExecutionProvider", [(CPU, {})])
+
+
+def test_threads_are_as_many_as_asked_and_sleep_between_frames() -> None:
+    options = session_options(3)
+    assert options.intra_op_num_threads == 3
+    assert options.get_session_config_entry("session.intra_op.allow_spinning") == "0"
+
+
+def test_bound_tensors_give_the_depth_of_each_batch_and_keep_none(batches: Path) -> None:
+    call = BoundCall(open_session(batches, session_options(1), CPU, [(CPU, {})]), "cpu")
+    frames = np.random.default_rng(1).integers(0, 256, (5, 24, 64, 3), dtype=np.uint8)[:, :, ::2]
+    parts = [frames[:2], frames[2:3], frames[3:]]
+    depths = [call({"frame": part}) for part in parts]
+    for part, depth in zip(parts, depths, strict=True):
+        np.testing.assert_allclose(depth, brightness_depth(part), rtol=1e-6)
+
+
+@plain
+@pytest.mark.parametrize(
+    ("name", "provider"),
+    [("onnxruntime-cuda", "CUDAExecutionProvider"), ("onnxruntime-tensorrt", "TensorrtExecutionProvider")],
+)
+def test_onnxruntime_without_gpu_providers_says_what_to_install(tmp_path: Path, name: str, provider: str) -> None:
+    with pytest.raises(EngineError, match=rf"has no {provider}; .*pip install 'clipdepth\[gpu\]'"):
+        load_engine(open_bundle(write_bundle(tmp_path / "b")), name)
+
+
+@no_gpu
+def test_without_a_driver_the_plugin_is_not_even_loaded(tmp_path: Path) -> None:
+    with pytest.raises(EngineError, match=r"no NVIDIA driver here \(libcuda\.so\.1.*; install it, or give"):
+        load_engine(open_bundle(write_bundle(tmp_path / "b")), "onnxruntime-rtx")

@@ -1,0 +1,63 @@
+"""OpenVINO's own ways: its precision, its devices and its cache."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import small_graphs
+from bundles import write_bundle, write_manifest
+from clipdepth.bundle import Bundle, open_bundle
+from clipdepth.engines import load_engine
+from clipdepth.errors import EngineError
+
+openvino = pytest.importorskip("openvino")
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+def convolutions(path: Path) -> tuple[Bundle, list[np.ndarray]]:
+    """A bundle whose fp32 graph is two convolutions, and their weights."""
+    generator = np.random.default_rng(2)
+    weights = [generator.uniform(0.1, 1, shape).astype(np.float32) for shape in ((16, 3), (1, 16))]
+    write_bundle(path, small_graphs.HEIGHT, small_graphs.WIDTH)
+    small_graphs.convolutions(path / "depth.fp32.onnx", weights)
+    write_manifest(path, small_graphs.HEIGHT, small_graphs.WIDTH)
+    return open_bundle(path), weights
+
+
+def test_fp32_is_fp32_even_where_the_cpu_has_bf16(tmp_path: Path) -> None:
+    bundle, weights = convolutions(tmp_path / "b")
+    frames = small_graphs.frames(1)
+    depth = load_engine(bundle, "openvino").infer(frames)
+    np.testing.assert_allclose(depth, small_graphs.expected(frames, weights), rtol=1e-5)
+
+
+@pytest.mark.parametrize("device", ["GPU", "NPU"])
+def test_a_device_that_is_not_there_is_an_error_with_its_remedy(tmp_path: Path, device: str) -> None:
+    if any(name.startswith(device) for name in openvino.Core().available_devices):
+        pytest.skip(f"there is a {device}")
+    with pytest.raises(EngineError, match=rf"finds no {device} here \(there: CPU\); install Intel's .*'render'"):
+        load_engine(open_bundle(write_bundle(tmp_path / "b")), f"openvino-{device.lower()}")
+
+
+def test_a_second_start_finds_what_the_first_compiled(tmp_path: Path, cache: Path) -> None:
+    bundle = open_bundle(write_bundle(tmp_path / "b"))
+    frames = bundle.golden().frames[:1]
+    depths = [load_engine(bundle, "openvino").infer(frames) for _ in range(2)]
+    assert len(list(cache.rglob("*.blob"))) == 1
+    np.testing.assert_array_equal(depths[0], depths[1])
+
+
+def test_a_cache_that_cannot_be_written_only_costs_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    engine = load_engine(open_bundle(write_bundle(tmp_path / "b")), "openvino")
+    assert engine.infer(np.zeros((1, 48, 64, 3), np.uint8)).max() == pytest.approx(0.5)
+    assert "compiles at every start" in caplog.text
