@@ -7,6 +7,7 @@ from typing import Any
 import onnxruntime
 from numpy.typing import NDArray
 
+from clipdepth.engines.onnxruntime_session import session_options
 from clipdepth.errors import EngineError
 from clipdepth.sam.generator import GraphCall
 
@@ -15,11 +16,8 @@ _PROVIDER = "CPUExecutionProvider"
 
 def load(graph: Path, threads: int) -> GraphCall:
     """Load an ONNX file; raises EngineError where ONNX Runtime refuses it, and where it cannot be run later."""
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.log_severity_level = 3
     try:
-        session = onnxruntime.InferenceSession(graph, options, providers=[_PROVIDER])
+        session = onnxruntime.InferenceSession(graph, session_options(threads), providers=[_PROVIDER])
     except Exception as error:  # its exceptions share no base class
         raise EngineError(f"ONNX Runtime cannot load {graph}: {error}") from error
     names = [output.name for output in session.get_outputs()]

@@ -1,0 +1,69 @@
+"""Metric depth on a camera that the network was not trained with."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clipdepth.camera import Camera
+from clipdepth.camera_straight import StraightView, straight_view
+from clipdepth.intrinsics import Intrinsics
+from clipdepth.manifest import Manifest
+
+
+@dataclass(frozen=True, eq=False)
+class Correction:
+    """What is done to a camera's frames before the network and to its depth after it.
+
+    A thing of a certain size at a certain distance is f' pixels wide for a camera of focal length f' where it was f
+    pixels wide in training, so a network takes it to be f / f' times as far: its depth is multiplied by f' / f.
+
+    Depth belongs to the frame that `straighten` returns, pixel by pixel, and is measured along the optical axis;
+    `intrinsics` is that frame's pinhole. For a straight lens it is the camera's own frame.
+    """
+
+    scale: float
+    """Metres for each metre that the network answers."""
+    intrinsics: Intrinsics
+    view: StraightView | None
+    """None for a straight lens."""
+
+    def straighten(self, frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """The frame without distortion, (H, W, 3) uint8 BGR: what the network sees and depth belongs to."""
+        return self.view.frame(frame) if self.view else frame
+
+    def straighten_points(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Where pixels (x, y) of the camera's frame, (N, 2) float64, lie in the straightened one."""
+        return self.view.points(points) if self.view else points
+
+    def metres(self, depth: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The network's depth, float32 of any shape and size, as this camera's metres."""
+        return depth if self.scale == 1 else np.asarray(depth * np.float32(self.scale), np.float32)
+
+
+def make_correction(camera: Camera, manifest: Manifest, calibrated: float = 1.0) -> Correction:
+    """Correct for `camera`, with its pictures at its size, whose scale was `calibrated` on top of its focal length.
+
+    Raises SourceError for a distortion that cannot be undone.
+    """
+    view = straight_view(camera) if camera.is_distorted else None
+    intrinsics = view.intrinsics if view else camera.intrinsics
+    return Correction(focal_ratio(intrinsics, manifest) * calibrated, intrinsics, view)
+
+
+def focal_ratio(intrinsics: Intrinsics, manifest: Manifest) -> float:
+    """The camera's focal length over the training camera's, both in pixels of the network's input.
+
+    The input is stretched where the picture's shape differs, so that there are two ratios, across and down; their
+    geometric mean keeps a thing's area in pixels.
+    """
+    seen = intrinsics.resized(manifest.input.width, manifest.input.height)
+    return math.sqrt(seen.fx / manifest.camera.fx * seen.fy / manifest.camera.fy)
+
+
+def training_camera(manifest: Manifest, width: int, height: int) -> Camera:
+    """The camera that needs no correction: the training camera, with its pictures at `width` × `height`."""
+    size, trained = manifest.input, manifest.camera
+    at_input = Intrinsics(size.width, size.height, trained.fx, trained.fy, (size.width - 1) / 2, (size.height - 1) / 2)
+    return Camera(at_input.resized(width, height))

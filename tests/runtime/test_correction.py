@@ -1,0 +1,170 @@
+"""Metric correction, proved by rooms seen through two cameras that stand at one place.
+
+The network is an oracle that knows nothing but pixels: it finds how much larger things are than in the training
+camera's picture of the same room, and takes what is m times as large to be m times as near.
+"""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from bundles import write_bundle
+from clipdepth.bundle import open_bundle
+from clipdepth.camera import Camera, camera_from_focal, camera_from_fov
+from clipdepth.camera_options import CameraOptions, Corrections
+from clipdepth.correction import make_correction, training_camera
+from clipdepth.errors import SourceError, UsageError
+from clipdepth.intrinsics import Intrinsics
+from clipdepth.manifest import Manifest
+from clipdepth.resize import resize_frame
+from clipdepth.rooms import RgbdFrame, Room
+
+HEIGHT, WIDTH = 240, 320
+TIME = 3.0
+OPENCV_FILE = """%YAML:1.0
+---
+image_width: 640
+image_height: 480
+camera_matrix: !!opencv-matrix
+   rows: 3
+   cols: 3
+   dt: d
+   data: [ 640., 0., 319.5, 0., 640., 239.5, 0., 0., 1. ]
+"""
+
+
+@pytest.fixture(scope="module")
+def manifest(tmp_path_factory: pytest.TempPathFactory) -> Manifest:
+    """The training camera has 288 pixels of focal length at 240 × 320."""
+    return open_bundle(write_bundle(tmp_path_factory.mktemp("b") / "b.bundle", HEIGHT, WIDTH)).manifest
+
+
+@pytest.fixture(scope="module")
+def room() -> Room:
+    return Room(2)
+
+
+def render(room: Room, camera: Camera) -> RgbdFrame:
+    return room.render(TIME, camera.intrinsics)
+
+
+def magnification(training: NDArray[np.uint8], seen: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """The affine map (2, 3) from pixels of the training picture to those of another, found in the pictures alone."""
+    finder = cv2.SIFT_create()  # type: ignore[attr-defined]
+    (points, words), (others, other_words) = (finder.detectAndCompute(p, None) for p in (training, seen))
+    matches = cv2.BFMatcher(cv2.NORM_L2, crossCheck=True).match(words, other_words)
+    pairs = [(points[m.queryIdx].pt, others[m.trainIdx].pt) for m in matches]
+    start, end = (np.array([pair[side] for pair in pairs], np.float32) for side in (0, 1))
+    found, inliers = cv2.estimateAffine2D(start, end, ransacReprojThreshold=2)
+    assert inliers.sum() > 40
+    return np.asarray(found, np.float64)
+
+
+def oracle_depth(training: RgbdFrame, seen: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """What a network that was trained with the training camera makes of the frame, (H, W) float32 metres."""
+    affine = magnification(training.frame, seen)
+    known = cv2.warpAffine(training.depth, affine, (WIDTH, HEIGHT), flags=cv2.INTER_NEAREST, borderValue=0)
+    return np.asarray(known / np.sqrt(np.linalg.det(affine[:, :2])), np.float32)
+
+
+def median_error(found: NDArray[np.float32], true: NDArray[np.float32]) -> float:
+    known = found > 0
+    assert known.mean() > 0.3
+    return float(np.median(found[known] / true[known])) - 1
+
+
+@pytest.mark.parametrize("zoom", [0.75, 1.3, 1.8])
+def test_depth_on_another_focal_length_is_metric(room: Room, manifest: Manifest, zoom: float) -> None:
+    training = render(room, training_camera(manifest, WIDTH, HEIGHT))
+    camera = camera_from_focal(zoom * manifest.camera.fx, WIDTH, HEIGHT)
+    seen = render(room, camera)
+    answer = oracle_depth(training, seen.frame)
+    # Without correction a longer lens brings everything nearer, by f / f'.
+    assert median_error(answer, seen.depth) == pytest.approx(1 / zoom - 1, abs=0.02)
+    corrected = make_correction(camera, manifest).metres(answer)
+    assert median_error(corrected, seen.depth) == pytest.approx(0, abs=0.02)
+
+
+def test_a_wide_picture_is_stretched_to_the_input_and_metric_too(room: Room, manifest: Manifest) -> None:
+    training = render(room, training_camera(manifest, WIDTH, HEIGHT))
+    camera = camera_from_focal(700.0, 640, 360)
+    seen = render(room, camera)
+    answer = oracle_depth(training, resize_frame(seen.frame, HEIGHT, WIDTH))
+    true = cv2.resize(seen.depth, (WIDTH, HEIGHT), interpolation=cv2.INTER_NEAREST_EXACT)
+    correction = make_correction(camera, manifest)
+    # 700 px are 350 across and 466.7 down after the resize.
+    assert correction.scale == pytest.approx(np.sqrt(350 / 288 * 466.667 / 288), rel=1e-5)
+    assert median_error(answer, true) < -0.2
+    assert median_error(correction.metres(answer), true) == pytest.approx(0, abs=0.02)
+
+
+def test_a_lens_that_bends_is_corrected_for_the_view_that_is_left(room: Room, manifest: Manifest) -> None:
+    training = render(room, training_camera(manifest, WIDTH, HEIGHT))
+    camera = Camera(Intrinsics(WIDTH, HEIGHT, 300.0, 300.0, 159.5, 119.5), (-0.25, 0.05, 0.0, 0.0))
+    correction = make_correction(camera, manifest)
+    assert correction.intrinsics.fx < 300
+    assert correction.scale == pytest.approx(correction.intrinsics.fx / 288)
+    straight = room.render(TIME, correction.intrinsics)
+    # The bent frame: each of its pixels is looked up in a wide straight picture, on the ray that OpenCV gives it.
+    wide = room.render(TIME, Intrinsics(960, 720, 600.0, 600.0, 479.5, 359.5))
+    y, x = np.mgrid[:HEIGHT, :WIDTH].astype(np.float64)
+    pixels = np.stack([x.ravel(), y.ravel()], 1)[:, None]
+    criteria = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 100, 1e-9)
+    rays = cv2.undistortPoints(
+        pixels, camera.intrinsics.matrix, camera.coefficients, R=np.eye(3), P=np.eye(3), criteria=criteria
+    )
+    looked_up = (rays.reshape(HEIGHT, WIDTH, 2) * 600 + [479.5, 359.5]).astype(np.float32)
+    bent = np.asarray(cv2.remap(wide.frame, looked_up[..., 0], looked_up[..., 1], cv2.INTER_LINEAR), np.uint8)
+
+    frame = correction.straighten(bent)
+    wrong = np.abs(bent.astype(int) - straight.frame).mean()
+    assert np.abs(frame.astype(int) - straight.frame).mean() < 0.4 * wrong
+    corrected = correction.metres(oracle_depth(training, frame))
+    assert median_error(corrected, straight.depth) == pytest.approx(0, abs=0.02)
+
+
+def test_the_training_camera_needs_no_correction(manifest: Manifest) -> None:
+    depth = np.full((3, 4), 2, np.float32)
+    for height, width in ((240, 320), (480, 640), (1080, 1920), (1, 1)):
+        correction = Corrections(manifest, CameraOptions()).at(height, width)
+        assert correction.scale == pytest.approx(1)
+        assert correction.view is None
+        np.testing.assert_allclose(correction.metres(depth), depth)
+    frame = np.zeros((240, 320, 3), np.uint8)
+    assert Corrections(manifest, CameraOptions()).at(240, 320).straighten(frame) is frame
+
+
+def test_options_say_the_same_camera_in_three_ways(manifest: Manifest, tmp_path: Path) -> None:
+    file = tmp_path / "c.yml"
+    file.write_text(OPENCV_FILE)
+    ways = [CameraOptions(focal_px=640.0), CameraOptions(fov=53.130102354), CameraOptions(calibration=file)]
+    for options in ways:
+        correction = Corrections(manifest, options).at(480, 640)
+        assert correction.scale == pytest.approx(320 / 288)
+        assert correction.intrinsics.fx == pytest.approx(640)
+
+
+def test_pictures_may_change_in_size_but_not_in_shape(manifest: Manifest) -> None:
+    corrections = Corrections(manifest, CameraOptions(focal_px=640.0))
+    first = corrections.at(480, 640)
+    assert corrections.at(240, 320).intrinsics.fx == pytest.approx(320)
+    assert corrections.at(240, 320).scale == pytest.approx(first.scale)
+    assert corrections.at(480, 640) is first
+    assert corrections.pinhole_at(480, 640) == Intrinsics(640, 480, 640.0, 640.0, 319.5, 239.5)
+    with pytest.raises(SourceError, match="of another shape"):
+        corrections.at(360, 640)
+    by_angle = Corrections(manifest, CameraOptions(fov=60.0))
+    assert by_angle.at(360, 640).intrinsics.fx == pytest.approx(by_angle.at(480, 640).intrinsics.fx)
+    assert by_angle.at(360, 640).intrinsics == camera_from_fov(60.0, 640, 360).intrinsics
+
+
+def test_options_that_contradict_or_name_nothing(manifest: Manifest, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="exclude each other"):
+        CameraOptions(focal_px=500.0, fov=60.0)
+    with pytest.raises(UsageError, match=r"x\.txt is no calibration"):
+        Corrections(manifest, CameraOptions(calibration=tmp_path / "x.txt"))
+    with pytest.raises(SourceError, match=r"x\.json"):
+        Corrections(manifest, CameraOptions(calibration=tmp_path / "x.json"))

@@ -1,0 +1,97 @@
+"""Point clouds, read back by a reader of the PLY format that is written out here."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from clipdepth.errors import OutputError
+from clipdepth.intrinsics import Intrinsics
+from clipdepth.rooms import Room, default_intrinsics
+from clipdepth.sinks.point_cloud import PointCloudSink
+from clipdepth.sources import Captured
+
+PLY_TYPES = {"float": "<f4", "uchar": "u1"}
+
+
+def read_ply(path: Path) -> dict[str, NDArray[np.float64]]:
+    """The columns of a PLY file's only element, which must be binary little endian vertices."""
+    header, _, body = path.read_bytes().partition(b"end_header\n")
+    magic, kind, element, *properties = header.decode("ascii").splitlines()
+    assert (magic, kind) == ("ply", "format binary_little_endian 1.0")
+    assert element.split()[:2] == ["element", "vertex"]
+    fields = [(line.split()[2], PLY_TYPES[line.split()[1]]) for line in properties]
+    size = sum(np.dtype(code).itemsize for _, code in fields)
+    count = int(element.split()[2])
+    assert len(body) == size * count
+    table = np.frombuffer(body, np.uint8).reshape(count, size)
+    columns, start = {}, 0
+    for name, code in fields:
+        width = np.dtype(code).itemsize
+        columns[name] = table[:, start : start + width].copy().view(code)[:, 0].astype(np.float64)
+        start += width
+    return columns
+
+
+def test_points_lie_on_the_rooms_surfaces_in_their_colours(tmp_path: Path) -> None:
+    room, pinhole = Room(1), default_intrinsics(48, 64)
+    view = room.render(2.0, pinhole)
+    with PointCloudSink(tmp_path / "new" / "x.ply", lambda height, width: pinhole) as sink:
+        sink.write(Captured(view.frame, 0.1, 7), view.depth)
+    assert [file.name for file in (tmp_path / "new").iterdir()] == ["x_000007.ply"]
+    cloud = read_ply(tmp_path / "new" / "x_000007.ply")
+    assert list(cloud) == ["x", "y", "z", "red", "green", "blue"]
+
+    seen = np.stack([cloud[axis] for axis in "xyz"], 1)
+    world = seen @ view.pose[:3, :3].T + view.pose[:3, 3]
+    gaps = np.stack([np.abs(shape.distance(world)) for shape in room.shapes])
+    to_shell = np.minimum(world, room.size - world).min(1)
+    assert np.minimum(gaps.min(0), np.abs(to_shell)).max() < 5e-5
+    bgr = np.stack([cloud[colour] for colour in ("blue", "green", "red")], 1)
+    np.testing.assert_array_equal(bgr, view.frame.reshape(-1, 3))
+
+
+def test_the_pinhole_is_asked_for_by_height_and_width(tmp_path: Path) -> None:
+    asked = []
+
+    def pinhole_at(height: int, width: int) -> Intrinsics:
+        asked.append((height, width))
+        return Intrinsics(width, height, 2.0, 4.0, 1.0, 0.5)
+
+    with PointCloudSink(tmp_path / "x.ply", pinhole_at) as sink:
+        sink.write(Captured(np.zeros((2, 3, 3), np.uint8), 0.0, 0), np.full((2, 3), 8, np.float32))
+    assert asked == [(2, 3)]
+    cloud = read_ply(tmp_path / "x_000000.ply")
+    assert cloud["x"].tolist() == [-4, 0, 4, -4, 0, 4]
+    assert cloud["y"].tolist() == [-1, -1, -1, 1, 1, 1]
+    assert cloud["z"].tolist() == [8] * 6
+
+
+def test_pixels_without_depth_are_left_out(tmp_path: Path) -> None:
+    depth = np.array([[1, 0, np.nan], [-1, np.inf, 2]], np.float32)
+    frame = np.arange(18, dtype=np.uint8).reshape(2, 3, 3)
+    with PointCloudSink(tmp_path / "x.ply", lambda h, w: Intrinsics(w, h, 1.0, 1.0, 0.0, 0.0)) as sink:
+        sink.write(Captured(frame, 0.0, 0), depth)
+    cloud = read_ply(tmp_path / "x_000000.ply")
+    assert cloud["z"].tolist() == [1, 2]
+    assert cloud["x"].tolist() == [0, 4]
+    assert cloud["red"].tolist() == [2, 17]
+
+
+def test_clouds_of_two_runs_are_not_mixed(tmp_path: Path) -> None:
+    (tmp_path / "x_000000.ply").touch()
+    with (
+        pytest.raises(OutputError, match=r"x_\*\.ply files already"),
+        PointCloudSink(tmp_path / "x.ply", default_intrinsics),
+    ):
+        pass
+    with PointCloudSink(tmp_path / "y.ply", default_intrinsics) as sink:
+        assert sink.path == tmp_path / "y_*.ply"
+
+
+def test_a_file_in_the_way_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    sink = PointCloudSink(tmp_path / "file" / "x.ply", default_intrinsics)
+    with pytest.raises(OutputError, match="choose another"), sink:
+        pass
