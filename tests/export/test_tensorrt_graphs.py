@@ -42,7 +42,7 @@ def test_an_engine_is_built_of_every_model_in_every_precision(
     """Tiny models that have barely learned lose more in INT8 than real ones may: here only TensorRT is to judge."""
     run = export_once(kind).path.with_suffix("")
     anything = {name: Tolerance(1e9) for name in ("fp16", "int8")}
-    config = ExportConfig(PRECISIONS, max_batch, str(many), anything)
+    config = ExportConfig(PRECISIONS, max_batch, str(many), tolerances=anything)
     exported = export_run(run, tmp_path / "all.bundle", config)
     assert exported.refused == {}
     bundle = open_bundle(tmp_path / "all.bundle")
