@@ -1,9 +1,14 @@
 """How long things took."""
 
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
+from threading import Lock
 
 import numpy as np
+
+RING = 4096
+"""How many of the newest durations a ring keeps."""
 
 
 @dataclass(frozen=True)
@@ -16,6 +21,25 @@ class Latency:
     p90: float
     p99: float
     max: float
+
+
+class LatencyRing:
+    """The newest durations of a stage that runs all day; may be added to and read by several threads."""
+
+    def __init__(self, capacity: int = RING) -> None:
+        self._seconds: deque[float] = deque(maxlen=capacity)
+        self._lock = Lock()
+
+    def add(self, seconds: float) -> None:
+        """Keep a duration in seconds; where the ring is full, in place of the oldest."""
+        with self._lock:
+            self._seconds.append(seconds)
+
+    def summary(self) -> Latency | None:
+        """Summarise what the ring holds; None for an empty one."""
+        with self._lock:
+            seconds = list(self._seconds)
+        return summarise_latency(seconds) if seconds else None
 
 
 def summarise_latency(seconds: Sequence[float]) -> Latency:

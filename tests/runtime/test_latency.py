@@ -2,7 +2,7 @@ import dataclasses
 
 import pytest
 
-from clipdepth.latency import summarise_latency
+from clipdepth.latency import LatencyRing, summarise_latency
 
 
 def test_percentiles_of_one_to_hundred_milliseconds() -> None:
@@ -30,3 +30,11 @@ def test_one_sample_is_every_percentile() -> None:
 def test_no_samples_are_no_summary() -> None:
     with pytest.raises(ValueError, match="no durations"):
         summarise_latency([])
+
+
+def test_a_ring_keeps_the_newest() -> None:
+    ring = LatencyRing(3)
+    assert ring.summary() is None
+    for ms in (1000, 1, 2, 3):
+        ring.add(ms / 1000)
+    assert ring.summary() == summarise_latency([0.001, 0.002, 0.003])

@@ -71,6 +71,16 @@ def test_frames_of_changed_or_odd_size_are_fitted(tmp_path: Path) -> None:
     assert frames[1].shape == frames[0].shape
 
 
+def test_the_video_of_a_live_source_keeps_its_time(tmp_path: Path) -> None:
+    """Frames at 1.0, 1.02, 1.3 and 1.5 s, at 10 a second: the second has no place, the last two stand where due."""
+    with open_sink(tmp_path / "x.mp4", 10, NEAR, FAR, live=True) as sink:
+        for index, seconds in enumerate((1.0, 1.02, 1.3, 1.5)):
+            sink.write(Captured(np.full((48, 64, 3), 60 * index, np.uint8), seconds, index), depth(1))
+    frames, _ = read_video(tmp_path / "x.mp4")
+    levels = [float(frame[8:40, 8:56].mean()) for frame in frames]
+    assert levels == pytest.approx([0, 60, 60, 120, 120, 180], abs=6)
+
+
 def test_ctrl_c_keeps_a_playable_video(tmp_path: Path) -> None:
     def interrupted() -> None:
         with open_sink(tmp_path / "x.mp4", 30, NEAR, FAR) as sink:

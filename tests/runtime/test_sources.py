@@ -1,6 +1,8 @@
 import logging
 from itertools import islice
 from pathlib import Path
+from time import monotonic_ns
+from typing import Any
 
 import cv2
 import numpy as np
@@ -10,6 +12,7 @@ from clipdepth.errors import SourceError, UsageError
 from clipdepth.rooms import Room, default_intrinsics
 from clipdepth.sources import open_source
 from clipdepth.sources.folder import open_folder, read_image
+from clipdepth.sources.frames import FramesSource
 
 
 def flat(level: int) -> np.ndarray:
@@ -171,10 +174,67 @@ def test_a_seed_that_is_no_whole_number_is_misuse(spec: str) -> None:
         open_source(spec)
 
 
-@pytest.mark.parametrize("spec", ["0", "rtsp://host/stream", "/dev/video9"])
-def test_live_cameras_are_said_not_to_be_supported(spec: str) -> None:
-    with pytest.raises(UsageError, match="not supported yet"):
+@pytest.mark.parametrize(("spec", "name"), [("99", "camera 99"), ("/dev/video99", "/dev/video99")])
+def test_a_camera_that_is_not_there_is_named(spec: str, name: str) -> None:
+    with pytest.raises(SourceError, match=f"^{name} cannot be opened"):
         open_source(spec)
+
+
+def test_a_pattern_gives_its_images_in_natural_order(tmp_path: Path) -> None:
+    for level, name in enumerate(["b/2.png", "b/10.png", "a/3.jpg", "b/c/4.png"]):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(tmp_path / name), flat(level))
+    cv2.imwrite(str(tmp_path / "b" / "depth.png"), np.full((4, 6), 1234, np.uint16))
+    (tmp_path / "b" / "11.txt").write_text("no image")
+    found = {"b/*": [0, 1], "*/*.jpg": [2], "**/*.*": [2, 3, 0, 1]}
+    for pattern, levels in found.items():
+        with open_source(str(tmp_path / pattern)) as source:
+            assert [int(captured.frame[0, 0, 0]) for captured in source] == levels, pattern
+            assert source.frame_count == len(levels)
+    with pytest.raises(SourceError, match="no colour image"):
+        open_source(str(tmp_path / "b" / "*.bmp"))
+
+
+def test_a_closed_video_ends_without_a_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with open_source(str(write_video(tmp_path / "v.mp4", [10] * 12))) as source:
+        frames = iter(source)
+        next(frames)
+        source.close()
+        assert list(frames) == []
+    assert not caplog.records
+
+
+def test_every_frame_is_stamped_when_it_was_read(tmp_path: Path) -> None:
+    before = monotonic_ns()
+    with open_source(str(write_video(tmp_path / "v.mp4", [10] * 3))) as source:
+        stamps = [captured.captured_ns for captured in source]
+    assert before < stamps[0] < stamps[1] < stamps[2] < monotonic_ns()
+
+
+def test_frames_of_a_program_may_be_any_iterable_of_any_sizes() -> None:
+    given = [flat(1), np.zeros((4, 6, 3), np.uint8), flat(3)]
+    with FramesSource(iter(given)) as source:
+        assert not source.live
+        captured = list(source)
+    assert [one.index for one in captured] == [0, 1, 2]
+    assert captured[0].time == 0 < captured[1].time < captured[2].time
+    for one, frame in zip(captured, given, strict=True):
+        assert one.frame is frame
+
+
+@pytest.mark.parametrize(
+    ("frame", "said"),
+    [
+        (np.zeros((4, 6, 3), np.float32), "float32"),
+        (np.zeros((4, 6), np.uint8), r"\(4, 6\)"),
+        (np.zeros((4, 6, 4), np.uint8), r"\(4, 6, 4\)"),
+        (np.zeros((0, 6, 3), np.uint8), r"\(0, 6, 3\)"),
+        ("frame.png", "str"),
+    ],
+)
+def test_what_is_no_frame_is_refused_with_its_place(frame: Any, said: str) -> None:
+    with FramesSource([flat(0), frame]) as source, pytest.raises(SourceError, match=rf"^frame 1 of frames is .*{said}"):
+        list(source)
 
 
 def test_a_source_that_does_not_exist_is_named() -> None:

@@ -4,7 +4,6 @@ import argparse
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import asdict, dataclass
-from itertools import islice
 from pathlib import Path
 from time import perf_counter
 
@@ -23,12 +22,16 @@ from rich.text import Text
 from clipdepth.arguments import ArgumentParser, depth_span, positive_int
 from clipdepth.atomic import write_json
 from clipdepth.bundle import Bundle, open_bundle
-from clipdepth.commands.run_report import RunReport, print_report
-from clipdepth.engines import ENGINES, Engine, load_engine, usable_cores
-from clipdepth.manifest import InputSize
+from clipdepth.commands.run_report import RunReport, SourceReport, print_report
+from clipdepth.engines import ENGINES, load_engine, usable_cores
+from clipdepth.errors import UsageError
+from clipdepth.pipeline import Feed, Pipeline
 from clipdepth.sinks import Sink, open_sink
-from clipdepth.sources import Source, open_source
-from clipdepth.stream import StageTimes, stream
+from clipdepth.sources import Source, is_camera, open_source
+from clipdepth.sources.camera import CameraMode
+
+PROGRESS_S = 0.1
+"""How often the progress bar moves, seconds."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +39,11 @@ class RunOptions:
     """The arguments of `clipdepth run`; its help says what each is."""
 
     bundle: Path
-    source: str
+    source: list[str]
+    width: int | None
+    height: int | None
+    fps: int | None
+    fourcc: str | None
     output: list[Path]
     frames: int | None
     engine: str
@@ -45,10 +52,17 @@ class RunOptions:
     range: tuple[float, float]
     json: Path | None
 
+    @property
+    def mode(self) -> CameraMode:
+        """What webcams are asked for."""
+        return CameraMode(self.width, self.height, self.fps, self.fourcc)
+
 
 def main(argv: Sequence[str]) -> int:
     """Run the command; return 0, or 130 after Ctrl-C."""
     options = RunOptions(**vars(_parser().parse_args(argv)))
+    if options.mode != CameraMode() and not any(is_camera(spec) for spec in options.source):
+        raise UsageError("--width, --height, --fps and --fourcc are for webcams, and no --source is one")
     report = _run(options, open_bundle(options.bundle))
     print_report(report, Console())
     if options.json:
@@ -58,47 +72,65 @@ def main(argv: Sequence[str]) -> int:
 
 def _run(options: RunOptions, bundle: Bundle) -> RunReport:
     threads = options.threads or usable_cores()
-    times = StageTimes()
     with ExitStack() as stack:
-        engine = load_engine(bundle, options.engine, options.precision, threads)
-        stack.enter_context(closing(engine))
-        source = stack.enter_context(open_source(options.source))
-        sinks = [open_sink(path, source.fps, *options.range) for path in options.output]
-        for sink in sinks:
-            stack.enter_context(sink)
+        engine = stack.enter_context(closing(load_engine(bundle, options.engine, options.precision, threads)))
+        sources = [stack.enter_context(open_source(spec, options.mode)) for spec in options.source]
+        feeds = _feeds(sources, options)
+        pipeline = Pipeline(engine, bundle.manifest.input, feeds, options.frames)
         start = perf_counter()
-        interrupted = _stream_all(engine, bundle.manifest.input, source, sinks, options.frames, times)
+        interrupted = _stream_all(pipeline, _expected_frames(sources, options.frames))
         seconds = perf_counter() - start
     return RunReport(
         bundle=str(options.bundle),
-        source=source.name,
-        outputs=[str(sink.path) for sink in sinks],
-        frames=len(times.total),
+        source=", ".join(source.name for source in sources),
+        sources=[SourceReport.of(lane) for lane in pipeline.lanes],
+        outputs=[str(sink.path) for feed in feeds for sink in feed.sinks],
+        frames=pipeline.processed,
         seconds=seconds,
         interrupted=interrupted,
         engine=engine.name,
         device=engine.device,
         precision=options.precision,
         threads=threads,
-        latency_ms=times.summary(),
+        latency_ms=pipeline.times.summary(),
         agreement=bundle.manifest.graphs[options.precision].verification,
     )
 
 
-def _stream_all(
-    engine: Engine, size: InputSize, source: Source, sinks: list[Sink], limit: int | None, times: StageTimes
-) -> bool:
-    """Send every frame through; return whether Ctrl-C ended it, so that the sinks are closed as usual."""
-    lengths = [length for length in (source.frame_count, limit) if length is not None]
+def _feeds(sources: list[Source], options: RunOptions) -> list[Feed]:
+    """Each source with sinks of its own; with several sources each path gets the source's number, from 1."""
+    numbers = [f"-{number}" if len(sources) > 1 else "" for number in range(1, len(sources) + 1)]
+    return [
+        Feed(source, [_sink(_numbered(path, number), source, options) for path in options.output])
+        for source, number in zip(sources, numbers, strict=True)
+    ]
+
+
+def _sink(path: Path, source: Source, options: RunOptions) -> Sink:
+    return open_sink(path, source.fps, *options.range, live=source.live)
+
+
+def _numbered(path: Path, number: str) -> Path:
+    return path.with_name(f"{path.stem}{number}{path.suffix}") if number else path
+
+
+def _expected_frames(sources: list[Source], limit: int | None) -> int | None:
+    """How many frames will come if all goes well; None where that is not known."""
+    lengths = [source.frame_count if limit is None else min(source.frame_count or limit, limit) for source in sources]
+    known = [length for length in lengths if length is not None]
+    return sum(known) if len(known) == len(lengths) else None
+
+
+def _stream_all(pipeline: Pipeline, expected: int | None) -> bool:
+    """Run the pipeline to its end; return whether Ctrl-C was that."""
     try:
-        with _progress(min(lengths, default=None)) as progress:
-            task = progress.task_ids[0]
-            for captured, depth in stream(engine, size, islice(source, limit), times):
-                for sink in sinks:
-                    sink.write(captured, depth)
-                progress.advance(task)
+        with _progress(expected) as progress, pipeline:
+            while not pipeline.wait(PROGRESS_S):
+                progress.update(progress.task_ids[0], completed=pipeline.processed)
     except KeyboardInterrupt:
-        if not times.total:
+        # What failed while all was closed, a video on a full disk say, is not hidden by Ctrl-C.
+        pipeline.wait()
+        if not pipeline.processed:
             raise
         return True
     return False
@@ -134,9 +166,16 @@ def _parser() -> argparse.ArgumentParser:
     add(
         "--source",
         required=True,
+        action="append",
         metavar="SPEC",
-        help="a video, a folder of images, an image, or 'rooms[:SEED]': drawn rooms, without end",
+        help="a webcam (0, 1, … or /dev/video0), a stream (rtsp://…, rtmp://…, http://…), a video, a folder of images, "
+        "an image, a pattern such as 'frames/*.png', or 'rooms[:SEED]': drawn rooms, without end "
+        "(may be given more than once: all share the engine)",
     )
+    add("--width", type=positive_int, metavar="W", help="ask webcams for pictures of this width")
+    add("--height", type=positive_int, metavar="H", help="ask webcams for pictures of this height")
+    add("--fps", type=positive_int, metavar="N", help="ask webcams for N frames a second")
+    add("--fourcc", metavar="CODE", help="ask webcams for this pixel format, such as MJPG or YUYV")
     add(
         "--output",
         type=Path,
@@ -144,9 +183,9 @@ def _parser() -> argparse.ArgumentParser:
         default=[],
         metavar="PATH",
         help="x.mp4: frame and depth side by side; a folder: depth as 16-bit PNG files in millimetres "
-        "(may be given more than once)",
+        "(may be given more than once; with several sources their number is put after its name)",
     )
-    add("--frames", type=positive_int, metavar="N", help="stop after N frames (to the end, or to Ctrl-C)")
+    add("--frames", type=positive_int, metavar="N", help="stop after N frames a source (to the end, or to Ctrl-C)")
     add("--engine", default="onnxruntime", metavar="NAME", help=f"one of {', '.join(ENGINES)} (default: %(default)s)")
     add("--precision", default="fp32", metavar="P", help="which of the bundle's graphs (default: %(default)s)")
     add("--threads", type=positive_int, metavar="N", help="threads of the engine (default: all usable cores)")

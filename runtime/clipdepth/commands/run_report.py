@@ -7,6 +7,30 @@ from rich.table import Table
 
 from clipdepth.agreement import Agreement
 from clipdepth.latency import Latency
+from clipdepth.pipeline.lane import Lane
+
+
+@dataclass(frozen=True)
+class SourceReport:
+    """What became of one source's frames, see `clipdepth.pipeline.counts.Counts`."""
+
+    name: str
+    captured: int
+    processed: int
+    dropped: dict[str, int]
+    losses: int
+    """How often it was lost and sought again."""
+
+    @classmethod
+    def of(cls, lane: Lane) -> "SourceReport":
+        """What became of the frames of a lane, which must have ended."""
+        counts = lane.counts
+        return cls(lane.source.name, counts.captured, counts.processed, dict(counts.dropped), lane.source.losses)
+
+    def __str__(self) -> str:
+        dropped = ", ".join(f"{frames} before {stage}" for stage, frames in self.dropped.items()) or "none"
+        losses = f"; lost {self.losses} times" if self.losses else ""
+        return f"{self.name}: {self.captured} captured, {self.processed} processed, dropped {dropped}{losses}"
 
 
 @dataclass(frozen=True)
@@ -15,6 +39,8 @@ class RunReport:
 
     bundle: str
     source: str
+    """The names of all sources; passwords are left out."""
+    sources: list[SourceReport]
     outputs: list[str]
     frames: int
     seconds: float
@@ -26,7 +52,7 @@ class RunReport:
     precision: str
     threads: int
     latency_ms: dict[str, Latency]
-    """Stage by stage, see `clipdepth.stream.StageTimes`."""
+    """Stage by stage, see `clipdepth.pipeline.counts.StageTimes`; the newest 4096 frames."""
     agreement: Agreement
     """With PyTorch, as the bundle's manifest records it."""
 
@@ -36,7 +62,7 @@ def print_report(report: RunReport, console: Console) -> None:
     rate = report.frames / report.seconds
     threads = f"{report.threads} thread{'s' if report.threads > 1 else ''}"
     facts = {
-        "source": report.source,
+        "source": "\n         ".join(str(source) for source in report.sources),
         "frames": f"{report.frames} in {report.seconds:.1f} s, {rate:.1f} a second with reading and writing"
         + (" (interrupted)" if report.interrupted else ""),
         "engine": f"{report.engine} on {report.device}, {report.precision}, {threads}",

@@ -34,16 +34,17 @@ class Sink(Protocol):
         """Finish what was written; see each sink for what an error or Ctrl-C leaves behind."""
 
 
-def open_sink(path: Path, fps: float | None, near: float, far: float) -> Sink:
+def open_sink(path: Path, fps: float | None, near: float, far: float, *, live: bool = False) -> Sink:
     """A video for x.mp4, a folder of 16-bit PNG files for a folder or a name without suffix.
 
-    `fps` is the source's, None for images; `near` and `far`, metres, are the ends of the video's colours.
+    `fps` is the source's, None for images; `near` and `far`, metres, are the ends of the video's colours. The video
+    of a `live` source, of which frames may be missing, keeps its time.
     Raises UsageError for any other suffix.
     """
     if path.suffix.lower() == ".mp4" and not path.is_dir():
         from clipdepth.sinks.video import VideoSink
 
-        return VideoSink(path, fps or IMAGES_FPS, near, far)
+        return VideoSink(path, fps or IMAGES_FPS, near, far, live=live)
     if path.is_dir() or not path.suffix:
         from clipdepth.sinks.depth_png import DepthPngSink
 

@@ -17,10 +17,11 @@ class VideoSink:
     """An MP4 (MPEG-4 Part 2, which every OpenCV can write) that is whole or not there.
 
     It is written beside its final name. Its end and Ctrl-C leave a playable file; any other error leaves
-    none, and an earlier file as it was. Pictures of another size than the first are stretched to it.
+    none, and an earlier file as it was. Pictures of another size than the first are stretched to it. With `live` the
+    video plays as fast as things happened: a picture stands until the next one's time, or makes way for it.
     """
 
-    def __init__(self, path: Path, fps: float, near: float, far: float) -> None:
+    def __init__(self, path: Path, fps: float, near: float, far: float, *, live: bool = False) -> None:
         self.path = path
         self._fps = fps
         self._range = near, far
@@ -28,6 +29,9 @@ class VideoSink:
         self._writer: cv2.VideoWriter | None = None
         self._size = (0, 0)
         self._written = 0
+        self._live = live
+        self._start = 0.0
+        self._last: NDArray[np.uint8] | None = None
 
     def write(self, captured: Captured, depth: NDArray[np.float32]) -> None:
         """See `Sink.write`."""
@@ -37,6 +41,24 @@ class VideoSink:
             self._writer = self._open()
         if (picture.shape[1], picture.shape[0]) != self._size:
             picture = np.asarray(cv2.resize(picture, self._size, interpolation=cv2.INTER_AREA), np.uint8)
+        place = self._place(captured)
+        if self._last is not None:
+            while self._written < place:
+                self._append(self._last)
+        if self._written == place:
+            self._append(picture)
+        self._last = picture
+
+    def _place(self, captured: Captured) -> int:
+        """The number of a frame in the video: the next one, or for a live source what its time says."""
+        if not self._live:
+            return self._written
+        if self._last is None:
+            self._start = captured.time
+        return round((captured.time - self._start) * self._fps)
+
+    def _append(self, picture: NDArray[np.uint8]) -> None:
+        assert self._writer
         # OpenCV 5 returns False where it could not write; OpenCV 4 returns None and is caught at the end.
         written: object = self._writer.write(picture)
         if written is False:

@@ -1,29 +1,36 @@
-"""Sources of frames: a video, a folder of images, or rooms that the computer draws."""
+"""Sources of frames: cameras, network streams, videos, images, drawn rooms, or any iterator."""
 
+import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from time import monotonic_ns
 from types import TracebackType
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from clipdepth.errors import SourceError, UsageError
 
-__all__ = ["Captured", "Source", "open_source"]
+if TYPE_CHECKING:
+    from clipdepth.sources.camera import CameraMode
+
+__all__ = ["Captured", "Source", "is_camera", "open_source"]
 
 
 @dataclass(frozen=True)
 class Captured:
     """A frame and when it was taken.
 
-    `frame` is (H, W, 3) uint8 BGR, `time` seconds since the source's first frame, `index` counts from 0.
+    `frame` is (H, W, 3) uint8 BGR, `time` seconds since the source's first frame, `index` counts from 0, and
+    `captured_ns` is the computer's `time.monotonic_ns()` when the frame had been read.
     """
 
     frame: NDArray[np.uint8]
     time: float
     index: int
+    captured_ns: int = field(default_factory=monotonic_ns, compare=False)
 
 
 class Source(Protocol):
@@ -31,7 +38,11 @@ class Source(Protocol):
 
     @property
     def name(self) -> str:
-        """What it reads, for messages and reports."""
+        """What it reads, for messages and reports; never with a password in it."""
+
+    @property
+    def live(self) -> bool:
+        """Whether frames come by themselves, so that the newest counts; otherwise every frame does."""
 
     @property
     def fps(self) -> float | None:
@@ -41,8 +52,15 @@ class Source(Protocol):
     def frame_count(self) -> int | None:
         """How many frames to expect (a video's own claim), or None for an endless stream."""
 
+    @property
+    def losses(self) -> int:
+        """How often it was lost and sought again."""
+
     def __iter__(self) -> Iterator[Captured]:
-        """Read frame after frame; raises SourceError where one cannot be read."""
+        """Read frame after frame until its end or `close`; raises SourceError where one cannot be read."""
+
+    def close(self) -> None:
+        """Let go of what it holds, from any thread; a read under way comes to its end first."""
 
     def __enter__(self) -> "Source":
         """Return itself."""
@@ -50,26 +68,51 @@ class Source(Protocol):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Let go of what it holds."""
+        """Close it."""
 
 
-def open_source(spec: str) -> Source:
-    """Open 'rooms', 'rooms:SEED', a folder of images, an image or a video.
+def open_source(spec: str, mode: "CameraMode | None" = None) -> Source:
+    """Open what `spec` names.
 
-    A folder that is itself called rooms is './rooms'. Raises SourceError where there is nothing to read,
-    UsageError for a spec that is none of these.
+    - 'rooms' or 'rooms:SEED', drawn rooms without end
+    - '0', '1', …, or '/dev/video0': a webcam, asked for `mode`
+    - 'rtsp://…', 'rtmp://…', 'http://…' and their kin: a network stream, or a video on a server
+    - a folder of images, an image, a video
+    - 'frames/*.png': the images of that pattern
+
+    A file or folder that is itself called rooms or 0 is './rooms' or './0'. Raises SourceError where there is
+    nothing to read, UsageError for a spec that is none of these.
     """
     kind, _, seed = spec.partition(":")
     if kind == "rooms":
         return _open_rooms(spec, seed)
+    if is_camera(spec):
+        from clipdepth.sources.camera import CameraMode, open_camera
+
+        return open_camera(spec, mode or CameraMode())
+    if "://" in spec:
+        from clipdepth.sources.network import open_stream
+
+        return open_stream(spec)
+    return _open_path(spec)
+
+
+def is_camera(spec: str) -> bool:
+    """Whether `spec` is a webcam's number or device file."""
+    return re.fullmatch(r"[0-9]+|/dev/(video[0-9]+|v4l/.+)", spec) is not None
+
+
+def _open_path(spec: str) -> Source:
+    from clipdepth.sources.folder import open_folder, open_images
+
     path = Path(spec)
     if path.is_dir():
-        from clipdepth.sources.folder import open_folder
-
         return open_folder(path)
     if path.is_file():
         return _open_file(path)
-    raise _nothing_there(spec)
+    if any(character in spec for character in "*?["):
+        return open_images(spec)
+    raise SourceError(f"there is no video or folder at '{spec}'; check the path, or give 'rooms'")
 
 
 def _open_rooms(spec: str, seed: str) -> Source:
@@ -82,17 +125,8 @@ def _open_rooms(spec: str, seed: str) -> Source:
 
 def _open_file(path: Path) -> Source:
     from clipdepth.sources.folder import IMAGE_SUFFIXES, FolderSource
-    from clipdepth.sources.video import VideoSource
+    from clipdepth.sources.video import open_video
 
     if path.suffix.lower() in IMAGE_SUFFIXES:
         return FolderSource(str(path), [path])
-    return VideoSource(path)
-
-
-def _nothing_there(spec: str) -> SourceError | UsageError:
-    if spec.isdigit() or "://" in spec or spec.startswith("/dev/"):
-        return UsageError(
-            f"'{spec}' looks like a webcam or a network stream, which are not supported yet; "
-            "give a video, a folder of images or 'rooms'"
-        )
-    return SourceError(f"there is no video or folder at '{spec}'; check the path, or give 'rooms'")
+    return open_video(path)

@@ -1,5 +1,6 @@
-"""A folder of images, in the order that a person would count them."""
+"""Images of a folder or a pattern, in the order that a person would count them."""
 
+import glob
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -17,7 +18,9 @@ IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp")
 class FolderSource:
     """Images as a stream. They carry no time: frame i is at i seconds."""
 
+    live = False
     fps = None
+    losses = 0
 
     def __init__(self, name: str, files: Sequence[Path]) -> None:
         self.name = name
@@ -33,11 +36,14 @@ class FolderSource:
         for index, file in enumerate(self._files):
             yield Captured(read_image(file), float(index), index)
 
+    def close(self) -> None:
+        """See `Source.close`."""
+
     def __enter__(self) -> "FolderSource":
         return self
 
     def __exit__(self, *_: object) -> None:
-        pass
+        self.close()
 
 
 def open_folder(path: Path) -> FolderSource:
@@ -52,7 +58,17 @@ def open_folder(path: Path) -> FolderSource:
     ]
     if not colour:
         raise SourceError(f"{path} has no colour images; it needs {', '.join(IMAGE_SUFFIXES)} files")
-    return FolderSource(str(path), sorted(colour, key=_natural_order))
+    return FolderSource(str(path), sorted(colour, key=lambda file: _natural_order(file.name)))
+
+
+def open_images(pattern: str) -> FolderSource:
+    """The colour images of a pattern such as 'frames/**/*.png', in natural order; raises SourceError for none."""
+    files = [Path(name) for name in glob.glob(pattern, recursive=True)]  # noqa: PTH207, a pattern may be absolute
+    images = [file for file in files if file.suffix.lower() in IMAGE_SUFFIXES and file.is_file()]
+    colour = [file for file in images if not _is_16_bit_png(file)]
+    if not colour:
+        raise SourceError(f"no colour image is called '{pattern}'; it needs {', '.join(IMAGE_SUFFIXES)} files")
+    return FolderSource(pattern, sorted(colour, key=lambda file: [_natural_order(part) for part in file.parts]))
 
 
 def read_image(path: Path) -> NDArray[np.uint8]:
@@ -87,7 +103,7 @@ def _is_cut_jpeg(data: bytes) -> bool:
     return b"\xff\xd9" not in data[place:]
 
 
-def _natural_order(path: Path) -> list[tuple[int, str]]:
+def _natural_order(name: str) -> list[tuple[int, str]]:
     """Sort key: digits by their value, the rest by letter."""
-    parts = re.findall(r"[0-9]+|[^0-9]+", path.name.lower())
+    parts = re.findall(r"[0-9]+|[^0-9]+", name.lower())
     return [(int(part), "") if part[0] in "0123456789" else (-1, part) for part in parts]

@@ -14,8 +14,10 @@ HEIGHT, WIDTH = 480, 640
 class RoomsSource:
     """A camera that moves through one room for ten seconds, then through the next, without end."""
 
+    live = False
     fps = float(FPS)
     frame_count = None
+    losses = 0
 
     def __init__(self, seed: int) -> None:
         self.name = f"rooms:{seed}"
@@ -30,8 +32,11 @@ class RoomsSource:
                 index = number * FRAMES_A_ROOM + step
                 yield Captured(room.render(step / FPS, intrinsics).frame, index / FPS, index)
 
+    def close(self) -> None:
+        """See `Source.close`."""
+
     def __enter__(self) -> "RoomsSource":
         return self
 
     def __exit__(self, *_: object) -> None:
-        pass
+        self.close()

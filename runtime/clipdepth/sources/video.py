@@ -1,4 +1,4 @@
-"""A video file, read by OpenCV."""
+"""A video file, or one on a web server, read by OpenCV."""
 
 import logging
 import math
@@ -6,11 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
-import numpy as np
-from numpy.typing import NDArray
 
 from clipdepth.errors import SourceError
 from clipdepth.sources import Captured
+from clipdepth.sources.capture import Capture, read_frame
 
 _LOG = logging.getLogger(__name__)
 
@@ -21,58 +20,59 @@ class VideoSource:
     Opening reads the first frame, so that a file without pictures is refused at once. It can be read once.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.name = str(path)
-        self._capture = cv2.VideoCapture(str(path))
-        first = self._read() if self._capture.isOpened() else None
+    live = False
+    losses = 0
+
+    def __init__(self, name: str, capture: Capture) -> None:
+        self.name = name
+        first = read_frame(capture) if capture.isOpened() else None
         if first is None:
-            self._capture.release()
             raise SourceError(
-                f"{path} has no frame that can be decoded; it is damaged, cut short or no video: "
+                f"{name} has no frame that can be decoded; it is damaged, cut short or no video: "
                 "copy it again, or convert it to H.264 in an MP4"
             )
-        self._first: NDArray[np.uint8] = first
-        self._start = self._clock()
-
-    @property
-    def fps(self) -> float | None:
-        """See `Source.fps`."""
-        fps = self._capture.get(cv2.CAP_PROP_FPS)
-        return fps if math.isfinite(fps) and fps > 0 else None
-
-    @property
-    def frame_count(self) -> int | None:
-        """See `Source.frame_count`; what the container claims, which need not be true."""
-        count = self._capture.get(cv2.CAP_PROP_FRAME_COUNT)
-        return int(count) if math.isfinite(count) and count > 0 else None
+        self._first = first
+        self._capture: Capture | None = capture
+        self._start = capture.get(cv2.CAP_PROP_POS_MSEC)
+        self.fps = stated(capture.get(cv2.CAP_PROP_FPS))
+        count = stated(capture.get(cv2.CAP_PROP_FRAME_COUNT))
+        self.frame_count = int(count) if count else None
+        """What the container claims, which need not be true."""
 
     def __iter__(self) -> Iterator[Captured]:
         """See `Source.__iter__`; a video that ends before its claimed length is warned of."""
-        frame: NDArray[np.uint8] | None = self._first
-        index = 0
-        while frame is not None:
-            yield Captured(frame, self._clock() - self._start, index)
+        frame, index = self._first, 0
+        # This reference keeps the video open where another thread closes the source during a read.
+        while capture := self._capture:
+            yield Captured(frame, (capture.get(cv2.CAP_PROP_POS_MSEC) - self._start) / 1000, index)
             index += 1
-            frame = self._read()
-        # Where a container only knows its duration, its count is rounded: one frame less is no loss.
-        if self.frame_count is not None and index < self.frame_count - 1:
-            _LOG.warning(
-                "%s ended after %d of %d frames; the rest is damaged or missing",
-                self.name,
-                index,
-                self.frame_count,
-            )
+            following = read_frame(capture)
+            if following is None:
+                return self._warn_if_cut(index)
+            frame = following
+
+    def close(self) -> None:
+        """See `Source.close`."""
+        self._capture = None
 
     def __enter__(self) -> "VideoSource":
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._capture.release()
+        self.close()
 
-    def _read(self) -> NDArray[np.uint8] | None:
-        read, frame = self._capture.read()
-        return np.asarray(frame, np.uint8) if read else None
+    def _warn_if_cut(self, frames: int) -> None:
+        # Where a container only knows its duration, its count is rounded: one frame less is no loss.
+        if self.frame_count is not None and frames < self.frame_count - 1:
+            text = "%s ended after %d of %d frames; the rest is damaged or missing"
+            _LOG.warning(text, self.name, frames, self.frame_count)
 
-    def _clock(self) -> float:
-        """The time stamp of the frame read last, in seconds."""
-        return self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
+
+def open_video(path: Path) -> VideoSource:
+    """Open a video file; raises SourceError where it has no frame."""
+    return VideoSource(str(path), cv2.VideoCapture(str(path)))
+
+
+def stated(value: float) -> float | None:
+    """A property of a capture, or None where it does not know: OpenCV says 0, NaN or something below 0 then."""
+    return value if math.isfinite(value) and value > 0 else None

@@ -1,0 +1,44 @@
+"""What became of the frames of a source."""
+
+from dataclasses import dataclass, field
+
+from clipdepth.latency import Latency, LatencyRing
+
+
+@dataclass
+class Counts:
+    """Frames of one source; the few that were under way when the pipeline stopped are in no other counter."""
+
+    captured: int = 0
+    """Frames that the source gave."""
+    processed: int = 0
+    """Frames whose depth was made."""
+    dropped: dict[str, int] = field(default_factory=dict)
+    """Frames of a live source that gave way to newer ones, by the stage that was too slow: 'resize', 'engine', or
+    a sink (whose frames were processed all the same)."""
+
+
+class StageTimes:
+    """How long the newest frames took in each stage, of all sources together.
+
+    `resize` is to the model's size and back, `engine` the graph, `total` their sum, and `capture_to_depth` from
+    the frame's capture to its depth at its own size, with all waiting between the stages.
+    """
+
+    def __init__(self) -> None:
+        self.resize = LatencyRing()
+        self.engine = LatencyRing()
+        self.total = LatencyRing()
+        self.capture_to_depth = LatencyRing()
+
+    def add(self, resize: float, engine: float, capture_to_depth: float) -> None:
+        """Add a frame's times, seconds."""
+        self.resize.add(resize)
+        self.engine.add(engine)
+        self.total.add(resize + engine)
+        self.capture_to_depth.add(capture_to_depth)
+
+    def summary(self) -> dict[str, Latency]:
+        """Stage by stage; empty when no frame was timed."""
+        stages = {name: ring.summary() for name, ring in vars(self).items() if isinstance(ring, LatencyRing)}
+        return {name: latency for name, latency in stages.items() if latency}

@@ -1,0 +1,164 @@
+"""One source's way through the pipeline: its stages, and the slots between them."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from threading import Condition, Event
+from time import monotonic_ns, perf_counter_ns
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clipdepth.manifest import InputSize
+from clipdepth.pipeline.counts import Counts, StageTimes
+from clipdepth.pipeline.slot import Slot
+from clipdepth.resize import resize_depth, resize_frame
+from clipdepth.sinks import Sink
+from clipdepth.sources import Captured, Source
+
+SINK_SLOTS = 2
+"""How many frames may wait for a sink."""
+
+
+@dataclass(frozen=True)
+class Feed:
+    """A source and the sinks that keep its depth."""
+
+    source: Source
+    sinks: Sequence[Sink] = ()
+
+
+@dataclass(frozen=True)
+class Depth:
+    """A frame and its depth, (H, W) float32 metres at the frame's own size."""
+
+    captured: Captured
+    depth: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A frame and its picture at the model's size, (H, W, 3) uint8 BGR, with the seconds that this took."""
+
+    captured: Captured
+    picture: NDArray[np.uint8]
+    resize: float
+
+
+@dataclass(frozen=True)
+class Inferred:
+    """A prepared frame and the graph's depth, (H, W) float32 metres at the model's size, with its seconds."""
+
+    prepared: Prepared
+    raw: NDArray[np.float32]
+    engine: float
+
+
+class Lane:
+    """Capture, resize, (the engine, which lanes share,) deliver; each method of that name is a thread's work.
+
+    A live source keeps only its newest frame before each stage and each sink; any other waits, frame by frame.
+    """
+
+    def __init__(self, feed: Feed, size: InputSize, limit: int | None, times: StageTimes, turn: Condition) -> None:
+        live = feed.source.live
+        self.source = feed.source
+        self.counts = Counts()
+        self.prepared: Slot[Prepared] = Slot(newest_only=live, changed=turn)
+        self.inferred: Slot[Inferred] = Slot(changed=turn)
+        self._captured: Slot[Captured] = Slot(newest_only=live)
+        self._outlets: list[tuple[str, Slot[Depth]]] = []
+        self._size = size
+        self._limit = limit
+        self._taken = 0
+        self._times = times
+        self.sinks = [SinkWriter(sink, self.outlet(str(sink.path))) for sink in feed.sinks]
+
+    def outlet(self, name: str, capacity: int = SINK_SLOTS) -> Slot[Depth]:
+        """A new slot that gets the lane's depth; `name` stands in the counters."""
+        slot: Slot[Depth] = Slot(capacity, newest_only=self.source.live)
+        self._outlets.append((name, slot))
+        return slot
+
+    def capture(self) -> None:
+        """Read the source."""
+        # A live source's limit is on frames processed, see `infer`: some of those it gives are dropped.
+        for captured in islice(self.source, None if self.source.live else self._limit):
+            self.counts.captured += 1
+            self._drop("resize", self._captured.put(captured))
+        self._captured.end()
+
+    def resize(self) -> None:
+        """Bring frames to the model's size."""
+        for captured in self._captured:
+            start = perf_counter_ns()
+            picture = resize_frame(captured.frame, self._size.height, self._size.width)
+            prepared = Prepared(captured, picture, (perf_counter_ns() - start) / 1e9)
+            self._drop("engine", self.prepared.put(prepared))
+        self.prepared.end()
+
+    def infer(self, run: Callable[[NDArray[np.uint8]], NDArray[np.float32]]) -> None:
+        """Send the frame that is prepared through the engine; the engine's thread calls it when that is ready."""
+        prepared = self.prepared.take()
+        self._taken += 1
+        if self._taken == self._limit:
+            self.stop_input()
+        start = perf_counter_ns()
+        raw = run(prepared.picture[None])[0]
+        self.inferred.put(Inferred(prepared, raw, (perf_counter_ns() - start) / 1e9))
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether a frame waits for the engine, and its depth would not have to wait for this lane."""
+        return self.prepared.has_item and self.inferred.has_room
+
+    def deliver(self) -> None:
+        """Bring depth to the frame's own size and pass it to every sink."""
+        for inferred in self.inferred:
+            prepared = inferred.prepared
+            captured = prepared.captured
+            start = perf_counter_ns()
+            depth = resize_depth(inferred.raw, *captured.frame.shape[:2])
+            resize = prepared.resize + (perf_counter_ns() - start) / 1e9
+            self._times.add(resize, inferred.engine, (monotonic_ns() - captured.captured_ns) / 1e9)
+            self.counts.processed += 1
+            for name, outlet in self._outlets:
+                self._drop(name, outlet.put(Depth(captured, depth)))
+        for _, outlet in self._outlets:
+            outlet.end()
+
+    def stop_input(self) -> None:
+        """Read no more; what the engine has begun goes on to the sinks."""
+        self.source.close()
+        self._captured.stop()
+        self.prepared.stop()
+
+    def stop(self) -> None:
+        """Throw away what waits; every thread ends after what it does now."""
+        self.stop_input()
+        self.inferred.stop()
+        for _, outlet in self._outlets:
+            outlet.stop()
+
+    def _drop(self, stage: str, frames: int) -> None:
+        if frames:
+            self.counts.dropped[stage] = self.counts.dropped.get(stage, 0) + frames
+
+
+class SinkWriter:
+    """A sink and what waits for it."""
+
+    def __init__(self, sink: Sink, waiting: Slot[Depth]) -> None:
+        self.sink = sink
+        self.entered = Event()
+        self._waiting = waiting
+
+    def write(self) -> None:
+        """Open the sink, write what comes, close it; a stop from elsewhere closes it as its end does."""
+        try:
+            with self.sink:
+                self.entered.set()
+                for result in self._waiting:
+                    self.sink.write(result.captured, result.depth)
+        finally:
+            self.entered.set()

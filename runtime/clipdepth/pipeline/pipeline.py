@@ -1,0 +1,140 @@
+"""The threads of a pipeline: started together, stopped together."""
+
+import atexit
+import logging
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from threading import Condition, Event, Lock, Thread
+from time import monotonic
+
+from clipdepth.engines import Engine
+from clipdepth.manifest import InputSize
+from clipdepth.pipeline.counts import StageTimes
+from clipdepth.pipeline.lane import Feed, Lane
+from clipdepth.pipeline.slot import Stopped
+
+_LOG = logging.getLogger(__name__)
+
+BLOCKED_READ_S = 0.5
+"""How long a source that blocks in a read is waited for when everything else has ended."""
+
+
+class Pipeline:
+    """Runs feeds through one engine from `__enter__` on, until they end, one stage fails, or `__exit__`.
+
+    Each source has a thread that captures, one that resizes and one that delivers, each sink one that writes; the
+    engine takes the lanes in turn. Frames of files and iterators all arrive: there a slow sink slows the reading.
+    Of a live source the newest frame counts, and a slow stage or sink misses some. `limit` ends each lane after so
+    many depths. Leaving stops all threads, closes the sources and the sinks, whose files hold what they got until
+    then, and raises the error of the stage that failed, unless another one is under way. The engine stays open.
+    """
+
+    def __init__(self, engine: Engine, size: InputSize, feeds: Sequence[Feed], limit: int | None = None) -> None:
+        self.times = StageTimes()
+        self._turn = Condition()
+        self.lanes = [Lane(feed, size, limit, self.times, self._turn) for feed in feeds]
+        self._engine = engine
+        self._error: BaseException | None = None
+        self._lock = Lock()
+        self._captures: list[Thread] = []
+        self._workers: list[Thread] = []
+        self._running = 0
+        self._done = Event()
+
+    @property
+    def processed(self) -> int:
+        """Depths made so far, of all sources."""
+        return sum(lane.counts.processed for lane in self.lanes)
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait for the end, at most `timeout` seconds; return whether it came. Raises what a stage raised."""
+        ended = self._done.wait(timeout)
+        if self._error:
+            raise self._error
+        return ended
+
+    def stop(self) -> None:
+        """Let every thread end after what it does now; may be called from any thread, and again."""
+        for lane in self.lanes:
+            lane.stop()
+
+    def __enter__(self) -> "Pipeline":
+        # A generator that nobody leaves, as in a script that dies with a traceback, would keep its threads.
+        atexit.register(self._close)
+        writers = [(lane, writer) for lane in self.lanes for writer in lane.sinks]
+        tasks = [("infer", self._infer)]
+        tasks += [(stage.__name__, stage) for lane in self.lanes for stage in (lane.resize, lane.deliver)]
+        self._running = len(writers) + len(tasks)
+        for _, writer in writers:
+            self._workers.append(self._start("write", writer.write, self._worker_ended))
+        for _, writer in writers:
+            writer.entered.wait()
+        self._workers += [self._start(name, task, self._worker_ended) for name, task in tasks]
+        self._captures = [self._start("capture", lane.capture, lambda: None) for lane in self.lanes]
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self._close()
+        if self._error and kind is None:
+            raise self._error
+
+    def _start(self, name: str, task: Callable[[], None], ended: Callable[[], None]) -> Thread:
+        def run() -> None:
+            try:
+                task()
+            except Stopped:
+                pass
+            except BaseException as error:
+                self._fail(error)
+            finally:
+                ended()
+
+        # Daemons, which the interpreter does not wait for, since a read that blocks cannot be ended from outside.
+        thread = Thread(target=run, name=f"clipdepth-{name}", daemon=True)
+        thread.start()
+        return thread
+
+    def _worker_ended(self) -> None:
+        with self._lock:
+            self._running -= 1
+            if not self._running:
+                self._done.set()
+
+    def _fail(self, error: BaseException) -> None:
+        with self._lock:
+            if self._error:
+                _LOG.error("%s", error)
+            self._error = self._error or error
+        self.stop()
+
+    def _infer(self) -> None:
+        for lane in self._in_turn():
+            lane.infer(self._engine.infer)
+
+    def _in_turn(self) -> Iterator[Lane]:
+        """The lane that is ready and waited longest, again and again, until all have ended."""
+        order = deque(self.lanes)
+        while True:
+            with self._turn:
+                self._turn.wait_for(lambda: any(lane.is_ready or lane.prepared.is_over for lane in order))
+                for lane in [lane for lane in order if lane.prepared.is_over]:
+                    lane.inferred.end()
+                    order.remove(lane)
+                ready = next((lane for lane in order if lane.is_ready), None)
+            if ready:
+                order.remove(ready)
+                order.append(ready)
+                yield ready
+            elif not order:
+                return
+
+    def _close(self) -> None:
+        atexit.unregister(self._close)
+        self.stop()
+        for thread in self._workers:
+            thread.join()
+        deadline = monotonic() + BLOCKED_READ_S
+        for lane, thread in zip(self.lanes, self._captures, strict=False):
+            thread.join(max(0, deadline - monotonic()))
+            if thread.is_alive():
+                _LOG.warning("%s is still in a read that blocks; it is let go when that ends", lane.source.name)

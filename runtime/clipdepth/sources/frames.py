@@ -1,0 +1,56 @@
+"""Frames that a Python program makes."""
+
+from collections.abc import Iterable, Iterator
+from time import monotonic_ns
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clipdepth.errors import SourceError
+from clipdepth.sources import Captured
+
+
+class FramesSource:
+    """Any iterable of frames, (H, W, 3) uint8 BGR, as a source; their sizes may differ.
+
+    With `live` the newest frame counts, as with a camera. Without, every frame does, and one at a time is asked for.
+    """
+
+    fps = None
+    frame_count = None
+    losses = 0
+
+    def __init__(self, frames: Iterable[NDArray[np.uint8]], *, live: bool = False, name: str = "frames") -> None:
+        self.name = name
+        self.live = live
+        self._frames = frames
+        self._closed = False
+
+    def __iter__(self) -> Iterator[Captured]:
+        """See `Source.__iter__`; raises SourceError for something that is no frame."""
+        start = monotonic_ns()
+        for index, frame in enumerate(self._frames):
+            if self._closed:
+                return
+            now = monotonic_ns()
+            start = start if index else now
+            yield Captured(self._checked(frame, index), (now - start) / 1e9, index, now)
+
+    def close(self) -> None:
+        """See `Source.close`."""
+        self._closed = True
+
+    def __enter__(self) -> "FramesSource":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _checked(self, frame: object, index: int) -> NDArray[np.uint8]:
+        if not isinstance(frame, np.ndarray):
+            raise SourceError(f"frame {index} of {self.name} is a {type(frame).__name__}; give arrays")
+        if frame.dtype != np.uint8 or frame.ndim != 3 or frame.shape[2] != 3 or not frame.size:
+            raise SourceError(
+                f"frame {index} of {self.name} is {frame.dtype} of shape {frame.shape}; give uint8 (H, W, 3), BGR"
+            )
+        return frame

@@ -1,0 +1,132 @@
+"""Real servers of live pictures on loopback: MJPEG over HTTP, and RTSP where GStreamer's server is installed."""
+
+import select
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+RTSP_SERVER = """
+import sys, gi
+gi.require_version("Gst", "1.0")
+gi.require_version("GstRtspServer", "1.0")
+from gi.repository import GLib, Gst, GstRtspServer
+Gst.init(None)
+if not Gst.ElementFactory.find("x264enc"):
+    raise ImportError("x264enc")
+port, width, height = sys.argv[1:]
+server = GstRtspServer.RTSPServer()
+server.set_address("127.0.0.1")
+server.set_service(port)
+factory = GstRtspServer.RTSPMediaFactory()
+factory.set_shared(True)
+factory.set_launch(
+    f"( videotestsrc is-live=true pattern=ball ! video/x-raw,width={width},height={height},framerate=30/1 "
+    "! x264enc tune=zerolatency speed-preset=ultrafast key-int-max=10 ! rtph264pay name=pay0 )"
+)
+server.get_mount_points().add_factory("/camera", factory)
+server.attach(None)
+print("ready", flush=True)
+GLib.MainLoop().run()
+"""
+DEBIAN_PYTHON = "/usr/bin/python3"
+
+
+def free_port() -> int:
+    """A port of loopback that nobody listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
+
+
+class MjpegServer:
+    """Sends flat JPEG pictures to all who ask, `fps` a second, counting the brightness up; may be killed and stall.
+
+    With `login`, a user and password in base64, only to those who send it.
+    """
+
+    def __init__(self, port: int, height: int = 48, width: int = 64, fps: float = 60, login: bytes = b"") -> None:
+        self.requests: list[bytes] = []
+        self.stalled = threading.Event()
+        self._shape = (height, width, 3)
+        self._period = 1 / fps
+        self._login = login
+        self._stopped = threading.Event()
+        self._server = socket.create_server(("127.0.0.1", port))
+        self._threads = [threading.Thread(target=self._accept)]
+        self._threads[0].start()
+
+    def close(self) -> None:
+        """Cut all connections and stop listening."""
+        self._stopped.set()
+        for thread in self._threads:
+            thread.join()
+
+    def _accept(self) -> None:
+        with self._server:
+            while not self._stopped.is_set():
+                if select.select([self._server], [], [], 0.02)[0]:
+                    thread = threading.Thread(target=self._send, args=[self._server.accept()[0]])
+                    self._threads.append(thread)
+                    thread.start()
+
+    def _send(self, connection: socket.socket) -> None:
+        with connection, suppress(OSError):
+            self.requests.append(connection.recv(4096))
+            if self._login not in self.requests[-1]:
+                connection.sendall(b"HTTP/1.0 401 Unauthorized\r\nWWW-Authenticate: Basic realm=x\r\n\r\n")
+                return
+            connection.sendall(b"HTTP/1.0 200 OK\r\nContent-Type: multipart/x-mixed-replace; boundary=b\r\n\r\n")
+            level = 0
+            while not self._stopped.wait(self._period):
+                if not self.stalled.is_set():
+                    _, data = cv2.imencode(".jpg", np.full(self._shape, level % 256, np.uint8))
+                    head = b"--b\r\nContent-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n" % data.size
+                    connection.sendall(head + data.tobytes() + b"\r\n")
+                    level += 1
+
+
+@contextmanager
+def mjpeg_server(
+    port: int = 0, height: int = 48, width: int = 64, fps: float = 60, login: bytes = b""
+) -> Iterator[tuple[str, MjpegServer]]:
+    """A server and its URL."""
+    port = port or free_port()
+    server = MjpegServer(port, height, width, fps, login)
+    try:
+        yield f"http://127.0.0.1:{port}/camera", server
+    finally:
+        server.close()
+
+
+@contextmanager
+def rtsp_server(port: int, height: int, width: int) -> Iterator[str]:
+    """GStreamer's RTSP server in a process that is killed at the end; skips where it is not installed."""
+    if not (sys.platform == "linux" and Path(DEBIAN_PYTHON).exists()):
+        pytest.skip("needs Debian's python3-gi")
+    command = [DEBIAN_PYTHON, "-c", RTSP_SERVER, str(port), str(width), str(height)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout
+        assert process.stderr
+        if process.stdout.readline() != "ready\n":
+            pytest.skip(f"needs gir1.2-gst-rtsp-server-1.0 and its plugins: {process.stderr.read()[-80:].strip()}")
+        yield f"rtsp://127.0.0.1:{port}/camera"
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def wait_until(condition: Callable[[], bool], seconds: float = 60) -> bool:
+    """Whether `condition`, a callable, becomes true in time."""
+    deadline = time.monotonic() + seconds
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return condition()

@@ -1,0 +1,98 @@
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from itertools import count, islice
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+import clipdepth
+from bundles import brightness_depth, write_bundle
+from clipdepth.errors import BundleError, SourceError
+from live_servers import mjpeg_server, wait_until
+
+
+@pytest.fixture
+def bundle(tmp_path: Path) -> Path:
+    return write_bundle(tmp_path / "b.bundle")
+
+
+def threads() -> list[str]:
+    return [thread.name for thread in threading.enumerate() if thread.name.startswith("clipdepth-")]
+
+
+def test_three_lines_give_every_frame_with_its_depth(bundle: Path) -> None:
+    given = list(np.random.default_rng(0).integers(0, 256, (12, 48, 64, 3), dtype=np.uint8))
+    pairs = list(clipdepth.stream(bundle, given, threads=1))
+    assert len(pairs) == 12
+    for (frame, depth), expected in zip(pairs, given, strict=True):
+        assert frame is expected
+        np.testing.assert_allclose(depth, brightness_depth(expected), rtol=1e-6)
+    assert threads() == []
+
+
+def test_a_path_a_pattern_or_a_string_is_opened(bundle: Path, tmp_path: Path) -> None:
+    for level in (10, 20):
+        cv2.imwrite(str(tmp_path / f"{level}.png"), np.full((30, 40, 3), level, np.uint8))
+    for source in (tmp_path / "10.png", str(tmp_path / "1*.png")):
+        ((frame, depth),) = clipdepth.stream(str(bundle), source)
+        assert frame[0, 0, 0] == 10
+        np.testing.assert_allclose(depth, np.full((30, 40), brightness_depth(frame)[0, 0]), rtol=1e-6)
+
+
+def test_leaving_the_loop_closes_everything(bundle: Path) -> None:
+    asked = count()
+    frames = (np.full((48, 64, 3), next(asked) % 256, np.uint8) for _ in count())
+    for _, depth in clipdepth.stream(bundle, frames):
+        if depth[0, 0] > 0.7:
+            break
+    del _, depth
+    assert wait_until(lambda: not threads())
+    # Of a program's own frames no more are asked for than fit in the slots: bounded, not run away.
+    assert next(asked) < 30
+
+
+def test_a_generator_that_is_dropped_closes_too(bundle: Path) -> None:
+    depths = clipdepth.stream(bundle, "rooms")
+    next(depths)
+    assert threads()
+    del depths
+    assert threads() == []
+
+
+def test_a_slow_loop_gets_the_newest_of_a_camera_and_all_of_a_file(bundle: Path) -> None:
+    with mjpeg_server(fps=100) as (url, _):
+        levels = []
+        for frame, _ in islice(clipdepth.stream(bundle, url), 8):
+            levels.append(int(frame[0, 0, 0]))
+            threading.Event().wait(0.1)
+    steps = np.diff(levels)
+    assert (steps > 0).all()
+    assert np.median(steps) >= 4
+
+
+def test_errors_come_to_the_loop(bundle: Path) -> None:
+    def frames() -> Iterator[np.ndarray]:
+        yield np.zeros((48, 64, 3), np.uint8)
+        raise KeyError("of the user's own")
+
+    with pytest.raises(KeyError, match="of the user's own"):
+        list(clipdepth.stream(bundle, frames()))
+    with pytest.raises(SourceError, match="frame 0 of frames is float64"):
+        list(clipdepth.stream(bundle, [np.zeros((48, 64, 3))]))
+    with pytest.raises(SourceError, match="nowhere"):
+        list(clipdepth.stream(bundle, "nowhere.mp4"))
+    with pytest.raises(BundleError):
+        list(clipdepth.stream(bundle / "none", "rooms"))
+    assert threads() == []
+
+
+def test_importing_clipdepth_imports_nothing_heavy() -> None:
+    code = "import sys, clipdepth; print({'numpy', 'cv2', 'onnxruntime', 'rich'} & set(sys.modules)); clipdepth.stream"
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ended.stdout == "set()\n"
+    with pytest.raises(AttributeError, match="no attribute 'streams'"):
+        _ = clipdepth.streams

@@ -1,0 +1,62 @@
+"""An engine and a sink for tests of the pipeline that are as slow, or fail, as they are told to."""
+
+import time
+from pathlib import Path
+
+import numpy as np
+
+from bundles import brightness_depth
+from clipdepth.errors import OutputError
+from clipdepth.manifest import InputSize
+from clipdepth.sources import Captured
+
+SIZE = InputSize(48, 64)
+
+
+class SlowEngine:
+    """The brightness graph by numpy, slower; counts what it is given, and fails at a frame if told to."""
+
+    name = "slow"
+    device = "CPU"
+
+    def __init__(self, seconds: float = 0, fails_at: int | None = None) -> None:
+        self.calls = 0
+        self._seconds = seconds
+        self._fails_at = fails_at
+
+    def infer(self, frames: np.ndarray, segmentation: np.ndarray | None = None) -> np.ndarray:
+        if self.calls == self._fails_at:
+            raise RuntimeError("the device is gone")
+        self.calls += 1
+        time.sleep(self._seconds)
+        return brightness_depth(frames)
+
+    def close(self) -> None:
+        pass
+
+
+class Kept:
+    """A sink that keeps what it gets, when, and may be slow or fail."""
+
+    def __init__(self, seconds: float = 0, fails_at: int | None = None) -> None:
+        self.path = Path("kept")
+        self.got: list[tuple[Captured, np.ndarray, int]] = []
+        self.closed = False
+        self._seconds = seconds
+        self._fails_at = fails_at
+
+    @property
+    def indices(self) -> list[int]:
+        return [captured.index for captured, _, _ in self.got]
+
+    def write(self, captured: Captured, depth: np.ndarray) -> None:
+        if len(self.got) == self._fails_at:
+            raise OutputError("the disk is full")
+        self.got.append((captured, depth, time.monotonic_ns()))
+        time.sleep(self._seconds)
+
+    def __enter__(self) -> "Kept":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.closed = True
