@@ -12,6 +12,7 @@ import pytest
 
 from bundles import brightness_depth, write_bundle
 from clipdepth.cli import main
+from clipdepth.engines import ENGINES
 from live_servers import mjpeg_server, wait_until
 
 
@@ -31,7 +32,8 @@ def images(tmp_path: Path) -> Path:
 
 
 def run(*arguments: object) -> int:
-    return main(["run", *map(str, arguments)])
+    given = [str(argument) for argument in arguments]
+    return main(["run", *given, *([] if "--engine" in given else ["--engine", "onnxruntime"])])
 
 
 def test_keeps_depth_and_video_and_reports(
@@ -131,7 +133,7 @@ def start_run(*arguments: str) -> subprocess.Popen[str]:
         "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler);"
         "from clipdepth.cli import main; sys.exit(main(['run', *sys.argv[1:]]))"
     )
-    command = [sys.executable, "-c", script, *arguments]
+    command = [sys.executable, "-c", script, *arguments, "--engine", "onnxruntime"]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
@@ -228,3 +230,49 @@ def test_ctrl_c_does_not_hide_that_the_video_was_lost(bundle: Path, tmp_path: Pa
     assert (process.returncode, out) == (1, "")
     assert "x.mp4 could not be written beyond frame" in err
     assert not (tmp_path / "x.mp4").exists()
+
+
+def test_by_default_the_fastest_engine_that_agrees_is_taken(
+    bundle: Path,
+    images: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    report = tmp_path / "r.json"
+    for remembered in (False, True):
+        assert main(["run", str(bundle), "--source", str(images), "--json", str(report)]) == 0
+        found = json.loads(report.read_text())
+        err = capsys.readouterr().err
+        assert found["engine"] in ENGINES
+        assert "the fastest of" in err
+        assert ("measured before" in err) == remembered
+
+
+def test_another_focal_length_scales_depth_and_an_unknown_lens_is_misuse(
+    bundle: Path, images: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The training camera's focal length is 0.9 of the width: twice that sees everything twice as near."""
+    assert run(bundle, "--source", images, "--focal-px", 0.9 * 64 * 2, "--output", tmp_path / "d") == 0
+    depth = cv2.imread(str(tmp_path / "d" / "depth_000000.png"), cv2.IMREAD_UNCHANGED) / 1000
+    expected = 2 * brightness_depth(cv2.imread(str(images / "0.png")))
+    assert np.abs(depth - expected).max() < 0.002
+    capsys.readouterr()
+    assert run(bundle, "--source", images, "--focal-px", 60, "--fov", 50) == 2
+    assert "exclude each other" in capsys.readouterr().err
+
+
+def test_smoothing_steadies_a_still_picture_with_noise(bundle: Path, tmp_path: Path) -> None:
+    (tmp_path / "noisy").mkdir()
+    rng = np.random.default_rng(3)
+    for index in range(12):
+        frame = np.clip(rng.normal(128, 6, (48, 64, 3)), 0, 255).astype(np.uint8)
+        cv2.imwrite(str(tmp_path / "noisy" / f"{index:02d}.png"), frame)
+    spread = []
+    for options in ([], ["--smooth"]):
+        out = tmp_path / f"d{len(options)}"
+        assert run(bundle, "--source", tmp_path / "noisy", "--output", out, *options) == 0
+        depths = [cv2.imread(str(file), cv2.IMREAD_UNCHANGED).astype(float) for file in sorted(out.iterdir())]
+        spread.append(np.abs(np.diff(depths[4:], axis=0)).mean())
+    assert spread[1] < 0.5 * spread[0]

@@ -6,12 +6,18 @@ import pytest
 
 from clipdepth.depth_picture import side_by_side
 from clipdepth.errors import OutputError, UsageError
+from clipdepth.intrinsics import Intrinsics
+from clipdepth.rooms import default_intrinsics
 from clipdepth.sinks import open_sink
 from clipdepth.sinks.depth_png import DepthPngSink, to_millimetres
 from clipdepth.sinks.video import VideoSink
 from clipdepth.sources import Captured
 
 NEAR, FAR = 0.3, 6.0
+
+
+def pinhole(height: int, width: int) -> Intrinsics:
+    return default_intrinsics(height, width)
 
 
 def captured(index: int, height: int = 48, width: int = 64) -> Captured:
@@ -39,7 +45,7 @@ def files(folder: Path) -> list[str]:
 
 def test_video_shows_frame_and_depth_side_by_side(tmp_path: Path) -> None:
     path = tmp_path / "new" / "x.mp4"
-    with open_sink(path, 12.5, NEAR, FAR) as sink:
+    with open_sink(path, 12.5, NEAR, FAR, pinhole) as sink:
         for index in range(4):
             sink.write(captured(index), depth(1 + index))
     frames, fps = read_video(path)
@@ -55,13 +61,13 @@ def test_video_shows_frame_and_depth_side_by_side(tmp_path: Path) -> None:
 
 
 def test_video_of_images_plays_at_ten_frames_a_second(tmp_path: Path) -> None:
-    with open_sink(tmp_path / "x.mp4", None, NEAR, FAR) as sink:
+    with open_sink(tmp_path / "x.mp4", None, NEAR, FAR, pinhole) as sink:
         sink.write(captured(0), depth(1))
     assert read_video(tmp_path / "x.mp4")[1] == 10
 
 
 def test_frames_of_changed_or_odd_size_are_fitted(tmp_path: Path) -> None:
-    with open_sink(tmp_path / "x.mp4", 30, NEAR, FAR) as sink:
+    with open_sink(tmp_path / "x.mp4", 30, NEAR, FAR, pinhole) as sink:
         sink.write(captured(0, 47, 63), depth(1, 47, 63))
         sink.write(captured(1, 96, 128), depth(1, 96, 128))
     frames, _ = read_video(tmp_path / "x.mp4")
@@ -73,7 +79,7 @@ def test_frames_of_changed_or_odd_size_are_fitted(tmp_path: Path) -> None:
 
 def test_the_video_of_a_live_source_keeps_its_time(tmp_path: Path) -> None:
     """Frames at 1.0, 1.02, 1.3 and 1.5 s, at 10 a second: the second has no place, the last two stand where due."""
-    with open_sink(tmp_path / "x.mp4", 10, NEAR, FAR, live=True) as sink:
+    with open_sink(tmp_path / "x.mp4", 10, NEAR, FAR, pinhole, live=True) as sink:
         for index, seconds in enumerate((1.0, 1.02, 1.3, 1.5)):
             sink.write(Captured(np.full((48, 64, 3), 60 * index, np.uint8), seconds, index), depth(1))
     frames, _ = read_video(tmp_path / "x.mp4")
@@ -83,7 +89,7 @@ def test_the_video_of_a_live_source_keeps_its_time(tmp_path: Path) -> None:
 
 def test_ctrl_c_keeps_a_playable_video(tmp_path: Path) -> None:
     def interrupted() -> None:
-        with open_sink(tmp_path / "x.mp4", 30, NEAR, FAR) as sink:
+        with open_sink(tmp_path / "x.mp4", 30, NEAR, FAR, pinhole) as sink:
             for index in range(3):
                 sink.write(captured(index), depth(1))
             raise KeyboardInterrupt
@@ -96,7 +102,7 @@ def test_ctrl_c_keeps_a_playable_video(tmp_path: Path) -> None:
 
 def test_any_other_error_leaves_an_earlier_video_as_it_was(tmp_path: Path) -> None:
     def failing() -> None:
-        with open_sink(tmp_path / "x.mp4", 30, NEAR, FAR) as sink:
+        with open_sink(tmp_path / "x.mp4", 30, NEAR, FAR, pinhole) as sink:
             sink.write(captured(0), depth(1))
             raise ZeroDivisionError
 
@@ -108,7 +114,7 @@ def test_any_other_error_leaves_an_earlier_video_as_it_was(tmp_path: Path) -> No
 
 
 def test_a_video_without_frames_writes_nothing(tmp_path: Path) -> None:
-    with open_sink(tmp_path / "x.mp4", 30, NEAR, FAR):
+    with open_sink(tmp_path / "x.mp4", 30, NEAR, FAR, pinhole):
         pass
     assert files(tmp_path) == []
 
@@ -131,7 +137,7 @@ def test_a_video_that_lost_its_end_is_an_error(tmp_path: Path) -> None:
 def test_a_full_disk_is_an_error_that_names_the_picture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     real = Path.write_bytes
     monkeypatch.setattr(Path, "write_bytes", lambda _, data: real(Path("/dev/full"), data))
-    with open_sink(tmp_path / "d", None, NEAR, FAR) as sink, pytest.raises(OSError, match="No space") as error:
+    with open_sink(tmp_path / "d", None, NEAR, FAR, pinhole) as sink, pytest.raises(OSError, match="No space") as error:
         sink.write(captured(5), depth(1))
     assert error.value.filename == str(tmp_path / "d" / "depth_000005.png")
     assert files(tmp_path / "d") == []
@@ -139,7 +145,7 @@ def test_a_full_disk_is_an_error_that_names_the_picture(tmp_path: Path, monkeypa
 
 def test_depth_is_kept_in_millimetres(tmp_path: Path) -> None:
     metres = np.linspace(0.5, 9.5, 48 * 64, dtype=np.float32).reshape(48, 64)
-    with open_sink(tmp_path / "depth", None, NEAR, FAR) as sink:
+    with open_sink(tmp_path / "depth", None, NEAR, FAR, pinhole) as sink:
         sink.write(captured(3), metres)
     assert files(tmp_path / "depth") == ["depth_000003.png"]
     kept = cv2.imread(str(tmp_path / "depth" / "depth_000003.png"), cv2.IMREAD_UNCHANGED)
@@ -162,12 +168,25 @@ def test_pictures_of_two_runs_are_not_mixed(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["file/x.mp4", "file/folder", "file"])
 def test_a_file_in_the_way_is_an_error(tmp_path: Path, name: str) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(OutputError, match="choose another"), open_sink(tmp_path / name, 30, NEAR, FAR):
+    with pytest.raises(OutputError, match="choose another"), open_sink(tmp_path / name, 30, NEAR, FAR, pinhole):
         pass
 
 
 def test_other_suffixes_are_misuse_and_an_existing_folder_may_have_any(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"\.mp4"):
-        open_sink(tmp_path / "x.avi", 30, NEAR, FAR)
+        open_sink(tmp_path / "x.avi", 30, NEAR, FAR, pinhole)
     (tmp_path / "run.1").mkdir()
-    assert isinstance(open_sink(tmp_path / "run.1", 30, NEAR, FAR), DepthPngSink)
+    assert isinstance(open_sink(tmp_path / "run.1", 30, NEAR, FAR, pinhole), DepthPngSink)
+
+
+def test_point_clouds_are_of_the_pinhole_that_is_told(tmp_path: Path) -> None:
+    """A plane 2 m ahead, seen by a camera of 48×64: x / z of its corners is that of the corner pixels."""
+    camera = default_intrinsics(48, 64)
+    with open_sink(tmp_path / "x.ply", 30, NEAR, FAR, pinhole) as sink:
+        sink.write(captured(0), depth(2))
+    (cloud,) = tmp_path.glob("*.ply")
+    header, _, data = cloud.read_bytes().partition(b"end_header\n")
+    assert b"element vertex 3072" in header
+    points = np.frombuffer(data, [("xyz", "<f4", 3), ("rgb", "u1", 3)])
+    assert points["xyz"][:, 2] == pytest.approx(2)
+    assert points["xyz"][0, 0] / 2 == pytest.approx((0 - camera.cx) / camera.fx, abs=1e-6)

@@ -22,11 +22,15 @@ from rich.text import Text
 from clipdepth.arguments import ArgumentParser, depth_span, positive_int
 from clipdepth.atomic import write_json
 from clipdepth.bundle import Bundle, open_bundle
+from clipdepth.camera_options import CameraOptions, Corrections, add_camera_arguments
+from clipdepth.commands.choice_report import print_choice
 from clipdepth.commands.run_report import RunReport, SourceReport, print_report
-from clipdepth.engines import ENGINES, load_engine, usable_cores
+from clipdepth.engines import ENGINES, Engine, usable_cores
+from clipdepth.engines.choice import AUTO, load_asked
 from clipdepth.errors import UsageError
 from clipdepth.pipeline import Feed, Pipeline
-from clipdepth.sinks import Sink, open_sink
+from clipdepth.sinks import open_sink
+from clipdepth.smoothing import Smoother
 from clipdepth.sources import Source, is_camera, open_source
 from clipdepth.sources.camera import CameraMode
 
@@ -46,8 +50,12 @@ class RunOptions:
     fourcc: str | None
     output: list[Path]
     frames: int | None
+    focal_px: float | None
+    fov: float | None
+    calibration: Path | None
+    smooth: bool
     engine: str
-    precision: str
+    precision: str | None
     threads: int | None
     range: tuple[float, float]
     json: Path | None
@@ -56,6 +64,11 @@ class RunOptions:
     def mode(self) -> CameraMode:
         """What webcams are asked for."""
         return CameraMode(self.width, self.height, self.fps, self.fourcc)
+
+    @property
+    def camera(self) -> CameraOptions:
+        """Which camera films."""
+        return CameraOptions(self.focal_px, self.fov, self.calibration)
 
 
 def main(argv: Sequence[str]) -> int:
@@ -73,9 +86,10 @@ def main(argv: Sequence[str]) -> int:
 def _run(options: RunOptions, bundle: Bundle) -> RunReport:
     threads = options.threads or usable_cores()
     with ExitStack() as stack:
-        engine = stack.enter_context(closing(load_engine(bundle, options.engine, options.precision, threads)))
+        engine, precision = _load(bundle, options, threads)
+        stack.enter_context(closing(engine))
         sources = [stack.enter_context(open_source(spec, options.mode)) for spec in options.source]
-        feeds = _feeds(sources, options)
+        feeds = _feeds(sources, bundle, options)
         pipeline = Pipeline(engine, bundle.manifest.input, feeds, options.frames)
         start = perf_counter()
         interrupted = _stream_all(pipeline, _expected_frames(sources, options.frames))
@@ -90,24 +104,34 @@ def _run(options: RunOptions, bundle: Bundle) -> RunReport:
         interrupted=interrupted,
         engine=engine.name,
         device=engine.device,
-        precision=options.precision,
+        precision=precision,
         threads=threads,
         latency_ms=pipeline.times.summary(),
-        agreement=bundle.manifest.graphs[options.precision].verification,
+        agreement=bundle.manifest.graphs[precision].verification,
     )
 
 
-def _feeds(sources: list[Source], options: RunOptions) -> list[Feed]:
+def _load(bundle: Bundle, options: RunOptions, threads: int) -> tuple[Engine, str]:
+    """The engine and the precision of its graph."""
+    console = Console(stderr=True)
+    with console.status("loading"):
+        engine, precision, choice = load_asked(bundle, options.engine, options.precision, threads)
+    if choice:
+        print_choice(choice, console)
+    return engine, precision
+
+
+def _feeds(sources: list[Source], bundle: Bundle, options: RunOptions) -> list[Feed]:
     """Each source with sinks of its own; with several sources each path gets the source's number, from 1."""
     numbers = [f"-{number}" if len(sources) > 1 else "" for number in range(1, len(sources) + 1)]
-    return [
-        Feed(source, [_sink(_numbered(path, number), source, options) for path in options.output])
-        for source, number in zip(sources, numbers, strict=True)
-    ]
-
-
-def _sink(path: Path, source: Source, options: RunOptions) -> Sink:
-    return open_sink(path, source.fps, *options.range, live=source.live)
+    feeds = []
+    for source, number in zip(sources, numbers, strict=True):
+        corrections = Corrections(bundle.manifest, options.camera)
+        paths = [_numbered(path, number) for path in options.output]
+        look = (source.fps, *options.range, corrections.pinhole_at)
+        sinks = [open_sink(path, *look, live=source.live) for path in paths]
+        feeds.append(Feed(source, sinks, corrections, Smoother() if options.smooth else None))
+    return feeds
 
 
 def _numbered(path: Path, number: str) -> Path:
@@ -182,12 +206,20 @@ def _parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         metavar="PATH",
-        help="x.mp4: frame and depth side by side; a folder: depth as 16-bit PNG files in millimetres "
-        "(may be given more than once; with several sources their number is put after its name)",
+        help="x.mp4: frame and depth side by side; a folder: depth as 16-bit PNG files in millimetres; "
+        "x.ply: coloured point clouds (may be given more than once; several sources get their numbers in the name)",
     )
     add("--frames", type=positive_int, metavar="N", help="stop after N frames a source (to the end, or to Ctrl-C)")
-    add("--engine", default="onnxruntime", metavar="NAME", help=f"one of {', '.join(ENGINES)} (default: %(default)s)")
-    add("--precision", default="fp32", metavar="P", help="which of the bundle's graphs (default: %(default)s)")
+    add_camera_arguments(parser)
+    add("--smooth", action="store_true", help="steady depth over time, without lag where something moves")
+    add(
+        "--engine",
+        default=AUTO,
+        metavar="NAME",
+        help=f"{AUTO}: the fastest that works here and agrees with PyTorch, or one of {', '.join(ENGINES)} "
+        "(default: %(default)s)",
+    )
+    add("--precision", metavar="P", help="which of the bundle's graphs (default: auto's fastest, else the first)")
     add("--threads", type=positive_int, metavar="N", help="threads of the engine (default: all usable cores)")
     add(
         "--range",

@@ -78,6 +78,20 @@ def load_fastest(
     return load_engine(bundle, choice.engine, choice.precision, threads), choice
 
 
+def load_asked(
+    bundle: Bundle, name: str, precision: str | None, threads: int | None = None
+) -> tuple[Engine, str, Choice | None]:
+    """Load engine `name` with the graph of `precision` (the first), or what is fastest of 'auto', with its precision.
+
+    Raises as `load_engine` and `choose_engine`.
+    """
+    if name == AUTO:
+        engine, choice = load_fastest(bundle, (precision,) if precision else (), threads)
+        return engine, choice.precision, choice
+    precision = precision or next(iter(bundle.manifest.graphs))
+    return load_engine(bundle, name, precision, threads), precision, None
+
+
 def _fastest(bundle: Bundle, trials: Sequence[Trial]) -> Choice:
     works = [trial for trial in trials if trial]
     if not works:

@@ -1,7 +1,7 @@
 """One source's way through the pipeline: its stages, and the slots between them."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from threading import Condition, Event
 from time import monotonic_ns, perf_counter_ns
@@ -9,11 +9,14 @@ from time import monotonic_ns, perf_counter_ns
 import numpy as np
 from numpy.typing import NDArray
 
+from clipdepth.camera_options import Corrections
+from clipdepth.correction import Correction
 from clipdepth.manifest import InputSize
 from clipdepth.pipeline.counts import Counts, StageTimes
 from clipdepth.pipeline.slot import Slot
 from clipdepth.resize import resize_depth, resize_frame
 from clipdepth.sinks import Sink
+from clipdepth.smoothing import Smoother
 from clipdepth.sources import Captured, Source
 
 SINK_SLOTS = 2
@@ -26,6 +29,10 @@ class Feed:
 
     source: Source
     sinks: Sequence[Sink] = ()
+    corrections: Corrections | None = None
+    """For a camera that is not the training camera."""
+    smoother: Smoother | None = None
+    """Steadies this source's depth over time."""
 
 
 @dataclass(frozen=True)
@@ -38,10 +45,11 @@ class Depth:
 
 @dataclass(frozen=True)
 class Prepared:
-    """A frame and its picture at the model's size, (H, W, 3) uint8 BGR, with the seconds that this took."""
+    """A frame, undistorted, and its picture at the model's size, (H, W, 3) uint8 BGR, with the seconds it took."""
 
     captured: Captured
     picture: NDArray[np.uint8]
+    correction: Correction | None
     resize: float
 
 
@@ -69,6 +77,7 @@ class Lane:
         self._captured: Slot[Captured] = Slot(newest_only=live)
         self._outlets: list[tuple[str, Slot[Depth]]] = []
         self._size = size
+        self._corrections, self._smoother = feed.corrections, feed.smoother
         self._limit = limit
         self._taken = 0
         self._times = times
@@ -89,11 +98,14 @@ class Lane:
         self._captured.end()
 
     def resize(self) -> None:
-        """Bring frames to the model's size."""
+        """Undistort frames and bring them to the model's size."""
         for captured in self._captured:
             start = perf_counter_ns()
+            correction = self._corrections.at(*captured.frame.shape[:2]) if self._corrections else None
+            if correction:
+                captured = replace(captured, frame=correction.straighten(captured.frame))
             picture = resize_frame(captured.frame, self._size.height, self._size.width)
-            prepared = Prepared(captured, picture, (perf_counter_ns() - start) / 1e9)
+            prepared = Prepared(captured, picture, correction, (perf_counter_ns() - start) / 1e9)
             self._drop("engine", self.prepared.put(prepared))
         self.prepared.end()
 
@@ -113,12 +125,14 @@ class Lane:
         return self.prepared.has_item and self.inferred.has_room
 
     def deliver(self) -> None:
-        """Bring depth to the frame's own size and pass it to every sink."""
+        """Bring depth to this camera's metres and the frame's own size, and pass it to every sink."""
         for inferred in self.inferred:
             prepared = inferred.prepared
             captured = prepared.captured
             start = perf_counter_ns()
-            depth = resize_depth(inferred.raw, *captured.frame.shape[:2])
+            raw = self._smoother.smooth(prepared.picture, inferred.raw) if self._smoother else inferred.raw
+            metres = prepared.correction.metres(raw) if prepared.correction else raw
+            depth = resize_depth(metres, *captured.frame.shape[:2])
             resize = prepared.resize + (perf_counter_ns() - start) / 1e9
             self._times.add(resize, inferred.engine, (monotonic_ns() - captured.captured_ns) / 1e9)
             self.counts.processed += 1
