@@ -119,7 +119,7 @@ def _load(name: str) -> Callable[[Sequence[str]], int]:
 
 
 def _help() -> str:
-    rows = "\n".join(f"  {name:<11}{command.summary}" for name, command in COMMANDS.items())
+    rows = "\n".join(f"  {name:<12}{command.summary}" for name, command in COMMANDS.items())
     return f"usage: clipdepth COMMAND …\n\n{rows}\n\n'clipdepth COMMAND --help' tells more of each."
 
 

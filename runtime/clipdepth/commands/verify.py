@@ -40,7 +40,7 @@ def main(argv: Sequence[str]) -> int:
     console.print(_table(verdicts))
     frames = verdicts[0].agreement.frames
     note = (
-        f"relative difference from PyTorch's depth on {frames} golden frames; the tolerance is on the mean; "
+        f"relative difference from PyTorch's depth on {frames} golden frames; the limit is on the mean; "
         "Δδ1 is the change against the measured depth, in points"
     )
     console.print(note, highlight=False, soft_wrap=True)
@@ -62,11 +62,11 @@ def _as_json(bundle: Path, verdicts: Sequence[Verdict], passed: bool) -> dict[st
 
 def _table(verdicts: Sequence[Verdict]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in ("precision", "engine", "device"):
+    for heading in ("graph", "engine", "device"):
         table.add_column(heading)
-    for heading in ("mean", "p99", "largest", "tolerance", "Δδ1"):
-        table.add_column(heading, justify="right")
-    table.add_column("verdict")
+    for heading in ("mean", "p99", "largest", "limit", "Δδ1"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("verdict", no_wrap=True)
     for verdict in verdicts:
         table.add_row(verdict.precision, verdict.engine, verdict.device, *_numbers(verdict.agreement))
     return table
