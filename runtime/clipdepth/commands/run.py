@@ -86,10 +86,11 @@ def main(argv: Sequence[str]) -> int:
 def _run(options: RunOptions, bundle: Bundle) -> RunReport:
     threads = options.threads or usable_cores()
     with ExitStack() as stack:
-        engine, precision = _load(bundle, options, threads)
-        stack.enter_context(closing(engine))
+        # Sources and outputs first: what is wrong with them is told before engines are tried.
         sources = [stack.enter_context(open_source(spec, options.mode)) for spec in options.source]
         feeds = _feeds(sources, bundle, options)
+        engine, precision = _load(bundle, options, threads)
+        stack.enter_context(closing(engine))
         pipeline = Pipeline(engine, bundle.manifest.input, feeds, options.frames)
         start = perf_counter()
         interrupted = _stream_all(pipeline, _expected_frames(sources, options.frames))
