@@ -1,5 +1,6 @@
 """ONNX Runtime's depth of pictures that no export has seen is PyTorch's."""
 
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from clipdepth.bundle import Bundle
+from clipdepth.engines import load_engine
 from clipdepth.rooms import Room, default_intrinsics
 from clipdepth_train.checkpoint import load_run
 
@@ -52,3 +54,10 @@ def test_depth_stays_in_the_stated_range(exported: Bundle, unseen: NDArray[np.ui
     depth = graph_depth(exported.graph("fp32"), unseen)
     stated = exported.manifest.depth
     assert stated.minimum - 1e-6 <= depth.min() < depth.max() <= stated.maximum + 1e-6
+
+
+def test_openvino_gives_pytorchs_depth_of_the_same_graph(exported: Bundle, unseen: NDArray[np.uint8]) -> None:
+    pytest.importorskip("openvino")
+    with closing(load_engine(exported, "openvino")) as engine:
+        depth = np.concatenate([engine.infer(frame[None]) for frame in unseen])
+    assert difference(depth, torch_depth(exported.path.with_suffix(""), unseen)) <= 1e-4
