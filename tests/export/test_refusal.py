@@ -191,11 +191,11 @@ def _negate_the_last_layer(model: onnx.ModelProto) -> None:
             replace(tensor, -numpy_helper.to_array(tensor))
 
 
-@pytest.mark.usefixtures("wrong_exporter")
 def test_a_wrong_fp32_graph_makes_no_other_precision(
-    edge: Bundle, many: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    edge: Bundle, many: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """fp16 alone is asked for, with a tolerance that would let anything finite pass."""
+    monkeypatch.setattr(exporter, "proto_of", lambda program: changed(edge, two_per_mille_too_far))
     arguments = ["export", str(edge.path.with_suffix("")), "--data", str(many), "--out", str(tmp_path / "x.bundle")]
     assert main([*arguments, "--precision", "fp16", "--tolerance", "fp16=1e9"]) == 1
     err = capsys.readouterr().err
