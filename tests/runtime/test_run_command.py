@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from urllib.request import urlopen
 
 import cv2
 import numpy as np
@@ -276,3 +277,32 @@ def test_smoothing_steadies_a_still_picture_with_noise(bundle: Path, tmp_path: P
         depths = [cv2.imread(str(file), cv2.IMREAD_UNCHANGED).astype(float) for file in sorted(out.iterdir())]
         spread.append(np.abs(np.diff(depths[4:], axis=0)).mean())
     assert spread[1] < 0.5 * spread[0]
+
+
+def test_depth_is_served_while_it_streams(bundle: Path, tmp_path: Path) -> None:
+    """A process with a viewer of its own; its page, its metrics, and Ctrl-C."""
+    pytest.importorskip("starlette")
+    process = start_run(str(bundle), "--source", "rooms", "--serve", "127.0.0.1:0", "--metrics")
+    try:
+        assert process.stderr
+        line = process.stderr.readline()
+        assert line.startswith("live at http://127.0.0.1:")
+        address = line.split()[-1]
+        deadline = time.monotonic() + 60
+        found = ""
+        while "clipdepth_frames_processed_total" not in found and time.monotonic() < deadline:
+            found = urlopen(f"{address}metrics", timeout=10).read().decode()
+        assert 'engine="onnxruntime"' in found or "onnxruntime" in found
+        assert b"<canvas" in urlopen(address, timeout=10).read()
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=60)
+    assert process.returncode == 130
+
+
+@pytest.mark.parametrize("option", [["--metrics"], ["--token", "12345678"]])
+def test_what_is_for_the_viewer_needs_it(
+    bundle: Path, images: Path, option: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(bundle, "--source", images, *option) == 2
+    assert "for --serve" in capsys.readouterr().err

@@ -1,11 +1,13 @@
 """`clipdepth run`: stream frames through a bundle, keep the depth, say how long it took."""
 
 import argparse
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from time import perf_counter
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.progress import (
@@ -33,6 +35,10 @@ from clipdepth.sinks import open_sink
 from clipdepth.smoothing import Smoother
 from clipdepth.sources import Source, is_camera, open_source
 from clipdepth.sources.camera import CameraMode
+from clipdepth.viewer import Address, Setup, choose_token, open_viewer, parse_address
+
+if TYPE_CHECKING:
+    from clipdepth.viewer.viewer import Viewer
 
 PROGRESS_S = 0.1
 """How often the progress bar moves, seconds."""
@@ -54,6 +60,9 @@ class RunOptions:
     fov: float | None
     calibration: Path | None
     smooth: bool
+    serve: Address | None
+    token: str | None
+    metrics: bool
     engine: str
     precision: str | None
     threads: int | None
@@ -76,6 +85,8 @@ def main(argv: Sequence[str]) -> int:
     options = RunOptions(**vars(_parser().parse_args(argv)))
     if options.mode != CameraMode() and not any(is_camera(spec) for spec in options.source):
         raise UsageError("--width, --height, --fps and --fourcc are for webcams, and no --source is one")
+    if (options.token or options.metrics) and not options.serve:
+        raise UsageError("--token and --metrics are for --serve; give it too")
     report = _run(options, open_bundle(options.bundle))
     print_report(report, Console())
     if options.json:
@@ -91,7 +102,13 @@ def _run(options: RunOptions, bundle: Bundle) -> RunReport:
         feeds = _feeds(sources, bundle, options)
         engine, precision = _load(bundle, options, threads)
         stack.enter_context(closing(engine))
-        pipeline = Pipeline(engine, bundle.manifest.input, feeds, options.frames)
+        viewer = _viewer(options, Setup(engine.name, engine.device, precision, *options.range))
+        shown = [_shown(feed, viewer) for feed in feeds]
+        pipeline = Pipeline(engine, bundle.manifest.input, shown, options.frames)
+        if viewer:
+            stack.enter_context(viewer)
+            viewer.watch(pipeline)
+            Console(stderr=True).print(f"live at {viewer.url}", highlight=False, markup=False, soft_wrap=True)
         start = perf_counter()
         interrupted = _stream_all(pipeline, _expected_frames(sources, options.frames))
         seconds = perf_counter() - start
@@ -120,6 +137,17 @@ def _load(bundle: Bundle, options: RunOptions, threads: int) -> tuple[Engine, st
     if choice:
         print_choice(choice, console)
     return engine, precision
+
+
+def _viewer(options: RunOptions, setup: Setup) -> "Viewer | None":
+    if not options.serve:
+        return None
+    token = choose_token(options.serve, options.token or os.environ.get("CLIPDEPTH_TOKEN"))
+    return open_viewer(options.serve, token, setup, metrics=options.metrics)
+
+
+def _shown(feed: Feed, viewer: "Viewer | None") -> Feed:
+    return replace(feed, sinks=[*feed.sinks, viewer.sink(feed.source.name)]) if viewer else feed
 
 
 def _feeds(sources: list[Source], bundle: Bundle, options: RunOptions) -> list[Feed]:
@@ -212,6 +240,16 @@ def _parser() -> argparse.ArgumentParser:
     )
     add("--frames", type=positive_int, metavar="N", help="stop after N frames a source (to the end, or to Ctrl-C)")
     add_camera_arguments(parser)
+    add(
+        "--serve",
+        nargs="?",
+        const=Address(),
+        type=parse_address,
+        metavar="HOST:PORT",
+        help="show live depth on a web page (default: 127.0.0.1:8000)",
+    )
+    add("--token", metavar="T", help="what viewers elsewhere need (default: CLIPDEPTH_TOKEN, or made and printed)")
+    add("--metrics", action="store_true", help="with --serve: Prometheus metrics at /metrics")
     add("--smooth", action="store_true", help="steady depth over time, without lag where something moves")
     add(
         "--engine",

@@ -1,0 +1,27 @@
+"""A web page that shows live depth, for devices without a screen, and Prometheus metrics beside it."""
+
+from typing import TYPE_CHECKING
+
+from clipdepth.errors import MissingExtraError
+from clipdepth.viewer.address import Address, parse_address
+from clipdepth.viewer.status import Setup
+from clipdepth.viewer.token import choose_token
+
+if TYPE_CHECKING:
+    from clipdepth.viewer.viewer import Viewer
+
+__all__ = ["Address", "Setup", "choose_token", "open_viewer", "parse_address"]
+
+
+def open_viewer(address: Address, token: str | None, setup: Setup, *, metrics: bool = False) -> "Viewer":
+    """A `Viewer`, which serves from its `__enter__` to its `__exit__`.
+
+    `token` is what `choose_token` gave. Raises MissingExtraError without the extra 'viewer'.
+    """
+    try:
+        from clipdepth.viewer.viewer import Viewer
+    except ModuleNotFoundError as error:
+        if (error.name or "").startswith("clipdepth"):
+            raise
+        raise MissingExtraError("the viewer", str(error.name), "viewer") from error
+    return Viewer(address, token, setup, metrics=metrics)

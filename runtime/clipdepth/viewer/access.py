@@ -1,0 +1,93 @@
+"""Who may look.
+
+The token never stands in a URL that is sent: the page takes it from the fragment and gives it as a WebSocket
+subprotocol or an Authorization header. There is no cookie, so no other site can use the visitor's permission.
+"""
+
+import hmac
+import logging
+import socket
+from collections import Counter
+from dataclasses import dataclass
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers
+from starlette.types import Scope
+
+from clipdepth.viewer.address import Address, is_number
+from clipdepth.viewer.token import PREFIX, token_protocol
+
+_LOG = logging.getLogger(__name__)
+
+PROTOCOL = "clipdepth"
+"""The WebSocket subprotocol that the server speaks."""
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Why a request is not answered: the HTTP status, the reason in a word for counters, and in a line."""
+
+    status: int
+    reason: str
+    text: str
+
+
+WRONG_HOST = Refusal(421, "host", "this viewer is not known under that name; use its IP address")
+WRONG_ORIGIN = Refusal(403, "origin", "a page of another site may not look")
+WRONG_TOKEN = Refusal(401, "token", "the token is missing or wrong")
+FULL = Refusal(403, "full", "there are as many viewers as this device allows; close one")
+
+
+class Access:
+    """Decides about requests by their headers, and counts refusals."""
+
+    def __init__(self, address: Address, token: str | None) -> None:
+        self.refused: Counter[str] = Counter()
+        self._loopback_only = address.is_loopback
+        self._token = token
+        own = socket.gethostname().lower()
+        self._names = {"localhost", address.host} | (set() if self._loopback_only else {own, f"{own}.local"})
+
+    def refusal(self, scope: Scope, *, needs_token: bool) -> Refusal | None:
+        """Why the request is refused, or None. `scope` is ASGI's, of HTTP or of a WebSocket."""
+        headers = Headers(scope=scope)
+        hosts, origins = headers.getlist("host"), headers.getlist("origin")
+        if len(hosts) != 1 or not self._knows(hosts[0]):
+            return self.count(WRONG_HOST)
+        if any(origin.lower().partition("://")[2] != hosts[0].lower() for origin in origins):
+            return self.count(WRONG_ORIGIN)
+        if needs_token and not self._has_token(headers, scope.get("subprotocols", [])):
+            return self.count(WRONG_TOKEN)
+        return None
+
+    def count(self, refusal: Refusal) -> Refusal:
+        """Count a refusal, log the first of its kind, return it."""
+        self.refused[refusal.reason] += 1
+        if self.refused[refusal.reason] == 1:
+            _LOG.warning("the viewer refused a request: %s (more of these are only counted)", refusal.text)
+        return refusal
+
+    def _knows(self, host: str) -> bool:
+        """Whether a Host header names this server: else a site whose name was rebound to its address could ask."""
+        try:
+            name = urlsplit(f"//{host}").hostname or ""
+        except ValueError:
+            return False
+        if is_number(name):
+            return ip_address(name).is_loopback or not self._loopback_only
+        return name in self._names
+
+    def _has_token(self, headers: Headers, protocols: list[str]) -> bool:
+        if self._token is None:
+            return True
+        offered = [protocol for protocol in protocols if protocol.startswith(PREFIX)]
+        bearer = headers.get("authorization", "")
+        return any(_same(protocol, token_protocol(self._token)) for protocol in offered) or _same(
+            bearer, f"Bearer {self._token}"
+        )
+
+
+def _same(given: str, wanted: str) -> bool:
+    # ASGI's headers are latin-1; a token in UTF-8 comes as the latin-1 text of its bytes.
+    return hmac.compare_digest(given.encode("latin-1", "replace"), wanted.encode())

@@ -1,0 +1,93 @@
+"""The viewer's URLs."""
+
+from pathlib import Path
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route, WebSocketRoute
+from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.websockets import WebSocket
+
+from clipdepth.viewer.access import FULL, PROTOCOL, Access, Refusal
+from clipdepth.viewer.broadcast import Channel
+from clipdepth.viewer.messages import STEP_M
+from clipdepth.viewer.metrics import CONTENT_TYPE, exposition
+from clipdepth.viewer.session import Session
+from clipdepth.viewer.status import Setup, Status, describe
+
+PAGE = {f"/{path.name}": path for path in (Path(__file__).parent / "page").iterdir()}
+PAGE["/"] = PAGE.pop("/index.html")
+"""The page's files, which hold no secret, by their URLs."""
+MAX_VIEWERS = 8
+HEADERS = [
+    (
+        "Content-Security-Policy",
+        "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; "
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    ),
+    ("X-Content-Type-Options", "nosniff"),
+    ("Referrer-Policy", "no-referrer"),
+    ("Cross-Origin-Resource-Policy", "same-origin"),
+    ("Cross-Origin-Opener-Policy", "same-origin"),
+    ("Cache-Control", "no-store"),
+]
+"""For every response."""
+
+
+def make_app(setup: Setup, channels: list[Channel], status: Status, access: Access, *, metrics: bool) -> ASGIApp:
+    """The page at /, /info and the WebSockets /live/0 … for it, and with `metrics` /metrics for Prometheus."""
+
+    def file(request: Request) -> Response:
+        return FileResponse(PAGE[request.url.path])
+
+    async def info(_: Request) -> Response:
+        about = describe(setup, [channel.name for channel in channels], STEP_M)
+        return JSONResponse({**about, "full": status.viewers >= MAX_VIEWERS})
+
+    async def numbers(_: Request) -> Response:
+        return Response(exposition(setup, status, access.refused), media_type=CONTENT_TYPE)
+
+    async def live(socket: WebSocket) -> None:
+        source = socket.path_params["source"]
+        if status.viewers >= MAX_VIEWERS:
+            access.count(FULL)
+            await socket.close()
+        elif source >= len(channels):
+            await socket.close()
+        else:
+            await _seat(socket, channels[source])
+
+    async def _seat(socket: WebSocket, channel: Channel) -> None:
+        status.viewers += 1
+        try:
+            await socket.accept(PROTOCOL if PROTOCOL in socket.scope["subprotocols"] else None)
+            await Session(socket, channel, status).run()
+        finally:
+            status.viewers -= 1
+
+    routes = [Route(path, file) for path in PAGE]
+    routes += [Route("/info", info)] + ([Route("/metrics", numbers)] if metrics else [])
+    return Guard(Starlette(routes=[*routes, WebSocketRoute("/live/{source:int}", live)]), access)
+
+
+class Guard:
+    """Lets through what `Access` does not refuse; everything but the page's files needs the token."""
+
+    def __init__(self, app: ASGIApp, access: Access) -> None:
+        self._app = app
+        self._access = access
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """See ASGI."""
+        refusal = self._access.refusal(scope, needs_token=scope["path"] not in PAGE)
+        if refusal and scope["type"] == "websocket":
+            # As 403. uvicorn would send another answer too, but log an error each time.
+            await send({"type": "websocket.close"})
+        else:
+            await (_answer(refusal) if refusal else self._app)(scope, receive, send)
+
+
+def _answer(refusal: Refusal) -> Response:
+    headers = {"WWW-Authenticate": "Bearer"} if refusal.status == 401 else None
+    return PlainTextResponse(f"{refusal.text}\n", refusal.status, headers)

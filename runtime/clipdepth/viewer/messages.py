@@ -1,0 +1,78 @@
+"""What the viewer's page gets: a frame and its depth as one binary message.
+
+Little endian: uint32 length of the header; the header, JSON; the frame as JPEG; the depth, see `pack_depth`.
+"""
+
+import json
+import zlib
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from clipdepth.sinks.depth_png import to_millimetres
+from clipdepth.sources import Captured
+
+PICTURE_WIDTH = 640
+DEPTH_WIDTH = 320
+"""The greatest widths sent, pixels; heights follow."""
+JPEG_QUALITY = 80
+STEP_M = 0.001
+"""The step of the depth sent, metres."""
+
+
+@dataclass(frozen=True)
+class Shot:
+    """A frame and its depth, (H, W) float32 metres, as the viewer got it.
+
+    `number` counts from 0, and `age` is the seconds from the capture until then.
+    """
+
+    number: int
+    captured: Captured
+    depth: NDArray[np.float32]
+    age: float
+
+
+def encode(shot: Shot) -> bytes:
+    """The message of a shot."""
+    frame = _shrink(shot.captured.frame)
+    _, picture = cv2.imencode(".jpg", frame, (cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY))
+    depth = sample(to_millimetres(shot.depth))
+    header = {
+        "number": shot.number,
+        "frame": shot.captured.index,
+        "time": round(shot.captured.time, 3),
+        "age": round(shot.age, 6),
+        "picture": {"width": frame.shape[1], "height": frame.shape[0], "bytes": picture.nbytes},
+        "depth": {"width": depth.shape[1], "height": depth.shape[0]},
+    }
+    text = json.dumps(header, separators=(",", ":")).encode()
+    return b"".join((len(text).to_bytes(4, "little"), text, picture.tobytes(), pack_depth(depth)))
+
+
+def sample(depth: NDArray[np.uint16]) -> NDArray[np.uint16]:
+    """Every so many-th pixel, so that at most DEPTH_WIDTH are in a row; values as they are, none averaged."""
+    height, width = depth.shape
+    columns = min(width, DEPTH_WIDTH)
+    rows = max(1, round(height * columns / width))
+    return depth[np.ix_(_centres(height, rows), _centres(width, columns))]
+
+
+def pack_depth(depth: NDArray[np.uint16]) -> bytes:
+    """Millimetres, row after row, each as its difference to the one before modulo 65536, deflated (zlib)."""
+    return zlib.compress(np.diff(depth.ravel(), prepend=np.uint16(0)).astype("<u2").tobytes(), 1)
+
+
+def _centres(length: int, cells: int) -> NDArray[np.int64]:
+    """The pixel in the middle of each of `cells` equal parts of a row."""
+    return ((np.arange(cells) + 0.5) * length / cells).astype(np.int64)
+
+
+def _shrink(frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    height, width = frame.shape[:2]
+    if width <= PICTURE_WIDTH:
+        return frame
+    size = PICTURE_WIDTH, max(1, round(height * PICTURE_WIDTH / width))
+    return np.asarray(cv2.resize(frame, size, interpolation=cv2.INTER_AREA), np.uint8)

@@ -1,0 +1,89 @@
+// Depth: decoding, colours, the bar that says what they mean.
+
+/** Split a message, see clipdepth/viewer/messages.py: {header, picture: ImageBitmap, depth: Uint16Array in mm}. */
+export async function decode(message) {
+  const length = new DataView(message).getUint32(0, true);
+  const header = JSON.parse(new TextDecoder().decode(new Uint8Array(message, 4, length)));
+  const start = 4 + length;
+  const jpeg = new Uint8Array(message, start, header.picture.bytes);
+  const [picture, depth] = await Promise.all([
+    createImageBitmap(new Blob([jpeg], { type: "image/jpeg" })),
+    unpack(new Uint8Array(message, start + header.picture.bytes)),
+  ]);
+  if (depth.length !== header.depth.width * header.depth.height) throw new Error("depth of another size than announced");
+  return { header, picture, depth };
+}
+
+async function unpack(bytes) {
+  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
+  const view = new DataView(await new Response(stream).arrayBuffer());
+  const depth = new Uint16Array(view.byteLength / 2);
+  let value = 0;
+  for (let i = 0; i < depth.length; i++) {
+    value = (value + view.getUint16(2 * i, true)) & 0xffff;
+    depth[i] = value;
+  }
+  return depth;
+}
+
+export class Palette {
+  constructor(colours, unknown) {
+    this.texts = colours.map((colour) => `#${colour}`);
+    this.words = new Uint32Array(colours.map(word));
+    this.unknown = word(unknown);
+  }
+
+  /** Paint millimetres on a canvas of their size; `range` is {near, far} in metres. */
+  paint(canvas, depth, { near, far }) {
+    const image = new ImageData(canvas.width, canvas.height);
+    const pixels = new Uint32Array(image.data.buffer);
+    const last = this.words.length - 1;
+    const scale = last / ((far - near) * 1000);
+    for (let i = 0; i < depth.length; i++) {
+      const level = Math.min(last, Math.max(0, Math.round((depth[i] - near * 1000) * scale)));
+      pixels[i] = depth[i] ? this.words[level] : this.unknown;
+    }
+    canvas.getContext("2d").putImageData(image, 0, 0);
+  }
+
+  /** Draw the colours with metres below them into a box of `context`; lengths in its units. */
+  bar(context, box, { near, far }) {
+    const gradient = context.createLinearGradient(box.left, 0, box.left + box.width, 0);
+    this.texts.forEach((colour, i) => gradient.addColorStop(i / (this.texts.length - 1), colour));
+    context.fillStyle = gradient;
+    context.fillRect(box.left, box.top, box.width, 16);
+    context.fillStyle = "#ebebeb";
+    context.font = "13px system-ui, sans-serif";
+    for (const metres of ticks(near, far, box.width / 70)) {
+      const x = box.left + ((metres - near) / (far - near)) * box.width;
+      const text = `${metres} m`;
+      const half = context.measureText(text).width / 2;
+      context.fillRect(Math.min(x, box.left + box.width - 1), box.top + 16, 1, 4);
+      const at = Math.min(Math.max(x - half, box.left), box.left + box.width - 2 * half);
+      context.fillText(text, at, box.top + 34);
+    }
+  }
+}
+
+/** The range that holds all but the nearest and farthest 2%, {near, far} in metres; null where nothing is known. */
+export function fittingRange(depth) {
+  const known = depth.filter((value) => value > 0).sort();
+  if (!known.length) return null;
+  const near = Math.floor(known[Math.floor(known.length * 0.02)] / 100) / 10;
+  const far = Math.ceil(known[Math.floor((known.length - 1) * 0.98)] / 100) / 10;
+  return { near, far: Math.max(far, near + 0.1) };
+}
+
+function word(colour) {
+  const value = parseInt(colour, 16); // RRGGBB; the canvas wants the bytes R, G, B, A.
+  const bytes = new Uint8Array([value >> 16, (value >> 8) & 255, value & 255, 255]);
+  return new Uint32Array(bytes.buffer)[0];
+}
+
+function ticks(near, far, room) {
+  const steps = [0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50];
+  const step = steps.find((each) => (far - near) / each <= Math.max(room, 1)) ?? far - near;
+  const found = [];
+  for (let i = Math.ceil(near / step - 1e-9); i * step <= far + 1e-9; i++) found.push(Number((i * step).toFixed(3)));
+  return found.length ? found : [near, far];
+}

@@ -1,0 +1,103 @@
+"""uvicorn in a thread of its own."""
+
+import asyncio
+import socket
+from threading import Event, Thread
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from clipdepth.viewer.app import HEADERS
+
+MAX_REQUEST = 16_384
+"""The longest request line with headers, bytes."""
+MAX_MESSAGE = 64
+"""The longest message that a viewer may send, bytes."""
+MAX_CONNECTIONS = 64
+PING_S = 10
+SLOW_REQUEST_S = 5
+"""After twice this at most, a request that is not whole is given up, seconds."""
+FAREWELL_S = 0.2
+"""How long connections have to end by themselves, seconds."""
+
+
+class Server(uvicorn.Server):
+    """Serves an app from `start` until `stop`, which takes less than a second whatever the viewers do."""
+
+    def __init__(self, app: ASGIApp, listening: socket.socket) -> None:
+        config = uvicorn.Config(
+            app,
+            http="h11",
+            ws="websockets-sansio",
+            ws_max_size=MAX_MESSAGE,
+            ws_ping_interval=PING_S,
+            ws_ping_timeout=PING_S,
+            ws_per_message_deflate=False,
+            lifespan="off",
+            log_config=None,
+            log_level="error",
+            access_log=False,
+            proxy_headers=False,
+            server_header=False,
+            limit_concurrency=MAX_CONNECTIONS,
+            callback_notify=self._drop_unfinished,
+            timeout_notify=SLOW_REQUEST_S,
+            timeout_graceful_shutdown=1,
+            headers=HEADERS,
+            h11_max_incomplete_event_size=MAX_REQUEST,
+        )
+        super().__init__(config)
+        self.loop: asyncio.AbstractEventLoop | None = None
+        self._listening = listening
+        self._ready = Event()
+        self._unfinished: set[object] = set()
+        self._thread = Thread(target=self._run, name="clipdepth-viewer", daemon=True)
+
+    def start(self) -> asyncio.AbstractEventLoop:
+        """Serve from now on; returns the event loop in which that happens."""
+        self._thread.start()
+        self._ready.wait()
+        assert self.loop
+        return self.loop
+
+    def stop(self) -> None:
+        """Close every connection and wait for the thread's end."""
+        self.should_exit = True
+        self._thread.join()
+
+    def _run(self) -> None:
+        try:
+            asyncio.run(self._serve_here())
+        finally:
+            self._ready.set()
+
+    async def _serve_here(self) -> None:
+        self.loop = asyncio.get_running_loop()
+        await self.serve([self._listening])
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """See uvicorn."""
+        await super().startup(sockets)
+        self._ready.set()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """See uvicorn, which would wait for connections whose other end takes nothing."""
+        asyncio.get_running_loop().call_later(FAREWELL_S, self._abort_all)
+        await super().shutdown(sockets)
+
+    def _abort_all(self) -> None:
+        for connection in list(self.server_state.connections):
+            connection.transport.abort()
+
+    async def _drop_unfinished(self) -> None:
+        """End connections that at the last call too had sent only a part of a request; uvicorn would keep them."""
+        unfinished = {connection for connection in self.server_state.connections if _is_unfinished(connection)}
+        for connection in unfinished & self._unfinished:
+            connection.transport.abort()
+        self._unfinished = set(unfinished)
+
+
+def _is_unfinished(connection: object) -> bool:
+    """Whether an HTTP connection handles no request; a WebSocket's has no `cycle`."""
+    cycle = getattr(connection, "cycle", connection)
+    return cycle is None or getattr(cycle, "response_complete", False)

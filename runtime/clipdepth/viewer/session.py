@@ -1,0 +1,64 @@
+"""One viewer's WebSocket.
+
+The page sends 'next' for each frame it has room for; nothing is sent that was not asked for but a status a second.
+So a slow page or network takes fewer frames, a paused one none, and what waits for it is bounded.
+"""
+
+import asyncio
+
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from clipdepth.viewer.broadcast import Channel
+from clipdepth.viewer.status import Status
+
+ASKS = 4
+"""How many frames may be asked for and not yet sent."""
+STATUS_S = 1.0
+POLICY_VIOLATION = 1008
+
+
+class Session:
+    """Serves an accepted WebSocket until its end."""
+
+    def __init__(self, socket: WebSocket, channel: Channel, status: Status) -> None:
+        self._socket = socket
+        self._channel = channel
+        self._status = status
+        self._asked: asyncio.Queue[str] = asyncio.Queue(ASKS)
+
+    async def run(self) -> None:
+        """Listen, show and report until one of them ends."""
+        tasks = [asyncio.create_task(task) for task in (self._listen(), self._show(), self._report())]
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in tasks:
+                task.cancel()
+            results = await asyncio.gather(*tasks, return_exceptions=True)
+        for result in results:
+            if isinstance(result, Exception) and not isinstance(result, WebSocketDisconnect):
+                raise result
+
+    async def _listen(self) -> None:
+        while True:
+            message = await self._socket.receive()
+            if message["type"] == "websocket.disconnect":
+                return
+            if message.get("text") != "next" or self._asked.full():
+                await self._socket.close(POLICY_VIOLATION, f"send 'next', at most {ASKS} ahead")
+                return
+            self._asked.put_nowait("next")
+
+    async def _show(self) -> None:
+        seen = -1
+        while True:
+            await self._asked.get()
+            message = await self._channel.message(after=seen)
+            seen = message.number
+            await self._socket.send_bytes(message.data)
+            self._status.sent += 1
+
+    async def _report(self) -> None:
+        while True:
+            await self._socket.send_json(self._status.now())
+            await asyncio.sleep(STATUS_S)

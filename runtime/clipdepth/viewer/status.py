@@ -1,0 +1,76 @@
+"""What runs and how well, for the page and for metrics."""
+
+from dataclasses import asdict, dataclass
+from time import monotonic
+from typing import Any
+
+import numpy as np
+
+from clipdepth import __version__
+from clipdepth.depth_picture import INVALID, colourise
+from clipdepth.pipeline import Pipeline
+
+COLOURS = 256
+REFRESH_S = 0.5
+"""How old a status that is given again may be, seconds."""
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What stays the same while a pipeline runs."""
+
+    engine: str
+    device: str
+    precision: str
+    near: float
+    far: float
+    """The ends of the colours that the page starts with, metres."""
+
+
+def describe(setup: Setup, sources: list[str], step: float) -> dict[str, Any]:
+    """The setup for the page; colours are RRGGBB from near to far, then that of unknown depth."""
+    ramp = np.linspace(1, 2, COLOURS, dtype=np.float32)[None]
+    colours = [bytes(colour[::-1].tolist()).hex() for colour in colourise(ramp, 1, 2)[0]]
+    unknown = bytes([INVALID] * 3).hex()
+    return {
+        "version": __version__,
+        **asdict(setup),
+        "sources": sources,
+        "step": step,
+        "colours": colours,
+        "unknown": unknown,
+    }
+
+
+class Status:
+    """The counters of a pipeline, once there is one."""
+
+    def __init__(self) -> None:
+        self.pipeline: Pipeline | None = None
+        self.viewers = 0
+        self.sent = 0
+        self._cached: dict[str, Any] = {}
+        self._until = 0.0
+
+    def now(self) -> dict[str, Any]:
+        """Counters of each source, and latency of each stage in milliseconds; at most half a second old."""
+        if monotonic() >= self._until:
+            self._cached = self._read()
+            self._until = monotonic() + REFRESH_S
+        return self._cached
+
+    def _read(self) -> dict[str, Any]:
+        lanes = self.pipeline.lanes if self.pipeline else []
+        sources = [
+            {
+                "name": lane.source.name,
+                "captured": lane.counts.captured,
+                "processed": lane.counts.processed,
+                "dropped": dict(lane.counts.dropped),
+                "losses": lane.source.losses,
+            }
+            for lane in lanes
+        ]
+        latency = self.pipeline.times.summary() if self.pipeline else {}
+        stages = {stage: asdict(of) for stage, of in latency.items()}
+        return {"time": monotonic(), "sources": sources, "latency": stages, "viewers": self.viewers}

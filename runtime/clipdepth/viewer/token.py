@@ -1,0 +1,28 @@
+"""The secret that lets a viewer in."""
+
+import secrets
+from base64 import urlsafe_b64encode
+
+from clipdepth.errors import UsageError
+from clipdepth.viewer.address import Address
+
+SHORTEST = 8
+PREFIX = "token."
+"""Before the token, in base64url without padding, in the WebSocket subprotocols that a viewer offers."""
+
+
+def choose_token(address: Address, given: str | None) -> str | None:
+    """The token `given`; else a new one for an address that others can reach, and None for loopback.
+
+    Raises UsageError for one that is easily guessed.
+    """
+    if given is None:
+        return None if address.is_loopback else secrets.token_urlsafe(18)
+    if len(given) < SHORTEST or not given.isprintable():
+        raise UsageError(f"the viewer's token needs at least {SHORTEST} printable characters; give a longer one")
+    return given
+
+
+def token_protocol(token: str) -> str:
+    """The WebSocket subprotocol that carries a token."""
+    return PREFIX + urlsafe_b64encode(token.encode()).decode().rstrip("=")
