@@ -140,8 +140,10 @@ def test_a_wrong_export_writes_nothing_and_names_the_layer(
     assert list((tmp_path / "new").iterdir()) == []
 
 
-@pytest.mark.usefixtures("wrong_exporter")
-def test_a_wrong_export_leaves_the_earlier_bundle(edge: Bundle, tmp_path: Path) -> None:
+def test_a_wrong_export_leaves_the_earlier_bundle(
+    edge: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(exporter, "proto_of", lambda program: changed(edge, not_a_number))
     earlier = tmp_path / "x.bundle"
     earlier.mkdir()
     before = {file.name: file.read_bytes() for file in edge.path.iterdir()}
