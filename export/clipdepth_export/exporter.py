@@ -156,11 +156,10 @@ class _Export:
         return Graph(path.name, OPSET, len(variant.model.graph.node), verification, variant.excluded)
 
     def _verify(self, variant: Variant, path: Path, precision: Precision, tolerance: Tolerance) -> Agreement:
-        """Hold the file to PyTorch on held-out and on golden frames, and what computes as a device does, too."""
-        agreements = [judge(variant.judged, self.reference, tolerance)]
+        """Hold the file to PyTorch on held-out and on golden frames, and what computes as a device does, first."""
+        agreements = [judge(path, self.reference, tolerance), judge(path, self.golden, tolerance)]
         if variant.judged is not variant.model:
-            agreements.append(judge(path, self.reference, tolerance))
-        agreements.append(judge(path, self.golden, tolerance))
+            agreements.insert(0, judge(variant.judged, self.reference, tolerance))
         frame = feeds(self.golden)[0]
         return require_agreement(precision, agreements, lambda: worst_layers(self.program, variant, frame))
 
