@@ -10,7 +10,7 @@ demo: $(INSTALLED)
 	$(BIN)/clipdepth demo --out demo
 
 test: $(INSTALLED)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .
