@@ -41,13 +41,14 @@ def write_bundle(
     wrong_by: float = 1.0,
     tolerance: float = 1e-4,
     frames: int = 2,
+    max_batch: int = 1,
 ) -> Path:
     """Write a bundle into folder `path` and return it; the graphs' depth is `wrong_by` times the golden one."""
     path.mkdir(parents=True, exist_ok=True)
     for precision in precisions:
-        onnx.save(brightness_graph(height, width, wrong_by), path / f"depth.{precision}.onnx")
+        onnx.save(brightness_graph(height, width, wrong_by, max_batch), path / f"depth.{precision}.onnx")
     _golden(height, width, frames).save(path / "golden.npz")
-    write_manifest(path, height, width, precisions, tolerance)
+    write_manifest(path, height, width, precisions, tolerance, max_batch)
     return path
 
 
@@ -57,6 +58,7 @@ def write_manifest(
     width: int,
     precisions: tuple[Precision, ...] = ("fp32",),
     tolerance: float = 1e-4,
+    max_batch: int = 1,
 ) -> None:
     """Write the manifest of the graphs and the golden frames that lie in folder `path`."""
     passed = Agreement(2, tolerance / 4, tolerance / 2, tolerance, True, Tolerance(tolerance))
@@ -67,7 +69,7 @@ def write_manifest(
         name="brightness",
         written_by={"clipdepth": "test"},
         model=Model({"name": "brightness"}, 2, 8 * height * width, "0" * 64),
-        input=InputSize(height, width),
+        input=InputSize(height, width, max_batch),
         depth=DepthRange(0.5, 5.5),
         camera=Camera(width * 0.9, width * 0.9),
         licences=[Licence("graph", "MIT")],
@@ -78,8 +80,9 @@ def write_manifest(
     (path / MANIFEST).write_bytes(encode_record(manifest))
 
 
-def brightness_graph(height: int, width: int, scale: float = 1.0) -> onnx.ModelProto:
-    """The graph: `frame`, uint8 (1, H, W, 3), to `depth`, float32 (1, H, W)."""
+def brightness_graph(height: int, width: int, scale: float = 1.0, max_batch: int = 1) -> onnx.ModelProto:
+    """The graph: `frame`, uint8 (N, H, W, 3), to `depth`, float32 (N, H, W); N is 1 unless `max_batch` is more."""
+    batch = 1 if max_batch == 1 else "batch"
     constants: dict[str, NDArray[Any]] = {
         "axis": np.array([3], np.int64),
         "metres": np.array(5 / 255 * scale, np.float32),
@@ -94,8 +97,8 @@ def brightness_graph(height: int, width: int, scale: float = 1.0) -> onnx.ModelP
     graph = helper.make_graph(
         nodes,
         "brightness",
-        [helper.make_tensor_value_info("frame", TensorProto.UINT8, [1, height, width, 3])],
-        [helper.make_tensor_value_info("depth", TensorProto.FLOAT, [1, height, width])],
+        [helper.make_tensor_value_info("frame", TensorProto.UINT8, [batch, height, width, 3])],
+        [helper.make_tensor_value_info("depth", TensorProto.FLOAT, [batch, height, width])],
         [numpy_helper.from_array(value, name) for name, value in constants.items()],
     )
     opset = helper.make_opsetid("", OPSET)

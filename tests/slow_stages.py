@@ -21,6 +21,7 @@ class SlowEngine:
 
     def __init__(self, seconds: float = 0, fails_at: int | None = None) -> None:
         self.calls = 0
+        self.batches: list[int] = []
         self._seconds = seconds
         self._fails_at = fails_at
 
@@ -28,6 +29,7 @@ class SlowEngine:
         if self.calls == self._fails_at:
             raise RuntimeError("the device is gone")
         self.calls += 1
+        self.batches.append(len(frames))
         time.sleep(self._seconds)
         return brightness_depth(frames)
 

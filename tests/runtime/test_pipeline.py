@@ -14,6 +14,7 @@ from bundles import brightness_depth, write_bundle
 from clipdepth.bundle import open_bundle
 from clipdepth.engines import load_engine
 from clipdepth.errors import OutputError
+from clipdepth.manifest import InputSize
 from clipdepth.pipeline import Feed, Pipeline
 from clipdepth.pipeline.slot import Slot, Stopped
 from clipdepth.sinks.video import VideoSink
@@ -141,6 +142,35 @@ def test_sources_take_turns_with_the_engine() -> None:
         assert wait_until(lambda: sum(len(sink.got) for sink in sinks) >= 45)
     shares = [len(sink.got) for sink in sinks]
     assert max(shares) - min(shares) <= 4
+
+
+def test_frames_of_several_sources_go_through_a_graph_that_takes_a_batch_together(tmp_path: Path) -> None:
+    bundle = open_bundle(write_bundle(tmp_path / "b", max_batch=2))
+    given = [pictures(12), pictures(7)[::-1], pictures(9, 30, 40)]
+    sinks = [Kept() for _ in given]
+    engine = load_engine(bundle, threads=1)
+    feeds = [Feed(FramesSource(frames), [sink]) for frames, sink in zip(given, sinks, strict=True)]
+    with Pipeline(engine, bundle.manifest.input, feeds) as pipeline:
+        assert pipeline.wait(60)
+    engine.close()
+    for sink, frames in zip(sinks, given, strict=True):
+        assert sink.indices == list(range(len(frames)))
+        for (captured, depth, _), frame in zip(sink.got, frames, strict=True):
+            expected = brightness_depth(frame)
+            assert depth.shape == captured.frame.shape[:2]
+            assert abs(depth.mean() - expected.mean()) < 0.02
+
+
+@pytest.mark.parametrize("max_batch", [1, 2, 8])
+def test_a_batch_is_of_what_is_ready_and_no_larger_than_the_graph_takes(max_batch: int) -> None:
+    engine = SlowEngine(0.01)
+    sinks = [Kept() for _ in range(3)]
+    feeds = [Feed(FramesSource(pictures(20)), [sink]) for sink in sinks]
+    with Pipeline(engine, InputSize(SIZE.height, SIZE.width, max_batch), feeds) as pipeline:
+        assert pipeline.wait(60)
+    assert min(max_batch, 2) <= max(engine.batches) <= min(max_batch, 3)
+    assert sum(engine.batches) == 60
+    assert all(sink.indices == list(range(20)) for sink in sinks)
 
 
 def test_no_frame_is_read_before_every_sink_is_open() -> None:

@@ -21,8 +21,8 @@ class Counts:
 class StageTimes:
     """How long the newest frames took in each stage, of all sources together.
 
-    `resize` is to the model's size and back, `engine` the graph, `total` their sum, and `capture_to_depth` from
-    the frame's capture to its depth at its own size, with all waiting between the stages.
+    `resize` is to the model's size and back, `engine` the graph for all frames of the batch, `total` their sum, and
+    `capture_to_depth` from the frame's capture to its depth at its own size, with all waiting between the stages.
     """
 
     def __init__(self) -> None:

@@ -1,6 +1,6 @@
 """One source's way through the pipeline: its stages, and the slots between them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from threading import Condition, Event
@@ -55,7 +55,8 @@ class Prepared:
 
 @dataclass(frozen=True)
 class Inferred:
-    """A prepared frame and the graph's depth, (H, W) float32 metres at the model's size, with its seconds."""
+    """A prepared frame and the graph's depth, (H, W) float32 metres at the model's size, with the seconds that the
+    graph took for all frames that it was given together."""
 
     prepared: Prepared
     raw: NDArray[np.float32]
@@ -91,7 +92,7 @@ class Lane:
 
     def capture(self) -> None:
         """Read the source."""
-        # A live source's limit is on frames processed, see `infer`: some of those it gives are dropped.
+        # A live source's limit is on frames processed, see `take`: some of those it gives are dropped.
         for captured in islice(self.source, None if self.source.live else self._limit):
             self.counts.captured += 1
             self._drop("resize", self._captured.put(captured))
@@ -109,15 +110,13 @@ class Lane:
             self._drop("engine", self.prepared.put(prepared))
         self.prepared.end()
 
-    def infer(self, run: Callable[[NDArray[np.uint8]], NDArray[np.float32]]) -> None:
-        """Send the frame that is prepared through the engine; the engine's thread calls it when that is ready."""
+    def take(self) -> Prepared:
+        """The frame that is prepared, for the engine's thread, which calls it when `is_ready`."""
         prepared = self.prepared.take()
         self._taken += 1
         if self._taken == self._limit:
             self.stop_input()
-        start = perf_counter_ns()
-        raw = run(prepared.picture[None])[0]
-        self.inferred.put(Inferred(prepared, raw, (perf_counter_ns() - start) / 1e9))
+        return prepared
 
     @property
     def is_ready(self) -> bool:

@@ -5,12 +5,14 @@ import logging
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from threading import Condition, Event, Lock, Thread
-from time import monotonic
+from time import monotonic, perf_counter_ns
+
+import numpy as np
 
 from clipdepth.engines import Engine
 from clipdepth.manifest import InputSize
 from clipdepth.pipeline.counts import StageTimes
-from clipdepth.pipeline.lane import Feed, Lane
+from clipdepth.pipeline.lane import Feed, Inferred, Lane
 from clipdepth.pipeline.slot import Stopped
 
 _LOG = logging.getLogger(__name__)
@@ -22,11 +24,12 @@ BLOCKED_READ_S = 0.5
 class Pipeline:
     """Runs feeds through one engine from `__enter__` on, until they end, one stage fails, or `__exit__`.
 
-    Each source has a thread that captures, one that resizes and one that delivers, each sink one that writes; the
-    engine takes the lanes in turn. Frames of files and iterators all arrive: there a slow sink slows the reading.
-    Of a live source the newest frame counts, and a slow stage or sink misses some. `limit` ends each lane after so
-    many depths. Leaving stops all threads, closes the sources and the sinks, whose files hold what they got until
-    then, and raises the error of the stage that failed, unless another one is under way. The engine stays open.
+    Each source has a thread that captures, one that resizes and one that delivers, each sink one that writes. The
+    engine takes the lanes in turn, and those that are ready at the same time together, as many as the graph takes.
+    Frames of files and iterators all arrive: there a slow sink slows the reading. Of a live source the newest frame
+    counts, and a slow stage or sink misses some. `limit` ends each lane after so many depths. Leaving stops all
+    threads, closes the sources and the sinks, whose files hold what they got until then, and raises the error of the
+    stage that failed, unless another one is under way. The engine stays open.
     """
 
     def __init__(self, engine: Engine, size: InputSize, feeds: Sequence[Feed], limit: int | None = None) -> None:
@@ -34,6 +37,7 @@ class Pipeline:
         self._turn = Condition()
         self.lanes = [Lane(feed, size, limit, self.times, self._turn) for feed in feeds]
         self._engine = engine
+        self._max_batch = size.max_batch
         self._error: BaseException | None = None
         self._lock = Lock()
         self._captures: list[Thread] = []
@@ -108,11 +112,16 @@ class Pipeline:
         self.stop()
 
     def _infer(self) -> None:
-        for lane in self._in_turn():
-            lane.infer(self._engine.infer)
+        for lanes in self._in_turn():
+            prepared = [lane.take() for lane in lanes]
+            start = perf_counter_ns()
+            depths = self._engine.infer(np.stack([frame.picture for frame in prepared]))
+            seconds = (perf_counter_ns() - start) / 1e9
+            for lane, frame, raw in zip(lanes, prepared, depths, strict=True):
+                lane.inferred.put(Inferred(frame, raw, seconds))
 
-    def _in_turn(self) -> Iterator[Lane]:
-        """The lane that is ready and waited longest, again and again, until all have ended."""
+    def _in_turn(self) -> Iterator[list[Lane]]:
+        """The lanes that are ready, at most a batch, those that waited longest first; until all have ended."""
         order = deque(self.lanes)
         while True:
             with self._turn:
@@ -120,10 +129,11 @@ class Pipeline:
                 for lane in [lane for lane in order if lane.prepared.is_over]:
                     lane.inferred.end()
                     order.remove(lane)
-                ready = next((lane for lane in order if lane.is_ready), None)
+                ready = [lane for lane in order if lane.is_ready][: self._max_batch]
             if ready:
-                order.remove(ready)
-                order.append(ready)
+                for lane in ready:
+                    order.remove(lane)
+                order.extend(ready)
                 yield ready
             elif not order:
                 return
