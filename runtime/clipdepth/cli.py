@@ -1,7 +1,6 @@
 """The `clipdepth` command: one table of subcommands, each imported only when it is called."""
 
 import errno
-import logging
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -10,6 +9,8 @@ from importlib import import_module
 
 from clipdepth import __version__
 from clipdepth.errors import ClipdepthError, MissingExtraError, UsageError
+from clipdepth.interruption import exit_status
+from clipdepth.logs import log_failure, set_up_logging
 
 
 @dataclass(frozen=True)
@@ -41,17 +42,17 @@ OUR_PACKAGES = ("clipdepth", "clipdepth_train", "clipdepth_export", "clipdepth_b
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one subcommand; return 0, 1 for a failure, 2 for misuse, 130 when interrupted."""
+    """Run one subcommand; return 0, 1 for a failure, 2 for misuse, 130 after Ctrl-C or 143 after SIGTERM."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     _quiet_opencv()
     _share_cores()
-    logging.basicConfig(format="%(levelname)s: %(message)s", handlers=[_StderrHandler()])
     try:
+        set_up_logging()
         return _dispatch(arguments)
     except ClipdepthError as error:
         return _fail(str(error), error.exit_status)
-    except KeyboardInterrupt:
-        return _fail("interrupted", 130)
+    except KeyboardInterrupt as interruption:
+        return _fail("interrupted", exit_status(interruption))
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
@@ -69,13 +70,6 @@ _REMEDIES = {
     errno.EROFS: "choose another place",
     errno.EACCES: "change its permissions or choose another place",
 }
-
-
-class _StderrHandler(logging.Handler):
-    """Logs to whatever stderr is at the time, so that a progress bar can keep the message off its line."""
-
-    def emit(self, record: logging.LogRecord) -> None:
-        sys.stderr.write(self.format(record) + "\n")
 
 
 def _quiet_opencv() -> None:
@@ -128,6 +122,5 @@ def _say(text: str) -> None:
 
 
 def _fail(message: str, status: int) -> int:
-    one_line = " ".join(message.split())
-    sys.stderr.write(f"clipdepth: error: {one_line}\n")
+    log_failure(" ".join(message.split()))
     return status

@@ -10,6 +10,7 @@ from bundles import write_bundle
 from clipdepth import __version__
 from clipdepth.cli import COMMANDS, Command, main
 from clipdepth.errors import ClipdepthError
+from clipdepth.interruption import Terminated
 
 
 def test_help_lists_every_command(capsys: pytest.CaptureFixture[str]) -> None:
@@ -88,6 +89,16 @@ def test_an_error_of_ours_is_one_line(monkeypatch: pytest.MonkeyPatch, capsys: p
 
 def test_ctrl_c_is_130(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     assert raising(KeyboardInterrupt(), monkeypatch, capsys) == (130, "clipdepth: error: interrupted\n")
+
+
+def test_sigterm_is_143(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    assert raising(Terminated(), monkeypatch, capsys) == (143, "clipdepth: error: interrupted\n")
+
+
+def test_logs_are_text_or_json(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("CLIPDEPTH_LOG", "xml")
+    assert main(["verify", "nowhere"]) == 2
+    assert capsys.readouterr().err == "clipdepth: error: CLIPDEPTH_LOG is 'xml'; set it to text or json\n"
 
 
 def test_a_full_disk_is_one_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

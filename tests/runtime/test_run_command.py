@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 import time
+from datetime import datetime
 from pathlib import Path
 from urllib.request import urlopen
 
@@ -138,8 +139,11 @@ def start_run(*arguments: str) -> subprocess.Popen[str]:
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
-@pytest.mark.skipif(os.name != "posix", reason="sends SIGINT")
-def test_ctrl_c_ends_an_endless_stream_with_everything_whole(bundle: Path, tmp_path: Path) -> None:
+@pytest.mark.skipif(os.name != "posix", reason="sends signals")
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["ctrl-c", "sigterm"])
+def test_a_signal_ends_an_endless_stream_with_everything_whole(
+    number: signal.Signals, status: int, bundle: Path, tmp_path: Path
+) -> None:
     folder, video, report = tmp_path / "d", tmp_path / "x.mp4", tmp_path / "r.json"
     outputs = ["--output", str(folder), "--output", str(video), "--json", str(report)]
     arguments = [str(bundle), "--source", "rooms", *outputs]
@@ -147,16 +151,16 @@ def test_ctrl_c_ends_an_endless_stream_with_everything_whole(bundle: Path, tmp_p
     deadline = time.monotonic() + 60
     while not (folder / "depth_000002.png").exists() and time.monotonic() < deadline:
         time.sleep(0.02)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     out, err = process.communicate(timeout=60)
 
-    assert (process.returncode, err) == (130, "")
+    assert (process.returncode, err) == (status, "")
     assert "(interrupted)" in out
     written = json.loads(report.read_text())
     assert written["interrupted"] is True
     pictures = len(list(folder.glob("depth_*.png")))
     frames = cv2.VideoCapture(str(video)).get(cv2.CAP_PROP_FRAME_COUNT)
-    # A few frames may be under way to each sink when Ctrl-C comes.
+    # A few frames may be under way to each sink when the signal comes.
     assert 2 <= pictures <= written["frames"] <= pictures + 4
     assert 1 <= frames <= written["frames"] <= frames + 4
     assert sorted(file.name for file in tmp_path.iterdir()) == ["b.bundle", "d", "r.json", "x.mp4"]
@@ -298,6 +302,39 @@ def test_depth_is_served_while_it_streams(bundle: Path, tmp_path: Path) -> None:
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=60)
     assert process.returncode == 130
+
+
+@pytest.mark.skipif(os.name != "posix", reason="sends SIGTERM")
+def test_a_service_logs_json_lines_alone_and_no_token_that_it_was_given(
+    bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CLIPDEPTH_LOG", "json")
+    monkeypatch.setenv("CLIPDEPTH_TOKEN", "a secret of mine")
+    process = start_run(str(bundle), "--source", "rooms", "--serve", "127.0.0.1:0", "--output", str(tmp_path / "d"))
+    assert wait_until(lambda: len(list((tmp_path / "d").glob("*.png"))) > 1, 60)
+    process.send_signal(signal.SIGTERM)
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, out) == (143, "")
+    serving, streaming, ended = (json.loads(line) for line in err.splitlines())
+    assert serving["message"] == "serving"
+    assert serving["url"].startswith("http://127.0.0.1:")
+    assert "secret" not in err
+    assert streaming["message"] == "streaming"
+    assert (streaming["sources"], streaming["engine"]) == (["rooms:0"], "onnxruntime")
+    assert (ended["message"], ended["interrupted"], ended["level"]) == ("ended", True, "info")
+    assert ended["frames"] == ended["sources"][0]["processed"] > 0
+    assert ended["latency_ms"]["engine"]["n"] > 0
+
+
+def test_a_failure_is_a_json_line_too(bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CLIPDEPTH_LOG", "json")
+    process = start_run(str(bundle), "--source", "nowhere.mp4")
+    out, err = process.communicate(timeout=60)
+    failure = json.loads(err)
+    assert (process.returncode, out) == (1, "")
+    assert failure["level"] == "error"
+    assert "nowhere.mp4" in failure["message"]
+    assert datetime.fromisoformat(failure["time"]).tzinfo is not None
 
 
 @pytest.mark.parametrize("option", [["--metrics"], ["--token", "12345678"]])

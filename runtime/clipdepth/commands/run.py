@@ -30,6 +30,8 @@ from clipdepth.commands.run_report import RunReport, SourceReport, print_report
 from clipdepth.engines import ENGINES, Engine, usable_cores
 from clipdepth.engines.choice import AUTO, load_asked
 from clipdepth.errors import UsageError
+from clipdepth.interruption import exit_status, sigterm_interrupts
+from clipdepth.logs import in_json, log_event
 from clipdepth.pipeline import Feed, Pipeline
 from clipdepth.sinks import open_sink
 from clipdepth.smoothing import Smoother
@@ -75,26 +77,34 @@ class RunOptions:
         return CameraMode(self.width, self.height, self.fps, self.fourcc)
 
     @property
+    def secret(self) -> str | None:
+        """The viewer's token, where the user gave one."""
+        return self.token or os.environ.get("CLIPDEPTH_TOKEN")
+
+    @property
     def camera(self) -> CameraOptions:
         """Which camera films."""
         return CameraOptions(self.focal_px, self.fov, self.calibration)
 
 
 def main(argv: Sequence[str]) -> int:
-    """Run the command; return 0, or 130 after Ctrl-C."""
+    """Run the command; return 0, or 130 after Ctrl-C and 143 after SIGTERM."""
     options = RunOptions(**vars(_parser().parse_args(argv)))
     if options.mode != CameraMode() and not any(is_camera(spec) for spec in options.source):
         raise UsageError("--width, --height, --fps and --fourcc are for webcams, and no --source is one")
     if (options.token or options.metrics) and not options.serve:
         raise UsageError("--token and --metrics are for --serve; give it too")
-    report = _run(options, open_bundle(options.bundle))
-    print_report(report, Console())
+    with sigterm_interrupts():
+        report, status = _run(options, open_bundle(options.bundle))
+    log_event("ended", **asdict(report))
+    print_report(report, Console(quiet=in_json()))
     if options.json:
         write_json(options.json, asdict(report))
-    return 130 if report.interrupted else 0
+    return status
 
 
-def _run(options: RunOptions, bundle: Bundle) -> RunReport:
+def _run(options: RunOptions, bundle: Bundle) -> tuple[RunReport, int]:
+    """What was found, and the exit status."""
     threads = options.threads or usable_cores()
     with ExitStack() as stack:
         # Sources and outputs first: what is wrong with them is told before engines are tried.
@@ -102,24 +112,29 @@ def _run(options: RunOptions, bundle: Bundle) -> RunReport:
         feeds = _feeds(sources, bundle, options)
         engine, precision = _load(bundle, options, threads)
         stack.enter_context(closing(engine))
-        viewer = _viewer(options, Setup(engine.name, engine.device, precision, *options.range))
+        setup = Setup(engine.name, engine.device, precision, *options.range)
+        viewer = _viewer(options, setup)
         shown = [_shown(feed, viewer) for feed in feeds]
         pipeline = Pipeline(engine, bundle.manifest.input, shown, options.frames)
         if viewer:
             stack.enter_context(viewer)
             viewer.watch(pipeline)
-            Console(stderr=True).print(f"live at {viewer.url}", highlight=False, markup=False, soft_wrap=True)
+            # A token that was made is told; one that was given stays out of logs.
+            url = viewer.url.partition("#")[0] if options.secret else viewer.url
+            log_event("serving", url=url)
+            _stderr().print(f"live at {url}", highlight=False, markup=False, soft_wrap=True)
         start = perf_counter()
-        interrupted = _stream_all(pipeline, _expected_frames(sources, options.frames))
+        log_event("streaming", sources=[source.name for source in sources], **asdict(setup))
+        status = _stream_all(pipeline, _expected_frames(sources, options.frames))
         seconds = perf_counter() - start
-    return RunReport(
+    report = RunReport(
         bundle=str(options.bundle),
         source=", ".join(source.name for source in sources),
         sources=[SourceReport.of(lane) for lane in pipeline.lanes],
         outputs=[str(sink.path) for feed in feeds for sink in feed.sinks],
         frames=pipeline.processed,
         seconds=seconds,
-        interrupted=interrupted,
+        interrupted=status != 0,
         engine=engine.name,
         device=engine.device,
         precision=precision,
@@ -127,11 +142,12 @@ def _run(options: RunOptions, bundle: Bundle) -> RunReport:
         latency_ms=pipeline.times.summary(),
         agreement=bundle.manifest.graphs[precision].verification,
     )
+    return report, status
 
 
 def _load(bundle: Bundle, options: RunOptions, threads: int) -> tuple[Engine, str]:
     """The engine and the precision of its graph."""
-    console = Console(stderr=True)
+    console = _stderr()
     with console.status("loading"):
         engine, precision, choice = load_asked(bundle, options.engine, options.precision, threads)
     if choice:
@@ -142,7 +158,7 @@ def _load(bundle: Bundle, options: RunOptions, threads: int) -> tuple[Engine, st
 def _viewer(options: RunOptions, setup: Setup) -> "Viewer | None":
     if not options.serve:
         return None
-    token = choose_token(options.serve, options.token or os.environ.get("CLIPDEPTH_TOKEN"))
+    token = choose_token(options.serve, options.secret)
     return open_viewer(options.serve, token, setup, metrics=options.metrics)
 
 
@@ -174,19 +190,23 @@ def _expected_frames(sources: list[Source], limit: int | None) -> int | None:
     return sum(known) if len(known) == len(lengths) else None
 
 
-def _stream_all(pipeline: Pipeline, expected: int | None) -> bool:
-    """Run the pipeline to its end; return whether Ctrl-C was that."""
+def _stderr() -> Console:
+    return Console(stderr=True, quiet=in_json())
+
+
+def _stream_all(pipeline: Pipeline, expected: int | None) -> int:
+    """Run the pipeline to its end; return the exit status, which is not 0 where Ctrl-C or SIGTERM was that."""
     try:
         with _progress(expected) as progress, pipeline:
             while not pipeline.wait(PROGRESS_S):
                 progress.update(progress.task_ids[0], completed=pipeline.processed)
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as interruption:
         # What failed while all was closed, a video on a full disk say, is not hidden by Ctrl-C.
         pipeline.wait()
         if not pipeline.processed:
             raise
-        return True
-    return False
+        return exit_status(interruption)
+    return 0
 
 
 class _RateColumn(ProgressColumn):
@@ -206,7 +226,7 @@ def _progress(total: int | None) -> Iterator[Progress]:
         _RateColumn(),
         TimeRemainingColumn(),
     ]
-    console = Console(stderr=True)
+    console = _stderr()
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         progress.add_task("streaming", total=total)
         yield progress

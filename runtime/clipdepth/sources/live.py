@@ -62,7 +62,8 @@ class LiveSource:
             now = monotonic_ns()
             if frame is not None:
                 if outage:
-                    _LOG.warning("%s is back after %.1f s", self.name, monotonic() - outage.since)
+                    seconds = monotonic() - outage.since
+                    _LOG.warning("%s is back after %.1f s", self.name, seconds, extra={"source": self.name})
                     outage = None
                 start = now if start is None else start
                 yield Captured(frame, (now - start) / 1e9, index, now)
@@ -86,7 +87,8 @@ class LiveSource:
 
     def _lost(self) -> "_Outage":
         self.losses += 1
-        _LOG.warning("%s was lost; trying for %g s to reach it again", self.name, self._reconnect.give_up_s)
+        text = "%s was lost; trying for %g s to reach it again"
+        _LOG.warning(text, self.name, self._reconnect.give_up_s, extra={"source": self.name})
         return _Outage(monotonic(), self._reconnect.first_s)
 
     def _try_again(self, outage: "_Outage") -> None:

@@ -1,0 +1,69 @@
+"""Logs on stderr: warnings in text for people, or every event as a line of JSON for programs that gather them."""
+
+import logging
+import os
+import sys
+from datetime import datetime, timezone
+from typing import Any
+
+import msgspec
+
+from clipdepth.errors import UsageError
+
+VARIABLE = "CLIPDEPTH_LOG"
+"""The environment variable that chooses: text (the default) or json."""
+_LOG = logging.getLogger("clipdepth")
+_OWN = frozenset(vars(logging.LogRecord("", 0, "", 0, "", None, None))) | {"message", "taskName"}
+
+
+def set_up_logging() -> None:
+    """Send logs to stderr as the environment asks. Raises UsageError for a form that is neither text nor json."""
+    form = os.environ.get(VARIABLE) or "text"
+    if form not in ("text", "json"):
+        raise UsageError(f"{VARIABLE} is '{form}'; set it to text or json")
+    handler = _StderrHandler()
+    handler.setFormatter(JsonFormatter() if in_json() else logging.Formatter("%(levelname)s: %(message)s"))
+    logging.basicConfig(handlers=[handler])
+    _LOG.setLevel(logging.INFO if in_json() else logging.NOTSET)
+
+
+def in_json() -> bool:
+    """Whether logs are JSON, and nothing else may be written between them."""
+    return os.environ.get(VARIABLE) == "json"
+
+
+def log_event(name: str, **fields: Any) -> None:
+    """Log what programs want to know and people see elsewhere; `fields` are JSON values, dataclasses or paths."""
+    _LOG.info(name, extra=fields)
+
+
+def log_failure(message: str) -> None:
+    """Say, in a line, why the command ends."""
+    if in_json():
+        _LOG.error(message)
+    else:
+        sys.stderr.write(f"clipdepth: error: {message}\n")
+
+
+class JsonFormatter(logging.Formatter):
+    """A record as one JSON object: time (UTC), level, logger, message, and the fields given as `extra`."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """See `logging.Formatter.format`."""
+        line = {
+            "time": datetime.fromtimestamp(record.created, timezone.utc).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+            **{name: value for name, value in vars(record).items() if name not in _OWN},
+        }
+        if record.exc_info:
+            line["traceback"] = self.formatException(record.exc_info)
+        return msgspec.json.encode(line, enc_hook=str).decode()
+
+
+class _StderrHandler(logging.Handler):
+    """Logs to whatever stderr is at the time, so that a progress bar can keep the message off its line."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        sys.stderr.write(self.format(record) + "\n")
