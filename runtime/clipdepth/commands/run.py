@@ -87,13 +87,19 @@ class RunOptions:
         return CameraOptions(self.focal_px, self.fov, self.calibration)
 
 
-def main(argv: Sequence[str]) -> int:
-    """Run the command; return 0, or 130 after Ctrl-C and 143 after SIGTERM."""
+def parse_options(argv: Sequence[str]) -> RunOptions:
+    """The command's options. Raises UsageError for those that make no sense together."""
     options = RunOptions(**vars(_parser().parse_args(argv)))
     if options.mode != CameraMode() and not any(is_camera(spec) for spec in options.source):
         raise UsageError("--width, --height, --fps and --fourcc are for webcams, and no --source is one")
     if (options.token or options.metrics) and not options.serve:
         raise UsageError("--token and --metrics are for --serve; give it too")
+    return options
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run the command; return 0, or 130 after Ctrl-C and 143 after SIGTERM."""
+    options = parse_options(argv)
     with sigterm_interrupts():
         report, status = _run(options, open_bundle(options.bundle))
     log_event("ended", **asdict(report))
