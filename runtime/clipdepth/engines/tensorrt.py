@@ -20,8 +20,8 @@ from clipdepth.tensorrt.store import EngineStore
 class TensorRt:
     """An engine on the GPU: one stream, and memory for its largest batch, allocated once.
 
-    The first batch of a size runs call by call; those after it are one CUDA graph of the copies and the inference,
-    unless CUDA cannot record the engine.
+    A batch that is as large as the one before becomes one CUDA graph of the copies and the inference, unless CUDA
+    cannot record the engine; where the size changes with every batch, all run call by call.
     """
 
     name = "tensorrt"
@@ -56,7 +56,7 @@ class TensorRt:
             raise EngineError("the engine was closed; load it again")
         given = {"frame": frames} if segmentation is None else {"frame": frames, "segmentation": segmentation}
         self._check(given)
-        self._set_batch(len(frames))
+        settled = self._set_batch(len(frames))
         for name, array in given.items():
             self._buffers[name].host[: self._batch] = array
         if self._recording is not None:
@@ -65,7 +65,8 @@ class TensorRt:
         else:
             self._queue()
             call(self._cuda.cudaStreamSynchronize, self._stream)
-            self._record()
+            if settled:
+                self._record()
         depth: NDArray[np.float32] = self._buffers["depth"].host[: self._batch].copy()
         return depth
 
@@ -107,13 +108,15 @@ class TensorRt:
             taken = ", ".join(f"{name} {buffer.dtype} {buffer.shape}" for name, buffer in buffers.items())
             raise EngineError(f"this TensorRT engine takes {taken}{' or fewer' if dynamic else ''}, not {found}")
 
-    def _set_batch(self, batch: int) -> None:
+    def _set_batch(self, batch: int) -> bool:
+        """Return whether it is as large as the one before."""
         if batch == self._batch:
-            return
+            return True
         self._forget_recording()
         for name in self._inputs:
             self._context.set_input_shape(name, (batch, *self._buffers[name].host.shape[1:]))
         self._batch = batch
+        return False
 
     def _queue(self) -> None:
         for name in self._inputs:
