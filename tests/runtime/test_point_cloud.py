@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from clipdepth.errors import OutputError
 from clipdepth.intrinsics import Intrinsics
 from clipdepth.rooms import Room, default_intrinsics
-from clipdepth.sinks.point_cloud import PointCloudSink
+from clipdepth.sinks import PinholeAt, Sink, open_sink
 from clipdepth.sources import Captured
 
 PLY_TYPES = {"float": "<f4", "uchar": "u1"}
@@ -34,10 +34,14 @@ def read_ply(path: Path) -> dict[str, NDArray[np.float64]]:
     return columns
 
 
+def cloud_sink(path: Path, pinhole_at: PinholeAt) -> Sink:
+    return open_sink(path, None, 0.3, 6.0, pinhole_at)
+
+
 def test_points_lie_on_the_rooms_surfaces_in_their_colours(tmp_path: Path) -> None:
     room, pinhole = Room(1), default_intrinsics(48, 64)
     view = room.render(2.0, pinhole)
-    with PointCloudSink(tmp_path / "new" / "x.ply", lambda height, width: pinhole) as sink:
+    with cloud_sink(tmp_path / "new" / "x.ply", lambda height, width: pinhole) as sink:
         sink.write(Captured(view.frame, 0.1, 7), view.depth)
     assert [file.name for file in (tmp_path / "new").iterdir()] == ["x_000007.ply"]
     cloud = read_ply(tmp_path / "new" / "x_000007.ply")
@@ -59,7 +63,7 @@ def test_the_pinhole_is_asked_for_by_height_and_width(tmp_path: Path) -> None:
         asked.append((height, width))
         return Intrinsics(width, height, 2.0, 4.0, 1.0, 0.5)
 
-    with PointCloudSink(tmp_path / "x.ply", pinhole_at) as sink:
+    with cloud_sink(tmp_path / "x.ply", pinhole_at) as sink:
         sink.write(Captured(np.zeros((2, 3, 3), np.uint8), 0.0, 0), np.full((2, 3), 8, np.float32))
     assert asked == [(2, 3)]
     cloud = read_ply(tmp_path / "x_000000.ply")
@@ -71,7 +75,7 @@ def test_the_pinhole_is_asked_for_by_height_and_width(tmp_path: Path) -> None:
 def test_pixels_without_depth_are_left_out(tmp_path: Path) -> None:
     depth = np.array([[1, 0, np.nan], [-1, np.inf, 2]], np.float32)
     frame = np.arange(18, dtype=np.uint8).reshape(2, 3, 3)
-    with PointCloudSink(tmp_path / "x.ply", lambda h, w: Intrinsics(w, h, 1.0, 1.0, 0.0, 0.0)) as sink:
+    with cloud_sink(tmp_path / "x.ply", lambda h, w: Intrinsics(w, h, 1.0, 1.0, 0.0, 0.0)) as sink:
         sink.write(Captured(frame, 0.0, 0), depth)
     cloud = read_ply(tmp_path / "x_000000.ply")
     assert cloud["z"].tolist() == [1, 2]
@@ -83,15 +87,15 @@ def test_clouds_of_two_runs_are_not_mixed(tmp_path: Path) -> None:
     (tmp_path / "x_000000.ply").touch()
     with (
         pytest.raises(OutputError, match=r"x_\*\.ply files already"),
-        PointCloudSink(tmp_path / "x.ply", default_intrinsics),
+        cloud_sink(tmp_path / "x.ply", default_intrinsics),
     ):
         pass
-    with PointCloudSink(tmp_path / "y.ply", default_intrinsics) as sink:
+    with cloud_sink(tmp_path / "y.ply", default_intrinsics) as sink:
         assert sink.path == tmp_path / "y_*.ply"
 
 
 def test_a_file_in_the_way_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    sink = PointCloudSink(tmp_path / "file" / "x.ply", default_intrinsics)
+    sink = cloud_sink(tmp_path / "file" / "x.ply", default_intrinsics)
     with pytest.raises(OutputError, match="choose another"), sink:
         pass

@@ -9,7 +9,8 @@ from clipdepth.errors import OutputError, UsageError
 from clipdepth.intrinsics import Intrinsics
 from clipdepth.rooms import default_intrinsics
 from clipdepth.sinks import open_sink
-from clipdepth.sinks.depth_png import DepthPngSink, to_millimetres
+from clipdepth.sinks.depth_png import to_millimetres
+from clipdepth.sinks.numbered import NumberedSink
 from clipdepth.sinks.video import VideoSink
 from clipdepth.sources import Captured
 
@@ -159,9 +160,9 @@ def test_depth_that_is_unknown_or_does_not_fit_is_zero() -> None:
 
 
 def test_pictures_of_two_runs_are_not_mixed(tmp_path: Path) -> None:
-    with DepthPngSink(tmp_path) as sink:
+    with open_sink(tmp_path, None, NEAR, FAR, pinhole) as sink:
         sink.write(captured(0), depth(1))
-    with pytest.raises(OutputError, match="already"), DepthPngSink(tmp_path):
+    with pytest.raises(OutputError, match="already"), open_sink(tmp_path, None, NEAR, FAR, pinhole):
         pass
 
 
@@ -176,7 +177,9 @@ def test_other_suffixes_are_misuse_and_an_existing_folder_may_have_any(tmp_path:
     with pytest.raises(UsageError, match=r"\.mp4"):
         open_sink(tmp_path / "x.avi", 30, NEAR, FAR, pinhole)
     (tmp_path / "run.1").mkdir()
-    assert isinstance(open_sink(tmp_path / "run.1", 30, NEAR, FAR, pinhole), DepthPngSink)
+    sink = open_sink(tmp_path / "run.1", 30, NEAR, FAR, pinhole)
+    assert isinstance(sink, NumberedSink)
+    assert sink.path == tmp_path / "run.1" / "depth_*.png"
 
 
 def test_point_clouds_are_of_the_pinhole_that_is_told(tmp_path: Path) -> None:
@@ -190,3 +193,29 @@ def test_point_clouds_are_of_the_pinhole_that_is_told(tmp_path: Path) -> None:
     points = np.frombuffer(data, [("xyz", "<f4", 3), ("rgb", "u1", 3)])
     assert points["xyz"][:, 2] == pytest.approx(2)
     assert points["xyz"][0, 0] / 2 == pytest.approx((0 - camera.cx) / camera.fx, abs=1e-6)
+
+
+def test_arrays_are_exactly_what_was_delivered(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    metres = rng.uniform(0.3, 6, (48, 64)).astype(np.float32)
+    metres[0, :3] = np.nan, np.inf, 0
+    frame = rng.integers(0, 256, (48, 64, 3), dtype=np.uint8)
+    with open_sink(tmp_path / "x.npz", 30, NEAR, FAR, pinhole) as sink:
+        sink.write(Captured(frame, 1 / 3, 12), metres)
+    assert files(tmp_path) == ["x_000012.npz"]
+    with np.load(tmp_path / "x_000012.npz") as kept:
+        assert sorted(kept) == ["depth", "frame", "intrinsics", "time"]
+        assert kept["depth"].dtype == np.float32
+        np.testing.assert_array_equal(kept["depth"], metres)
+        np.testing.assert_array_equal(kept["frame"], frame)
+        assert float(kept["time"]) == 1 / 3
+        camera = default_intrinsics(48, 64)
+        assert kept["intrinsics"].tolist() == [[camera.fx, 0, camera.cx], [0, camera.fy, camera.cy], [0, 0, 1]]
+
+
+def test_arrays_of_two_runs_are_not_mixed_and_other_names_are_no_matter(tmp_path: Path) -> None:
+    for name in ("x[1].npz", "y.npz"):
+        with open_sink(tmp_path / name, 30, NEAR, FAR, pinhole) as sink:
+            sink.write(captured(0), depth(1))
+    with pytest.raises(OutputError, match="already"), open_sink(tmp_path / "x[1].npz", 30, NEAR, FAR, pinhole):
+        pass

@@ -40,6 +40,7 @@ from clipdepth.sources.camera import CameraMode
 from clipdepth.viewer import Address, Setup, choose_token, open_viewer, parse_address
 
 if TYPE_CHECKING:
+    from clipdepth.sinks.window import Window
     from clipdepth.viewer.viewer import Viewer
 
 PROGRESS_S = 0.1
@@ -62,6 +63,7 @@ class RunOptions:
     fov: float | None
     calibration: Path | None
     smooth: bool
+    show: bool
     serve: Address | None
     token: str | None
     metrics: bool
@@ -116,12 +118,16 @@ def _run(options: RunOptions, bundle: Bundle) -> tuple[RunReport, int]:
         # Sources and outputs first: what is wrong with them is told before engines are tried.
         sources = [stack.enter_context(open_source(spec, options.mode)) for spec in options.source]
         feeds = _feeds(sources, bundle, options)
+        window = _window(options)
         engine, precision = _load(bundle, options, threads)
         stack.enter_context(closing(engine))
         setup = Setup(engine.name, engine.device, precision, *options.range)
         viewer = _viewer(options, setup)
-        shown = [_shown(feed, viewer) for feed in feeds]
+        shown = [_shown(feed, viewer, window) for feed in feeds]
         pipeline = Pipeline(engine, bundle.manifest.input, shown, options.frames)
+        if window:
+            window.on_close(pipeline.stop)
+            stack.enter_context(window)
         if viewer:
             stack.enter_context(viewer)
             viewer.watch(pipeline)
@@ -168,8 +174,17 @@ def _viewer(options: RunOptions, setup: Setup) -> "Viewer | None":
     return open_viewer(options.serve, token, setup, metrics=options.metrics)
 
 
-def _shown(feed: Feed, viewer: "Viewer | None") -> Feed:
-    return replace(feed, sinks=[*feed.sinks, viewer.sink(feed.source.name)]) if viewer else feed
+def _window(options: RunOptions) -> "Window | None":
+    if not options.show:
+        return None
+    from clipdepth.sinks.window import open_window
+
+    return open_window(*options.range)
+
+
+def _shown(feed: Feed, *screens: "Viewer | Window | None") -> Feed:
+    sinks = [screen.sink(feed.source.name) for screen in screens if screen]
+    return replace(feed, sinks=[*feed.sinks, *sinks])
 
 
 def _feeds(sources: list[Source], bundle: Bundle, options: RunOptions) -> list[Feed]:
@@ -262,10 +277,13 @@ def _parser() -> argparse.ArgumentParser:
         default=[],
         metavar="PATH",
         help="x.mp4: frame and depth side by side; a folder: depth as 16-bit PNG files in millimetres; "
-        "x.ply: coloured point clouds (may be given more than once; several sources get their numbers in the name)",
+        "x.npz: arrays with all digits, a file a frame; x.ply: coloured point clouds, a file a frame; "
+        "x.rrd: a recording for the Rerun viewer "
+        "(may be given more than once; several sources get their numbers in the name)",
     )
     add("--frames", type=positive_int, metavar="N", help="stop after N frames a source (to the end, or to Ctrl-C)")
     add_camera_arguments(parser)
+    add("--show", action="store_true", help="show live depth in a window; q, Esc or closing it ends the run")
     add(
         "--serve",
         nargs="?",

@@ -1,4 +1,4 @@
-"""Sinks: where depth goes. A video to look at, or 16-bit pictures to measure with."""
+"""Sinks: where depth goes. Files to look at, to measure with or to compute with, or a window."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -8,8 +8,9 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from clipdepth.errors import UsageError
+from clipdepth.errors import MissingExtraError, UsageError
 from clipdepth.intrinsics import Intrinsics
+from clipdepth.sinks.numbered import NumberedSink
 from clipdepth.sources import Captured
 
 __all__ = ["Sink", "open_sink"]
@@ -43,22 +44,39 @@ PinholeAt = Callable[[int, int], Intrinsics]
 def open_sink(
     path: Path, fps: float | None, near: float, far: float, pinhole_at: PinholeAt, *, live: bool = False
 ) -> Sink:
-    """A video for x.mp4, point clouds for x.ply, 16-bit PNG files for a folder or a name without suffix.
+    """A video for x.mp4, arrays for x.npz, point clouds for x.ply, a recording for x.rrd, else 16-bit PNG files.
 
-    `fps` is the source's, None for images; `near` and `far`, metres, are the ends of the video's colours. The video
-    of a `live` source, of which frames may be missing, keeps its time.
-    Raises UsageError for any other suffix.
+    Those go into a folder: one that exists, or a name without suffix. `fps` is the source's, None for images; `near`
+    and `far`, metres, are the ends of the video's colours. The video of a `live` source, of which frames may be
+    missing, keeps its time. Raises UsageError for any other suffix, MissingExtraError where x.rrd needs one.
     """
-    if path.suffix.lower() == ".mp4" and not path.is_dir():
+    if path.is_dir() or not path.suffix:
+        from clipdepth.sinks.depth_png import encode_png
+
+        return NumberedSink(path / "depth.png", encode_png)
+    suffix = path.suffix.lower()
+    if suffix == ".mp4":
         from clipdepth.sinks.video import VideoSink
 
         return VideoSink(path, fps or IMAGES_FPS, near, far, live=live)
-    if path.suffix.lower() == ".ply" and not path.is_dir():
-        from clipdepth.sinks.point_cloud import PointCloudSink
+    if suffix == ".npz":
+        from clipdepth.sinks.arrays import encode_npz
 
-        return PointCloudSink(path, pinhole_at)
-    if path.is_dir() or not path.suffix:
-        from clipdepth.sinks.depth_png import DepthPngSink
+        return NumberedSink(path, lambda captured, depth: encode_npz(captured, depth, pinhole_at(*depth.shape)))
+    if suffix == ".ply":
+        from clipdepth.sinks.point_cloud import encode_ply
 
-        return DepthPngSink(path)
-    raise UsageError(f"cannot write {path}: give a name that ends in .mp4 or .ply, or a folder for 16-bit PNGs")
+        return NumberedSink(path, lambda captured, depth: encode_ply(captured, depth, pinhole_at(*depth.shape)))
+    if suffix == ".rrd":
+        return _open_rerun(path, pinhole_at)
+    raise UsageError(f"cannot write {path}: give a name in .mp4, .npz, .ply or .rrd, or a folder for 16-bit PNGs")
+
+
+def _open_rerun(path: Path, pinhole_at: PinholeAt) -> Sink:
+    try:
+        from clipdepth.sinks.rerun import RerunSink
+    except ModuleNotFoundError as error:
+        if (error.name or "").startswith("clipdepth"):
+            raise
+        raise MissingExtraError("an .rrd recording", "rerun-sdk", "rerun") from error
+    return RerunSink(path, pinhole_at)

@@ -1,0 +1,21 @@
+"""Depth as NumPy arrays, exactly as it was delivered: for programs that compute with it."""
+
+from io import BytesIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clipdepth.intrinsics import Intrinsics
+from clipdepth.sources import Captured
+
+
+def encode_npz(captured: Captured, depth: NDArray[np.float32], pinhole: Intrinsics) -> bytes:
+    """An .npz of `depth`, (H, W) float32 metres, and what it belongs to.
+
+    `frame` is (H, W, 3) uint8 BGR, `intrinsics` its K, (3, 3) float64 pixels, where the centre of the top-left pixel
+    is at (0, 0), and `time` float64 seconds since the source's first frame.
+    """
+    file = BytesIO()
+    # Not compressed: that takes 40 times as long and saves a third.
+    np.savez(file, depth=depth, frame=captured.frame, intrinsics=pinhole.matrix, time=np.float64(captured.time))
+    return file.getvalue()

@@ -1,0 +1,42 @@
+"""One file a frame, numbered as the source numbers its frames."""
+
+from collections.abc import Callable
+from glob import escape
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clipdepth.atomic import atomic_file, make_folder
+from clipdepth.errors import OutputError
+from clipdepth.sources import Captured
+
+Encode = Callable[[Captured, NDArray[np.float32]], bytes]
+"""From a frame and its depth, (H, W) float32 metres, to the content of a file."""
+
+
+class NumberedSink:
+    """Writes x_000000.ply and so on for the path x.ply, each as `encode` makes it.
+
+    Each file is whole or not there; an error or Ctrl-C leaves the files of the frames before it.
+    """
+
+    def __init__(self, path: Path, encode: Encode) -> None:
+        self.path = path.with_name(f"{path.stem}_*{path.suffix}")
+        self._stem, self._suffix = path.stem, path.suffix
+        self._encode = encode
+
+    def write(self, captured: Captured, depth: NDArray[np.float32]) -> None:
+        """See `Sink.write`; the frame is the one that depth belongs to, straightened where the lens bends."""
+        data = self._encode(captured, depth)
+        with atomic_file(self.path.with_name(f"{self._stem}_{captured.index:06d}{self._suffix}")) as partial:
+            partial.write_bytes(data)
+
+    def __enter__(self) -> "NumberedSink":
+        make_folder(self.path.parent)
+        if any(self.path.parent.glob(f"{escape(self._stem)}_*{self._suffix}")):
+            raise OutputError(f"there are {self.path} files already; remove them or choose another name")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass

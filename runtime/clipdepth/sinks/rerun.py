@@ -1,0 +1,70 @@
+"""A recording for the Rerun viewer: camera, picture and depth in 3-D, over time."""
+
+from contextlib import ExitStack
+from pathlib import Path
+
+import cv2
+import numpy as np
+import rerun
+from numpy.typing import NDArray
+
+from clipdepth.atomic import atomic_file, make_folder
+from clipdepth.errors import OutputError
+from clipdepth.sinks import PinholeAt
+from clipdepth.sinks.depth_png import to_millimetres
+from clipdepth.sources import Captured
+
+JPEG_QUALITY = 90
+FLUSH_S = 30.0
+"""How long a frame may take to reach the disk; without a limit Rerun waits for ever on a full one."""
+
+
+class RerunSink:
+    """An .rrd file of `camera` (pinhole), `camera/image` (JPEG) and `camera/depth` (uint16 millimetres, 0 unknown).
+
+    Its timelines are `capture`, seconds since the source's first frame, and `frame`. It is whole or not there: its end
+    and Ctrl-C leave a file; any other error leaves none, and an earlier file as it was.
+    """
+
+    def __init__(self, path: Path, pinhole_at: PinholeAt) -> None:
+        self.path = path
+        self._pinhole_at = pinhole_at
+        self._file = ExitStack()
+        self._stream: rerun.RecordingStream | None = None
+
+    def write(self, captured: Captured, depth: NDArray[np.float32]) -> None:
+        """See `Sink.write`; the frame is the one that depth belongs to, straightened where the lens bends."""
+        try:
+            if self._stream is None:
+                self._stream = rerun.RecordingStream("clipdepth")
+                self._stream.save(self._file.enter_context(atomic_file(self.path)))
+            self._log(self._stream, captured, depth)
+            self._stream.flush(timeout_sec=FLUSH_S)
+        except RuntimeError as error:
+            raise OutputError(f"{self.path} could not be written ({error}); free some space there") from None
+
+    def _log(self, stream: rerun.RecordingStream, captured: Captured, depth: NDArray[np.float32]) -> None:
+        pinhole = self._pinhole_at(*depth.shape)
+        size = pinhole.width, pinhole.height
+        # Rerun has the top-left pixel's corner at (0, 0), not its centre.
+        centre = pinhole.cx + 0.5, pinhole.cy + 0.5
+        jpeg = cv2.imencode(".jpg", captured.frame, (cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY))[1].tobytes()
+        stream.set_time("capture", duration=captured.time)
+        stream.set_time("frame", sequence=captured.index)
+        stream.log(
+            "camera",
+            rerun.Pinhole(focal_length=(pinhole.fx, pinhole.fy), principal_point=centre, resolution=size),
+        )
+        stream.log("camera/image", rerun.EncodedImage(contents=jpeg, media_type="image/jpeg"))
+        stream.log("camera/depth", rerun.DepthImage(to_millimetres(depth), meter=1000.0))
+
+    def __enter__(self) -> "RerunSink":
+        make_folder(self.path.parent)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
+        if self._stream is not None:
+            self._stream.disconnect()
+        if kind is not None and issubclass(kind, KeyboardInterrupt):
+            kind = error = None
+        self._file.__exit__(kind, error, None)

@@ -1,0 +1,62 @@
+"""What a window shows: frame, coloured depth, and how far away the thing under the pointer is."""
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from clipdepth.depth_picture import FONT, side_by_side
+
+WIDTH = 640
+"""The greatest width of a frame in a window's picture, pixels."""
+WHITE, BLACK = (255, 255, 255), (0, 0, 0)
+LETTER, GAP = 14, 10
+"""The height of a digit and the space between the pointer and its text, pixels."""
+
+
+class WindowPicture:
+    """A frame, (H, W, 3) uint8 BGR, and its depth, (H, W) float32 metres, as one picture over `near` to `far`."""
+
+    def __init__(self, frame: NDArray[np.uint8], depth: NDArray[np.float32], near: float, far: float) -> None:
+        height, width = frame.shape[:2]
+        if width > WIDTH:
+            size = WIDTH, max(1, round(height * WIDTH / width))
+            frame = np.asarray(cv2.resize(frame, size, interpolation=cv2.INTER_AREA), np.uint8)
+            # Values as they are: an average of near and far is the distance of nothing.
+            depth = np.asarray(cv2.resize(depth, size, interpolation=cv2.INTER_NEAREST), np.float32)
+        self.depth = depth
+        self._picture: NDArray[np.uint8] = side_by_side(frame, depth, near, far)
+
+    def pointed(self, pointer: tuple[int, int] | None) -> NDArray[np.uint8]:
+        """The picture, (H, W', 3) uint8 BGR; where `pointer`, x and y in it, is in a half, its metres are written."""
+        pixel = self._pixel(pointer)
+        if pixel is None or pointer is None:
+            return self._picture
+        picture: NDArray[np.uint8] = self._picture.copy()
+        width = self.depth.shape[1]
+        for x in (pixel[0], pixel[0] + width):
+            cv2.drawMarker(picture, (x, pixel[1]), BLACK, cv2.MARKER_CROSS, 15, 3)
+            cv2.drawMarker(picture, (x, pixel[1]), WHITE, cv2.MARKER_CROSS, 15, 1)
+        _write(picture, metres(float(self.depth[pixel[1], pixel[0]])), pointer)
+        return picture
+
+    def _pixel(self, pointer: tuple[int, int] | None) -> tuple[int, int] | None:
+        """The column and row of depth that a place in the picture shows; None on the bar or outside."""
+        if pointer is None:
+            return None
+        height, width = self.depth.shape
+        x, y = pointer
+        return (x % width, y) if 0 <= x < 2 * width and 0 <= y < height else None
+
+
+def metres(depth: float) -> str:
+    """Depth in metres for people; 'no depth' where it is not finite or not above 0."""
+    return f"{depth:.2f} m" if np.isfinite(depth) and depth > 0 else "no depth"
+
+
+def _write(picture: NDArray[np.uint8], text: str, pointer: tuple[int, int]) -> None:
+    """Write beside the pointer, kept inside the picture."""
+    width = cv2.getTextSize(text, FONT, 0.6, 1)[0][0]
+    x = min(pointer[0] + GAP, picture.shape[1] - width - GAP)
+    y = max(pointer[1] - GAP, LETTER + GAP)
+    for colour, line in ((BLACK, 4), (WHITE, 1)):
+        cv2.putText(picture, text, (x, y), FONT, 0.6, colour, line, cv2.LINE_AA)

@@ -1,0 +1,121 @@
+"""Recordings, read back by Rerun itself."""
+
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from clipdepth.errors import MissingExtraError, OutputError
+from clipdepth.intrinsics import Intrinsics
+from clipdepth.sinks import open_sink
+from clipdepth.sources import Captured
+
+CAMERA = Intrinsics(64, 48, 50.0, 55.0, 30.5, 20.0)
+
+
+def pinhole(height: int, width: int) -> Intrinsics:
+    assert (height, width) == (48, 64)
+    return CAMERA
+
+
+def read(path: Path) -> dict[str, dict[str, list[object]]]:
+    """Entity by entity, column by column, in the order in which it was logged."""
+    chunk = pytest.importorskip("rerun.chunk")
+    found: dict[str, dict[str, list[object]]] = {}
+    for part in chunk.RrdReader(str(path)).stream():
+        columns = found.setdefault(part.entity_path, {})
+        batch = part.to_record_batch()
+        for name in batch.schema.names:
+            # The clock's nanoseconds, which Python's own times do not hold.
+            if name != "log_time":
+                columns.setdefault(name, []).extend(batch.column(name).to_pylist())
+    return found
+
+
+def scene(index: int) -> tuple[Captured, np.ndarray]:
+    frame = np.full((48, 64, 3), (40, 90, 40 * index), np.uint8)
+    depth = np.linspace(1 + index, 4, 48 * 64, dtype=np.float32).reshape(48, 64)
+    depth[0, 0] = np.nan
+    return Captured(frame, index / 4, 2 * index), depth
+
+
+def test_a_recording_holds_camera_picture_and_depth_over_time(tmp_path: Path) -> None:
+    pytest.importorskip("rerun")
+    path = tmp_path / "new" / "x.rrd"
+    with open_sink(path, 30, 0.3, 6.0, pinhole) as sink:
+        for index in range(3):
+            sink.write(*scene(index))
+    assert [file.name for file in path.parent.iterdir()] == ["x.rrd"]
+    found = read(path)
+
+    depth = found["/camera/depth"]
+    assert depth["frame"] == [0, 2, 4]
+    assert [time.total_seconds() for time in depth["capture"]] == [0, 0.25, 0.5]
+    assert depth["DepthImage:meter"] == [[1000.0]] * 3
+    for index, buffer in enumerate(depth["DepthImage:buffer"]):
+        kept = np.array(buffer[0], np.uint8).view(np.uint16).reshape(48, 64) / 1000
+        assert kept[0, 0] == 0
+        assert np.abs(kept - scene(index)[1])[0, 1:].max() < 0.00051
+
+    matrix, resolution = (found["/camera"][f"Pinhole:{name}"][0][0] for name in ("image_from_camera", "resolution"))
+    # By columns, as Rerun keeps it; its pixels count from the corner of the first, ours from the centre.
+    assert np.reshape(matrix, (3, 3)).T.tolist() == [[50, 0, 31], [0, 55, 20.5], [0, 0, 1]]
+    assert resolution == [64, 48]
+    jpeg = np.array(found["/camera/image"]["EncodedImage:blob"][2][0], np.uint8)
+    assert np.abs(cv2.imdecode(jpeg, cv2.IMREAD_COLOR).astype(int) - scene(2)[0].frame).max() < 6
+
+
+@pytest.mark.parametrize(("error", "left"), [(KeyboardInterrupt, 2), (ZeroDivisionError, None)])
+def test_ctrl_c_keeps_a_recording_and_another_error_the_earlier_file(
+    tmp_path: Path, error: type[BaseException], left: int | None
+) -> None:
+    pytest.importorskip("rerun")
+    path = tmp_path / "x.rrd"
+    path.write_bytes(b"earlier")
+
+    def ended() -> None:
+        with open_sink(path, 30, 0.3, 6.0, pinhole) as sink:
+            sink.write(*scene(0))
+            sink.write(*scene(1))
+            raise error
+
+    with pytest.raises(error):
+        ended()
+    assert [file.name for file in tmp_path.iterdir()] == ["x.rrd"]
+    if left is None:
+        assert path.read_bytes() == b"earlier"
+    else:
+        assert len(read(path)["/camera/depth"]["frame"]) == left
+
+
+def test_a_recording_without_frames_writes_nothing(tmp_path: Path) -> None:
+    pytest.importorskip("rerun")
+    with open_sink(tmp_path / "x.rrd", 30, 0.3, 6.0, pinhole):
+        pass
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+def test_a_full_disk_is_an_error_that_names_the_recording(tmp_path: Path) -> None:
+    """The file that is written to leads to a device that is always full."""
+    pytest.importorskip("rerun")
+    (tmp_path / ".x.partial.rrd").symlink_to("/dev/full")
+    noise = np.random.default_rng(0).uniform(1, 6, (48, 64)).astype(np.float32)
+
+    def fill() -> None:
+        with open_sink(tmp_path / "x.rrd", 30, 0.3, 6.0, pinhole) as sink:
+            for index in range(200):
+                sink.write(scene(index)[0], noise)
+
+    with pytest.raises(OutputError, match=r"x\.rrd could not be written .*free some space"):
+        fill()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_without_the_package_its_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "clipdepth.sinks.rerun", raising=False)
+    monkeypatch.setitem(sys.modules, "rerun", None)
+    with pytest.raises(MissingExtraError, match=r"clipdepth\[rerun\]"):
+        open_sink(tmp_path / "x.rrd", 30, 0.3, 6.0, pinhole)
