@@ -18,7 +18,7 @@ MAY_IMPORT = {
     "clipdepth": set(),
     "clipdepth_train": {"clipdepth"},
     "clipdepth_export": {"clipdepth", "clipdepth_train"},
-    "clipdepth_bench": {"clipdepth", "clipdepth_train"},
+    "clipdepth_bench": {"clipdepth", "clipdepth_train", "clipdepth_export"},
 }
 NOT_ON_A_DEVICE = ("torch", "torchvision", "onnx", "onnxscript", "open_clip", "timm", "h5py", "scipy", "tyro")
 OTHERS = [name for name in PACKAGES if name != "clipdepth"]
