@@ -294,6 +294,106 @@ def test_a_viewer_that_sends_anything_else_is_shown_the_door(messages: list[Any]
         assert wait_until(lambda: not viewer.status.viewers, 5)
 
 
+def opening(path: str = "/live/0", headers: str = "") -> bytes:
+    """The request of a WebSocket."""
+    key = "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="
+    return f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\n{key}\r\n{headers}\r\n".encode()
+
+
+def plain(path: str = "/", headers: str = "", method: str = "GET", host: str = "localhost") -> bytes:
+    return f"{method} {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n{headers}\r\n".encode()
+
+
+@pytest.mark.parametrize(
+    ("data", "status", "reason"),
+    [
+        (plain("/info"), 401, "token"),
+        (opening(), 403, "token"),
+        (plain(host="evil.example"), 421, "host"),
+        (plain(headers="Origin: http://evil.example\r\n"), 403, "origin"),
+        (opening("/", "Origin: null\r\n"), 403, "origin"),
+        (plain("/docs", f"Authorization: Bearer {TOKEN}\r\n"), 404, "unknown"),
+        (opening("/live/1", f"Sec-WebSocket-Protocol: {TOKEN_PROTOCOL}\r\n"), 403, "unknown"),
+        (opening("/elsewhere", f"Sec-WebSocket-Protocol: {TOKEN_PROTOCOL}\r\n"), 403, "unknown"),
+        (plain(method="BREW"), 405, "unsuitable"),
+        (plain(headers="Range: bytes=9-1\r\n"), 400, "unsuitable"),
+        (plain(headers="Content-Length: 300000\r\n", method="POST") + bytes(10), 405, "unsuitable"),
+        (b"\0\1\2\3\r\n\r\n", 400, "malformed"),
+        (plain(headers=f"X: {'y' * 20_000}\r\n"), 400, "malformed"),
+        (b"GET /" + b"a" * 40_000, 400, "malformed"),
+        (opening().replace(b"Sec-WebSocket-Key", b"X"), 400, "malformed"),
+        (opening().replace(b": 13", b": 12"), 400, "malformed"),
+        (opening(headers="X: y\r\n" * 200), 431, "malformed"),
+        (opening(headers=f"X: {'y' * 9000}\r\n"), 431, "malformed"),
+    ],
+)
+def test_a_bad_request_is_counted_by_its_reason_and_logged_once(
+    data: bytes, status: int, reason: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with serving(TOKEN) as (viewer, _):
+        for _ in range(3):
+            answer = raw(viewer, data)
+            assert int(answer.split()[1]) == status
+        assert wait_until(lambda: viewer.access.refused[reason] == 3, 5)
+        assert dict(viewer.access.refused) == {reason: 3}
+        metrics = get(viewer, "/metrics", Authorization=f"Bearer {TOKEN}".encode().decode("latin-1"))[1]
+    assert f'clipdepth_viewer_refused_total{{reason="{reason}"}} 3.0' in metrics.decode()
+    assert len(caplog.records) == 1
+
+
+@pytest.mark.parametrize(
+    ("data", "code"),
+    [
+        (b"\x81\x84\0\0\0\0Next", 1008),
+        (b"\x81\x82\0\0\0\0\xff\xfe", 1008),
+        (b"\x82\x84\0\0\0\0next", 1008),
+        (b"\x81\xe5\0\0\0\0" + b"n" * 101, 1009),
+        (b"\x81\x04next", 1002),
+        (b"\xf1\x84\0\0\0\0next", 1002),
+        (b"\x83\x84\0\0\0\0next", 1002),
+        (b"\x80\x84\0\0\0\0next", 1002),
+        (b"\x88\x81\0\0\0\0x", 1002),
+    ],
+)
+def test_a_bad_message_is_counted_and_logged_once(data: bytes, code: int, caplog: pytest.LogCaptureFixture) -> None:
+    with serving() as (viewer, _):
+        for _ in range(2):
+            with socket.create_connection(("127.0.0.1", viewer.address.port), 5) as guest:
+                guest.sendall(opening())
+                assert guest.recv(65536).startswith(b"HTTP/1.1 101")
+                guest.sendall(data)
+                received = b""
+                while part := guest.recv(65536):
+                    received += part
+                    if code.to_bytes(2, "big") in received:
+                        break
+            assert code.to_bytes(2, "big") in received
+        assert wait_until(lambda: viewer.access.refused["message"] == 2, 5)
+        assert dict(viewer.access.refused) == {"message": 2}
+        assert not viewer.status.lost
+    assert len(caplog.records) == 1
+
+
+def test_who_leaves_in_order_is_not_lost_and_who_is_cut_off_is(caplog: pytest.LogCaptureFixture) -> None:
+    with serving() as (viewer, _):
+        for _ in range(2):
+            with look(viewer) as guest:
+                guest.recv(5)
+        assert wait_until(lambda: not viewer.status.viewers, 5)
+        assert viewer.status.lost == 0
+        for lost in (1, 2):
+            deaf(viewer).close()
+            assert wait_until(lambda lost=lost: viewer.status.lost == lost, 5)
+        assert b"clipdepth_viewers_lost_total 2.0" in get(viewer, "/metrics")[1]
+        with look(viewer) as guest:
+            guest.recv(5)
+            viewer.__exit__()
+        assert viewer.status.lost == 2  # the server's own end is no loss
+    assert [record.getMessage().partition(";")[0] for record in caplog.records] == [
+        "a viewer stopped reading or was cut off"
+    ]
+
+
 def test_only_so_many_may_look_and_who_leaves_makes_room() -> None:
     with serving() as (viewer, [sink]), ExitStack() as leaving:
         sink.write(*shot())
@@ -315,8 +415,7 @@ def deaf(viewer: Viewer) -> socket.socket:
     guest = socket.socket()
     guest.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     guest.connect(("127.0.0.1", viewer.address.port))
-    key = "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="
-    guest.sendall(f"GET /live/0 HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\n{key}\r\n\r\n".encode())
+    guest.sendall(opening())
     assert guest.recv(12) == b"HTTP/1.1 101"
     guest.sendall(b"\x81\x84\0\0\0\0next" * 4)
     return guest
@@ -349,8 +448,12 @@ def test_half_open_and_silent_connections_keep_nobody_out(monkeypatch: pytest.Mo
         silent = [socket.create_connection(("127.0.0.1", viewer.address.port), 5) for _ in range(70)]
         for connection in silent[::2]:
             connection.sendall(b"GET / HT")
-        assert get(viewer, "/")[0] == 503
+        status, _, headers = get(viewer, "/")
+        assert (status, headers["Connection"]) == (503, "close")
         assert wait_until(lambda: get(viewer, "/")[0] == 200, 5)
+        assert wait_until(lambda: viewer.access.refused["unfinished"] == 35, 5)
+        assert viewer.access.refused["busy"] >= 1
+        assert set(viewer.access.refused) == {"unfinished", "busy"}  # who only connected did nothing wrong
         for connection in silent:
             connection.close()
 

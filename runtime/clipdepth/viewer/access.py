@@ -37,6 +37,12 @@ WRONG_HOST = Refusal(421, "host", "this viewer is not known under that name; use
 WRONG_ORIGIN = Refusal(403, "origin", "a page of another site may not look")
 WRONG_TOKEN = Refusal(401, "token", "the token is missing or wrong")
 FULL = Refusal(403, "full", "there are as many viewers as this device allows; close one")
+UNKNOWN = Refusal(404, "unknown", "nothing is at that address")
+UNSUITABLE = Refusal(400, "unsuitable", "what is there cannot be asked for in that way")
+MALFORMED = Refusal(400, "malformed", "it was broken, or longer than a browser's")
+UNFINISHED = Refusal(408, "unfinished", "it was begun and did not go on")
+BUSY = Refusal(503, "busy", "too many connections are open")
+MESSAGE = Refusal(403, "message", "a viewer sent what the page never sends")
 
 
 class Access:

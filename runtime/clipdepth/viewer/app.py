@@ -5,11 +5,11 @@ from pathlib import Path
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
-from starlette.routing import Route, WebSocketRoute
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.routing import BaseRoute, Route, WebSocketRoute
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
-from clipdepth.viewer.access import FULL, PROTOCOL, Access, Refusal
+from clipdepth.viewer.access import FULL, PROTOCOL, UNKNOWN, UNSUITABLE, Access, Refusal
 from clipdepth.viewer.broadcast import Channel
 from clipdepth.viewer.messages import STEP_M
 from clipdepth.viewer.metrics import CONTENT_TYPE, exposition
@@ -48,13 +48,17 @@ def make_app(setup: Setup, channels: list[Channel], status: Status, access: Acce
     async def numbers(_: Request) -> Response:
         return Response(exposition(setup, status, access.refused), media_type=CONTENT_TYPE)
 
+    async def nothing(socket: WebSocket) -> None:
+        access.count(UNKNOWN)
+        await socket.close()
+
     async def live(socket: WebSocket) -> None:
         source = socket.path_params["source"]
         if status.viewers >= MAX_VIEWERS:
             access.count(FULL)
             await socket.close()
         elif source >= len(channels):
-            await socket.close()
+            await nothing(socket)
         else:
             await _seat(socket, channels[source])
 
@@ -62,13 +66,14 @@ def make_app(setup: Setup, channels: list[Channel], status: Status, access: Acce
         status.viewers += 1
         try:
             await socket.accept(PROTOCOL if PROTOCOL in socket.scope["subprotocols"] else None)
-            await Session(socket, channel, status).run()
+            await Session(socket, channel, status, access).run()
         finally:
             status.viewers -= 1
 
-    routes = [Route(path, file) for path in PAGE]
+    routes: list[BaseRoute] = [Route(path, file) for path in PAGE]
     routes += [Route("/info", info)] + ([Route("/metrics", numbers)] if metrics else [])
-    return Guard(Starlette(routes=[*routes, WebSocketRoute("/live/{source:int}", live)]), access)
+    routes += [WebSocketRoute("/live/{source:int}", live), WebSocketRoute("/{path:path}", nothing)]
+    return Guard(Starlette(routes=routes), access)
 
 
 class Guard:
@@ -85,9 +90,20 @@ class Guard:
             # As 403. uvicorn would send another answer too, but log an error each time.
             await send({"type": "websocket.close"})
         else:
-            await (_answer(refusal) if refusal else self._app)(scope, receive, send)
+            await (answer(refusal) if refusal else self._app)(scope, receive, send if refusal else self._counted(send))
+
+    def _counted(self, send: Send) -> Send:
+        """Count what the app refuses by itself."""
+
+        async def count_and_send(message: Message) -> None:
+            if 400 <= message.get("status", 0) < 500:
+                self._access.count(UNKNOWN if message["status"] == 404 else UNSUITABLE)
+            await send(message)
+
+        return count_and_send
 
 
-def _answer(refusal: Refusal) -> Response:
-    headers = {"WWW-Authenticate": "Bearer"} if refusal.status == 401 else None
-    return PlainTextResponse(f"{refusal.text}\n", refusal.status, headers)
+def answer(refusal: Refusal) -> Response:
+    """The response to a refused request."""
+    headers = {401: {"WWW-Authenticate": "Bearer"}, 503: {"Connection": "close"}}
+    return PlainTextResponse(f"{refusal.text}\n", refusal.status, headers.get(refusal.status))

@@ -38,10 +38,11 @@ def exposition(setup: Setup, status: Status, refused: Mapping[str, int]) -> str:
         _family("frames_captured_total", "counter", "Frames that the source gave.", by_source("captured")),
         _family("frames_processed_total", "counter", "Frames whose depth was made.", by_source("processed")),
         _family("frames_dropped_total", "counter", "Frames that gave way to newer ones before the stage.", dropped),
-        _family("source_losses_total", "counter", "How often the source was lost and sought.", by_source("losses")),
+        _family("source_losses_total", "counter", "Losses of the source, or unreadable images.", by_source("losses")),
         _family("latency_seconds", "gauge", "Quantiles over the newest 4096 frames.", quantiles),
         _family("latency_mean_seconds", "gauge", "Means over the newest 4096 frames.", means),
         _family("viewers", "gauge", "Who looks now.", [({}, status.viewers)]),
+        _family("viewers_lost_total", "counter", "Who stopped reading or was cut off.", [({}, status.lost)]),
         _family("viewer_messages_total", "counter", "Frames sent to viewers.", [({}, status.sent)]),
         _family("viewer_refused_total", "counter", "Requests that were refused.", refusals),
     )

@@ -5,9 +5,12 @@ import socket
 from threading import Event, Thread
 
 import uvicorn
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from clipdepth.viewer.app import HEADERS
+from clipdepth.viewer.access import BUSY, MALFORMED, UNFINISHED, Access
+from clipdepth.viewer.app import HEADERS, answer
+from clipdepth.viewer.protocols import counting_protocols
 
 MAX_REQUEST = 16_384
 """The longest request line with headers, bytes."""
@@ -24,11 +27,13 @@ FAREWELL_S = 0.2
 class Server(uvicorn.Server):
     """Serves an app from `start` until `stop`, which takes less than a second whatever the viewers do."""
 
-    def __init__(self, app: ASGIApp, listening: socket.socket) -> None:
+    def __init__(self, app: ASGIApp, listening: socket.socket, access: Access) -> None:
+        http, websocket = counting_protocols(access)
         config = uvicorn.Config(
-            app,
-            http="h11",
-            ws="websockets-sansio",
+            self._limited,
+            interface="asgi3",
+            http=http,
+            ws=websocket,
             ws_max_size=MAX_MESSAGE,
             ws_ping_interval=PING_S,
             ws_ping_timeout=PING_S,
@@ -39,7 +44,6 @@ class Server(uvicorn.Server):
             access_log=False,
             proxy_headers=False,
             server_header=False,
-            limit_concurrency=MAX_CONNECTIONS,
             callback_notify=self._drop_unfinished,
             timeout_notify=SLOW_REQUEST_S,
             timeout_graceful_shutdown=1,
@@ -48,6 +52,7 @@ class Server(uvicorn.Server):
         )
         super().__init__(config)
         self.loop: asyncio.AbstractEventLoop | None = None
+        self._app, self._access = app, access
         self._listening = listening
         self._ready = Event()
         self._unfinished: set[object] = set()
@@ -85,6 +90,19 @@ class Server(uvicorn.Server):
         asyncio.get_running_loop().call_later(FAREWELL_S, self._abort_all)
         await super().shutdown(sockets)
 
+    async def _limited(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """The app, where not too many connections are open and the request is not too long.
+
+        uvicorn's own limits count nothing, and do not see a long request that comes at once.
+        """
+        app = self._app
+        if scope["type"] == "http":
+            if len(self.server_state.connections) >= MAX_CONNECTIONS:
+                app = answer(self._access.count(BUSY))
+            elif _length(scope) > MAX_REQUEST:
+                app = answer(self._access.count(MALFORMED))
+        await app(scope, receive, send)
+
     def _abort_all(self) -> None:
         for connection in list(self.server_state.connections):
             connection.transport.abort()
@@ -93,6 +111,8 @@ class Server(uvicorn.Server):
         """End connections that at the last call too had sent only a part of a request; uvicorn would keep them."""
         unfinished = {connection for connection in self.server_state.connections if _is_unfinished(connection)}
         for connection in unfinished & self._unfinished:
+            if _has_begun(connection):
+                self._access.count(UNFINISHED)
             connection.transport.abort()
         self._unfinished = set(unfinished)
 
@@ -101,3 +121,14 @@ def _is_unfinished(connection: object) -> bool:
     """Whether an HTTP connection handles no request; a WebSocket's has no `cycle`."""
     cycle = getattr(connection, "cycle", connection)
     return cycle is None or getattr(cycle, "response_complete", False)
+
+
+def _has_begun(connection: object) -> bool:
+    """Whether a part of a request came; browsers also open connections that they may need later."""
+    return isinstance(connection, H11Protocol) and bool(connection.conn.trailing_data[0])
+
+
+def _length(scope: Scope) -> int:
+    """Of a request's path, query and headers, bytes, with four for each header's separators."""
+    headers = sum(len(name) + len(value) + 4 for name, value in scope["headers"])
+    return len(scope["raw_path"]) + len(scope["query_string"]) + headers

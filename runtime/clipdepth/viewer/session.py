@@ -6,8 +6,10 @@ So a slow page or network takes fewer frames, a paused one none, and what waits 
 
 import asyncio
 
+from starlette.types import Message
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from clipdepth.viewer.access import MESSAGE, Access
 from clipdepth.viewer.broadcast import Channel
 from clipdepth.viewer.status import Status
 
@@ -15,15 +17,19 @@ ASKS = 4
 """How many frames may be asked for and not yet sent."""
 STATUS_S = 1.0
 POLICY_VIOLATION = 1008
+GOING_DOWN = 1012
+BROKEN = (1002, 1007, 1009)
+"""Codes of RFC 6455 for what breaks the protocol, is no text, or is too long."""
 
 
 class Session:
     """Serves an accepted WebSocket until its end."""
 
-    def __init__(self, socket: WebSocket, channel: Channel, status: Status) -> None:
+    def __init__(self, socket: WebSocket, channel: Channel, status: Status, access: Access) -> None:
         self._socket = socket
         self._channel = channel
         self._status = status
+        self._access = access
         self._asked: asyncio.Queue[str] = asyncio.Queue(ASKS)
 
     async def run(self) -> None:
@@ -43,11 +49,21 @@ class Session:
         while True:
             message = await self._socket.receive()
             if message["type"] == "websocket.disconnect":
+                self._count_end(message)
                 return
             if message.get("text") != "next" or self._asked.full():
+                self._access.count(MESSAGE)
                 await self._socket.close(POLICY_VIOLATION, f"send 'next', at most {ASKS} ahead")
                 return
             self._asked.put_nowait("next")
+
+    def _count_end(self, message: Message) -> None:
+        """Count a viewer that went without a word, or whose messages the server's library could not take."""
+        # Only an end that was said or answered has a reason, be it empty.
+        if "reason" not in message and message["code"] != GOING_DOWN:
+            self._status.count_lost()
+        elif message["code"] in BROKEN:
+            self._access.count(MESSAGE)
 
     async def _show(self) -> None:
         seen = -1

@@ -1,5 +1,6 @@
 """What runs and how well, for the page and for metrics."""
 
+import logging
 from dataclasses import asdict, dataclass
 from time import monotonic
 from typing import Any
@@ -9,6 +10,8 @@ import numpy as np
 from clipdepth import __version__
 from clipdepth.depth_picture import INVALID, colourise
 from clipdepth.pipeline import Pipeline
+
+_LOG = logging.getLogger(__name__)
 
 COLOURS = 256
 REFRESH_S = 0.5
@@ -49,8 +52,15 @@ class Status:
         self.pipeline: Pipeline | None = None
         self.viewers = 0
         self.sent = 0
+        self.lost = 0
         self._cached: dict[str, Any] = {}
         self._until = 0.0
+
+    def count_lost(self) -> None:
+        """Count a viewer that stopped reading or whose network went away; log the first."""
+        self.lost += 1
+        if self.lost == 1:
+            _LOG.warning("a viewer stopped reading or was cut off; it was let go (more of these are only counted)")
 
     def now(self) -> dict[str, Any]:
         """Counters of each source, and latency of each stage in milliseconds; at most half a second old."""

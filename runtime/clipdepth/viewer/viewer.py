@@ -76,7 +76,7 @@ class Viewer:
         listening = self.address.listen()
         self.address = Address(self.address.host, listening.getsockname()[1])
         app = make_app(self._setup, self._channels, self.status, self.access, metrics=self._metrics)
-        self._server = Server(app, listening)
+        self._server = Server(app, listening, self.access)
         loop = self._server.start()
         for channel in self._channels:
             channel.attach(loop)
