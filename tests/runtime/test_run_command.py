@@ -79,16 +79,17 @@ def test_frames_limits_an_endless_source(bundle: Path, tmp_path: Path) -> None:
     assert len(list((tmp_path / "d").iterdir())) == 2
 
 
-def test_a_damaged_image_fails_and_leaves_whole_files(
-    bundle: Path, images: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_a_damaged_image_of_a_folder_is_left_out_named_and_counted(
+    bundle: Path, images: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     (images / "2.png").write_bytes((images / "2.png").read_bytes()[:500])
-    assert run(bundle, "--source", images, "--output", tmp_path / "out" / "x.mp4") == 1
-    left = {file.name for file in (tmp_path / "out").iterdir()}
-    assert left <= {"x.mp4"}
-    if left:
-        assert 1 <= cv2.VideoCapture(str(tmp_path / "out" / "x.mp4")).get(cv2.CAP_PROP_FRAME_COUNT) <= 2
-    assert "2.png is damaged" in capsys.readouterr().err
+    report = tmp_path / "r.json"
+    assert run(bundle, "--source", images, "--output", tmp_path / "d", "--json", report) == 0
+    assert sorted(file.name for file in (tmp_path / "d").iterdir()) == [f"depth_00000{i}.png" for i in (0, 1, 3)]
+    assert [record.getMessage().count("2.png is damaged") for record in caplog.records] == [1]
+    (source,) = json.loads(report.read_text())["sources"]
+    assert (source["captured"], source["losses"]) == (3, 1)
+    assert "dropped none; lost 1" in capsys.readouterr().out
 
 
 MISUSE = {

@@ -118,15 +118,25 @@ def test_grey_and_transparent_images_become_three_channels(tmp_path: Path) -> No
 
 @pytest.mark.parametrize("suffix", [".jpg", ".png", ".bmp"])
 @pytest.mark.parametrize("share", [0, 0.5, 0.95])
-def test_a_damaged_image_is_an_error_that_names_it(tmp_path: Path, suffix: str, share: float) -> None:
-    whole, cut = tmp_path / f"a1{suffix}", tmp_path / f"a2{suffix}"
-    cv2.imwrite(str(whole), np.random.default_rng(0).integers(0, 255, (48, 64, 3), dtype=np.uint8))
+def test_a_damaged_image_is_left_out_with_a_warning_that_names_it(
+    tmp_path: Path, suffix: str, share: float, caplog: pytest.LogCaptureFixture
+) -> None:
+    whole, cut, last = (tmp_path / f"a{number}{suffix}" for number in (1, 2, 3))
+    for path in (whole, last):
+        cv2.imwrite(str(path), np.random.default_rng(0).integers(0, 255, (48, 64, 3), dtype=np.uint8))
     cut.write_bytes(whole.read_bytes()[: int(whole.stat().st_size * share)])
     with open_folder(tmp_path) as source:
-        frames = iter(source)
-        assert next(frames).index == 0
-        with pytest.raises(SourceError, match=rf"a2\{suffix} is damaged"):
-            next(frames)
+        assert [captured.index for captured in source] == [0, 2]
+    assert source.losses == 1
+    (record,) = caplog.records
+    assert f"{cut} is damaged" in record.getMessage()
+
+
+def test_images_of_which_none_can_be_read_are_an_error(tmp_path: Path) -> None:
+    for name in ("a.png", "b.png"):
+        (tmp_path / name).write_bytes(b"no picture")
+    with open_folder(tmp_path) as source, pytest.raises(SourceError, match=r"b\.png is damaged"):
+        list(source)
 
 
 def test_jpeg_headers_do_not_hide_or_feign_the_end(tmp_path: Path) -> None:

@@ -38,12 +38,13 @@ def demo_steps(out: Path) -> list[Step]:
     fast = "--frames.rooms 240 --epochs 1 --batch-size 16 --augment.rotate 0 --augment.zoom 1"
     rates = "--loss.kind l1 --optim.learning-rate 2e-3 --optim.trunk-learning-rate 2e-3"
     clip = f"--source rooms:{TEST_ROOM} --frames {CLIP_SECONDS * FRAMES_A_SECOND}"
+    short = "--seconds 8 --skip compile --skip memory"
     return [
         Step("train", ["train", "edge", "--data", "rooms", "--out", run, *f"{small} {fast} {rates}".split()]),
         Step("evaluate", ["evaluate", run, "--baseline", "--json", str(out / "evaluate.json")]),
         Step("export", ["export", run, "--out", bundle]),
         Step("run", ["run", bundle, *clip.split(), "--output", video, "--json", str(out / "run.json")]),
-        Step("bench", ["bench", bundle, "--run", run, "--json", str(out / "bench.json")]),
+        Step("bench", ["bench", bundle, "--run", run, *short.split(), "--json", str(out / "bench.json")]),
     ]
 
 

@@ -19,7 +19,7 @@ class SourceReport:
     processed: int
     dropped: dict[str, int]
     losses: int
-    """How often it was lost and sought again."""
+    """See `clipdepth.sources.Source.losses`."""
 
     @classmethod
     def of(cls, lane: Lane) -> "SourceReport":
@@ -29,7 +29,7 @@ class SourceReport:
 
     def __str__(self) -> str:
         dropped = ", ".join(f"{frames} before {stage}" for stage, frames in self.dropped.items()) or "none"
-        losses = f"; lost {self.losses} times" if self.losses else ""
+        losses = f"; lost {self.losses}" if self.losses else ""
         return f"{self.name}: {self.captured} captured, {self.processed} processed, dropped {dropped}{losses}"
 
 

@@ -54,10 +54,10 @@ class Source(Protocol):
 
     @property
     def losses(self) -> int:
-        """How often it was lost and sought again."""
+        """How often a live source was lost and sought again, or how many images could not be read."""
 
     def __iter__(self) -> Iterator[Captured]:
-        """Read frame after frame until its end or `close`; raises SourceError where one cannot be read."""
+        """Read frame after frame until its end or `close`; raises SourceError where nothing can be read."""
 
     def close(self) -> None:
         """Let go of what it holds, from any thread; a read under way comes to its end first."""

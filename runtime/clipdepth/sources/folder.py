@@ -1,6 +1,7 @@
 """Images of a folder or a pattern, in the order that a person would count them."""
 
 import glob
+import logging
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -12,18 +13,20 @@ from numpy.typing import NDArray
 from clipdepth.errors import SourceError
 from clipdepth.sources import Captured
 
+_LOG = logging.getLogger(__name__)
+
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp")
 
 
 class FolderSource:
-    """Images as a stream. They carry no time: frame i is at i seconds."""
+    """Images as a stream. They carry no time: frame i is at i seconds. Those that cannot be read are left out."""
 
     live = False
     fps = None
-    losses = 0
 
     def __init__(self, name: str, files: Sequence[Path]) -> None:
         self.name = name
+        self.losses = 0
         self._files = tuple(files)
 
     @property
@@ -32,9 +35,17 @@ class FolderSource:
         return len(self._files)
 
     def __iter__(self) -> Iterator[Captured]:
-        """See `Source.__iter__`."""
+        """See `Source.__iter__`; raises SourceError where not one image can be read."""
         for index, file in enumerate(self._files):
-            yield Captured(read_image(file), float(index), index)
+            try:
+                image = read_image(file)
+            except SourceError as error:
+                self.losses += 1
+                if self.losses == len(self._files):
+                    raise
+                _LOG.warning("%s", error, extra={"source": self.name})
+            else:
+                yield Captured(image, float(index), index)
 
     def close(self) -> None:
         """See `Source.close`."""
