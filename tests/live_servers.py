@@ -6,7 +6,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -49,13 +49,23 @@ def free_port() -> int:
 class MjpegServer:
     """Sends flat JPEG pictures to all who ask, `fps` a second, counting the brightness up; may be killed and stall.
 
-    With `login`, a user and password in base64, only to those who send it.
+    With `pictures` those are sent, again and again; with `login`, a user and password in base64, only to those who
+    send it.
     """
 
-    def __init__(self, port: int, height: int = 48, width: int = 64, fps: float = 60, login: bytes = b"") -> None:
+    def __init__(
+        self,
+        port: int,
+        height: int = 48,
+        width: int = 64,
+        fps: float = 60,
+        login: bytes = b"",
+        pictures: Sequence[np.ndarray] = (),
+    ) -> None:
         self.requests: list[bytes] = []
         self.stalled = threading.Event()
         self._shape = (height, width, 3)
+        self._jpegs = [jpeg(picture) for picture in pictures]
         self._period = 1 / fps
         self._login = login
         self._stopped = threading.Event()
@@ -87,19 +97,34 @@ class MjpegServer:
             level = 0
             while not self._stopped.wait(self._period):
                 if not self.stalled.is_set():
-                    _, data = cv2.imencode(".jpg", np.full(self._shape, level % 256, np.uint8))
-                    head = b"--b\r\nContent-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n" % data.size
-                    connection.sendall(head + data.tobytes() + b"\r\n")
+                    data = self._picture(level)
+                    head = b"--b\r\nContent-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n" % len(data)
+                    connection.sendall(head + data + b"\r\n")
                     level += 1
+
+    def _picture(self, number: int) -> bytes:
+        if self._jpegs:
+            return self._jpegs[number % len(self._jpegs)]
+        return jpeg(np.full(self._shape, number % 256, np.uint8))
+
+
+def jpeg(picture: np.ndarray) -> bytes:
+    """A picture, (H, W, 3) uint8 BGR, as JPEG."""
+    return cv2.imencode(".jpg", picture)[1].tobytes()
 
 
 @contextmanager
 def mjpeg_server(
-    port: int = 0, height: int = 48, width: int = 64, fps: float = 60, login: bytes = b""
+    port: int = 0,
+    height: int = 48,
+    width: int = 64,
+    fps: float = 60,
+    login: bytes = b"",
+    pictures: Sequence[np.ndarray] = (),
 ) -> Iterator[tuple[str, MjpegServer]]:
     """A server and its URL."""
     port = port or free_port()
-    server = MjpegServer(port, height, width, fps, login)
+    server = MjpegServer(port, height, width, fps, login, pictures)
     try:
         yield f"http://127.0.0.1:{port}/camera", server
     finally:
