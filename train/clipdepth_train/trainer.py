@@ -126,7 +126,7 @@ class Trainer:
         """Train, and return the model that is kept: the one that was trained, or the average of its weights."""
         if self.accelerator.num_processes > 1:
             model = cast(DepthModel, share_batch_norms(model, self.accelerator.device))
-        optimizer = _optimizer(model, self.recipe)
+        optimizer = make_optimizer(model, self.recipe)
         base_rates = [group["lr"] for group in optimizer.param_groups]
         model.to(self.accelerator.device)
         self.average = WeightAverage(model, self.recipe.optim.ema) if self.recipe.optim.ema else None
@@ -272,7 +272,8 @@ class Trainer:
             self.console.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
-def _optimizer(model: DepthModel, recipe: Recipe) -> torch.optim.Optimizer:
+def make_optimizer(model: DepthModel, recipe: Recipe) -> torch.optim.Optimizer:
+    """What changes the weights that the recipe trains. Raises UsageError where there are none."""
     optim = recipe.optim
     groups = model.parameter_groups(optim.learning_rate, optim.trunk_learning_rate)
     if not groups:
