@@ -1,58 +1,126 @@
-"""`clipdepth bench BUNDLE`: how fast, and is it still PyTorch's depth."""
+"""`clipdepth bench BUNDLE`, how fast and is it still PyTorch's depth; `clipdepth bench compare A B`, what changed."""
 
+import sys
+from argparse import ArgumentTypeError, Namespace
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
 from rich.console import Console
-from rich.progress import Progress
 
 from clipdepth.arguments import ArgumentParser, positive_int
-from clipdepth.atomic import write_json
 from clipdepth.bundle import open_bundle
-from clipdepth.engines import usable_cores
-from clipdepth_bench.contender import Contender, contenders, present
-from clipdepth_bench.environment import environment
-from clipdepth_bench.report import as_json, as_table, make_rows
-from clipdepth_bench.timing import Samples, interleave
+from clipdepth.engines import ENGINES, usable_cores
+from clipdepth.errors import UsageError
+from clipdepth_bench.bench import Parts, run_bench
+from clipdepth_bench.compare import compare_reports, lost_rows, print_comparison
+from clipdepth_bench.conditions import parse_condition, parse_share
+from clipdepth_bench.contenders import Setup, list_entries
+from clipdepth_bench.report import Report, read_report, write_report
+from clipdepth_bench.table import print_report
+from clipdepth_bench.timing import Limits
+
+PARTS = ("compile", "streaming", "memory")
+"""What `--skip` takes."""
+_WIDTH = 150
+"""Wide enough that no row is broken, also where the output is no terminal."""
 
 
 def main(argv: Sequence[str]) -> int:
-    """Run the command; return 0, or 1 where a row's depth differs from PyTorch's or no engine could be loaded."""
+    """Run the command.
+
+    Return 0; 1 where a row's depth differs from PyTorch's, no engine could be loaded or a condition is broken; 130
+    where it was interrupted.
+    """
+    if argv and argv[0] == "compare":
+        return _compare(argv[1:])
     options = _parser().parse_args(argv)
-    bundle = open_bundle(options.bundle)
-    # Before the timing, so that the load is that of others.
-    machine = environment(options.threads)
-    rows = contenders(bundle, options.run, options.threads)
-    samples = _time(rows, bundle.golden().frames, options.rounds, options.per_round)
-    report = make_rows(rows, samples, rows[0].key)
-    size = bundle.manifest.input
-    title = f"{options.bundle.name}, {size.height}×{size.width}, {machine['cpu']}, {options.threads} threads"
-    # Wide enough that no row is broken, also where the output is no terminal.
-    Console(width=max(Console().width, 150)).print(as_table(report, title))
+    before = read_report(options.fail_if_slower_than) if options.fail_if_slower_than else None
+    setup = Setup(open_bundle(options.bundle), options.run, options.threads, "compile" not in options.skip)
+    _check_rows(options, setup)
+    limits = Limits(options.seconds, options.rounds, options.per_round)
+    parts = Parts("streaming" not in options.skip, "memory" not in options.skip)
+    report = run_bench(setup, limits, parts, Console(stderr=True))
+    print_report(report, _console())
     if options.json:
-        hashes = {name: bundle.manifest.files[graph.file].sha256 for name, graph in bundle.manifest.graphs.items()}
-        write_json(options.json, as_json(report, options.bundle.name, hashes, machine))
-    engines = [row for row in rows[1:] if row.infer is not None]
-    return 1 if not engines or any(row.failed for row in rows) else 0
+        write_report(options.json, report)
+    if report.interrupted:
+        return 130
+    return 1 if _say_broken(options, report, before) or not _is_usable(report) else 0
 
 
-def _time(rows: Sequence[Contender], frames: NDArray[np.uint8], rounds: int, per_round: int) -> dict[str, Samples]:
-    timed = present(rows)
-    with Progress(console=Console(stderr=True)) as progress:
-        task = progress.add_task("timing", total=rounds + 1)
-        infers = [infer for _, infer in timed]
-        samples = interleave(infers, frames, rounds, per_round, lambda: progress.advance(task))
-    return {row.key: kept for (row, _), kept in zip(timed, samples, strict=True)}
+def _compare(argv: Sequence[str]) -> int:
+    parser = ArgumentParser("clipdepth bench compare", "Compare two reports of 'clipdepth bench --json'.")
+    parser.add_argument("before", type=Path, metavar="BEFORE.json")
+    parser.add_argument("after", type=Path, metavar="AFTER.json")
+    options = parser.parse_args(argv)
+    print_comparison(read_report(options.before), read_report(options.after), _console())
+    return 0
+
+
+def _check_rows(options: Namespace, setup: Setup) -> None:
+    """Raise UsageError for a condition on a row that there cannot be, before minutes are spent."""
+    entries = list_entries(setup)
+    known = {entry.key for entry in entries} | {entry.name for entry in entries}
+    for condition in options.fail_if:
+        if condition.row is not None and condition.row not in known:
+            raise UsageError(f"--fail-if '{condition.text}': no row is called so; there are {', '.join(sorted(known))}")
+
+
+def _say_broken(options: Namespace, report: Report, before: Report | None) -> bool:
+    """Print a line for each broken condition; return whether there is one."""
+    lines = [line for condition in options.fail_if for line in condition.broken(report)]
+    if before is not None:
+        lines += lost_rows(before, report)
+        slower = [change for change in compare_reports(before, report) if change.is_slower_by(options.by)]
+        lines += [
+            f"{change.key} takes {change.ratio:.2f} times as long as in {options.fail_if_slower_than}"
+            for change in slower
+        ]
+    for line in lines:
+        sys.stderr.write(f"clipdepth bench: failed: {line}\n")
+    return bool(lines)
+
+
+def _is_usable(report: Report) -> bool:
+    engines = [row for row in report.rows if row.name in ENGINES and row.status != "absent"]
+    return bool(engines) and all(row.status != "failed" for row in report.rows)
+
+
+def _console() -> Console:
+    return Console(width=max(Console().width, _WIDTH))
+
+
+def _seconds(text: str) -> float:
+    """Read a number of seconds above 0."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < float("inf"):
+        raise ArgumentTypeError(f"'{text}' is not a number of seconds above 0")
+    return value
 
 
 def _parser() -> ArgumentParser:
     parser = ArgumentParser("clipdepth bench", "Time a bundle's engines and PyTorch in one run, round by round.")
-    parser.add_argument("bundle", type=Path, metavar="BUNDLE")
+    parser.add_argument("bundle", type=Path, metavar="BUNDLE", help="or 'compare A.json B.json'")
     parser.add_argument("--run", type=Path, metavar="RUN", help="the run it was exported from, for PyTorch's weights")
-    parser.add_argument("--rounds", type=positive_int, default=20, help="rounds (default: 20)")
-    parser.add_argument("--per-round", type=positive_int, default=5, help="samples a round of each (default: 5)")
+    parser.add_argument(
+        "--seconds", type=_seconds, default=Limits.seconds, help="time at most; ends before when all are sure to 2%%"
+    )
+    parser.add_argument("--rounds", type=positive_int, help="rounds at most (default: as many as fit)")
+    parser.add_argument("--per-round", type=positive_int, help="samples a round of each (default: a quarter second's)")
     parser.add_argument("--threads", type=positive_int, default=usable_cores(), help="threads (default: all cores)")
+    parser.add_argument("--skip", action="append", choices=PARTS, default=[], help="leave a part out; may be repeated")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the report there")
+    parser.add_argument(
+        "--fail-if",
+        action="append",
+        type=parse_condition,
+        default=[],
+        metavar="CONDITION",
+        help="exit with 1 where it holds: 'p50 > 20ms' (of the fastest engine), 'openvino int8: fps < 30fps'",
+    )
+    parser.add_argument("--fail-if-slower-than", type=Path, metavar="REPORT", help="exit with 1 where a row is slower")
+    parser.add_argument("--by", type=parse_share, default=0.1, metavar="SHARE", help="than so much (default: 10%%)")
     return parser

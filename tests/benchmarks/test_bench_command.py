@@ -3,6 +3,7 @@
 import json
 import shutil
 import sys
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -10,22 +11,29 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
+from msgspec.structs import replace
+from numpy.typing import NDArray
 from onnx import numpy_helper
 
 import clipdepth
+from benchmarks.fakes import report_of, timed_row
 from bundles import brightness_graph, write_bundle, write_manifest
 from clipdepth.bundle import open_bundle
 from clipdepth.cli import main
 from clipdepth.engines import ENGINES, usable_cores
+from clipdepth_bench.duration import Duration, Measure
+from clipdepth_bench.report import read_report, write_report
+from clipdepth_bench.timing import Timing, interleave
 from runs import train_tiny_run
 
 FEW = ["--rounds", "2", "--per-round", "3", "--threads", "1"]
+QUICK = [*FEW, "--skip", "compile", "--skip", "streaming", "--skip", "memory"]
 
 
 def bench(bundle: Path, *options: str, status: int = 0) -> dict[str, Any]:
     """Run the command and return its JSON report."""
     file = bundle.with_suffix(".json")
-    assert main(["bench", str(bundle), *FEW, "--json", str(file), *options]) == status
+    assert main(["bench", str(bundle), *QUICK, "--json", str(file), *options]) == status
     report: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
     return report
 
@@ -66,7 +74,7 @@ def test_pytorch_without_the_run_has_random_weights(run: Path, capsys: pytest.Ca
     assert eager["agreement"] is None
     assert eager["latency_ms"]["n"] == 6
     assert "random weights" in eager["verdict"]
-    assert "random weights" in line(capsys.readouterr().out, "PyTorch eager")
+    assert "random weights" in line(capsys.readouterr().out, "PyTorch eager fp32")
     assert row(report, "onnxruntime")["verdict"] == "passed"
 
 
@@ -83,7 +91,7 @@ def test_another_runs_weights_are_refused(
 def test_the_report_says_what_ran_where(run: Path) -> None:
     bundle = run.with_name("tiny.bundle")
     report = bench(bundle)
-    assert report["schema"] == 1
+    assert report["schema"] == 2
     assert report["bundle"] == "tiny.bundle"
     assert report["graphs"] == {"fp32": open_bundle(bundle).manifest.files["depth.fp32.onnx"].sha256}
     environment = report["environment"]
@@ -94,6 +102,9 @@ def test_the_report_says_what_ran_where(run: Path) -> None:
     assert environment["libraries"]["torch"] == version("torch")
     assert environment["cpu"]
     assert environment["system"]
+    assert report["method"] == {"rounds": 2, "seconds": 60.0, "within": 0.02, "reference": "PyTorch eager fp32"}
+    assert report["input"] == {"height": 64, "width": 64}
+    assert report["rows"][0]["model_mb"] > 0
 
 
 def test_a_graph_that_differs_fails_and_is_not_timed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -125,7 +136,7 @@ def test_nan_fails(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_a_row_for_every_graph(tmp_path: Path) -> None:
     report = bench(write_bundle(tmp_path / "b", precisions=("fp32", "fp16")))
-    engines = [(row["name"], row["precision"]) for row in report["rows"][1:]]
+    engines = [(row["name"], row["precision"]) for row in report["rows"] if row["name"] in ENGINES]
     assert engines[:2] == [("onnxruntime", "fp32"), ("onnxruntime", "fp16")]
     assert {name for name, _ in engines} == set(ENGINES)
     assert ("onnxruntime-cuda", "") in engines, "one row says that there is none"
@@ -182,6 +193,138 @@ def test_a_tampered_bundle_is_not_timed(run: Path, tmp_path: Path, capsys: pytes
     assert "golden.npz has" in refused(capsys, str(bundle), status=1)
 
 
-@pytest.mark.parametrize("option", ["--rounds", "--per-round", "--threads"])
+@pytest.mark.parametrize("option", ["--rounds", "--per-round", "--threads", "--seconds"])
 def test_counts_must_be_positive(tmp_path: Path, option: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert option in refused(capsys, str(tmp_path), option, "0", status=2)
+
+
+def test_streaming_and_memory_are_measured_of_what_is_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    bundle = write_bundle(tmp_path / "b")
+    options = ["--seconds", "2", "--rounds", "1", "--threads", "1", "--skip", "compile"]
+    assert main(["bench", str(bundle), *options, "--json", str(tmp_path / "r.json")]) == 0
+    report = read_report(tmp_path / "r.json")
+    engine = report.row("onnxruntime fp32")
+    assert engine is not None
+    assert engine.streaming is not None
+    assert engine.memory is not None
+    assert engine.latency_ms is not None
+    assert engine.streaming.capture_to_depth_ms.p50 > engine.latency_ms.p50
+    assert engine.streaming.fps > 20
+    assert engine.memory.host_mb > 30
+    assert all(row.streaming is None and row.memory is None for row in report.rows if row.status == "absent")
+    assert "in the pipeline, and memory" in capsys.readouterr().out
+
+
+def test_what_fails_while_streaming_is_a_note(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(*arguments: object) -> None:
+        raise RuntimeError("no room\nfor this")
+
+    monkeypatch.setattr("clipdepth_bench.bench.measure_memory", refuse)
+    bundle = write_bundle(tmp_path / "b")
+    options = [*FEW, "--skip", "compile", "--skip", "streaming"]
+    assert main(["bench", str(bundle), *options]) == 0
+    assert "no memory of onnxruntime fp32: no room\n" in capsys.readouterr().out
+
+
+def test_ctrl_c_reports_what_was_measured_until_then(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(*arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("clipdepth_bench.bench.measure_memory", interrupted)
+    path = tmp_path / "r.json"
+    options = [*FEW, "--skip", "compile", "--skip", "streaming", "--json", str(path)]
+    assert main(["bench", str(write_bundle(tmp_path / "b")), *options]) == 130
+    report = read_report(path)
+    assert report.interrupted
+    engine = report.row("onnxruntime fp32")
+    assert engine is not None
+    assert engine.latency_ms is not None
+    assert "interrupted" in capsys.readouterr().out
+
+
+def test_ctrl_c_while_timing_skips_the_rest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The eleventh call brings it: of a warm-up of 4, a round of 4, and the second of the next."""
+    calls = 0
+
+    def interrupting(measure: Measure) -> Measure:
+        def pressed(frames: NDArray[np.uint8]) -> Duration:
+            nonlocal calls
+            calls += 1
+            if calls == 11:
+                raise KeyboardInterrupt
+            return measure(frames)
+
+        return pressed
+
+    def timed(measures: Sequence[Measure], *arguments: Any) -> Timing:
+        return interleave([interrupting(measure) for measure in measures[:1]] + list(measures[1:]), *arguments)
+
+    monkeypatch.setattr("clipdepth_bench.bench.interleave", timed)
+    path = tmp_path / "r.json"
+    options = ["--per-round", "3", "--threads", "1", "--skip", "compile", "--json", str(path)]
+    assert main(["bench", str(write_bundle(tmp_path / "b")), *options]) == 130
+    report = read_report(path)
+    assert report.interrupted
+    engine = report.row("onnxruntime fp32")
+    assert engine is not None
+    assert engine.latency_ms is not None
+    assert (engine.latency_ms.n, engine.stopped, engine.streaming, engine.memory) == (4, "interrupted", None, None)
+    assert "interrupted: this is what was measured until then" in capsys.readouterr().out
+
+
+def test_a_broken_condition_is_a_line_and_status_1(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    bundle = write_bundle(tmp_path / "b")
+    conditions = ["--fail-if", "p50 > 1us", "--fail-if", "onnxruntime: p99 > 1us", "--fail-if", "p50 > 100s"]
+    assert main(["bench", str(bundle), *QUICK, *conditions]) == 1
+    lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("clipdepth bench: failed")]
+    assert len(lines) == 2
+    assert "p50 > 1us" in lines[0]
+    assert "onnxruntime fp32 has p99" in lines[1]
+
+
+def test_a_condition_that_cannot_be_is_misuse(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    bundle = write_bundle(tmp_path / "b")
+    assert "p50 is in us or ms or s" in refused(capsys, str(bundle), "--fail-if", "p50 > 20", status=2)
+    assert "no row is called so" in refused(capsys, str(bundle), "--fail-if", "onnx: p50 > 20ms", status=2)
+    assert "is no share" in refused(capsys, str(bundle), "--by", "10", status=2)
+
+
+def test_slower_than_an_earlier_report(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    bundle, path = write_bundle(tmp_path / "b"), tmp_path / "r.json"
+    bench(bundle)
+    now = read_report(bundle.with_suffix(".json"))
+    slower = ["--fail-if-slower-than", str(path), "--by", "20%"]
+
+    def scaled(share: float) -> None:
+        rows = [replace(row, round_medians_ms=[share * median for median in row.medians_ms] * 4) for row in now.rows]
+        write_report(path, replace(now, rows=rows))
+
+    scaled(1e6)
+    assert main(["bench", str(bundle), *QUICK, *slower]) == 0
+    scaled(1e-6)
+    capsys.readouterr()
+    assert main(["bench", str(bundle), *QUICK, *slower]) == 1
+    assert "onnxruntime fp32 takes " in capsys.readouterr().err
+
+
+def test_an_engine_that_was_lost_is_no_success(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    bundle, path = write_bundle(tmp_path / "b"), tmp_path / "r.json"
+    write_report(path, report_of(timed_row("tensorrt fp16", [5.0])))
+    assert main(["bench", str(bundle), *QUICK, "--fail-if-slower-than", str(path)]) == 1
+    assert "tensorrt fp16 was timed before" in capsys.readouterr().err
+
+
+def test_two_reports_are_compared(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name, median in (("a", 10.0), ("b", 8.0)):
+        write_report(tmp_path / f"{name}.json", report_of(timed_row("openvino int8", [median] * 10)))
+    assert main(["bench", "compare", str(tmp_path / "a.json"), str(tmp_path / "b.json")]) == 0
+    assert "faster" in line(capsys.readouterr().out, "openvino int8")
+    (tmp_path / "old.json").write_text('{"schema": 1}', encoding="utf-8")
+    assert "has schema 1" in refused(capsys, "compare", str(tmp_path / "old.json"), str(tmp_path / "b.json"), status=1)
+    assert "AFTER.json" in refused(capsys, "compare", str(tmp_path / "a.json"), status=2)

@@ -1,40 +1,41 @@
-"""From contenders and samples to rows, a table and JSON."""
+"""From contenders and samples to rows, JSON and a table."""
 
 import json
+from dataclasses import replace
 from io import StringIO
+from pathlib import Path
 
-import numpy as np
+import msgspec
 import pytest
-from numpy.typing import NDArray
 from rich.console import Console
 
-from clipdepth.agreement import Agreement, Tolerance
-from clipdepth_bench.contender import RANDOM_WEIGHTS, Contender
-from clipdepth_bench.report import Row, as_json, as_table, make_rows
-from clipdepth_bench.timing import Samples
-
-PASSED = Agreement(2, 1e-6, 2e-6, 3e-6, True, Tolerance(1e-4))
-DIFFERS = Agreement(2, 0.05, 0.06, 0.07, True, Tolerance(1e-4))
-NAN = Agreement(2, 0.0, 0.0, 0.0, False, Tolerance(1e-4))
-
-
-def infer(frames: NDArray[np.uint8]) -> NDArray[np.float32]:
-    return np.zeros(frames.shape[:3], np.float32)
-
+from benchmarks.fakes import DIFFERS, NAN, PASSED, absent_row, infer, report_of, timed_row
+from clipdepth.agreement import Agreement
+from clipdepth.latency import summarise_latency
+from clipdepth_bench.contenders import Contender, absent
+from clipdepth_bench.contenders.pytorch import RANDOM_WEIGHTS
+from clipdepth_bench.duration import Duration
+from clipdepth_bench.report import Memory, Report, ReportError, Row, Streaming, make_rows, read_report, write_report
+from clipdepth_bench.table import print_report
+from clipdepth_bench.timing import Limits, Samples
 
 EAGER = Contender("PyTorch eager", "fp32", "CPU", infer, PASSED)
-ENGINE = Contender("warp", "fp16", "GPU", infer, PASSED)
-ABSENT = Contender("warp", "int8", "", None, None, "no warp here; run pip install warp")
+ENGINE = Contender("warp", "fp16", "GPU", infer, PASSED, model_bytes=2_500_000)
+ABSENT = absent("warp", "int8", "no warp here;\n  run pip install 'warp[gpu]'")
+STREAMING = Streaming(480, 640, summarise_latency([0.03, 0.05]), 30.0, 24.6, {"GPU board (NVML)": 0.125})
 
 
 def rows_of(*contenders: Contender, times: dict[str, list[list[float]]]) -> list[Row]:
-    samples = {name: Samples(rounds) for name, rounds in times.items()}
-    return make_rows(contenders, samples, "PyTorch eager fp32")
+    samples = {
+        name: Samples([[Duration(seconds) for seconds in round_] for round_ in rounds])
+        for name, rounds in times.items()
+    }
+    return make_rows(contenders, samples, "PyTorch eager fp32", "time limit", Limits())
 
 
-def printed(rows: list[Row]) -> list[str]:
+def printed(*rows: Row, report: Report | None = None) -> list[str]:
     stream = StringIO()
-    Console(file=stream, width=150).print(as_table(rows, "a title"))
+    print_report(report or report_of(*rows), Console(file=stream, width=150))
     return stream.getvalue().splitlines()
 
 
@@ -47,7 +48,9 @@ def test_latency_in_milliseconds_and_speed_against_eager() -> None:
     assert engine.speedup is not None
     assert (eager.speedup.p10, eager.speedup.p50, eager.speedup.p90) == (1.0, 1.0, 1.0)
     assert (engine.speedup.p10, engine.speedup.p50, engine.speedup.p90) == pytest.approx((4.1, 4.5, 4.9))
-    assert (engine.verdict, engine.device, engine.precision) == ("passed", "GPU", "fp16")
+    assert (engine.verdict, engine.status, engine.device, engine.key) == ("passed", "passed", "GPU", "warp fp16")
+    assert (engine.timed_by, engine.model_mb) == ("clock", 2.5)
+    assert eager.round_medians_ms == pytest.approx([80, 100])
 
 
 def test_a_fat_tail_shows_in_p99_and_max() -> None:
@@ -59,30 +62,60 @@ def test_a_fat_tail_shows_in_p99_and_max() -> None:
     assert tail.latency_ms.p50 == pytest.approx(calm.latency_ms.p50)
     assert tail.latency_ms.p99 == pytest.approx(500)
     assert tail.latency_ms.max == pytest.approx(500)
-    assert any(" 500.0 " in line for line in printed([tail]))
+    assert any(" 500.0 " in line for line in printed(tail))
+
+
+def test_the_interval_and_why_it_ended() -> None:
+    steady, few = [[0.01]] * 8, [[0.01]] * 5
+    wide = [[0.01 * (1 + number / 10)] for number in range(8)]
+    (sure,) = rows_of(ENGINE, times={"warp fp16": steady})
+    (short,) = rows_of(ENGINE, times={"warp fp16": few})
+    (unsure,) = rows_of(ENGINE, times={"warp fp16": wide})
+    assert (sure.p50_interval_ms, sure.stopped) == ((10.0, 10.0), "precise")
+    assert (short.p50_interval_ms, short.stopped) == (None, "time limit")
+    assert unsure.p50_interval_ms == pytest.approx((10.0, 17.0))
+    assert unsure.stopped == "time limit"
+    assert any("25.9%*" in line for line in printed(unsure))
+    assert any(" 0.0% " in line for line in printed(sure))
+
+
+def test_rounds_it_sat_out_are_null() -> None:
+    (row,) = rows_of(ENGINE, times={"warp fp16": [[0.01], [], [0.03]]})
+    assert row.round_medians_ms == [10.0, None, 30.0]
+    assert row.medians_ms == [10.0, 30.0]
+
+
+def test_times_without_transfers_stand_beside() -> None:
+    rounds = [[Duration(0.01, 0.004), Duration(0.02, 0.006)]]
+    contender = replace(ENGINE, timed_by="CUDA events")
+    (row,) = make_rows([contender], {"warp fp16": Samples(rounds)}, "none", "rounds", Limits())
+    assert row.latency_ms is not None
+    assert row.without_transfers_ms is not None
+    assert (row.latency_ms.p50, row.without_transfers_ms.p50) == pytest.approx((15, 5))
+    assert row.timed_by == "CUDA events"
 
 
 @pytest.mark.parametrize("agreement", [DIFFERS, NAN])
 def test_what_differs_has_no_latency(agreement: Agreement) -> None:
-    wrong = Contender("warp", "fp16", "GPU", infer, agreement)
+    wrong = replace(ENGINE, agreement=agreement)
+    assert wrong.stopwatch is None
     _, row = rows_of(EAGER, wrong, times={"PyTorch eager fp32": [[0.1]], "warp fp16": [[0.001]]})
-    assert row.latency_ms is None
-    assert row.speedup is None
-    assert row.verdict.startswith("FAILED")
+    assert (row.latency_ms, row.speedup, row.round_medians_ms, row.status) == (None, None, [], "failed")
+    (line,) = [line for line in printed(row) if "warp fp16" in line]
+    assert "FAILED" in line
 
 
 def test_nan_is_not_printed_as_no_difference() -> None:
-    (row,) = rows_of(Contender("warp", "fp16", "GPU", infer, NAN), times={"warp fp16": [[0.001]]})
-    (line,) = [line for line in printed([row]) if "warp fp16" in line]
+    (row,) = rows_of(replace(ENGINE, agreement=NAN), times={"warp fp16": [[0.001]]})
+    (line,) = [line for line in printed(row) if "warp fp16" in line]
     assert "NaN" in line
     assert "0.0e+00" not in line
 
 
-def test_what_is_absent_says_why() -> None:
+def test_what_is_absent_says_why_in_a_line() -> None:
     (row,) = rows_of(ABSENT, times={})
-    assert (row.latency_ms, row.speedup, row.agreement) == (None, None, None)
-    assert row.verdict == "no warp here; run pip install warp"
-    assert any(row.verdict in line for line in printed([row]))
+    assert (row.latency_ms, row.speedup, row.agreement, row.stopped, row.status) == (None, None, None, None, "absent")
+    assert "warp int8: no warp here; run pip install 'warp[gpu]'" in printed(row)
 
 
 def test_without_eager_there_is_no_speedup() -> None:
@@ -95,19 +128,54 @@ def test_random_weights_are_timed_and_named() -> None:
     untrained = Contender("PyTorch eager", "fp32", "CPU", infer, None, RANDOM_WEIGHTS)
     (row,) = rows_of(untrained, times={"PyTorch eager fp32": [[0.1]]})
     assert row.latency_ms is not None
-    assert row.agreement is None
+    assert (row.agreement, row.status) == (None, "unchecked")
     assert "random weights" in row.verdict
 
 
-def test_json_is_plain_and_complete() -> None:
-    times = {"PyTorch eager fp32": [[0.08]], "warp fp16": [[0.02]]}
-    rows = rows_of(EAGER, ENGINE, ABSENT, times=times)
-    report = as_json(rows, "x.bundle", {"fp32": "ab" * 32}, {"threads": 2})
-    read = json.loads(json.dumps(report, allow_nan=False))
-    assert set(read) == {"schema", "bundle", "graphs", "environment", "rows"}
-    assert (read["schema"], read["bundle"], read["graphs"]) == (1, "x.bundle", {"fp32": "ab" * 32})
-    assert [row["name"] for row in read["rows"]] == ["PyTorch eager", "warp", "warp"]
-    assert set(read["rows"][1]["latency_ms"]) == {"n", "mean", "p50", "p90", "p99", "max"}
-    assert read["rows"][1]["speedup"] == {"p50": 4.0, "p10": 4.0, "p90": 4.0}
-    assert read["rows"][1]["agreement"]["mean"] == 1e-6
-    assert read["rows"][2]["latency_ms"] is None
+def test_streaming_memory_and_notes_are_printed() -> None:
+    row = timed_row("warp fp16", [10.0], streaming=STREAMING, memory=Memory(123.4, None), model_mb=5.5)
+    lines = printed(report=report_of(row, notes=["no energy: [here]"], interrupted=True))
+    (line,) = [line for line in lines if "123.4" in line]
+    assert [cell.strip() for cell in line.strip("│").split("│")] == [
+        "warp fp16", "40.0", "49.8", "24.6", "123.4", "", "5.5", "0.125",
+    ]  # fmt: skip
+    assert "no energy: [here]" in lines
+    assert any("interrupted" in line for line in lines)
+
+
+def test_a_report_is_written_and_read_again(tmp_path: Path) -> None:
+    row = timed_row("warp fp16", [10.0, 12.0], streaming=STREAMING, memory=Memory(123.4, 5.0))
+    report = report_of(row, absent_row("warp", "int8", "no warp"))
+    write_report(tmp_path / "r.json", report)
+    assert read_report(tmp_path / "r.json") == report
+    plain = json.loads((tmp_path / "r.json").read_text(encoding="utf-8"))
+    assert plain["schema"] == 2
+    assert plain["rows"][0]["latency_ms"]["p50"] == 11.0
+    assert plain["rows"][1]["latency_ms"] is None
+
+
+@pytest.mark.parametrize(
+    ("written", "message"),
+    [
+        (b'{"schema": 1, "rows": []}', "has schema 1, this clipdepth reads schema 2; run 'clipdepth bench' again"),
+        (b'{"schema": 2, "rows": []}', "missing required field"),
+        (b"{", "truncated"),
+        (None, "cannot be read"),
+    ],
+)
+def test_what_is_no_report_of_this_schema_is_refused(tmp_path: Path, written: bytes | None, message: str) -> None:
+    path = tmp_path / "r.json"
+    if written is not None:
+        path.write_bytes(written)
+    with pytest.raises(ReportError, match=r"r\.json") as raised:
+        read_report(path)
+    assert message in str(raised.value)
+    assert "\n" not in str(raised.value)
+
+
+def test_a_field_of_another_type_is_named(tmp_path: Path) -> None:
+    plain = json.loads(msgspec.json.encode(report_of(timed_row("warp fp16", [1.0]))))
+    plain["rows"][0]["latency_ms"]["p50"] = "fast"
+    (tmp_path / "r.json").write_text(json.dumps(plain), encoding="utf-8")
+    with pytest.raises(ReportError, match=r"field rows\[0\]\.latency_ms\.p50: "):
+        read_report(tmp_path / "r.json")

@@ -1,0 +1,30 @@
+"""The bundle's graphs, each precision on each engine."""
+
+from functools import partial
+
+from clipdepth.engines import ENGINES, load_engine, verify_engine
+from clipdepth.errors import ClipdepthError
+from clipdepth_bench.contenders import Contender, Entry, Setup, absent
+
+
+def entries(setup: Setup) -> list[Entry]:
+    """One for each engine of the table and each graph of the bundle."""
+    pairs = [(name, precision) for name in ENGINES for precision in setup.bundle.manifest.graphs]
+    return [Entry(name, precision, partial(_load, setup, name, precision)) for name, precision in pairs]
+
+
+def _load(setup: Setup, name: str, precision: str) -> Contender:
+    bundle = setup.bundle
+    try:
+        engine = load_engine(bundle, name, precision, setup.threads)
+    except ClipdepthError as error:
+        return absent(name, precision, str(error))
+    return Contender(
+        name,
+        precision,
+        engine.device,
+        engine.infer,
+        verify_engine(engine, bundle, precision),
+        model_bytes=bundle.graph(precision).stat().st_size,
+        close=engine.close,
+    )

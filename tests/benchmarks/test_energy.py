@@ -1,0 +1,146 @@
+"""Meters on a file system that looks like a machine's, and NVIDIA's library as a small one of C."""
+
+import ctypes
+import shutil
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from clipdepth_bench import nvml
+from clipdepth_bench.energy import InaMeter, MeterError, NvmlMeter, RaplMeter, find_meters
+
+NVML = r"""
+#include <string.h>
+static unsigned long long millijoules = 1000;
+int nvmlInit_v2(void) { return 0; }
+int nvmlDeviceGetCount_v2(unsigned *count) { *count = 2; return 0; }
+int nvmlDeviceGetHandleByIndex_v2(unsigned index, void **device) { *device = (void *)(0x500000000 + index); return 0; }
+int nvmlDeviceGetName(void *device, char *name, unsigned length) {
+    strncpy(name, (size_t)device == 0x500000000 ? "GPU zero" : "GPU one", length); return 0; }
+int nvmlSystemGetDriverVersion(char *version, unsigned length) { strncpy(version, "999.1", length); return 0; }
+typedef struct { unsigned long long total, free, used; } memory;
+int nvmlDeviceGetMemoryInfo(void *device, memory *m) {
+    m->total = 8000000000ull; m->free = 5000000000ull; m->used = 3000000000ull; return 0; }
+int nvmlDeviceGetClockInfo(void *device, int type, unsigned *clock) {
+    *clock = 1500; return (size_t)device == 0x500000000 ? type : 3; }
+int nvmlDeviceGetTotalEnergyConsumption(void *device, unsigned long long *energy) {
+    *energy = millijoules += 250; return 0; }
+"""
+
+
+def write(path: Path, text: object) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"{text}\n", encoding="ascii")
+
+
+@pytest.fixture
+def rapl(tmp_path: Path) -> Path:
+    """Two packages, a part of one, and the platform that holds all."""
+    root = tmp_path / "class" / "powercap"
+    domains = {"intel-rapl:0": "package-0", "intel-rapl:1": "package-1", "intel-rapl:2": "psys"}
+    for name, label in {**domains, "intel-rapl:0:0": "core"}.items():
+        write(root / name / "name", label)
+        write(root / name / "max_energy_range_uj", 9_999_999)
+        write(root / name / "energy_uj", 5_000_000)
+    return root
+
+
+def test_rapl_adds_up_packages_alone(rapl: Path, tmp_path: Path) -> None:
+    meter = RaplMeter(tmp_path)
+    meter.start()
+    for name in ("intel-rapl:0", "intel-rapl:2", "intel-rapl:0:0"):
+        write(rapl / name / "energy_uj", 7_500_000)
+    write(rapl / "intel-rapl:1" / "energy_uj", 6_000_000)
+    assert meter.stop() == pytest.approx(2.5 + 1.0)
+
+
+def test_a_counter_of_rapl_that_began_anew_is_no_negative_energy(rapl: Path, tmp_path: Path) -> None:
+    meter = RaplMeter(tmp_path)
+    meter.start()
+    write(rapl / "intel-rapl:0" / "energy_uj", 1_000_000)
+    assert meter.stop() == pytest.approx(6.0)
+
+
+def test_a_counter_that_cannot_be_read_says_so(rapl: Path, tmp_path: Path) -> None:
+    (rapl / "intel-rapl:0" / "energy_uj").unlink()
+    with pytest.raises(MeterError, match=r"energy_uj cannot be read \(No such file"):
+        RaplMeter(tmp_path)
+
+
+def rail(root: Path, channel: int, label: str, millivolts: int, milliamperes: int) -> None:
+    folder = root / "bus/i2c/drivers/ina3221/1-0040/hwmon/hwmon3"
+    write(folder / f"in{channel}_label", label)
+    write(folder / f"in{channel}_input", millivolts)
+    write(folder / f"curr{channel}_input", milliamperes)
+
+
+def test_a_jetsons_board_is_its_input(tmp_path: Path) -> None:
+    rail(tmp_path, 1, "VDD_IN", 5000, 2000)
+    rail(tmp_path, 2, "VDD_CPU_GPU_CV", 5000, 1000)
+    meter = InaMeter(tmp_path)
+    assert meter.name == "board: VDD_IN (INA3221)"
+    start = time.monotonic()
+    meter.start()
+    time.sleep(0.1)
+    joules = meter.stop()
+    assert joules == pytest.approx(10 * (time.monotonic() - start), rel=0.3)
+    assert joules >= 10 * 0.09
+    meter.start()
+    assert meter.stop() < joules, "it begins anew"
+
+
+def test_a_jetson_without_an_input_rail_is_the_sum_of_all(tmp_path: Path) -> None:
+    rail(tmp_path, 1, "VDD_GPU_SOC", 5000, 2000)
+    rail(tmp_path, 2, "VDD_CPU_CV", 5000, 1000)
+    rail(tmp_path, 7, "sum of shunt voltages", 1, 1)
+    meter = InaMeter(tmp_path)
+    assert meter.name == "board: VDD_GPU_SOC + VDD_CPU_CV (INA3221)"
+    assert meter._watts() == 15
+
+
+def test_a_machine_that_reports_none_says_why(tmp_path: Path) -> None:
+    meters, problems = find_meters(tmp_path)
+    assert [meter.name for meter in meters if "NVML" not in meter.name] == []
+    assert any("no RAPL here" in problem for problem in problems)
+    assert any("no INA3221 here" in problem for problem in problems)
+
+
+@pytest.fixture
+def nvml_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    if not shutil.which("cc"):
+        pytest.skip("no C compiler")
+    (tmp_path / "nvml.c").write_text(NVML, encoding="ascii")
+    library = tmp_path / "libnvidia-ml.so.1"
+    subprocess.run(["cc", "-shared", "-fPIC", "-o", str(library), str(tmp_path / "nvml.c")], check=True)
+    real = ctypes.CDLL
+    monkeypatch.setattr(ctypes, "CDLL", lambda name: real(str(library) if name == nvml._LIBRARY else name))
+    return library
+
+
+@pytest.mark.usefixtures("nvml_library")
+def test_the_driver_tells_of_its_gpus() -> None:
+    first, second = nvml.find_gpus()
+    assert (first.name, first.driver, first.memory_mb, first.clock_mhz) == ("GPU zero", "999.1", 8000, 1500)
+    assert (second.name, second.clock_mhz) == ("GPU one", None)
+    assert nvml.used_megabytes() == 6000
+
+
+@pytest.mark.usefixtures("nvml_library")
+def test_the_gpus_energy_is_the_difference_of_their_counters(tmp_path: Path) -> None:
+    meter = NvmlMeter()
+    meter.start()
+    assert meter.stop() == pytest.approx(1.0), "the library counts 250 mJ a call: two reads of two GPUs"
+    assert [each.name for each in find_meters(tmp_path)[0]] == ["GPU board (NVML)"]
+
+
+@pytest.mark.usefixtures("nvml_library")
+def test_an_old_driver_without_a_function_says_so() -> None:
+    with pytest.raises(nvml.NvmlError, match="has no nvmlWhatever"):
+        nvml.Nvml()._call("nvmlWhatever")
+
+
+def test_without_a_driver_there_is_no_gpu() -> None:
+    with pytest.raises(nvml.NvmlError, match="no NVIDIA driver"):
+        nvml.Nvml("libnowhere.so")

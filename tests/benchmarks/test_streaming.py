@@ -1,0 +1,74 @@
+"""The pipeline around a contender that sleeps for a known time."""
+
+import time
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from clipdepth_bench.streaming import measure_streaming, paced
+
+GOLDEN = np.random.default_rng(0).integers(0, 256, (2, 24, 32, 3), dtype=np.uint8)
+
+
+class Sleeper:
+    """An engine that takes 100 ms."""
+
+    def __init__(self) -> None:
+        self.seen: list[NDArray[np.uint8]] = []
+
+    def __call__(self, frames: NDArray[np.uint8], segmentation: NDArray[np.uint8] | None = None) -> NDArray[np.float32]:
+        self.seen.append(frames.copy())
+        time.sleep(0.1)
+        return np.ones(frames.shape[:3], np.float32)
+
+
+class CountingMeter:
+    """Nine joules from each start to its stop."""
+
+    name = "wall socket"
+
+    def __init__(self) -> None:
+        self.calls: list[str] = []
+
+    def start(self) -> None:
+        self.calls.append("start")
+
+    def stop(self) -> float:
+        self.calls.append("stop")
+        return 9.0
+
+
+def test_capture_to_depth_holds_the_engine_and_the_way_to_it() -> None:
+    engine, meter = Sleeper(), CountingMeter()
+    found = measure_streaming("sleeper", engine, GOLDEN, 0.4, [meter])
+    assert found.capture_to_depth_ms.p50 >= 100
+    assert 2 <= found.capture_to_depth_ms.n <= 8, "of a camera's twelve frames, those that were the newest"
+    assert found.fps <= 10
+    assert (found.height, found.width, found.camera_fps) == (480, 640, 30)
+    assert {frames.shape for frames in engine.seen} == {(1, 24, 32, 3)}
+    assert meter.calls == ["start", "stop"]
+    processed = len(engine.seen) - found.capture_to_depth_ms.n
+    assert found.energy_j == {"wall socket": pytest.approx(9 / processed)}
+    assert found.fps == pytest.approx(processed / 0.6, rel=0.6)
+
+
+def test_a_contender_slower_than_the_time_has_a_frame() -> None:
+    assert measure_streaming("sleeper", Sleeper(), GOLDEN, 0.001, []).capture_to_depth_ms.n >= 1
+
+
+def test_frames_come_again_and_again_at_their_pace() -> None:
+    start = time.monotonic()
+    frames = list(paced([GOLDEN[0], GOLDEN[1]], 0.2, 20.0))
+    assert time.monotonic() - start >= 0.15
+    assert 2 <= len(frames) <= 4
+    assert frames[1] is not frames[0]
+    assert len(list(paced([GOLDEN[0]], 0.0))) == 1
+
+
+def test_what_a_contender_raises_is_raised() -> None:
+    def broken(frames: NDArray[np.uint8], segmentation: NDArray[np.uint8] | None = None) -> NDArray[np.float32]:
+        raise RuntimeError("out of memory")
+
+    with pytest.raises(RuntimeError, match="out of memory"):
+        measure_streaming("broken", broken, GOLDEN, 0.1, [])
