@@ -1,0 +1,1 @@
+"""`clipdepth bench pareto`: accuracy against latency of several bundles' engines in one run."""

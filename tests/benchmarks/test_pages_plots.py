@@ -1,0 +1,105 @@
+"""What a report's plots show, read from their SVG and their axes."""
+
+import re
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from benchmarks.fakes import absent_row, report_of, timed_row
+from benchmarks.pages import EAGER, HOSTILE, failed_row, full_report, full_row
+from clipdepth_bench.pages.figures import COLOURS, svg_of
+from clipdepth_bench.pages.plots import latency_plot, round_ratios, speedup_plot, timed_rows
+from clipdepth_bench.report import Report
+from clipdepth_bench.timing import Ratio
+
+
+def drawn(figure: Figure | None) -> Axes:
+    assert figure is not None
+    (axes,) = figure.axes
+    return axes
+
+
+def texts(figure: Figure | None) -> list[str]:
+    assert figure is not None
+    root = ElementTree.fromstring(svg_of(figure))
+    return ["".join(node.itertext()) for node in root.iter("{http://www.w3.org/2000/svg}text")]
+
+
+def xs(axes: Axes) -> set[float]:
+    return {float(x) for line in axes.lines for x in np.atleast_1d(line.get_xdata())}
+
+
+def test_what_failed_or_is_absent_is_not_drawn() -> None:
+    report = full_report()
+    assert [row.key for row, _ in timed_rows(report)] == ["openvino int8", "PyTorch eager fp32"]
+    for plot in (latency_plot(report), speedup_plot(report)):
+        shown = " ".join(texts(plot))
+        assert "openvino int8" in shown
+        assert "onnxruntime" not in shown
+        assert "tensorrt" not in shown
+        assert not xs(drawn(plot)) & {0.5, 240.0, 230.0, 250.0}
+
+
+def test_a_rows_percentiles_and_interval_are_where_they_belong() -> None:
+    axes = drawn(latency_plot(report_of(EAGER, full_row())))
+    latency, interval = full_row().latency_ms, full_row().p50_interval_ms
+    assert latency
+    assert interval
+    assert {latency.p50, latency.p90, latency.p99, latency.max, *interval} <= xs(axes)
+    assert axes.get_xscale() == "log"
+    low, high = axes.get_xlim()
+    assert low < min(xs(axes))
+    assert max(xs(axes)) < high
+
+
+def test_ratios_of_rounds_that_both_took_part_in() -> None:
+    row = timed_row("x fp32", [50.0], speedup=Ratio(2.0, 2.0, 2.0), round_medians_ms=[50.0, None, 30.0])
+    assert round_ratios(EAGER, row) == pytest.approx([2.0, 4.0])
+    assert {2.0, 4.0} <= xs(drawn(speedup_plot(report_of(EAGER, row))))
+
+
+def test_the_largest_ratio_is_on_top() -> None:
+    rows = [
+        timed_row("slow fp32", [50.0] * 3, speedup=Ratio(2.0, 1.9, 2.1)),
+        timed_row("fast fp32", [60.0] * 3, speedup=Ratio(3.0, 2.9, 3.1)),
+    ]
+    named = [text for text in texts(speedup_plot(report_of(EAGER, *rows))) if "×" in text]
+    assert named == ["fast fp32, 3.00× (2.90 to 3.10)", "slow fp32, 2.00× (1.90 to 2.10)"]
+
+
+def without_reference() -> Report:
+    return report_of(absent_row("PyTorch eager", "fp32", "no torch"), timed_row("x fp32", [1.0, 2.0]))
+
+
+def test_without_a_reference_there_are_no_ratios_and_without_times_no_plot() -> None:
+    assert speedup_plot(without_reference()) is None
+    assert latency_plot(without_reference()) is not None
+    assert latency_plot(report_of(failed_row())) is None
+
+
+def test_unchecked_depth_is_named() -> None:
+    row = timed_row("x fp32", [5.0], status="unchecked", verdict="random weights: latency only")
+    assert "x fp32, 5.00 ms, depth unchecked" in texts(latency_plot(report_of(row)))
+
+
+def test_names_are_text_and_not_mathematics() -> None:
+    name = f"{HOSTILE}$x$"
+    assert any(name in text for text in texts(latency_plot(report_of(timed_row(f"{name} fp32", [5.0])))))
+
+
+def test_colours_can_be_told_apart_by_the_page() -> None:
+    assert len(set(COLOURS.values())) == len(COLOURS)
+    figure = latency_plot(full_report())
+    assert figure
+    colours = set(re.findall(r"#[0-9a-f]{6}\b", svg_of(figure)))
+    assert colours <= set(COLOURS.values())
+
+
+def test_the_same_report_gives_the_same_file() -> None:
+    first, second = latency_plot(full_report()), latency_plot(full_report())
+    assert first
+    assert second
+    assert svg_of(first) == svg_of(second)
