@@ -1,0 +1,33 @@
+"""A peer's exported form, kept in the user's cache since making it takes a minute."""
+
+import json
+from hashlib import sha256
+from pathlib import Path
+
+from clipdepth import __version__
+from clipdepth.bundle import Bundle, open_bundle
+from clipdepth.cache import cache_folder
+from clipdepth.errors import BundleError
+from clipdepth.manifest import Licence, Precision
+from clipdepth_bench.peers.peer import Peer
+
+PRECISIONS: tuple[Precision, ...] = ("fp32", "int8")
+
+
+def peer_bundle(peer: Peer) -> Bundle:
+    """The bundle of the peer; made where the cache has none of these versions, or a damaged one."""
+    path = _path(peer)
+    try:
+        return open_bundle(path)
+    except BundleError:
+        from clipdepth_bench.peers.random_bundle import write_random_bundle
+
+        licences = [Licence(peer.title, peer.licence)]
+        write_random_bundle(path, peer.build(peer.size), peer.size, PRECISIONS, licences)
+        return open_bundle(path)
+
+
+def _path(peer: Peer) -> Path:
+    made_of = {"name": peer.name, "clipdepth": __version__, **peer.versions()}
+    key = sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()[:16]
+    return cache_folder() / "peers" / f"{key}.bundle"
