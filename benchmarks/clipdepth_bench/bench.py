@@ -29,6 +29,7 @@ class Parts:
 
     streaming: bool = True
     memory: bool = True
+    roofline: bool = False
 
 
 def run_bench(setup: Setup, limits: Limits, parts: Parts, console: Console) -> Report:
@@ -97,7 +98,8 @@ def _add_parts(
         steps["streaming"] = _streaming_step(setup, limits, meters)
     if parts.memory:
         steps["memory"] = _memory_step(setup)
-    return _take_steps(report, contenders, steps, progress)
+    report = _take_steps(report, contenders, steps, progress)
+    return _add_roofline(report, setup, progress) if parts.roofline and not report.interrupted else report
 
 
 def _take_steps(
@@ -117,6 +119,20 @@ def _take_steps(
     except KeyboardInterrupt:
         interrupted = True
     return replace(report, interrupted=interrupted, notes=notes, rows=list(rows.values()))
+
+
+def _add_roofline(report: Report, setup: Setup, progress: Progress) -> Report:
+    from clipdepth_bench.roofline.measure import Timed, measure_roofline
+
+    timed = [Timed(row.name, row.precision, row.latency_ms.p50) for row in report.rows if row.latency_ms]
+    task = progress.add_task("roofline", total=None)
+    try:
+        roofline = measure_roofline(
+            setup.bundle, setup.threads, timed, lambda step: progress.update(task, description=step)
+        )
+    except KeyboardInterrupt:
+        return replace(report, interrupted=True)
+    return replace(report, roofline=roofline)
 
 
 def _streaming_step(setup: Setup, limits: Limits, meters: Sequence[Meter]) -> Step:

@@ -1,8 +1,9 @@
-"""`clipdepth bench BUNDLE`, how fast and is it still PyTorch's depth; `clipdepth bench compare A B`, what changed."""
+"""`clipdepth bench BUNDLE`: how fast, and is it still PyTorch's depth? And its subcommands."""
 
 import sys
 from argparse import ArgumentTypeError, Namespace
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from importlib import import_module
 from pathlib import Path
 
 from rich.console import Console
@@ -12,17 +13,22 @@ from clipdepth.bundle import open_bundle
 from clipdepth.engines import ENGINES, usable_cores
 from clipdepth.errors import UsageError
 from clipdepth_bench.bench import Parts, run_bench
-from clipdepth_bench.compare import compare_reports, lost_rows, print_comparison
+from clipdepth_bench.compare import compare_reports, lost_rows
 from clipdepth_bench.conditions import parse_condition, parse_share
 from clipdepth_bench.contenders import Setup, list_entries
+from clipdepth_bench.pages import require_plots, write_pages
 from clipdepth_bench.report import Report, read_report, write_report
-from clipdepth_bench.table import print_report
+from clipdepth_bench.roofline import require_packages
+from clipdepth_bench.table import print_report, wide_console
 from clipdepth_bench.timing import Limits
 
+SUBCOMMANDS = {
+    "compare": "clipdepth_bench.compare_command",
+    "pareto": "clipdepth_bench.pareto.command",
+    "scaling": "clipdepth_bench.scaling.command",
+}
 PARTS = ("compile", "streaming", "memory")
 """What `--skip` takes."""
-_WIDTH = 150
-"""Wide enough that no row is broken, also where the output is no terminal."""
 
 
 def main(argv: Sequence[str]) -> int:
@@ -31,30 +37,34 @@ def main(argv: Sequence[str]) -> int:
     Return 0; 1 where a row's depth differs from PyTorch's, no engine could be loaded or a condition is broken; 130
     where it was interrupted.
     """
-    if argv and argv[0] == "compare":
-        return _compare(argv[1:])
+    if argv and argv[0] in SUBCOMMANDS:
+        return _subcommand(argv[0])(argv[1:])
     options = _parser().parse_args(argv)
+    if options.out:
+        require_plots("clipdepth bench --out")
+    if options.roofline:
+        require_packages()
     before = read_report(options.fail_if_slower_than) if options.fail_if_slower_than else None
-    setup = Setup(open_bundle(options.bundle), options.run, options.threads, "compile" not in options.skip)
+    setup = Setup(
+        open_bundle(options.bundle), options.run, options.threads, "compile" not in options.skip, options.peers
+    )
     _check_rows(options, setup)
     limits = Limits(options.seconds, options.rounds, options.per_round)
-    parts = Parts("streaming" not in options.skip, "memory" not in options.skip)
+    parts = Parts("streaming" not in options.skip, "memory" not in options.skip, options.roofline)
     report = run_bench(setup, limits, parts, Console(stderr=True))
-    print_report(report, _console())
+    print_report(report, wide_console())
     if options.json:
         write_report(options.json, report)
+    if options.out:
+        write_pages(report, options.out)
     if report.interrupted:
         return 130
     return 1 if _say_broken(options, report, before) or not _is_usable(report) else 0
 
 
-def _compare(argv: Sequence[str]) -> int:
-    parser = ArgumentParser("clipdepth bench compare", "Compare two reports of 'clipdepth bench --json'.")
-    parser.add_argument("before", type=Path, metavar="BEFORE.json")
-    parser.add_argument("after", type=Path, metavar="AFTER.json")
-    options = parser.parse_args(argv)
-    print_comparison(read_report(options.before), read_report(options.after), _console())
-    return 0
+def _subcommand(name: str) -> Callable[[Sequence[str]], int]:
+    run: Callable[[Sequence[str]], int] = import_module(SUBCOMMANDS[name]).main
+    return run
 
 
 def _check_rows(options: Namespace, setup: Setup) -> None:
@@ -86,10 +96,6 @@ def _is_usable(report: Report) -> bool:
     return bool(engines) and all(row.status != "failed" for row in report.rows)
 
 
-def _console() -> Console:
-    return Console(width=max(Console().width, _WIDTH))
-
-
 def _seconds(text: str) -> float:
     """Read a number of seconds above 0."""
     try:
@@ -103,7 +109,7 @@ def _seconds(text: str) -> float:
 
 def _parser() -> ArgumentParser:
     parser = ArgumentParser("clipdepth bench", "Time a bundle's engines and PyTorch in one run, round by round.")
-    parser.add_argument("bundle", type=Path, metavar="BUNDLE", help="or 'compare A.json B.json'")
+    parser.add_argument("bundle", type=Path, metavar="BUNDLE", help="or compare, pareto or scaling")
     parser.add_argument("--run", type=Path, metavar="RUN", help="the run it was exported from, for PyTorch's weights")
     parser.add_argument(
         "--seconds", type=_seconds, default=Limits.seconds, help="time at most; ends before when all are sure to 2%%"
@@ -112,7 +118,12 @@ def _parser() -> ArgumentParser:
     parser.add_argument("--per-round", type=positive_int, help="samples a round of each (default: a quarter second's)")
     parser.add_argument("--threads", type=positive_int, default=usable_cores(), help="threads (default: all cores)")
     parser.add_argument("--skip", action="append", choices=PARTS, default=[], help="leave a part out; may be repeated")
+    parser.add_argument(
+        "--peers", action="store_true", help="time what else people use, too (see the docs)"
+    )
+    parser.add_argument("--roofline", action="store_true", help="measure the machine's limits and hold engines to them")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the report there")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="write it there as JSON, Markdown and HTML with plots")
     parser.add_argument(
         "--fail-if",
         action="append",

@@ -41,7 +41,7 @@ def main(argv: Sequence[str]) -> None:
     """The child: `BUNDLE RUN THREADS KEY`; its last line is JSON."""
     bundle, run, threads, key = argv
     before = used_megabytes()
-    setup = Setup(open_bundle(Path(bundle)), Path(run) if run else None, int(threads))
+    setup = Setup(open_bundle(Path(bundle)), Path(run) if run else None, int(threads), peers=True)
     contender = find_entry(setup, key).load()
     if contender.infer is None:
         raise EngineError(contender.note)

@@ -12,6 +12,7 @@ from clipdepth.record import Record, decode_record, encode_record
 from clipdepth_bench.contenders import Contender
 from clipdepth_bench.environment import Environment
 from clipdepth_bench.interval import median_interval
+from clipdepth_bench.roofline.record import Roofline
 from clipdepth_bench.timing import Limits, Ratio, Samples, Stop, ratio_to
 
 SCHEMA = 2
@@ -119,6 +120,8 @@ class Report(Record, frozen=True):
     notes: list[str]
     """What could not be measured, and why."""
     rows: list[Row]
+    roofline: Roofline | None = None
+    """None where it was not asked for."""
 
     def row(self, key: str) -> Row | None:
         """The row of that key."""

@@ -9,11 +9,21 @@ from rich.table import Table
 from clipdepth.agreement import Agreement
 from clipdepth.latency import Latency
 from clipdepth_bench.report import Report, Row
+from clipdepth_bench.roofline.table import print_roofline
 
 _TIME_CAPTION = (
     "ms a frame, from the host's memory to it; ±: half the median's 95% interval, * where it was not narrow enough; "
     "×eager: median of rounds (p10 to p90)"
 )
+
+
+_WIDTH = 150
+"""Wide enough that no row is broken, also where the output is no terminal."""
+
+
+def wide_console() -> Console:
+    """Where reports are printed."""
+    return Console(width=max(Console().width, _WIDTH))
 
 
 def print_report(report: Report, console: Console) -> None:
@@ -24,6 +34,8 @@ def print_report(report: Report, console: Console) -> None:
             console.print(f"{row.key}: {row.verdict}", markup=False, highlight=False, soft_wrap=True)
     if any(row.streaming or row.memory for row in report.rows):
         console.print(device_table(report))
+    if report.roofline:
+        print_roofline(report.roofline, console)
     for note in report.notes:
         console.print(note, markup=False, highlight=False, soft_wrap=True)
     if report.interrupted:
@@ -39,7 +51,7 @@ def time_table(report: Report) -> Table:
     table.add_column("verdict")
     for row in report.rows:
         if row.status != "absent":
-            table.add_row(row.key, escape(row.device), *_times(row), _difference(row.agreement), escape(row.verdict))
+            table.add_row(escape(row.key), escape(row.device), *_times(row), _difference(row.agreement), escape(row.verdict))
     return table
 
 

@@ -22,6 +22,8 @@ class Setup:
     threads: int
     compile: bool = True
     """Whether `torch.compile` takes part; it compiles for a minute or so."""
+    peers: bool = False
+    """Whether what people would use instead takes part."""
 
 
 @dataclass(frozen=True)
@@ -90,9 +92,11 @@ def first_line(error: Exception) -> str:
 
 def list_entries(setup: Setup) -> list[Entry]:
     """All there can be, PyTorch eager on the CPU, to which others are compared, first."""
+    from clipdepth_bench import peers
     from clipdepth_bench.contenders import engines, pytorch, pytorch_cuda
 
-    return [entry for family in (pytorch, pytorch_cuda, engines) for entry in family.entries(setup)]
+    families = (pytorch, pytorch_cuda, engines, *([peers] if setup.peers else []))
+    return [entry for family in families for entry in family.entries(setup)]
 
 
 def find_entry(setup: Setup, key: str) -> Entry:

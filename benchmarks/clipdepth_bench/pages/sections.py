@@ -11,6 +11,7 @@ from clipdepth_bench.pages.document import Cell, Document, Line, Picture, Sectio
 from clipdepth_bench.pages.figures import svg_of
 from clipdepth_bench.pages.numbers import decimal, points, scientific, word
 from clipdepth_bench.pages.plots import compared_rows, latency_plot, speedup_plot
+from clipdepth_bench.pages.roofline import roofline_section
 from clipdepth_bench.report import Report, Row
 
 _DRIFT = (
@@ -21,7 +22,14 @@ _DRIFT = (
 def bench_document(report: Report) -> Document:
     """The whole report, ratios first."""
     size = report.input
-    sections = [_speed(report), _pipeline(report), _agreement(report), _absent(report), *machine_sections(report)]
+    sections = [
+        _speed(report),
+        _pipeline(report),
+        roofline_section(report),
+        _agreement(report),
+        _absent(report),
+        *machine_sections(report),
+    ]
     return Document(
         title=f"clipdepth bench: {report.bundle}, {size.height}×{size.width}",
         lead=tuple(_lead(report)),
