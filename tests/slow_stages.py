@@ -1,7 +1,6 @@
 """An engine and a sink for tests of the pipeline that are as slow, or fail, as they are told to."""
 
 import time
-from pathlib import Path
 
 import numpy as np
 
@@ -41,7 +40,7 @@ class Kept:
     """A sink that keeps what it gets, when, and may be slow or fail."""
 
     def __init__(self, seconds: float = 0, fails_at: int | None = None) -> None:
-        self.path = Path("kept")
+        self.name = "kept"
         self.got: list[tuple[Captured, np.ndarray, int]] = []
         self.closed = False
         self._seconds = seconds

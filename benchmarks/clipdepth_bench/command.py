@@ -118,9 +118,7 @@ def _parser() -> ArgumentParser:
     parser.add_argument("--per-round", type=positive_int, help="samples a round of each (default: a quarter second's)")
     parser.add_argument("--threads", type=positive_int, default=usable_cores(), help="threads (default: all cores)")
     parser.add_argument("--skip", action="append", choices=PARTS, default=[], help="leave a part out; may be repeated")
-    parser.add_argument(
-        "--peers", action="store_true", help="time what else people use, too (see the docs)"
-    )
+    parser.add_argument("--peers", action="store_true", help="time what else people use, too (see the docs)")
     parser.add_argument("--roofline", action="store_true", help="measure the machine's limits and hold engines to them")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the report there")
     parser.add_argument("--out", type=Path, metavar="DIR", help="write it there as JSON, Markdown and HTML with plots")

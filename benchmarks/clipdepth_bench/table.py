@@ -51,7 +51,8 @@ def time_table(report: Report) -> Table:
     table.add_column("verdict")
     for row in report.rows:
         if row.status != "absent":
-            table.add_row(escape(row.key), escape(row.device), *_times(row), _difference(row.agreement), escape(row.verdict))
+            engine, device, verdict = (escape(text) for text in (row.key, row.device, row.verdict))
+            table.add_row(engine, device, *_times(row), _difference(row.agreement), verdict)
     return table
 
 

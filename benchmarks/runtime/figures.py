@@ -73,7 +73,7 @@ def camera(frames: Sequence[Frame], fps: float, stop: Event | None = None) -> Fr
 class Stamps:
     """A sink that keeps when depth came, and how old its frame was then."""
 
-    path = Path("stamps")
+    name = "stamps"
 
     def __init__(self) -> None:
         self.delivered: list[float] = []

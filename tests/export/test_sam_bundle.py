@@ -93,7 +93,8 @@ def test_the_commands_take_it_like_any_other(
     assert json.loads((tmp_path / "r.json").read_text())["frames"] == 2
     bench = ["bench", str(bundle.path), "--rounds", "1", "--per-round", "2", "--json", str(tmp_path / "b.json")]
     skipped = ["--skip", "compile", "--skip", "streaming", "--skip", "memory"]
-    assert main([*bench, *skipped, "--threads", "1"]) in (0, 1)  # int8 of a model that learned nothing may fail its own limit
+    # int8 of a model that learned nothing may fail its own limit.
+    assert main([*bench, *skipped, "--threads", "1"]) in (0, 1)
     rows = {row["name"]: row for row in json.loads((tmp_path / "b.json").read_text())["rows"]}
     assert "SAM" in rows["PyTorch eager"]["verdict"]
     assert rows["onnxruntime"]["latency_ms"]["n"] == 2

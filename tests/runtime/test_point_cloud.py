@@ -91,7 +91,7 @@ def test_clouds_of_two_runs_are_not_mixed(tmp_path: Path) -> None:
     ):
         pass
     with cloud_sink(tmp_path / "y.ply", default_intrinsics) as sink:
-        assert sink.path == tmp_path / "y_*.ply"
+        assert sink.name == str(tmp_path / "y_*.ply")
 
 
 def test_a_file_in_the_way_is_an_error(tmp_path: Path) -> None:

@@ -179,7 +179,7 @@ def test_other_suffixes_are_misuse_and_an_existing_folder_may_have_any(tmp_path:
     (tmp_path / "run.1").mkdir()
     sink = open_sink(tmp_path / "run.1", 30, NEAR, FAR, pinhole)
     assert isinstance(sink, NumberedSink)
-    assert sink.path == tmp_path / "run.1" / "depth_*.png"
+    assert sink.name == str(tmp_path / "run.1" / "depth_*.png")
 
 
 def test_point_clouds_are_of_the_pinhole_that_is_told(tmp_path: Path) -> None:

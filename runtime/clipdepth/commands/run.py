@@ -87,7 +87,7 @@ def _run(options: RunOptions, bundle: Bundle) -> tuple[RunReport, int]:
         bundle=str(options.bundle),
         source=", ".join(source.name for source in sources),
         sources=[SourceReport.of(lane) for lane in pipeline.lanes],
-        outputs=[str(sink.path) for feed in feeds for sink in feed.sinks],
+        outputs=[sink.name for feed in feeds for sink in feed.sinks],
         frames=pipeline.processed,
         seconds=seconds,
         interrupted=status != 0,

@@ -82,7 +82,7 @@ class Lane:
         self._limit = limit
         self._taken = 0
         self._times = times
-        self.sinks = [SinkWriter(sink, self.outlet(str(sink.path))) for sink in feed.sinks]
+        self.sinks = [SinkWriter(sink, self.outlet(sink.name)) for sink in feed.sinks]
 
     def outlet(self, name: str, capacity: int = SINK_SLOTS) -> Slot[Depth]:
         """A new slot that gets the lane's depth; `name` stands in the counters."""

@@ -22,8 +22,8 @@ IMAGES_FPS = 10.0
 class Sink(Protocol):
     """Something that keeps depth; a context manager, since only its end makes a video whole."""
 
-    path: Path
-    """The file or folder that it writes."""
+    name: str
+    """What it writes, for counters and reports: a file, such as 'x_*.ply' many, or a screen."""
 
     def write(self, captured: Captured, depth: NDArray[np.float32]) -> None:
         """Keep a frame and its depth, (H, W) float32 metres; raises OSError where that is impossible."""

@@ -22,20 +22,20 @@ class NumberedSink:
     """
 
     def __init__(self, path: Path, encode: Encode) -> None:
-        self.path = path.with_name(f"{path.stem}_*{path.suffix}")
-        self._stem, self._suffix = path.stem, path.suffix
+        self.name = str(path.with_name(f"{path.stem}_*{path.suffix}"))
+        self._folder, self._stem, self._suffix = path.parent, path.stem, path.suffix
         self._encode = encode
 
     def write(self, captured: Captured, depth: NDArray[np.float32]) -> None:
         """See `Sink.write`; the frame is the one that depth belongs to, straightened where the lens bends."""
         data = self._encode(captured, depth)
-        with atomic_file(self.path.with_name(f"{self._stem}_{captured.index:06d}{self._suffix}")) as partial:
+        with atomic_file(self._folder / f"{self._stem}_{captured.index:06d}{self._suffix}") as partial:
             partial.write_bytes(data)
 
     def __enter__(self) -> "NumberedSink":
-        make_folder(self.path.parent)
-        if any(self.path.parent.glob(f"{escape(self._stem)}_*{self._suffix}")):
-            raise OutputError(f"there are {self.path} files already; remove them or choose another name")
+        make_folder(self._folder)
+        if any(self._folder.glob(f"{escape(self._stem)}_*{self._suffix}")):
+            raise OutputError(f"there are {self.name} files already; remove them or choose another name")
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -28,6 +28,7 @@ class RerunSink:
 
     def __init__(self, path: Path, pinhole_at: PinholeAt) -> None:
         self.path = path
+        self.name = str(path)
         self._pinhole_at = pinhole_at
         self._file = ExitStack()
         self._stream: rerun.RecordingStream | None = None

@@ -23,6 +23,7 @@ class VideoSink:
 
     def __init__(self, path: Path, fps: float, near: float, far: float, *, live: bool = False) -> None:
         self.path = path
+        self.name = str(path)
         self._fps = fps
         self._range = near, far
         self._draft = path.with_name(f".{path.stem}.writing{path.suffix}")

@@ -4,7 +4,6 @@ import subprocess
 import sys
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from pathlib import Path
 from threading import Event
 
 import cv2
@@ -31,7 +30,7 @@ _GUI = ThreadPoolExecutor(1, "clipdepth-window")
 class WindowSink:
     """Passes a source's newest depth to its window; a `Sink` that never lets the pipeline wait."""
 
-    path = Path("window")
+    name = "window"
 
     def __init__(self, title: str) -> None:
         self.title = title

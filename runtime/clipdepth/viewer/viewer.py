@@ -1,6 +1,5 @@
 """The viewer as the pipeline sees it: a sink for each source."""
 
-from pathlib import Path
 from socket import gethostname
 from urllib.parse import quote
 
@@ -22,7 +21,7 @@ EVERYWHERE = ("0.0.0.0", "::")
 class ViewerSink:
     """Passes a source's newest depth to whoever looks; a `Sink` that never lets the pipeline wait."""
 
-    path = Path("viewer")
+    name = "viewer"
 
     def __init__(self, channel: Channel) -> None:
         self._channel = channel
