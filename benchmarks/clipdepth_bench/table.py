@@ -87,7 +87,7 @@ def _times(row: Row) -> list[str]:
         return [""] * 7
     latency = row.latency_ms
     tail = [_ms(value) for value in (latency.p90, latency.p99, latency.max)]
-    speed = "" if row.speedup is None else f"{row.speedup.p50:.2f} ({row.speedup.p10:.2f} to {row.speedup.p90:.2f})"
+    speed = "" if row.speedup is None else str(row.speedup)
     return [_ms(latency.p50), _half_interval(row, latency), *tail, str(latency.n), speed]
 
 

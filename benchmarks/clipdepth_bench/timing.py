@@ -79,6 +79,14 @@ class Ratio:
     p10: float
     p90: float
 
+    def __str__(self) -> str:
+        return f"{ratio_text(self.p50)} ({ratio_text(self.p10)} to {ratio_text(self.p90)})"
+
+
+def ratio_text(value: float) -> str:
+    """Two decimals; a third below a tenth, and none from a hundred on."""
+    return f"{value:.{3 if value < 0.1 else 2 if value < 100 else 0}f}"
+
 
 def interleave(
     measures: Sequence[Measure],

@@ -82,7 +82,7 @@ def test_without_a_reference_there_are_no_ratios_and_without_times_no_plot() -> 
 
 def test_unchecked_depth_is_named() -> None:
     row = timed_row("x fp32", [5.0], status="unchecked", verdict="random weights: latency only")
-    assert "x fp32, 5.00 ms, depth unchecked" in texts(latency_plot(report_of(row)))
+    assert "x fp32, 5.00 ms, unchecked" in texts(latency_plot(report_of(row)))
 
 
 def test_names_are_text_and_not_mathematics() -> None:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from benchmarks.fakes import MS, Clock, Worker
 from clipdepth_bench.duration import Duration, by_clock
-from clipdepth_bench.timing import Limits, Samples, Timing, interleave, ratio_to
+from clipdepth_bench.timing import Limits, Ratio, Samples, Timing, interleave, ratio_text, ratio_to
 
 FRAMES = np.arange(3, dtype=np.uint8)[:, None, None, None] * np.ones((1, 2, 2, 3), np.uint8)
 NEVER = -1.0
@@ -223,3 +223,11 @@ def test_rounds_that_one_sat_out_are_left_out() -> None:
 def test_rounds_must_pair_up() -> None:
     with pytest.raises(ValueError, match=r"shorter|longer"):
         ratio([[1.0], [1.0]], [[1.0]])
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(0.0239, "0.024"), (0.1, "0.10"), (3.914, "3.91"), (99.9, "99.90"), (165.4, "165")]
+)
+def test_a_ratio_is_said_with_the_digits_that_count(value: float, text: str) -> None:
+    assert ratio_text(value) == text
+    assert str(Ratio(value, value, value)) == f"{text} ({text} to {text})"

@@ -1,7 +1,7 @@
 """Numbers as a page shows them: three digits or so, and the value itself."""
 
 from clipdepth_bench.pages.document import Cell, Number
-from clipdepth_bench.timing import Ratio
+from clipdepth_bench.timing import Ratio, ratio_text
 
 NOTHING: Cell = ("–",)
 
@@ -44,10 +44,8 @@ def span(bounds: tuple[float, float] | None) -> Cell:
 
 
 def ratio(value: Ratio | None) -> Cell:
-    """'p50 (p10 to p90)', two decimals, of hundreds none; a dash for None."""
+    """As `Ratio` says it; a dash for None."""
     if value is None:
         return NOTHING
-    p50, p10, p90 = (
-        Number(part, f"{part:.2f}" if part < 100 else f"{part:.0f}") for part in (value.p50, value.p10, value.p90)
-    )
+    p50, p10, p90 = (Number(part, ratio_text(part)) for part in (value.p50, value.p10, value.p90))
     return p50, " (", p10, " to ", p90, ")"

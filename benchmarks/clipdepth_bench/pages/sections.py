@@ -13,6 +13,7 @@ from clipdepth_bench.pages.numbers import decimal, points, scientific, word
 from clipdepth_bench.pages.plots import compared_rows, latency_plot, speedup_plot
 from clipdepth_bench.pages.roofline import roofline_section
 from clipdepth_bench.report import Report, Row
+from clipdepth_bench.timing import ratio_text
 
 _DRIFT = (
     "Times are this machine's in this run, in which all took turns; another run's may differ by far: compare ratios."
@@ -57,8 +58,8 @@ def _fastest(report: Report) -> str:
     (row, best), *others = ratios
     close = [other.key for other, speedup in others if speedup.p90 >= best.p10]
     return (
-        f"{row.key} agrees with PyTorch and is {best.p50:.2f} times as fast as {report.method.reference} "
-        f"(median of rounds, p10 to p90 {best.p10:.2f} to {best.p90:.2f}), the most of all here"
+        f"{row.key} agrees with PyTorch and is {ratio_text(best.p50)} times as fast as {report.method.reference} "
+        f"(median of rounds, p10 to p90 {ratio_text(best.p10)} to {ratio_text(best.p90)}), the most of all here"
         + (f"; within that spread: {', '.join(close)}." if close else ".")
     )
 
