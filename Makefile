@@ -1,4 +1,4 @@
-# make demo: the whole line in minutes.  make test: the tests.  Both set everything up first; needs Python and make.
+# make demo: the whole line in minutes.  make test: the tests, make test-runtime: some.  Both set everything up first; needs Python and make.
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -9,8 +9,12 @@ INSTALLED := $(VENV)/.installed
 demo: $(INSTALLED)
 	$(BIN)/clipdepth demo --out demo
 
+# Two folders at a time: the tests keep to one thread each.
 test: $(INSTALLED)
-	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
+	$(MAKE) --no-print-directory --jobs 2 --output-sync $(addprefix test-,export train runtime benchmarks packaging)
+
+test-%: $(INSTALLED)
+	$(BIN)/python -m pytest tests/$*
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .
