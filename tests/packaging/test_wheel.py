@@ -70,7 +70,7 @@ def read(wheel: Path, ending: str) -> str:
 def test_it_holds_the_four_packages_and_nothing_else(wheel: Path) -> None:
     information = f"clipdepth-{clipdepth.__version__}.dist-info"
     assert {name.partition("/")[0] for name in names(wheel)} == {*PACKAGES, information}
-    assert not any("test" in Path(name).name.lower() for name in names(wheel))
+    assert not any(part.startswith(("test", "conftest")) for name in names(wheel) for part in Path(name).parts)
 
 
 def test_every_module_and_type_marker_is_in_it(wheel: Path) -> None:
