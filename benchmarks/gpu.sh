@@ -8,8 +8,8 @@
 # WHEELS   a folder of wheels that its packages lack: open_clip_torch, timm, onnx, onnxruntime-gpu, tensorrt, … (wheels)
 # SIZES    the models' inputs (240x320 416x544)
 #
-# Nothing is installed into PYTHON: wheels go into a virtual environment beside it, in RESULTS. Weights are random, which
-# latency does not depend on. A step that fails is named at the end, and the others go on. Without a GPU nothing is done.
+# Nothing is installed into PYTHON: wheels are unpacked in RESULTS. Weights are random, which latency does not depend on.
+# A step that fails is named at the end, and the others go on. Without a GPU nothing is done.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
 python=${PYTHON:-python3}
@@ -37,19 +37,18 @@ step() { # NAME COMMAND…: run it, keep what it prints, remember whether it fai
     "$@" > >(tee "$work/$name.log") 2>&1 || failed+=("$name")
 }
 
-"$python" -m venv --system-site-packages "$work/venv"
 for wheel in "$wheels"/*.whl; do
     [ -e "$wheel" ] && step "install-$(basename "$wheel" .whl)" \
-        "$work/venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-index --no-deps "$wheel"
+        "$python" -m pip install --quiet --disable-pip-version-check --no-index --no-deps --target "$work/packages" "$wheel"
 done
-run=("$work/venv/bin/python" -m clipdepth)
-export PYTHONPATH="runtime:train:export:benchmarks${PYTHONPATH:+:$PYTHONPATH}"
+run=("$python" -m clipdepth)
+export PYTHONPATH="$work/packages:runtime:train:export:benchmarks${PYTHONPATH:+:$PYTHONPATH}"
 
 {
     nvidia-smi
-    "$work/venv/bin/python" -m pip list --format freeze
+    "$python" -m pip list --format freeze
 } > "$results/device.txt"
-step training-steps "$work/venv/bin/python" benchmarks/training_step.py --size "${sizes[@]}" --out "$results/training_steps.json"
+step training-steps "$python" benchmarks/training_step.py --size "${sizes[@]}" --out "$results/training_steps.json"
 
 for size in "${sizes[@]}"; do
     for model in edge msa-l1; do
