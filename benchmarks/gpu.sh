@@ -9,7 +9,8 @@
 # SIZES    the models' inputs (240x320 416x544)
 #
 # Nothing is installed into PYTHON: wheels are unpacked in RESULTS. Weights are random, which latency does not depend on.
-# A step that fails is named at the end, and the others go on. Without a GPU nothing is done.
+# A step that fails is named at the end, and the others go on. RESULTS/work holds the logs and bundles; the rest is for
+# people. Without a GPU nothing is done.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
 python=${PYTHON:-python3}
