@@ -8,6 +8,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+from msgspec.structs import replace
 
 from benchmarks.fakes import absent_row, report_of
 from benchmarks.pages import EAGER, HOSTILE, Page, failed_row, full_report, full_row
@@ -17,6 +18,7 @@ from clipdepth_bench.pages.html import html
 from clipdepth_bench.pages.markdown import markdown
 from clipdepth_bench.pages.sections import bench_document
 from clipdepth_bench.report import Report, read_report
+from clipdepth_bench.roofline.record import Floor, Rate, Roofline, RooflineRow, Work
 
 CELL = re.compile(r"(?<!\\)\|")
 
@@ -166,3 +168,17 @@ def test_a_browser_has_nothing_to_complain_of_and_the_page_fits(tmp_path: Path, 
         assert ink in ("rgb(235, 235, 235)", "rgb(168, 168, 168)"), "plots are in the dark scheme's colours"
         browser.close()
     assert [text for text in complaints if not text.endswith("report.html")] == []
+
+
+def test_the_roofline_is_on_the_page_where_it_was_measured() -> None:
+    work = Work({"fp32": 3_000_000_000, "int8": 1_000_000_000}, 20_000_000, 7, 2_000_000)
+    whole, part = Floor(work, 8.0, 0.5, 1.5, 16.0), Floor(work, 6.0, 0.25, 1.25, None)
+    roofline = Roofline(
+        [Rate("CPU", "fp32", "openvino", 512, 375.0)], [], [RooflineRow("x", "int8", "CPU", whole, part)], ["odd"]
+    )
+    text = markdown(bench_document(replace(full_report(), roofline=roofline)))
+    assert "| CPU | fp32 products of 512×512 | openvino | 375 GOP/s |" in text
+    assert "| x int8 | whole | 4.00 | 22.0 | 8.00 | 0.500 | 8.00 | 16.0 | 2.00 | 1.50 |" in text
+    assert "|  | convolutions | 4.00 | 22.0 | 6.00 | 0.250 | 6.00 | – | – | 1.25 |" in text
+    assert "odd" in text
+    assert "Roofline" not in markdown(bench_document(full_report()))

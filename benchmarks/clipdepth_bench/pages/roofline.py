@@ -43,6 +43,6 @@ def _lines(key: str, whole: Floor, convolutions: Floor) -> list[Line]:
 
 def _cells(floor: Floor) -> list[Cell]:
     work = floor.work
-    costs = sum(work.operations.values()) / 1e9, (work.weight_bytes + work.port_bytes) / 1e6
+    costs = work.all_operations / 1e9, work.once_bytes / 1e6
     times = floor.compute_ms, floor.memory_ms, floor.floor_ms, floor.took_ms, floor.ratio, floor.uncached_ms
     return [decimal(value) for value in (*costs, *times)]

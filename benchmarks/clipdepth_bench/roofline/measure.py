@@ -76,12 +76,11 @@ class _Machine:
 
     def floor(self, device: str, work: Work, took_ms: float | None) -> Floor:
         speed = next(found.gb_per_s for found in self.bandwidths if found.device == device)
-        once = work.weight_bytes + work.port_bytes
         return Floor(
             work,
             sum(count / attainable(self.rates, device, name) / 1e6 for name, count in work.operations.items()),
-            once / speed / 1e6,
-            (once + work.activation_bytes) / speed / 1e6,
+            work.once_bytes / speed / 1e6,
+            (work.once_bytes + work.activation_bytes) / speed / 1e6,
             took_ms,
         )
 

@@ -37,6 +37,16 @@ class Work(Record, frozen=True):
     port_bytes: int
     """The graph's inputs and outputs; 0 for a part of a graph."""
 
+    @property
+    def all_operations(self) -> int:
+        """Of every precision."""
+        return sum(self.operations.values())
+
+    @property
+    def once_bytes(self) -> int:
+        """What no cache spares: each weight, the inputs and the outputs once."""
+        return self.weight_bytes + self.port_bytes
+
 
 class Floor(Record, frozen=True):
     """The time that work takes at least, and the time it took; milliseconds a frame."""

@@ -51,7 +51,7 @@ def floors_table(roofline: Roofline) -> Table:
 
 def _cells(floor: Floor) -> list[str]:
     work = floor.work
-    cost = f"{sum(work.operations.values()) / 1e9:.2f}", f"{(work.weight_bytes + work.port_bytes) / 1e6:.1f}"
+    cost = f"{work.all_operations / 1e9:.2f}", f"{work.once_bytes / 1e6:.1f}"
     times = (floor.compute_ms, floor.memory_ms, floor.floor_ms, floor.took_ms)
     ratio = "" if floor.ratio is None else f"{floor.ratio:.2f}"
     return [*cost, *("" if time is None else f"{time:.3g}" for time in times), ratio, f"{floor.uncached_ms:.3g}"]
