@@ -220,6 +220,21 @@ def test_every_term_has_a_slope() -> None:
         assert slope.abs().max() > 1e-6, name
 
 
+def test_a_teacher_is_followed_also_where_depth_is_unknown() -> None:
+    taught, teacher = model(), model()
+    torch.nn.init.normal_(teacher.network.head.score.weight, 0, 2000, generator=torch.Generator().manual_seed(2))
+    with torch.no_grad():
+        wanted = teacher(batch()["frame"]).double().numpy()
+        found = answer(taught).depth.double().numpy()
+        objective = Objective(taught, replace(NOTHING, distillation=0.4), teacher)
+        expected = 0.4 * np.abs(np.log(found) - np.log(wanted)).mean()
+        assert expected > 0.01
+        assert float(objective(batch())) == pytest.approx(expected, rel=1e-5)
+    assert {id(p) for p in objective.parameters()} == {id(p) for p in taught.parameters()}
+    objective.train()
+    assert not teacher.training, "its batch norms' statistics are its own"
+
+
 def test_a_model_without_bins_has_no_loss_of_bins() -> None:
     with pytest.raises(UsageError, match=r"^--loss.bins is 0.5, but this model has no bins; set it to 0$"):
         Objective(model(EigenConfig()), LossConfig(bins=0.5))

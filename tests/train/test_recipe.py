@@ -134,6 +134,7 @@ def test_a_recipe_that_cannot_be_read_is_told(damage: Any, told: str) -> None:
         ("--loss.bins", {"loss": LossConfig(bins=-1.0)}),
         ("--loss.symmetry", {"loss": LossConfig(symmetry=-1.0)}),
         ("--loss.photometric", {"loss": LossConfig(photometric=-1.0)}),
+        ("--loss.distillation", {"loss": LossConfig(distillation=-1.0)}),
     ],
 )
 def test_values_that_make_no_sense(option: str, wrong: dict[str, Any]) -> None:
@@ -147,6 +148,8 @@ def test_values_that_make_no_sense(option: str, wrong: dict[str, Any]) -> None:
         ({"batch_size": 6, "accumulate": 4}, "--batch-size 6 cannot be cut into --accumulate 4 parts"),
         ({"loss": LossConfig(photometric=1.0)}, r"--loss.photometric is 1.0 and --view.kind none; .*takes both"),
         ({"loss": LossConfig("none")}, "--loss.kind none leaves nothing to learn; give a weight, "),
+        ({"loss": LossConfig(distillation=1.0)}, r"--loss.distillation is 1.0 and --teacher ''; .*takes both"),
+        ({"teacher": "runs/large"}, r"--loss.distillation is 0.0 and --teacher 'runs/large'; .*takes both"),
         ({"view": ViewConfig("warped")}, r"--loss.photometric is 0.0 and --view.kind warped; .*takes both"),
         ({"frames": DataConfig(segments="vit_b-1")}, "--frames.segments vit_b-1 is for a model with --model.segmen"),
         ({"model": EigenConfig(), "frames": DataConfig(segments="x")}, "--frames.segments x is for a model with"),

@@ -21,7 +21,7 @@ from clipdepth.metrics import mean_metrics
 from clipdepth_train.checkpoint import CHECKPOINT, load_run
 from clipdepth_train.clip import ClipConfig
 from clipdepth_train.data.loader import open_set
-from clipdepth_train.depth_model import build_model
+from clipdepth_train.depth_model import DepthModel, build_model
 from clipdepth_train.evaluation import evaluate, predictor
 from clipdepth_train.models import ClipAdapterConfig, DepthClipConfig, MsaConfig
 from clipdepth_train.objective import Batch
@@ -261,3 +261,28 @@ def test_a_model_with_sam_wants_the_name_of_a_segmentation(data: Path, tmp_path:
     with pytest.raises(UsageError, match=r"needs its segmentation of the data; .*--frames\.segments$"):
         runs.train_tiny_run(tmp_path / "run", data, **(SAM | {"frames": frames}))
     assert not (tmp_path / "run").exists()
+
+
+def test_a_student_learns_from_its_teacher_alone(data: Path, tmp_path: Path) -> None:
+    optim = OptimConfig(learning_rate=1e-2, trunk_learning_rate=1e-3)
+    long: dict[str, Any] = {"epochs": 10, "optim": optim, "augment": AugmentConfig(0, 1, 0, 0)}
+    teacher = runs.train_tiny_run(tmp_path / "teacher", data, seed=3, **long)
+    taught: dict[str, Any] = {"teacher": str(teacher), "loss": LossConfig("none", distillation=1.0)}
+    student = runs.train_tiny_run(tmp_path / "student", data, **taught, **long)
+    frames = DataConfig(64, 64)
+    pairs = open_set(str(data), "train", frames)
+    wanted = [predictor(load_run(teacher)[0], frames)(pairs[index]) for index in range(len(pairs))]
+
+    def distance(model: DepthModel) -> float:
+        answers = [predictor(model, frames)(pairs[index]) for index in range(len(pairs))]
+        return float(np.mean([np.abs(np.log(a / b)).mean() for a, b in zip(answers, wanted, strict=True)]))
+
+    assert distance(load_run(student)[0]) < 0.6 * distance(build_model(runs.tiny_recipe(data)))
+
+
+def test_a_teacher_of_another_size_is_refused(data: Path, tmp_path: Path) -> None:
+    teacher = runs.train_tiny_run(tmp_path / "teacher", data)
+    taught: dict[str, Any] = {"teacher": str(teacher), "loss": LossConfig(distillation=1.0)}
+    taught |= {"frames": DataConfig(32, 64, workers=0)}
+    with pytest.raises(UsageError, match=r"takes 64×64 pixels; give --frames.height 64 --frames.width 64$"):
+        runs.train_tiny_run(tmp_path / "student", data, **taught)

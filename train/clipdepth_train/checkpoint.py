@@ -11,7 +11,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from clipdepth.atomic import atomic_file
-from clipdepth.errors import CheckpointError
+from clipdepth.errors import CheckpointError, UsageError
 from clipdepth_train.depth_model import DepthModel, build_model
 from clipdepth_train.recipe import Recipe, decode_recipe, encode_recipe
 
@@ -74,6 +74,22 @@ def load_start(model: DepthModel, run: Path) -> None:
     tensors, _, _ = read_checkpoint(path)
     new = {name: value for name, value in model.state_dict().items() if name.startswith("network.refining.")}
     load_weights(model, {**new, **tensors}, path)
+
+
+def load_teacher(recipe: Recipe) -> DepthModel | None:
+    """The model that a recipe's `teacher` names, in eval mode, not to be trained; None where it names none.
+
+    Raises UsageError where it takes frames of another size.
+    """
+    if not recipe.teacher:
+        return None
+    teacher, taught = load_run(Path(recipe.teacher))
+    if (taught.frames.height, taught.frames.width) != (recipe.frames.height, recipe.frames.width):
+        raise UsageError(
+            f"the teacher {recipe.teacher} takes {taught.frames.height}×{taught.frames.width} pixels; "
+            f"give --frames.height {taught.frames.height} --frames.width {taught.frames.width}"
+        )
+    return teacher.requires_grad_(False)
 
 
 def load_weights(model: torch.nn.Module, tensors: Mapping[str, Tensor], path: Path) -> None:

@@ -98,6 +98,11 @@ def symmetry_loss(depth: Tensor, mirrored: Tensor) -> Tensor:
     return (depth.float() - mirrored.float()).abs().mean()
 
 
+def distillation_loss(depth: Tensor, teacher: Tensor) -> Tensor:
+    """Mean absolute difference in log depth from a teacher's depth, everywhere: it knows also what no sensor read."""
+    return log_ratio(depth, teacher, teacher > 0).abs().mean()
+
+
 def nearest(truth: Tensor, like: Tensor) -> Tensor:
     """The true depth (N, H, W) at the size of `like`, by nearest neighbour: a mean across an edge is nowhere."""
     if truth.shape[-2:] == like.shape[-2:]:

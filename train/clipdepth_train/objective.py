@@ -5,7 +5,15 @@ from torch import Tensor, nn
 
 from clipdepth.errors import UsageError
 from clipdepth_train.depth_model import DepthModel, mirrored
-from clipdepth_train.losses import bin_loss, depth_loss, gradient_loss, nearest, smoothness_loss, symmetry_loss
+from clipdepth_train.losses import (
+    bin_loss,
+    depth_loss,
+    distillation_loss,
+    gradient_loss,
+    nearest,
+    smoothness_loss,
+    symmetry_loss,
+)
 from clipdepth_train.models import BinNetwork
 from clipdepth_train.models.network import expectation
 from clipdepth_train.photometric import Cameras, photometric_loss
@@ -23,15 +31,18 @@ Batch = dict[str, Tensor]
 class Objective(nn.Module):
     """A model and its loss in one module, so that whatever wraps a training step wraps all of it.
 
-    `forward` takes a batch to a scalar. Raises UsageError for a loss that the model has no part for.
+    `forward` takes a batch to a scalar; with distillation, the `teacher` sees the same frames. Raises UsageError for
+    a loss that the model has no part for.
     """
 
-    def __init__(self, model: DepthModel, loss: LossConfig) -> None:
+    def __init__(self, model: DepthModel, loss: LossConfig, teacher: DepthModel | None = None) -> None:
         super().__init__()
         if loss.bins and not isinstance(model.network, BinNetwork):
             raise UsageError(f"--loss.bins is {loss.bins}, but this model has no bins; set it to 0")
         self.model = model
         self.loss = loss
+        # Not a part of this module, whose parts are trained and kept.
+        self._teacher = (teacher,)
 
     def forward(self, batch: Batch) -> Tensor:
         """See the class."""
@@ -72,9 +83,18 @@ class Objective(nn.Module):
             loss = loss + config.bins * bin_loss(scores, network.centres(), truth)
         if config.smoothness:
             loss = loss + config.smoothness * smoothness_loss(compared, _picture(batch["frame"]))
+        if config.distillation:
+            loss = loss + config.distillation * distillation_loss(depth, self._taught(batch))
         if config.photometric:
             loss = loss + config.photometric * self._photometric(batch, depth)
         return loss
+
+    @torch.no_grad()
+    def _taught(self, batch: Batch) -> Tensor:
+        (teacher,) = self._teacher
+        assert teacher is not None
+        taught: Tensor = teacher(batch["frame"], batch.get("segmentation")).float()
+        return taught
 
     def _photometric(self, batch: Batch, depth: Tensor) -> Tensor:
         cameras = Cameras(batch["camera"], batch["view_camera"], batch["pose"])

@@ -111,13 +111,15 @@ class LossConfig:
     """Weight of the cross entropy with the true depth's bin, in a network that has bins."""
     symmetry: float = 0.0
     """Weight of the difference between the picture's depth and its mirror image's."""
+    distillation: float = 0.0
+    """Weight of the difference in log depth from what the recipe's `teacher` answers, at every pixel."""
     photometric: float = 0.0
     """Weight of the difference between the picture and its second view, warped into it by the depth."""
     ssim: float = 0.85
     """Share of structural similarity in the photometric term; the rest is absolute difference."""
 
 
-_LOSS_WEIGHTS = ("smoothness", "gradient", "bins", "symmetry", "photometric")
+_LOSS_WEIGHTS = ("smoothness", "gradient", "bins", "symmetry", "distillation", "photometric")
 
 
 @dataclass(frozen=True)
@@ -131,6 +133,8 @@ class Recipe:
     frames: DataConfig = field(default_factory=DataConfig)
     start: str = ""
     """A run whose weights are the first ones: to train on, or to refine."""
+    teacher: str = ""
+    """A run of a larger model, of the same input size, to learn from as well: `loss.distillation` says how much."""
     augment: AugmentConfig = field(default_factory=AugmentConfig)
     view: ViewConfig = field(default_factory=ViewConfig)
     optim: OptimConfig = field(default_factory=OptimConfig)
@@ -191,6 +195,11 @@ class Recipe:
             raise UsageError(
                 f"--loss.photometric is {self.loss.photometric} and --view.kind {self.view.kind}; "
                 "self-supervision takes both, a weight and a second view"
+            )
+        if (self.loss.distillation > 0) != bool(self.teacher):
+            raise UsageError(
+                f"--loss.distillation is {self.loss.distillation} and --teacher '{self.teacher}'; "
+                "distillation takes both, a weight and a teacher's run"
             )
         if self.frames.segments and not getattr(self.model, "segmentation", False):
             raise UsageError(f"--frames.segments {self.frames.segments} is for a model with --model.segmentation")

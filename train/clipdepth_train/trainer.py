@@ -21,6 +21,7 @@ from clipdepth_train.checkpoint import (
     CHECKPOINT,
     RESUME,
     load_start,
+    load_teacher,
     load_weights,
     part_of,
     read_checkpoint,
@@ -134,7 +135,11 @@ class Trainer:
             restore_optimizer(optimizer, resumed)
             if self.average is not None:
                 self.average.restore(part_of(resumed, "average."), self.step, self.out / RESUME)
-        objective, optimizer = self.accelerator.prepare(Objective(model, self.recipe.loss), optimizer)
+        teacher = load_teacher(self.recipe)
+        if teacher is not None:
+            teacher.to(self.accelerator.device)
+        objective = Objective(model, self.recipe.loss, teacher)
+        objective, optimizer = self.accelerator.prepare(objective, optimizer)
         self.accelerator.init_trackers("logs")
         with Interruption() as interruption, self._progress() as progress:
             bar = progress.add_task("training", total=self.steps, completed=self.step, loss="")
