@@ -12,6 +12,7 @@ from clipdepth.atomic import make_folder
 from clipdepth.bundle import Bundle
 from clipdepth.cache import bundle_cache
 from clipdepth.engines.contract import check_contract, name_inputs
+from clipdepth.engines.openvino_unsigned import use_unsigned
 from clipdepth.errors import EngineError
 
 _REMEDIES = {
@@ -58,7 +59,10 @@ def load(bundle: Bundle, precision: str, threads: int, device: str = "CPU") -> O
     core = openvino.Core()
     full_name = _require_device(core, device)
     try:
-        compiled = core.compile_model(graph, device, {**_config(device, threads), **_cache_of(bundle)})
+        model = core.read_model(graph)
+        if device == "CPU":
+            use_unsigned(model)
+        compiled = core.compile_model(model, device, {**_config(device, threads), **_cache_of(bundle)})
         used = [name.partition(".")[0] for name in compiled.get_property("EXECUTION_DEVICES")]
     except RuntimeError as error:
         raise EngineError(f"OpenVINO cannot load {graph} on {device}: {error}") from error
