@@ -4,7 +4,7 @@ import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
-from clipdepth_export.topology import drop_unused_weights
+from clipdepth_export.topology import replace_nodes
 
 
 def fold_batch_norms(model: onnx.ModelProto) -> None:
@@ -28,6 +28,4 @@ def fold_batch_norms(model: onnx.ModelProto) -> None:
             helper.make_node("Mul", [node.input[0], f"{node.name}_scale"], [scaled], name=f"{node.name}_mul"),
             helper.make_node("Add", [scaled, f"{node.name}_shift"], [node.output[0]], name=f"{node.name}_add"),
         ]
-    del model.graph.node[:]
-    model.graph.node.extend(nodes)
-    drop_unused_weights(model.graph)
+    replace_nodes(model.graph, nodes)

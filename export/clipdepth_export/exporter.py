@@ -27,7 +27,6 @@ from clipdepth.manifest import (
 )
 from clipdepth.record import encode_record
 from clipdepth.sam.record import SamRecord
-from clipdepth_export.batch_norm import fold_batch_norms
 from clipdepth_export.gate import judge, require_agreement
 from clipdepth_export.graph import OPSET, proto_of, save_graph, trace_depth
 from clipdepth_export.layers import worst_layers
@@ -37,6 +36,7 @@ from clipdepth_export.sam.chain import require_masks, segmented
 from clipdepth_export.sam.exporter import PRECISIONS as SAM_PRECISIONS
 from clipdepth_export.sam.exporter import sam_licences, write_sam
 from clipdepth_export.sam.of_run import sam_of_run
+from clipdepth_export.simplification import simplify
 from clipdepth_export.variants import CALIBRATION_FRAMES, Variant, Variants, feeds
 from clipdepth_train.checkpoint import CHECKPOINT, load_run_and_state
 from clipdepth_train.data.loader import open_set
@@ -123,7 +123,7 @@ class _Export:
         """Write the graphs, the fp32 one first, since the others are made of it; also why some were refused."""
         fp32 = scratch / "fp32.onnx"
         model = proto_of(self.program)
-        fold_batch_norms(model)
+        simplify(model)
         save_graph(model, fp32)
         variants = Variants(fp32, self.training, self.size, self.track)
         graphs: dict[str, Graph] = {}

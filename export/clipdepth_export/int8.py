@@ -12,7 +12,7 @@ from clipdepth.agreement import Agreement
 from clipdepth.errors import VerificationError
 from clipdepth.manifest import Exclusion
 from clipdepth_export.reference import Track
-from clipdepth_export.topology import ARITHMETIC, Topology, layer_name, sensitive
+from clipdepth_export.topology import ARITHMETIC, Topology, layer_name, only_user, sensitive, users_of
 
 Judge = Callable[[onnx.ModelProto, bool], Agreement]
 """Compares a graph's depth with the fp32 graph's on calibration frames: on a few of them (True), or on more."""
@@ -63,6 +63,7 @@ class Quantizer:
             },
         )
         quantizer.quantize_model()
+        _quantize_before_transposes(quantizer.model.model.graph)
         quantizer.model.topological_sort()
         quantized: onnx.ModelProto = quantizer.model.model
         return quantized
@@ -70,6 +71,21 @@ class Quantizer:
     def name(self, layer: str) -> str:
         """What people know a layer by."""
         return layer_name(self._nodes[layer])
+
+
+def _quantize_before_transposes(graph: onnx.GraphProto) -> None:
+    """Round before a transpose what is rounded after it, the picture above all, in place.
+
+    It is the same, on a layout that convolutions take as it is: OpenVINO then moves nothing.
+    """
+    for transpose in [node for node in graph.node if node.op_type == "Transpose"]:
+        rounding = only_user(graph, transpose.output[0], "QuantizeLinear")
+        restored = rounding and only_user(graph, rounding.output[0], "DequantizeLinear")
+        if not rounding or not restored:
+            continue
+        for node in users_of(graph, restored.output[0]):
+            node.input[:] = [transpose.output[0] if name == restored.output[0] else name for name in node.input]
+        rounding.input[0], transpose.input[0] = transpose.input[0], restored.output[0]
 
 
 def quantizable(model: onnx.ModelProto) -> list[str]:

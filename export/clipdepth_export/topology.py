@@ -1,8 +1,10 @@
 """Which nodes of an ONNX graph feed which, which do the arithmetic, and which need fp32."""
 
 from collections.abc import Callable, Collection, Iterable
+from typing import Any
 
 import onnx
+from onnx import helper
 
 ARITHMETIC = ("Conv", "ConvTranspose", "Gemm", "MatMul")
 """Where nearly all of a network's multiply-adds are."""
@@ -52,6 +54,36 @@ class Topology:
                 reached.add(name)
                 waiting.extend(step(name))
         return reached
+
+
+def attributes(node: onnx.NodeProto) -> dict[str, Any]:
+    """What a node states, by name."""
+    return {attribute.name: helper.get_attribute_value(attribute) for attribute in node.attribute}
+
+
+def users_of(graph: onnx.GraphProto, tensor: str) -> list[onnx.NodeProto]:
+    """The nodes that take a tensor."""
+    return [node for node in graph.node if tensor in node.input]
+
+
+def only_user(graph: onnx.GraphProto, tensor: str, operator: str) -> onnx.NodeProto | None:
+    """The node that takes a tensor, if it is of that operator and the tensor goes nowhere else."""
+    users = users_of(graph, tensor)
+    alone = [node.op_type for node in users] == [operator] and tensor not in {value.name for value in graph.output}
+    return users[0] if alone else None
+
+
+def replace_nodes(graph: onnx.GraphProto, nodes: Iterable[onnx.NodeProto]) -> None:
+    """Give a graph other nodes, in their order, in place; those that lead nowhere and unused weights are dropped."""
+    needed = {value.name for value in graph.output}
+    kept = onnx.GraphProto()  # holds copies, which outlive the graph's own
+    for node in reversed(list(nodes)):
+        if needed & set(node.output):
+            needed.update(node.input)
+            kept.node.append(node)
+    del graph.node[:]
+    graph.node.extend(reversed(kept.node))
+    drop_unused_weights(graph)
 
 
 def drop_unused_weights(graph: onnx.GraphProto) -> None:

@@ -3,6 +3,7 @@ from typing import Any, cast
 
 from clipdepth_export.licences import licences
 from clipdepth_train.clip import ClipConfig
+from clipdepth_train.models import EdgeConfig
 from clipdepth_train.recipe import clip_of
 from clipdepth_train.recipes import RECIPES
 
@@ -21,11 +22,14 @@ def test_our_code_is_always_named() -> None:
 
 
 def test_apples_weights_are_for_research() -> None:
-    assert "research" in notes("edge")["MobileCLIP2-S0 weights (dfndr2b)"]
+    apples = replace(RECIPES["edge"], model=EdgeConfig(ClipConfig("MobileCLIP2-S0", "dfndr2b")))
+    found = {note.part: note.licence for note in licences(apples)}
+    assert "research" in found["MobileCLIP2-S0 weights (dfndr2b)"]
 
 
 def test_openais_weights_are_mit() -> None:
-    assert notes("msa-l1")["RN50-quickgelu weights (openai)"].startswith("MIT")
+    for recipe in ("msa-l1", "edge"):
+        assert notes(recipe)["RN50-quickgelu weights (openai)"].startswith("MIT")
 
 
 def test_of_a_local_file_only_the_name() -> None:

@@ -1,5 +1,6 @@
 """Features of several scales from CLIP's image towers."""
 
+import copy
 from types import SimpleNamespace
 from typing import Any
 
@@ -100,6 +101,43 @@ def test_convnext_gives_the_stages_of_its_own_forward() -> None:
         assert torch.equal(found, wanted)
 
 
+def small_resnet() -> ModifiedResNet:
+    torch.manual_seed(0)
+    return ModifiedResNet([2, 1, 2, 1], 64, 2, 64, 8).eval()
+
+
+@pytest.mark.parametrize("stages", [1, 2, 3, 4])
+@pytest.mark.parametrize("kind", ["resnet", "convnext", "mobileclip"])
+def test_a_trunk_that_ends_early_gives_the_first_features_of_the_whole(
+    kind: str, stages: int, request: pytest.FixtureRequest
+) -> None:
+    make = {"resnet": small_resnet, "convnext": convnext, "mobileclip": lambda: request.getfixturevalue("mobileclip")}
+    visual = make[kind]()
+    whole, early = Trunk(tower_of(copy.deepcopy(visual))).eval(), Trunk(tower_of(copy.deepcopy(visual)), stages).eval()
+    with torch.no_grad():
+        expected, found = whole(image(96, 64)), early(image(96, 64))
+    count = stages + (kind == "resnet")  # with its stem
+    assert len(found) == count
+    for one, other in zip(found, expected[:count], strict=True):
+        assert torch.equal(one, other)
+    assert early.channels == whole.channels[:count] == tuple(f.shape[1] for f in found)
+    assert early.strides == whole.strides[:count] == tuple(96 // f.shape[2] for f in found)
+    names, kept = dict(whole.named_parameters()).keys(), dict(early.named_parameters()).keys()
+    dropped = tuple(
+        f"visual.layer{number + 1}." if kind == "resnet" else f"visual.stages.{number}." for number in range(stages, 4)
+    )
+    assert names - kept == {name for name in names if name.startswith(dropped)}
+    assert kept <= names
+    assert len(names - kept) >= len(dropped)
+
+
+def test_a_trunk_whose_stages_are_no_list_cannot_end_early() -> None:
+    visual = TimmModel("test_resnet", 8, image_size=64, pool="avg").eval()
+    assert len(Trunk(tower_of(copy.deepcopy(visual)), 5).channels) == 5
+    with pytest.raises(UsageError, match="the trunk ResNet cannot end after stage 2; choose another CLIP"):
+        Trunk(tower_of(visual), 2)
+
+
 def test_a_size_that_the_stride_does_not_divide() -> None:
     trunk = Trunk(tower_of(convnext())).eval()
     with torch.no_grad():
@@ -140,7 +178,7 @@ def test_looking_at_a_trunks_channels_leaves_its_mode_and_statistics() -> None:
 
 
 def test_reparameterized_mobileclip_keeps_its_features(mobileclip: nn.Module) -> None:
-    trunk = Trunk(tower_of(mobileclip)).eval()
+    trunk = Trunk(tower_of(copy.deepcopy(mobileclip))).eval()
     # Statistics that are not those of a fresh network, which folding would not move.
     for module in trunk.modules():
         if isinstance(module, nn.BatchNorm2d):

@@ -9,6 +9,9 @@ from timm.utils.model import reparameterize_model
 from torch import Tensor, nn
 
 from clipdepth.errors import UsageError
+from clipdepth_train.depthwise import make_depthwise
+
+_LAYERS = ("layer1", "layer2", "layer3", "layer4")
 
 
 class Trunk(nn.Module):
@@ -16,11 +19,12 @@ class Trunk(nn.Module):
 
     `forward` takes a normalised image, (N, 3, H, W) float32 RGB, and gives its features from fine to coarse, one
     for each of `strides` with the channels of `channels`. A ModifiedResNet gives its stem, before the average
-    pool, at stride 2, then its four stages at 4, 8, 16 and 32; timm trunks give their stages.
-    Raises UsageError for a tower that has no such feature maps (a vision transformer of one scale).
+    pool, at stride 2, then its four stages at 4, 8, 16 and 32; timm trunks give their stages. With `stages` the
+    trunk ends after that many of them, a stem not counted.
+    Raises UsageError for a tower that has no such feature maps (a vision transformer of one scale) or cannot end there.
     """
 
-    def __init__(self, clip: nn.Module) -> None:
+    def __init__(self, clip: nn.Module, stages: int | None = None) -> None:
         super().__init__()
         visual = clip.visual
         if isinstance(visual, ModifiedResNet):
@@ -30,6 +34,8 @@ class Trunk(nn.Module):
             self.visual = _without_head(visual.trunk)
         else:
             raise UsageError(f"the trunk {type(visual).__name__} has no feature maps at several scales")
+        if stages is not None:
+            _cut(self.visual, stages)
         self.frozen = False
         self.channels, self.strides = self._probe()
 
@@ -54,6 +60,7 @@ class Trunk(nn.Module):
     def reparameterize(self) -> None:
         """Fold training-time branches (FastViT's and MobileOne's) into plain convolutions, in place, for export."""
         self.visual = reparameterize_model(self.visual, inplace=True)
+        make_depthwise(self.visual)
 
     @torch.no_grad()
     def _probe(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
@@ -78,12 +85,23 @@ def _without_head(trunk: nn.Module) -> nn.Module:
     return trunk
 
 
+def _cut(visual: nn.Module, stages: int) -> None:
+    """Drop the stages after the first so many."""
+    if isinstance(visual, ModifiedResNet):
+        for name in _LAYERS[stages:]:
+            delattr(visual, name)
+    elif stages < _scales(visual):
+        if not isinstance(kept := getattr(visual, "stages", None), nn.Sequential):
+            raise UsageError(f"the trunk {type(visual).__name__} cannot end after stage {stages}; choose another CLIP")
+        visual.stages = kept[:stages]
+
+
 def _resnet_features(visual: ModifiedResNet, image: Tensor) -> Iterator[Tensor]:
     x = visual.act1(visual.bn1(visual.conv1(image)))
     x = visual.act2(visual.bn2(visual.conv2(x)))
     x = visual.act3(visual.bn3(visual.conv3(x)))
     yield x
     x = visual.avgpool(x)
-    for stage in (visual.layer1, visual.layer2, visual.layer3, visual.layer4):
-        x = stage(x)
+    for layer in (getattr(visual, name) for name in _LAYERS if hasattr(visual, name)):
+        x = layer(x)
         yield x

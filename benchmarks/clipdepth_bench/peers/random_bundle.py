@@ -20,12 +20,12 @@ from clipdepth.errors import VerificationError
 from clipdepth.golden import Golden
 from clipdepth.manifest import SCHEMA, Camera, DepthRange, Graph, InputSize, Licence, Manifest, Model, Precision
 from clipdepth.record import encode_record
-from clipdepth_export.batch_norm import fold_batch_norms
 from clipdepth_export.calibration import Feeds, largest_values
 from clipdepth_export.gate import judge
 from clipdepth_export.graph import BATCH, OPSET, proto_of, save_graph, trace
 from clipdepth_export.half import half
 from clipdepth_export.int8 import Quantizer
+from clipdepth_export.simplification import simplify
 
 FRAMES = 2
 _ANY = Tolerance(1e6)
@@ -77,7 +77,7 @@ class _Precisions:
         self._model = proto_of(trace(module, {"frame": frames}, ["depth"], {"frame": batch}))
         self._feeds: list[Feeds] = [{"frame": frame[None]} for frame in golden.frames]
         self._path = path
-        fold_batch_norms(self._model)
+        simplify(self._model)
         save_graph(self._model, path)
 
     def make(self, precision: Precision) -> onnx.ModelProto:
