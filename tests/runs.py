@@ -26,8 +26,8 @@ from tiny_clip import TINY_CLIP
 SECONDS_BETWEEN_FRAMES = 1.5
 TINY_EDGE = EdgeConfig(ClipConfig(TINY_CLIP, "none"), width=8, bins=8)
 """An edge model on a tiny ResNet: fast. Only processes that import tiny_clip can load it."""
-MOBILE_EDGE = EdgeConfig(ClipConfig("MobileCLIP2-S0", "none"), width=16, bins=16)
-"""An edge model on the real MobileCLIP2-S0 trunk with random weights: 11 M weights, seconds to build."""
+MOBILE_EDGE = EdgeConfig(ClipConfig("MobileCLIP2-S0", "none"), stages=4, width=16, bins=16)
+"""An edge model on the whole MobileCLIP2-S0 trunk with random weights: 11 M weights, seconds to build."""
 
 
 def write_rgbd_folder(path: Path, train: int = 4, test: int = 2, height: int = 64, width: int = 64) -> Path:

@@ -3,12 +3,13 @@
 import numpy as np
 import pytest
 import torch
-from torch import nn
+import torch.nn.functional as F
+from torch import Tensor, nn
 
 from clipdepth.errors import UsageError
 from clipdepth_train.clip import ClipConfig
 from clipdepth_train.models.edge import BinHead, Edge, EdgeConfig, build_edge
-from tiny_clip import TINY_CLIP
+from tiny_clip import CHANNELS, TINY_CLIP
 
 
 def head(bins: int = 6) -> BinHead:
@@ -82,20 +83,104 @@ def test_depth_stays_in_range_for_the_wildest_scores() -> None:
     assert depth.max() - depth.min() > 1
 
 
-def test_coarse_features_reach_every_pixel(model: Edge) -> None:
-    picture = torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+def edge(**parts: int) -> Edge:
+    torch.manual_seed(0)
+    return build_edge(EdgeConfig(ClipConfig(TINY_CLIP, "none"), width=8, bins=8, **parts)).eval()
+
+
+def noise(height: int, width: int) -> Tensor:
+    return torch.rand(2, 3, height, width, generator=torch.Generator().manual_seed(0))
+
+
+def test_features_of_every_level_reach_every_pixel(model: Edge) -> None:
+    assert model.trunk is not None
+    assert model.detail is not None
+    picture = noise(64, 64)
     with torch.no_grad():
-        features = model.trunk(picture)[-4:]
+        features = (model.detail(picture), *model.trunk(F.avg_pool2d(picture, 2))[1:])
         before = model.pyramid(features)
+        torch.testing.assert_close(model.joined(picture), before)
         for level in range(4):
             changed = [f + (i == level) for i, f in enumerate(features)]
-            assert not torch.equal(model.pyramid(tuple(changed)), before), level
-    assert before.shape == (1, 8, 16, 16)
+            assert ((model.pyramid(tuple(changed)) - before).abs().amax(1) > 0).float().mean() > 0.9, level
+    assert [tuple(f.shape[2:]) for f in features] == [(16, 16), (8, 8), (4, 4), (2, 2)]
+    assert before.shape == (2, 8, 16, 16)
+
+
+@pytest.mark.parametrize("shrink", [1, 2, 4])
+@pytest.mark.parametrize("size", [(128, 192), (131, 193)])
+def test_the_trunk_sees_averages_of_squares_of_pixels(shrink: int, size: tuple[int, int]) -> None:
+    model, seen = edge(shrink=shrink), list[Tensor]()
+    assert model.trunk is not None
+    model.trunk.register_forward_pre_hook(lambda _, given: seen.append(given[0]))
+    picture = noise(*size)
+    with torch.no_grad():
+        assert model(picture).shape == (2, *size)
+    height, width = (side // shrink for side in size)  # what is left over at the end is not seen
+    squares = picture[..., : height * shrink, : width * shrink].reshape(2, 3, height, shrink, width, shrink)
+    (found,) = seen
+    torch.testing.assert_close(found, squares.mean(dim=(3, 5)))
+
+
+def chequered(picture: Tensor) -> Tensor:
+    """The picture with a pattern that every square of 2×2 pixels averages out."""
+    rows, columns = (torch.arange(side) for side in picture.shape[2:])
+    return picture + torch.where((rows[:, None] + columns) % 2 == 0, 0.5, -0.5)
+
+
+def test_what_the_trunk_cannot_see_reaches_the_depth_as_detail() -> None:
+    picture = noise(64, 96)
+    with torch.no_grad():
+        with_detail, without = (
+            [model.native(given) for given in (picture, chequered(picture))] for model in (edge(), edge(detail=0))
+        )
+    torch.testing.assert_close(without[0], without[1], rtol=0, atol=1e-5)
+    assert (with_detail[0] - with_detail[1]).abs().mean() > 5e-4
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"min_depth": 0.0}, {"min_depth": 10.0}, {"max_depth": -1.0}, {"bins": 1}, {"width": 0}]
+    ("parts", "stride"),
+    [
+        ({}, 4),
+        ({"shrink": 4}, 4),
+        ({"detail": 0}, 8),
+        ({"detail": 0, "shrink": 1}, 4),
+        ({"detail": 0, "shrink": 4}, 16),
+    ],
+)
+def test_depth_is_made_at_the_finest_stride_there_is(parts: dict[str, int], stride: int) -> None:
+    model = edge(**parts)
+    with torch.no_grad():
+        assert model.native(noise(128, 192)).shape == (2, 128 // stride, 192 // stride)
+        assert model(noise(97, 131)).shape == (2, 97, 131)
+
+
+@pytest.mark.parametrize("stages", [1, 2, 3, 4])
+def test_the_trunk_has_the_stages_that_are_asked_for(stages: int) -> None:
+    model = edge(stages=stages, detail=5)
+    assert model.trunk is not None
+    assert model.trunk.channels == CHANNELS[: 1 + stages]
+    lateral = [layer[0].in_channels for layer in model.pyramid.lateral]  # type: ignore[index]
+    assert lateral == [5, *CHANNELS[1 : 1 + stages]], "the detail, then the stages without the stem"
+    with torch.no_grad():
+        assert model(noise(64, 64)).shape == (2, 64, 64)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"min_depth": 0.0},
+        {"min_depth": 10.0},
+        {"max_depth": -1.0},
+        {"bins": 1},
+        {"width": 0},
+        {"shrink": 0},
+        {"detail": -1},
+        {"stages": 0},
+        {"stages": 5},
+    ],
 )
 def test_a_configuration_that_makes_no_sense_is_refused(wrong: dict[str, float]) -> None:
-    with pytest.raises(UsageError, match=str(next(iter(wrong.values())))):
+    ((name, value),) = wrong.items()
+    with pytest.raises(UsageError, match=f"{value}" if "depth" in name else f"--model.{name} {value}"):
         EdgeConfig(**wrong)  # type: ignore[arg-type]

@@ -228,12 +228,15 @@ def encode_recipe(recipe: Recipe) -> dict[str, Any]:
 
 
 def decode_recipe(plain: Mapping[str, Any], where: str) -> Recipe:
-    """Read what `encode_recipe` wrote; raises CheckpointError naming `where` and the field."""
+    """Read what `encode_recipe` wrote; raises CheckpointError naming `where` and the field.
+
+    Fields that a version before this one did not write have their defaults.
+    """
     try:
         model = dict(plain["model"])
         values: dict[str, Any] = {"model": msgspec.convert(model, MODELS[model.pop("kind")].config)}
         for name, kind in get_type_hints(Recipe).items():
-            if name != "model":
+            if name != "model" and name in plain:
                 values[name] = msgspec.convert(plain[name], kind)
         return Recipe(**values)
     except (KeyError, TypeError, ValueError) as error:

@@ -104,5 +104,10 @@ RECIPES = {
         for clip in (False, True)
         for sam in (False, True)
     },
-    "edge": Recipe(EdgeConfig(), optim=OptimConfig(trunk_learning_rate=1e-4, ema=0.998)),
+    "edge": Recipe(
+        EdgeConfig(),
+        augment=_NO_ZOOM,
+        optim=OptimConfig(trunk_learning_rate=1e-4, ema=0.998),
+        normalisation="clip",
+    ),
 }

@@ -1,4 +1,4 @@
-"""The edge model: a MobileCLIP trunk, a light feature pyramid, depth as the expectation over learned bins."""
+"""The edge model: a CLIP trunk on a smaller picture, a light pyramid with detail, depth as the mean over bins."""
 
 import math
 from dataclasses import dataclass, field
@@ -17,9 +17,15 @@ from clipdepth_train.trunk import Trunk
 class EdgeConfig:
     """A light depth model for small machines."""
 
-    clip: ClipConfig = field(default_factory=lambda: ClipConfig("MobileCLIP2-S0", "dfndr2b"))
+    clip: ClipConfig = field(default_factory=lambda: ClipConfig("RN50-quickgelu", "openai"))
     """The CLIP whose trunk is the encoder."""
-    width: int = 96
+    stages: int = 3
+    """Stages of the trunk that are kept, from the finest on."""
+    shrink: int = 2
+    """The trunk sees the picture at 1/shrink of its height and width."""
+    detail: int = 32
+    """Channels of what two convolutions of the whole picture add at stride 4; 0 for none."""
+    width: int = 64
     """Channels of the feature pyramid."""
     bins: int = 64
     """Number of depth bins."""
@@ -38,19 +44,24 @@ class EdgeConfig:
             raise UsageError(f"depth from {self.min_depth} to {self.max_depth} m: it has to rise, from above 0")
         if self.width < 1 or self.bins < 2:
             raise UsageError(f"--model.width {self.width} and --model.bins {self.bins}: at least 1 and 2 are needed")
+        if self.shrink < 1 or self.detail < 0 or not 1 <= self.stages <= 4:
+            raise UsageError(
+                f"--model.shrink {self.shrink}, --model.detail {self.detail}, --model.stages {self.stages}: "
+                "at least 1, at least 0 and 1 to 4 are needed"
+            )
 
 
-def convolution(inputs: int, outputs: int, kernel: int) -> nn.Sequential:
+def convolution(inputs: int, outputs: int, kernel: int, stride: int = 1) -> nn.Sequential:
     """A convolution without bias, batch norm, ReLU."""
     return nn.Sequential(
-        nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2, bias=False),
+        nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, bias=False),
         nn.BatchNorm2d(outputs),
         nn.ReLU(),
     )
 
 
 class FeaturePyramid(nn.Module):
-    """Features at strides 4 to 32 joined from coarse to fine, as Lin et al. 2017 do: (N, width, H/4, W/4)."""
+    """Features at several strides joined from coarse to fine, as Lin et al. 2017 do: (N, width, h, w) of the finest."""
 
     def __init__(self, channels: tuple[int, ...], width: int) -> None:
         super().__init__()
@@ -75,7 +86,6 @@ class BinHead(nn.Module):
 
     def __init__(self, width: int, bins: int, min_depth: float, max_depth: float) -> None:
         super().__init__()
-        self.mix = convolution(width, width, 3)
         self.score = nn.Conv2d(width, bins, 1)
         edges = torch.linspace(math.log(min_depth), math.log(max_depth), bins + 1).exp()
         self.log_widths = nn.Parameter(edges.diff().log())
@@ -88,7 +98,7 @@ class BinHead(nn.Module):
 
     def scores(self, x: Tensor) -> Tensor:
         """(N, width, h, w) to logits (N, bins, h, w)."""
-        scores: Tensor = self.score(self.mix(x))
+        scores: Tensor = self.score(x)
         return scores
 
     def forward(self, x: Tensor) -> Tensor:
@@ -97,10 +107,18 @@ class BinHead(nn.Module):
 
 
 class Edge(BinNetwork):
-    """The trunk, its feature pyramid and the bins; depth is made at stride 4."""
+    """The trunk on the shrunk picture, detail of the whole one, the pyramid that joins them, and the bins.
 
-    def __init__(self, trunk: Trunk, pyramid: FeaturePyramid, head: BinHead) -> None:
+    Depth is made at the pyramid's finest stride: 4 with detail, else the trunk's finest times `shrink`.
+    """
+
+    def __init__(
+        self, trunk: Trunk, shrink: int, detail: nn.Sequential | None, pyramid: FeaturePyramid, head: BinHead
+    ) -> None:
         super().__init__(trunk)
+        self.shrink = shrink
+        self.stages = len(pyramid.lateral) - (detail is not None)
+        self.detail = detail
         self.pyramid = pyramid
         self.head = head
 
@@ -110,13 +128,26 @@ class Edge(BinNetwork):
 
     def scores(self, image: Tensor) -> Tensor:
         """See BinNetwork."""
+        return self.head.scores(self.joined(image))
+
+    def joined(self, image: Tensor) -> Tensor:
+        """The pyramid's features of a normalised image: (N, width, h, w)."""
         assert self.trunk is not None
-        features = self.trunk(image)[-len(self.pyramid.lateral) :]
-        return self.head.scores(self.pyramid(features))
+        seen = F.avg_pool2d(image, self.shrink) if self.shrink > 1 else image
+        features = self.trunk(seen)[-self.stages :]  # without a ResNet's stem
+        if self.detail is not None:
+            features = (self.detail(image), *features)
+        joined: Tensor = self.pyramid(features)
+        return joined
 
 
 def build_edge(config: EdgeConfig) -> Edge:
     """Build the model of `config`."""
-    trunk = Trunk(load_clip(config.clip))
-    pyramid = FeaturePyramid(trunk.channels[-4:], config.width)
-    return Edge(trunk, pyramid, BinHead(config.width, config.bins, config.min_depth, config.max_depth))
+    trunk = Trunk(load_clip(config.clip), config.stages)
+    channels = trunk.channels[-config.stages :]
+    detail = None
+    if config.detail:
+        detail = nn.Sequential(convolution(3, 16, 3, stride=2), convolution(16, config.detail, 3, stride=2))
+        channels = (config.detail, *channels)
+    head = BinHead(config.width, config.bins, config.min_depth, config.max_depth)
+    return Edge(trunk, config.shrink, detail, FeaturePyramid(channels, config.width), head)
