@@ -19,7 +19,7 @@ def use_unsigned(model: openvino.Model) -> int:
     # The node before stays alive in the list: OpenVINO numbers operations as they are walked.
     found = [(node, chain) for node in model.get_ops() if (chain := list(_dequantized(node)))]
     for rounding, dequantized in found:
-        largest = float(rounding.input_value(2).get_node().data.flat[0])  # type: ignore[attr-defined]
+        largest = float(rounding.input_value(2).get_node().data.flat[0])
         for old in dequantized:
             new = _unsigned(rounding.input_value(0), largest)
             for user in list(old.get_target_inputs()):
