@@ -1,0 +1,78 @@
+"""What was tried, by name: each experiment changes one thing of the one called 'base'."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from variants import VariantConfig
+
+from clipdepth_train.clip import ClipConfig
+from clipdepth_train.recipe import Recipe
+from clipdepth_train.recipes import RECIPES
+
+EPOCHS = 8
+_RN50 = ClipConfig("RN50", "none")
+_S0 = ClipConfig("MobileCLIP2-S0", "none")
+_BASE = replace(
+    RECIPES["edge"],
+    model=VariantConfig(_RN50),
+    augment=replace(RECIPES["edge"].augment, zoom=1.0),
+    optim=replace(RECIPES["edge"].optim, trunk_learning_rate=1e-3),
+    mixed_precision="bf16",
+    epochs=EPOCHS,
+    evaluate_every=4,
+)
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """A change to the base, and what it is."""
+
+    tells: str
+    change: Callable[[Recipe], Recipe] = lambda recipe: recipe
+
+
+def _model(tells: str, **changes: Any) -> Experiment:
+    return Experiment(tells, lambda recipe: replace(recipe, model=replace(recipe.model, **changes)))
+
+
+def _part(part: str, tells: str, **changes: Any) -> Experiment:
+    return Experiment(tells, lambda recipe: replace(recipe, **{part: replace(getattr(recipe, part), **changes)}))
+
+
+def recipe_of(experiment: Experiment) -> Recipe:
+    """The whole recipe of an experiment, but for its data."""
+    return experiment.change(_BASE)
+
+
+EXPERIMENTS = {
+    "base": Experiment("RN50's first three stages at half size, detail at stride 4, 64 learned bins, no zoom"),
+    "seed-1": Experiment("another seed", lambda recipe: replace(recipe, seed=1)),
+    "seed-2": Experiment("a third seed", lambda recipe: replace(recipe, seed=2)),
+    "zoom": _part("augment", "training pictures zoomed into by up to 1.2", zoom=1.2),
+    "strong": _part("augment", "stronger augmentation: 5°, jitter 0.4", rotate=5.0, jitter=0.4),
+    "long": Experiment("20 epochs for 8", lambda recipe: replace(recipe, epochs=20)),
+    "no-ema": _part("optim", "no average of weights", ema=0.0),
+    "frozen": _part("optim", "the (random) trunk frozen", trunk_learning_rate=0.0),
+    "lambda-0.5": _part("loss", "SILog forgives half of the mean log error (base: 0.85)", silog_lambda=0.5),
+    "gradient": _part("loss", "the gradient loss as well, 0.5", gradient=0.5),
+    "bins-loss": _part("loss", "the bins' cross entropy as well, 0.1", bins=0.1),
+    "no-detail": _model("no detail: depth at stride 8", detail=0),
+    "2-stages": _model("two stages of the trunk", stages=2),
+    "4-stages": _model("four stages of the trunk", stages=4),
+    "s0-3": _model("MobileCLIP2-S0's first three stages", clip=_S0),
+    "s0-4": _model("MobileCLIP2-S0's four stages", clip=_S0, stages=4),
+    "whole": _model("the trunk on the whole picture, no detail: four times the work", shrink=1, detail=0),
+    "log-depth": _model("the log of depth outright", head="log-depth"),
+    "adaptive": _model("bins of each image's own", head="adaptive"),
+    "fixed": _model("fixed bins", head="fixed"),
+    "text": _model("queries: CLIP's (random) text features of the bins' depths", head="text"),
+    "mixed": _model("another 3×3 convolution before the scores", head="mixed"),
+    "bins-16": _model("16 bins", bins=16),
+    "width-32": _model("width 32", width=32),
+    "depthwise": _model("depthwise convolutions in the decoder", decoder="depthwise"),
+    "distilled": Experiment(
+        "learns from 'whole' as well, weight 1",
+        lambda recipe: replace(recipe, teacher="whole", loss=replace(recipe.loss, distillation=1.0)),
+    ),
+}

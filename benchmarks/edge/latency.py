@@ -1,0 +1,109 @@
+"""Times the variants of `edge` in int8 on OpenVINO, in turn in one run, and counts what they compute in fp32.
+
+    python benchmarks/edge/latency.py --out benchmarks/results/edge [--seconds 120] [NAME…]
+
+Weights are random and nothing is trained: time does not depend on them. Graphs are kept in `OUT/bundles`; results go to
+`OUT/latency.json`. Ultralytics' yolo26n-depth in int8 is the reference, at the nearest size that it takes, 256×320.
+"""
+
+import argparse
+import sys
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import numpy as np
+import openvino
+from experiments import EXPERIMENTS, recipe_of
+from rich.console import Console
+
+from clipdepth.atomic import write_json
+from clipdepth.bundle import MANIFEST, open_bundle
+from clipdepth.engines import load_engine, usable_cores
+from clipdepth.engines.openvino_unsigned import use_unsigned
+from clipdepth.manifest import InputSize
+from clipdepth.rooms import Room, default_intrinsics
+from clipdepth_bench.duration import Measure, by_clock
+from clipdepth_bench.peers import yolo
+from clipdepth_bench.peers.forms import OwnFrames
+from clipdepth_bench.peers.random_bundle import write_random_bundle
+from clipdepth_bench.timing import Limits, interleave, ratio_to
+from clipdepth_train.depth_model import build_model
+
+HEIGHT, WIDTH = 240, 320
+REFERENCE = "yolo26n-depth"
+PROFILED = 20
+
+
+def main() -> None:
+    """Write the graphs, time them, print and keep."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("names", nargs="*", metavar="NAME", help="default: all of another architecture than 'base'")
+    parser.add_argument("--out", type=Path, default=Path("benchmarks/results/edge"))
+    parser.add_argument("--seconds", type=float, default=120.0)
+    options = parser.parse_args()
+    base = recipe_of(EXPERIMENTS["base"]).model
+    others = [name for name, tried in EXPERIMENTS.items() if recipe_of(tried).model != base]
+    names = options.names or ["base", *others]
+    frames = np.stack([Room(7).render(i / 5, default_intrinsics(HEIGHT, WIDTH)).frame for i in range(8)])
+    console = Console(stderr=True)
+    for name in (REFERENCE, *names):
+        console.print(f"graph of {name}", highlight=False)
+        _write(options.out / "bundles" / name, name)
+    bundles = {name: open_bundle(options.out / "bundles" / name) for name in (REFERENCE, *names)}
+    measures = [_measure(load_engine(bundle, "openvino", "int8"), bundle, frames) for bundle in bundles.values()]
+    timing = interleave(measures, frames, Limits(seconds=options.seconds))
+    found = {}
+    for (name, bundle), samples in zip(bundles.items(), timing.samples, strict=True):
+        ratio = ratio_to(samples, timing.samples[0])
+        assert ratio is not None
+        counts = _precisions(bundle.graph("int8"))
+        found[name] = {
+            "p50_ms": float(np.median(samples.all)) * 1e3,
+            "n": len(samples.all),
+            "of_reference": asdict(ratio),
+            "gflop": bundle.manifest.model.flops / 1e9,
+            **counts,
+        }
+        sys.stdout.write(f"{name} {found[name]}\n")
+    write_json(options.out / "latency.json", found)
+
+
+def _write(path: Path, name: str) -> None:
+    if (path / MANIFEST).is_file():
+        return
+    if name == REFERENCE:
+        peer = yolo.peer(InputSize(HEIGHT, WIDTH))
+        module, size = peer.build(peer.size), peer.size
+    else:
+        recipe = recipe_of(EXPERIMENTS[name])
+        recipe = replace(recipe, optim=replace(recipe.optim, trunk_learning_rate=1e-3))
+        module, size = build_model(recipe).deployable(), InputSize(HEIGHT, WIDTH)
+    write_random_bundle(path, module, size, ["int8"])
+
+
+def _measure(engine, bundle, frames) -> Measure:  # type: ignore[no-untyped-def]
+    return by_clock(OwnFrames(engine.infer, frames, bundle.manifest.input))
+
+
+def _precisions(graph: Path) -> dict[str, float]:
+    """How many operations OpenVINO runs in int8 and in others, and the others' share of the time."""
+    settings = {"PERF_COUNT": True, "EXECUTION_MODE_HINT": "ACCURACY", "INFERENCE_NUM_THREADS": usable_cores()}
+    core = openvino.Core()
+    model = core.read_model(graph)
+    use_unsigned(model)
+    compiled = core.compile_model(model, "CPU", settings)
+    request = compiled.create_infer_request()
+    spent: dict[str, float] = {}
+    int8: dict[str, bool] = {}
+    for _ in range(PROFILED):
+        request.infer({0: np.zeros(compiled.inputs[0].shape, np.uint8)})
+        for node in request.get_profiling_info():
+            if node.status == node.Status.EXECUTED:
+                spent[node.node_name] = spent.get(node.node_name, 0.0) + node.real_time.total_seconds()
+                int8[node.node_name] = node.exec_type.lower().endswith("i8")
+    share = sum(time for name, time in spent.items() if not int8[name]) / sum(spent.values())
+    return {"int8": sum(int8.values()), "others": len(int8) - sum(int8.values()), "others_share": share}
+
+
+if __name__ == "__main__":
+    main()
