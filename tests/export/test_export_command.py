@@ -100,11 +100,11 @@ def test_golden_data_that_is_not_there(run: Path, tmp_path: Path, capsys: pytest
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A disk of 1 MB: room for golden frames and an earlier bundle, not for the graph."""
+    """A disk of 512 kB: room for golden frames and an earlier bundle, not for the graph."""
     place = tmp_path / "disk"
     place.mkdir()
     libc = ctypes.CDLL(None, use_errno=True)
-    if libc.mount(b"none", os.fsencode(place), b"tmpfs", 0, b"size=1m"):
+    if libc.mount(b"none", os.fsencode(place), b"tmpfs", 0, b"size=512k"):
         pytest.skip(f"cannot mount a small disk: {os.strerror(ctypes.get_errno())}")
     yield place
     libc.umount2(os.fsencode(place), 2)  # 2: detach even if something is open
@@ -125,11 +125,11 @@ def test_a_full_disk_leaves_the_earlier_bundle(run: Path, small_disk: Path) -> N
 
 
 def test_a_write_that_fails_leaves_the_earlier_bundle(run: Path, tmp_path: Path) -> None:
-    """As on a full disk, where none can be mounted: no file may grow beyond 1 MB."""
+    """As on a full disk, where none can be mounted: no file may grow beyond 400 kB."""
     earlier = write_bundle(tmp_path / "x.bundle")
     before = contents(tmp_path)
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, limits[1]))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (400_000, limits[1]))
     try:
         with pytest.raises(OSError, match="File too large"):
             export_run(run, earlier)

@@ -28,7 +28,7 @@ def descent(rate: float, momentum: float = 0.0) -> OptimConfig:
 
 # At larger rates a network this small turns rounding into differences that can be seen, also in one process.
 RUNS: dict[str, dict[str, Any]] = {
-    COMMAND: {"epochs": 2, "batch_size": 4, "optim": descent(0.5, 0.9)},
+    COMMAND: {"epochs": 2, "batch_size": 4, "optim": descent(0.2, 0.9)},
     "accumulated": {
         "epochs": 3,
         "batch_size": TRAIN_FRAMES,
@@ -82,7 +82,7 @@ def command(data: Path, out: Path) -> list[str]:
         --frames.height {SIZE} --frames.width {SIZE} --frames.rooms 1 --frames.workers 0 --model.clip.name tiny-clip
         --model.clip.weights none --model.width 8 --model.bins 8 --optim.optimizer sgd --optim.schedule step
         --optim.learning-rate {rate} --optim.trunk-learning-rate {rate} --optim.momentum {momentum}
-        --optim.weight-decay 0 --optim.clip-norm 0 --optim.ema 0""".split()
+        --optim.weight-decay 0 --optim.clip-norm 0 --optim.ema 0 --augment.zoom 1.2 --normalisation unit""".split()
 
 
 def measured(out: Path, process: int) -> Path:

@@ -149,7 +149,7 @@ def test_a_missing_file_is_one_line_on_the_command_line(capsys: pytest.CaptureFi
     status = main(["train", "edge", "--out", str(tmp_path), *sizes, "--model.clip.weights", "absent.pt"])
     error = capsys.readouterr().err
     assert status == 1
-    assert error.startswith("clipdepth: error: 'absent.pt' is neither a file nor a tag of MobileCLIP2-S0")
+    assert error.startswith("clipdepth: error: 'absent.pt' is neither a file nor a tag of RN50-quickgelu")
     assert error.count("\n") == 1
 
 

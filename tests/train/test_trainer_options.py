@@ -196,7 +196,7 @@ def test_self_supervision_learns_from_a_second_view(data: Path, tmp_path: Path, 
     trained = weights_of(runs.train_tiny_run(tmp_path, data, **changes))
     fresh = build_model(recipe).state_dict()
     moved = {name for name, value in trained.items() if not torch.equal(value, fresh[name])}
-    assert {name.split(".")[1] for name in moved} == {"pyramid", "head"}
+    assert {name.split(".")[1] for name in moved} == {"detail", "pyramid", "head"}
     assert all(value.isfinite().all() for value in trained.values())
 
 

@@ -67,6 +67,9 @@ class _Tensors:
             self._shapes.setdefault(value.name, tuple(length.dim_value or 1 for length in kind.shape.dim))
             self._types.setdefault(value.name, kind.elem_type)
         self._dequantized = {node.output[0]: node.input[0] for node in graph.node if node.op_type == "DequantizeLinear"}
+        for node in graph.node:  # in their order: what is only laid out anew is stored as before
+            if node.op_type == "Transpose" and node.input[0] in self._dequantized:
+                self._dequantized[node.output[0]] = self._dequantized[node.input[0]]
 
     def shape(self, name: str) -> tuple[int, ...]:
         """Its lengths."""
