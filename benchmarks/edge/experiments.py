@@ -40,6 +40,12 @@ def _part(part: str, tells: str, **changes: Any) -> Experiment:
     return Experiment(tells, lambda recipe: replace(recipe, **{part: replace(getattr(recipe, part), **changes)}))
 
 
+def _zoomed(recipe: Recipe, seed: int = 0, normalisation: Any = "clip", **model: Any) -> Recipe:
+    augment = replace(recipe.augment, zoom=1.2)
+    changed = replace(recipe.model, **model)
+    return replace(recipe, augment=augment, seed=seed, normalisation=normalisation, model=changed)
+
+
 def recipe_of(experiment: Experiment) -> Recipe:
     """The whole recipe of an experiment, but for its data."""
     return experiment.change(_BASE)
@@ -50,6 +56,17 @@ EXPERIMENTS = {
     "seed-1": Experiment("another seed", lambda recipe: replace(recipe, seed=1)),
     "seed-2": Experiment("a third seed", lambda recipe: replace(recipe, seed=2)),
     "zoom": _part("augment", "training pictures zoomed into by up to 1.2", zoom=1.2),
+    "zoom-seed-1": Experiment("the same with another seed", lambda recipe: _zoomed(recipe, seed=1)),
+    "zoom-unit": Experiment("zoom, colours from 0 to 1", lambda recipe: _zoomed(recipe, normalisation="unit")),
+    "zoom-no-detail": Experiment("zoom, no detail", lambda recipe: _zoomed(recipe, detail=0)),
+    "zoom-s0-3": Experiment(
+        "zoom, MobileCLIP2-S0's first three stages, colours from 0 to 1",
+        lambda recipe: _zoomed(recipe, clip=_S0, normalisation="unit"),
+    ),
+    "zoom-s0-4": Experiment(
+        "zoom, MobileCLIP2-S0's four stages, colours from 0 to 1",
+        lambda recipe: _zoomed(recipe, clip=_S0, stages=4, normalisation="unit"),
+    ),
     "strong": _part("augment", "stronger augmentation: 5°, jitter 0.4", rotate=5.0, jitter=0.4),
     "long": Experiment("20 epochs for 8", lambda recipe: replace(recipe, epochs=20)),
     "no-ema": _part("optim", "no average of weights", ema=0.0),
@@ -72,7 +89,7 @@ EXPERIMENTS = {
     "width-32": _model("width 32", width=32),
     "depthwise": _model("depthwise convolutions in the decoder", decoder="depthwise"),
     "distilled": Experiment(
-        "learns from 'whole' as well, weight 1",
-        lambda recipe: replace(recipe, teacher="whole", loss=replace(recipe.loss, distillation=1.0)),
+        "learns from 'long' as well, weight 1",
+        lambda recipe: replace(recipe, teacher="long", loss=replace(recipe.loss, distillation=1.0)),
     ),
 }
