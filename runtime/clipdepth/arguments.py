@@ -1,6 +1,7 @@
 """Command-line arguments whose mistakes are one line."""
 
 import argparse
+import math
 import re
 from typing import NoReturn
 
@@ -42,3 +43,27 @@ def picture_size(text: str) -> tuple[int, int]:
     if not found:
         raise argparse.ArgumentTypeError(f"'{text}' is not HxW, height and width in pixels, such as 480x640")
     return int(found[1]), int(found[2])
+
+
+def positive_float(text: str) -> float:
+    """Read a number above 0; for `add_argument(type=…)`."""
+    value = float_or_nan(text)
+    if not 0 < value < math.inf:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a number above 0")
+    return value
+
+
+def float_from_0(text: str) -> float:
+    """Read a number from 0 on; for `add_argument(type=…)`."""
+    value = float_or_nan(text)
+    if not 0 <= value < math.inf:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a number from 0 on")
+    return value
+
+
+def float_or_nan(text: str) -> float:
+    """Read a number; NaN for what is none."""
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan

@@ -5,6 +5,7 @@ import math
 from dataclasses import dataclass
 from pathlib import Path
 
+from clipdepth.arguments import float_or_nan
 from clipdepth.calibration import SUFFIX, read_calibration
 from clipdepth.camera import Camera, camera_from_focal, camera_from_fov
 from clipdepth.camera_file import SUFFIXES, read_camera
@@ -94,21 +95,14 @@ def add_camera_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _focal(text: str) -> float:
-    value = _number(text)
+    value = float_or_nan(text)
     if not 0 < value < math.inf:
         raise argparse.ArgumentTypeError(f"'{text}' is not a focal length in pixels, a number above 0")
     return value
 
 
 def _degrees(text: str) -> float:
-    value = _number(text)
+    value = float_or_nan(text)
     if not 0 < value < 180:
         raise argparse.ArgumentTypeError(f"'{text}' is not a field of view in degrees, between 0 and 180")
     return value
-
-
-def _number(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        return math.nan
