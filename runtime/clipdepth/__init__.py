@@ -8,9 +8,10 @@ for frame, depth in clipdepth.stream("kitchen.bundle", 0):
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from clipdepth.depth_file import read_depth
     from clipdepth.streaming import stream
 
-__all__ = ["__version__", "stream"]
+__all__ = ["__version__", "read_depth", "stream"]
 
 __version__ = "0.1.0"
 
@@ -21,4 +22,8 @@ def __getattr__(name: str) -> Any:
         from clipdepth.streaming import stream
 
         return stream
+    if name == "read_depth":
+        from clipdepth.depth_file import read_depth
+
+        return read_depth
     raise AttributeError(f"module 'clipdepth' has no attribute '{name}'")
