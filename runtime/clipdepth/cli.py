@@ -33,6 +33,7 @@ COMMANDS = {
     "build": Command("clipdepth.commands.build", "tensorrt", "build TensorRT engines of a bundle on this device"),
     "verify": Command("clipdepth.commands.verify", None, "check a bundle's depth against PyTorch's"),
     "run": Command("clipdepth.commands.run", None, "stream frames through a bundle"),
+    "archive": Command("clipdepth.archive.command", "cluster", "depth of many videos and images, on Ray"),
     "calibrate": Command("clipdepth.commands.calibrate", None, "fit depth's scale to measured points"),
     "doctor": Command("clipdepth.commands.doctor", None, "try every engine and say what it lacks"),
     "bench": Command("clipdepth_bench.command", None, "time a bundle's engines against PyTorch"),

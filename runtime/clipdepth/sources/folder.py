@@ -69,7 +69,7 @@ def open_folder(path: Path) -> FolderSource:
     ]
     if not colour:
         raise SourceError(f"{path} has no colour images; it needs {', '.join(IMAGE_SUFFIXES)} files")
-    return FolderSource(str(path), sorted(colour, key=lambda file: _natural_order(file.name)))
+    return FolderSource(str(path), sorted(colour, key=lambda file: natural_order(file.name)))
 
 
 def open_images(pattern: str) -> FolderSource:
@@ -79,7 +79,7 @@ def open_images(pattern: str) -> FolderSource:
     colour = [file for file in images if not _is_16_bit_png(file)]
     if not colour:
         raise SourceError(f"no colour image is called '{pattern}'; it needs {', '.join(IMAGE_SUFFIXES)} files")
-    return FolderSource(pattern, sorted(colour, key=lambda file: [_natural_order(part) for part in file.parts]))
+    return FolderSource(pattern, sorted(colour, key=lambda file: [natural_order(part) for part in file.parts]))
 
 
 def read_image(path: Path) -> NDArray[np.uint8]:
@@ -88,18 +88,26 @@ def read_image(path: Path) -> NDArray[np.uint8]:
         data = path.read_bytes()
     except OSError as error:
         raise SourceError(f"{path} cannot be read ({error.strerror}); check the file") from None
+    return decode_image(data, str(path))
+
+
+def decode_image(data: bytes, name: str) -> NDArray[np.uint8]:
+    """Decode an image file as (H, W, 3) uint8 BGR; raises SourceError for one that is damaged or cut short."""
     image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if data else None
     # OpenCV 4 fills up a JPEG that was cut short with grey and says nothing.
     if image is None or _is_cut_jpeg(data):
-        raise SourceError(f"{path} is damaged or no image; copy it again or remove it")
+        raise SourceError(f"{name} is damaged or no image; copy it again or remove it")
     return np.asarray(image, np.uint8)
 
 
 def _is_16_bit_png(path: Path) -> bool:
-    """Whether it is a PNG with 16 bits a channel (PNG specification, IHDR: the bit depth is byte 24)."""
     with path.open("rb") as file:
-        header = file.read(25)
-    return header[:4] == b"\x89PNG" and header[24:] == b"\x10"
+        return is_16_bit_png(file.read(25))
+
+
+def is_16_bit_png(data: bytes) -> bool:
+    """Whether a file begins as a PNG with 16 bits a channel (PNG specification, IHDR: the bit depth is byte 24)."""
+    return data[:4] == b"\x89PNG" and data[24:25] == b"\x10"
 
 
 def _is_cut_jpeg(data: bytes) -> bool:
@@ -114,7 +122,7 @@ def _is_cut_jpeg(data: bytes) -> bool:
     return b"\xff\xd9" not in data[place:]
 
 
-def _natural_order(name: str) -> list[tuple[int, str]]:
-    """Sort key: digits by their value, the rest by letter."""
+def natural_order(name: str) -> list[tuple[int, str]]:
+    """Sort key of a name: digits by their value, the rest by letter."""
     parts = re.findall(r"[0-9]+|[^0-9]+", name.lower())
     return [(int(part), "") if part[0] in "0123456789" else (-1, part) for part in parts]

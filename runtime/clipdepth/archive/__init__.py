@@ -1,0 +1,1 @@
+"""Whole archives of video through a bundle, on Ray Data: plan, decode, infer, encode, join."""

@@ -1,0 +1,106 @@
+"""The second stage: from spans to chunks of pictures at the network's size."""
+
+from collections.abc import Iterator
+from copy import deepcopy
+from time import perf_counter
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from clipdepth.archive.chunk import NOTHING, Chunk, Frame, Row, Span, pack, unpack
+from clipdepth.archive.job import Job
+from clipdepth.archive.place import open_place
+from clipdepth.archive.results import Failed
+from clipdepth.archive.video import open_video
+from clipdepth.camera_options import Corrections
+from clipdepth.errors import SourceError
+from clipdepth.resize import resize_frame
+from clipdepth.sources.folder import decode_image, is_16_bit_png
+
+Pictures = Iterator[tuple[Frame, NDArray[np.uint8] | str]]
+"""Frames with their pictures, (H, W, 3) uint8 BGR, or why there is none."""
+
+
+def decode(row: Row, job: Job) -> Iterator[Row]:
+    """From a span to its chunks, each with an array of (N, H, W, 3) uint8 BGR; results pass."""
+    cv2.setNumThreads(1)
+    span = unpack(row)
+    if not isinstance(span, Span):
+        yield pack(span, NOTHING)
+        return
+    try:
+        yield from _chunks(span, job)
+    except SourceError as error:
+        # The video could be read a moment ago. It stays undone, for the next run.
+        assert span.video
+        yield pack(Failed(span.video.source, str(error)), NOTHING)
+
+
+def _chunks(span: Span, job: Job) -> Iterator[Row]:
+    pictures = _of_images(span) if span.stream is None else _of_video(span)
+    # A focal length in pixels is of the first picture's size; the next video has its own.
+    corrections = deepcopy(job.corrections)
+    for frames in span.chunks:
+        yield _chunk(frames, pictures, span, job, corrections)
+
+
+def _chunk(frames: tuple[Frame, ...], pictures: Pictures, span: Span, job: Job, corrections: Corrections) -> Row:
+    start = perf_counter()
+    array = np.empty((len(frames), job.size.height, job.size.width, 3), np.uint8)
+    kept: list[Frame] = []
+    sizes, scales, lost = [], [], []
+    for frame in frames:
+        _, picture = next(pictures)
+        if isinstance(picture, str):
+            lost.append((frame.item.source, picture))
+            continue
+        height, width = (span.stream.height, span.stream.width) if span.stream else picture.shape[:2]
+        correction = corrections.at(*picture.shape[:2])
+        array[len(kept)] = resize_frame(correction.straighten(picture), job.size.height, job.size.width)
+        kept.append(frame)
+        sizes.append((height, width))
+        scales.append(correction.scale)
+    chunk = Chunk(
+        frames=tuple(kept),
+        sizes=tuple(sizes),
+        scales=tuple(scales),
+        lost=tuple(lost),
+        video=span.video,
+        stream=span.stream,
+        first=frames[0].index,
+        pending=span.pending,
+        decoding=perf_counter() - start,
+    )
+    return pack(chunk, array[: len(kept)])
+
+
+def _of_images(span: Span) -> Pictures:
+    for frame in (frame for chunk in span.chunks for frame in chunk):
+        place = open_place(frame.item.source)
+        try:
+            data = place.read()
+            if is_16_bit_png(data):
+                raise SourceError(f"{place} has 16 bits a channel, so that it is depth and no picture; leave it out")
+            yield frame, decode_image(data, str(place))
+        except SourceError as error:
+            yield frame, str(error)
+        except OSError as error:
+            yield frame, f"{place} cannot be read ({error.strerror or error}); check the file"
+
+
+def _of_video(span: Span) -> Pictures:
+    """Each frame of the span in its turn; where seeking leads astray, by decoding from the file's start."""
+    frames = [frame for chunk in span.chunks for frame in chunk]
+    place = open_place(frames[0].item.source)
+    reason = "could not be decoded"
+    with open_video(place) as video:
+        found = video.frames(span.key)
+        ahead = next(found, None)
+        if ahead is None or ahead[0] > (frames[0].stamp or 0):
+            found = video.frames()
+            ahead = next(found, None)
+        for frame in frames:
+            while ahead and ahead[0] < (frame.stamp or 0):
+                ahead = next(found, None)
+            yield frame, ahead[1] if ahead and ahead[0] == frame.stamp else reason

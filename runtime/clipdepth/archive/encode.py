@@ -1,0 +1,63 @@
+"""The last stage: depth to the size of its frames, into parts of videos and into PNG files."""
+
+from hashlib import sha256
+from time import perf_counter
+
+import cv2
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from clipdepth.archive.chunk import Chunk, Row, pack, unpack
+from clipdepth.archive.ffv1 import encode_ffv1
+from clipdepth.archive.index import IMAGES, SCHEMA, describe, write_index
+from clipdepth.archive.job import Job
+from clipdepth.archive.part import PartFacts, write_part
+from clipdepth.archive.results import Failed, Part, PartSeconds
+from clipdepth.resize import resize_depth
+from clipdepth.sinks.depth_png import to_millimetres
+
+
+def encode(row: Row, job: Job) -> Row:
+    """From a chunk and its depth, (N, H, W) float32 metres, to what was kept of it; results pass."""
+    cv2.setNumThreads(1)
+    chunk = unpack(row)
+    if not isinstance(chunk, Chunk):
+        return pack(chunk)
+    start = perf_counter()
+    depths = [
+        to_millimetres(resize_depth(raw * np.float32(scale), *size))
+        for raw, scale, size in zip(row["array"], chunk.scales, chunk.sizes, strict=True)
+    ]
+    _keep(chunk, depths, job)
+    failed = () if chunk.video else tuple(Failed(source, reason) for source, reason in chunk.lost)
+    return pack(
+        Part(
+            video=chunk.video,
+            pending=chunk.pending,
+            size=chunk.video.size / chunk.pending if chunk.video else sum(frame.item.size for frame in chunk.frames),
+            frames=len(depths),
+            failed=failed,
+            seconds=PartSeconds(chunk.decoding, chunk.inference, perf_counter() - start),
+            worker=chunk.worker,
+        )
+    )
+
+
+def _keep(chunk: Chunk, depths: list[NDArray[np.uint16]], job: Job) -> None:
+    """Write PNGs at once, FFV1 packets into the part; the rows of images go to the index, since they are whole."""
+    rows = [describe(frame, depth, job) for frame, depth in zip(chunk.frames, depths, strict=True)]
+    in_matroska = chunk.video is not None and job.settings.format == "mkv"
+    if not in_matroska:
+        for row, depth in zip(rows, depths, strict=True):
+            (job.place / str(row["depth"])).write(cv2.imencode(".png", depth)[1].tobytes())
+    if chunk.video is None:
+        if rows:
+            names = "\n".join(frame.item.source for frame in chunk.frames)
+            place = job.index(f"{IMAGES}{sha256(names.encode()).hexdigest()[:16]}")
+            write_index(place, pa.Table.from_pylist(rows, SCHEMA))
+        return
+    assert chunk.stream
+    packets = encode_ffv1(depths) if in_matroska else [None] * len(depths)
+    rows = [{**row, "data": packet} for row, packet in zip(rows, packets, strict=True)]
+    write_part(job.parts(chunk.video), chunk.first, rows, PartFacts(chunk.stream, len(chunk.lost)))

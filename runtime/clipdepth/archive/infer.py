@@ -1,0 +1,69 @@
+"""The third stage: from pictures to depth, by actors that load and verify the bundle once."""
+
+from dataclasses import replace
+from pathlib import Path
+from time import perf_counter
+
+import numpy as np
+import ray
+
+from clipdepth.archive.chunk import Chunk, Row, pack, unpack
+from clipdepth.archive.job import Job
+from clipdepth.archive.settings import Settings
+from clipdepth.bundle import MANIFEST, Bundle, open_bundle, stored_file
+from clipdepth.engines import Engine, load_engine, verify_engine
+from clipdepth.engines.choice import AUTO, choose_engine
+from clipdepth.errors import BundleError, VerificationError
+
+
+class Inference:
+    """An actor with an engine."""
+
+    def __init__(self, job: Job) -> None:
+        self._batch = job.size.max_batch
+        self._worker = ray.get_runtime_context().get_actor_id() or ""
+        self._engine = load_verified(Path(job.bundle), job.settings, job.threads)
+
+    def __call__(self, row: Row) -> Row:
+        """From a chunk's pictures to their depth, (N, H, W) float32 metres of the training camera; results pass."""
+        chunk = unpack(row)
+        if not isinstance(chunk, Chunk):
+            return row
+        start = perf_counter()
+        frames = row["array"]
+        batches = [self._engine.infer(frames[at : at + self._batch]) for at in range(0, len(frames), self._batch)]
+        depth = np.concatenate(batches) if batches else np.zeros((0, *frames.shape[1:3]), np.float32)
+        return pack(replace(chunk, inference=perf_counter() - start, worker=self._worker), depth)
+
+
+def settle(bundle: Path, settings: Settings, threads: int) -> Settings:
+    """The settings with an engine and a precision, tried on one worker for all; raises as `load_verified`."""
+    opened = open_bundle(bundle)
+    if settings.engine == AUTO:
+        choice = choose_engine(opened, (settings.precision,) if settings.precision else (), threads)
+        settings = replace(settings, engine=choice.engine, precision=choice.precision)
+    settings = replace(settings, precision=settings.precision or next(iter(opened.manifest.graphs)))
+    load_verified(bundle, settings, threads).close()
+    return settings
+
+
+def load_verified(bundle: Path, settings: Settings, threads: int) -> Engine:
+    """Load an engine whose depth agrees with PyTorch's on this node.
+
+    Raises BundleError where another bundle is there than the one meant, VerificationError where depth differs, and
+    what `open_bundle` and `load_engine` raise.
+    """
+    opened = open_bundle(bundle)
+    if bundle_sha256(opened) != settings.bundle:
+        raise BundleError(f"{bundle} is another bundle on this node; put the same one on all of them")
+    engine = load_engine(opened, settings.engine, settings.precision, threads)
+    agreement = verify_engine(engine, opened, settings.precision)
+    if not agreement:
+        engine.close()
+        raise VerificationError(f"{settings.engine} {settings.precision} on {engine.device}: {agreement}")
+    return engine
+
+
+def bundle_sha256(bundle: Bundle) -> str:
+    """The hash of the manifest, which has those of all files."""
+    return stored_file(bundle.path / MANIFEST).sha256

@@ -1,0 +1,62 @@
+"""What the stages of an archive have to do, and the folders that its output goes to."""
+
+from dataclasses import dataclass
+from hashlib import sha256
+
+from clipdepth.archive.place import Place, open_place
+from clipdepth.archive.settings import Settings
+from clipdepth.archive.sources import Item
+from clipdepth.camera_options import Corrections
+from clipdepth.manifest import InputSize
+
+CHUNK_BYTES = 32 << 20
+"""How many bytes of pictures go through Ray's object store together."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """All that the stages need to know; it is sent to every worker."""
+
+    out: str
+    """The folder or URI of the output."""
+    bundle: str
+    """The bundle's path, the same on every node."""
+    settings: Settings
+    """With an engine and a precision."""
+    threads: int
+    """Of the engine."""
+    size: InputSize
+    """Of the network."""
+    corrections: Corrections
+    """For the camera that filmed."""
+
+    @property
+    def chunk_frames(self) -> int:
+        """How many frames make a chunk: a multiple of the engine's batch."""
+        batches = CHUNK_BYTES // (self.size.height * self.size.width * 3 * self.size.max_batch)
+        return max(batches, 1) * self.size.max_batch
+
+    @property
+    def place(self) -> Place:
+        """The folder of the output."""
+        return open_place(self.out)
+
+    def depth_path(self, item: Item, index: int) -> str:
+        """Where the depth of frame `index` of an item goes, from the output's folder on."""
+        if item.is_image:
+            return f"depth/{item.name}.png"
+        return f"depth/{item.name}.mkv" if self.settings.format == "mkv" else f"depth/{item.name}/{index:06d}.png"
+
+    def index(self, name: str) -> Place:
+        """The Parquet file about the video or the images of that name."""
+        return self.place / f"index/{name}.parquet"
+
+    @property
+    def work(self) -> Place:
+        """Where what is not whole yet lies."""
+        return self.place / ".work"
+
+    def parts(self, item: Item) -> Place:
+        """The folder of a video's parts; another one when the video changes."""
+        state = sha256(f"{item.source} {item.size} {item.modified}".encode()).hexdigest()[:16]
+        return self.work / f"{item.name}.{state}"

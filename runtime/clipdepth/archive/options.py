@@ -1,0 +1,126 @@
+"""The options of `clipdepth archive`."""
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from clipdepth.archive.cluster import LOCAL, Resources
+from clipdepth.arguments import ArgumentParser, float_from_0, positive_float, positive_int
+from clipdepth.camera_options import CameraOptions, add_camera_arguments
+from clipdepth.engines import ENGINES
+from clipdepth.engines.choice import AUTO
+from clipdepth.errors import UsageError
+
+
+@dataclass(frozen=True)
+class ArchiveOptions:
+    """The arguments of `clipdepth archive`; its help says what each is."""
+
+    bundle: Path
+    source: list[str]
+    out: str
+    format: str
+    stride: int
+    start: float
+    end: float | None
+    focal_px: float | None
+    fov: float | None
+    calibration: Path | None
+    engine: str
+    precision: str | None
+    ray: str
+    workers: int | None
+    cpus: float
+    gpus: float | None
+    store: float
+
+    @property
+    def camera(self) -> CameraOptions:
+        """Which camera filmed."""
+        return CameraOptions(self.focal_px, self.fov, self.calibration)
+
+    @property
+    def resources(self) -> Resources:
+        """What the run may use of Ray."""
+        return Resources(self.ray, self.workers, self.cpus, self.gpus, int(self.store * 1e9))
+
+
+def parse_options(argv: Sequence[str]) -> ArchiveOptions:
+    """The command's options. Raises UsageError for those that make no sense together."""
+    options = ArchiveOptions(**vars(_parser().parse_args(argv)))
+    if options.engine not in (AUTO, *ENGINES):
+        raise UsageError(f"unknown engine '{options.engine}'; choose one of {', '.join((AUTO, *ENGINES))}")
+    if options.end is not None and options.end <= options.start:
+        raise UsageError(f"--end {options.end:g} is not after --start {options.start:g}; give seconds of the video")
+    return options
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = ArgumentParser(
+        "clipdepth archive", "Run a bundle over any number of videos and images, on this machine or on a Ray cluster."
+    )
+    add = parser.add_argument
+    add("bundle", type=Path, metavar="BUNDLE", help="the folder that 'clipdepth export' made, the same on every node")
+    add(
+        "source",
+        nargs="+",
+        metavar="SOURCE",
+        help="a video, an image, a folder with some below it, a pattern such as 'films/*.mp4', or a URI of them "
+        "(s3://…, gs://…, and what fsspec knows)",
+    )
+    add(
+        "--out",
+        required=True,
+        metavar="DEST",
+        help="the folder or URI of the depth and its index; a repeated command does only what is missing there",
+    )
+    add(
+        "--format",
+        choices=("mkv", "png"),
+        default="mkv",
+        help="what a video becomes: a lossless 16-bit video in millimetres, FFV1 in Matroska, or a folder of 16-bit "
+        "PNGs (default: %(default)s)",
+    )
+    add("--stride", type=positive_int, default=1, metavar="N", help="take every N-th frame of a video (default: all)")
+    add(
+        "--start", type=float_from_0, default=0.0, metavar="S", help="of a video, begin so many seconds after its start"
+    )
+    add("--end", type=float_from_0, metavar="S", help="stop so many seconds after a video's start")
+    add_camera_arguments(parser)
+    add(
+        "--engine",
+        default=AUTO,
+        metavar="NAME",
+        help=f"{AUTO}: the fastest on the first worker, or one of {', '.join(ENGINES)} (default: %(default)s)",
+    )
+    add("--precision", metavar="P", help="which of the bundle's graphs (default: auto's fastest, else the first)")
+    add(
+        "--ray",
+        default=LOCAL,
+        metavar="ADDRESS",
+        help=f"{LOCAL}: on this machine; auto: the cluster that it belongs to; or a cluster's address "
+        "(default: %(default)s)",
+    )
+    add("--workers", type=positive_int, metavar="N", help="how many infer (default: as there is room for)")
+    add(
+        "--cpus",
+        type=positive_float,
+        default=1.0,
+        metavar="N",
+        help="CPUs of each worker, and its engine's threads (default: %(default)g)",
+    )
+    add(
+        "--gpus",
+        type=float_from_0,
+        metavar="F",
+        help="GPUs of each worker, such as 0.25 (default: 1 where there are any)",
+    )
+    add(
+        "--store",
+        type=positive_float,
+        default=1.0,
+        metavar="GB",
+        help="how much of Ray's object store frames may take (default: %(default)g)",
+    )
+    return parser

@@ -1,0 +1,50 @@
+"""Parts of a video's depth: what a chunk left behind until all are there and become one."""
+
+import json
+from dataclasses import dataclass
+from fractions import Fraction
+from posixpath import basename, splitext
+
+import pyarrow as pa
+from pyarrow import parquet
+
+from clipdepth.archive.chunk import Stream
+from clipdepth.archive.index import SCHEMA
+from clipdepth.archive.place import Place
+
+PART = SCHEMA.append(pa.field("data", pa.large_binary()))
+"""The index's rows, each with the frame's FFV1 packet, where it does not lie in a PNG."""
+_FACTS = b"clipdepth"
+
+
+@dataclass(frozen=True)
+class PartFacts:
+    """What a part says beside its rows."""
+
+    stream: Stream
+    lost: int
+    """Frames that could not be decoded."""
+
+
+def list_parts(folder: Place) -> dict[int, Place]:
+    """The parts that are whole, by the index of their first frame, ascending."""
+    paths = [file.path for file in folder.files(recursive=False) if not basename(file.path).startswith(".")]
+    return dict(sorted((int(splitext(basename(path))[0]), folder.at(path)) for path in paths))
+
+
+def write_part(folder: Place, first: int, rows: list[dict[str, object]], facts: PartFacts) -> None:
+    """Write the part that starts with frame `first` of the video."""
+    stream = facts.stream
+    values = [stream.height, stream.width, str(stream.time_base), facts.lost]
+    table = pa.Table.from_pylist(rows, PART.with_metadata({_FACTS: json.dumps(values).encode()}))
+    with (folder / f"{first:09d}.parquet").writing() as file:
+        # The packets are compressed already.
+        parquet.write_table(table, file, compression="none")
+
+
+def read_part(place: Place) -> tuple[pa.Table, PartFacts]:
+    """A part's rows and facts."""
+    with place.open() as file:
+        table = parquet.read_table(file)
+    height, width, base, lost = json.loads(table.schema.metadata[_FACTS])
+    return table, PartFacts(Stream(height, width, Fraction(base)), lost)

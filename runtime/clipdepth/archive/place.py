@@ -1,0 +1,165 @@
+"""Files and folders wherever pyarrow's file systems or fsspec reach: local disks, S3, GCS and others."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from posixpath import dirname, join
+from shutil import copyfileobj
+from typing import IO
+from uuid import uuid4
+
+import fsspec
+from pyarrow import ArrowInvalid
+from pyarrow.fs import FileInfo, FileSelector, FileSystem, FileType, FSSpecHandler, LocalFileSystem, PyFileSystem
+
+from clipdepth.errors import OutputError, UsageError
+
+_OBJECT_STORES = ("s3", "gcs")
+"""In pyarrow's names."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """A file or folder: a file system and a path on it, with '/' between folders; `str` is what `open_place` takes."""
+
+    system: FileSystem
+    path: str
+    scheme: str = ""
+    """What stands before '://', empty for a local path."""
+    query: str = ""
+    """What stands behind '?', such as an S3 region."""
+
+    def __str__(self) -> str:
+        return f"{self.scheme}://{self.path}{self.query}" if self.scheme else self.path
+
+    def at(self, path: str) -> "Place":
+        """Another path on the same file system."""
+        return replace(self, path=path)
+
+    def __truediv__(self, name: str) -> "Place":
+        return self.at(join(self.path, name))
+
+    @property
+    def parent(self) -> "Place":
+        """The folder that it is in."""
+        return self.at(dirname(self.path))
+
+    @property
+    def is_local(self) -> bool:
+        """Whether it is on this machine's own file system, or one that is mounted there."""
+        return isinstance(self.system, LocalFileSystem)
+
+    @property
+    def info(self) -> FileInfo:
+        """Its type, size and time of change."""
+        return self.system.get_file_info(self.path)
+
+    @property
+    def is_file(self) -> bool:
+        """Whether there is a file."""
+        return bool(self.info.type == FileType.File)
+
+    @property
+    def is_folder(self) -> bool:
+        """Whether there is a folder."""
+        return bool(self.info.type == FileType.Directory)
+
+    def files(self, *, recursive: bool = True) -> list[FileInfo]:
+        """The files in this folder, whole paths, in no order; none where there is no such folder."""
+        selector = FileSelector(self.path, allow_not_found=True, recursive=recursive)
+        return [info for info in self.system.get_file_info(selector) if info.type == FileType.File]
+
+    def open(self) -> IO[bytes]:
+        """Open the file to read; it can be sought in."""
+        return self.system.open_input_file(self.path)  # type: ignore[no-any-return]
+
+    def read(self) -> bytes:
+        """The file's content."""
+        with self.open() as file:
+            return file.read()
+
+    @contextmanager
+    def writing(self) -> Iterator[IO[bytes]]:
+        """Yield a file to write, which gets this name when the block succeeds, and folders where they are missing.
+
+        Two processes may write the same file at the same time; the last one to finish wins.
+        """
+        # Object stores show a file when it is closed, and copy it where others would rename.
+        draft = self if self.system.type_name in _OBJECT_STORES else self.parent / f".{uuid4().hex}.partial"
+        self._make_parent()
+        try:
+            with self.system.open_output_stream(draft.path) as file:
+                yield file
+                file.flush()
+            if draft is not self:
+                self._sync(draft.path)
+                self.system.move(draft.path, self.path)
+                self._sync(self.parent.path)
+        except BaseException:
+            if draft.is_file:
+                self.system.delete_file(draft.path)
+            raise
+
+    def write(self, data: bytes) -> None:
+        """Write the whole file, or nothing."""
+        with self.writing() as file:
+            file.write(data)
+
+    def take(self, file: Path) -> None:
+        """Write what the local file holds, which may be moved for it."""
+        if self.is_local:
+            self._make_parent()
+            self._sync(str(file))
+            file.replace(self.path)
+            self._sync(self.parent.path)
+            return
+        with file.open("rb") as source, self.writing() as target:
+            copyfileobj(source, target)
+
+    def remove(self) -> None:
+        """Remove the folder and all in it, where there is one."""
+        if self.is_folder:
+            self.system.delete_dir(self.path)
+
+    def _make_parent(self) -> None:
+        try:
+            self.system.create_dir(self.parent.path, recursive=True)
+        except (FileExistsError, NotADirectoryError):
+            raise OutputError(f"{self.parent} is a file or lies inside one; choose another place") from None
+
+    def _sync(self, path: str) -> None:
+        """Have the disk keep a file or folder now; other systems do so by themselves."""
+        if not self.is_local:
+            return
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def open_place(spec: str) -> Place:
+    """The place that a path or URI names, such as 'films', 's3://bucket/films' or 'gs://bucket/film.mp4'.
+
+    Schemes that pyarrow has no file system for are fsspec's. Raises UsageError for one that neither knows, or
+    whose package is not installed.
+    """
+    scheme, separator, _ = spec.partition("://")
+    if not separator:
+        return Place(LocalFileSystem(), str(Path(spec).absolute()))
+    query = f"?{spec.partition('?')[2]}" if "?" in spec else ""
+    try:
+        system, path = FileSystem.from_uri(spec)
+    except ArrowInvalid:
+        return _open_by_fsspec(spec, scheme)
+    return Place(system, path, "" if scheme == "file" else scheme, query)
+
+
+def _open_by_fsspec(spec: str, scheme: str) -> Place:
+    try:
+        system, path = fsspec.core.url_to_fs(spec)
+    except (ValueError, ImportError) as error:
+        raise UsageError(f"'{spec}' cannot be opened: {error}; give a path, or install what the scheme needs") from None
+    return Place(PyFileSystem(FSSpecHandler(system)), path, scheme)

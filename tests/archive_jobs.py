@@ -1,0 +1,69 @@
+"""Jobs for tests of the stages, and the stages in a row without Ray."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from bundles import brightness_depth, write_bundle
+from clipdepth.archive.chunk import Chunk, pack, unpack
+from clipdepth.archive.decode import decode
+from clipdepth.archive.encode import encode
+from clipdepth.archive.infer import bundle_sha256
+from clipdepth.archive.job import Job
+from clipdepth.archive.plan import plan
+from clipdepth.archive.settings import Settings
+from clipdepth.archive.sources import Item
+from clipdepth.bundle import open_bundle
+from clipdepth.camera_options import CameraOptions, Corrections
+
+HEIGHT, WIDTH = 48, 64
+OPEN_GOP = {"x264-params": "open-gop=1:bframes=3:scenecut=0"}
+"""Key frames before which frames are shown that need them."""
+
+
+def make_job(tmp_path: Path, *, camera: CameraOptions | None = None, max_batch: int = 1, **settings: Any) -> Job:
+    """A job of the brightness bundle with its output in tmp_path / 'out'."""
+    path = write_bundle(tmp_path / "made.bundle", HEIGHT, WIDTH, max_batch=max_batch)
+    bundle = open_bundle(path)
+    usual = {"engine": "onnxruntime", "precision": "fp32", "format": "mkv", "stride": 1, "start": 0.0, "end": None}
+    return Job(
+        out=str(tmp_path / "out"),
+        bundle=str(path),
+        settings=Settings(bundle=bundle_sha256(bundle), camera={}, **(usual | settings)),
+        threads=1,
+        size=bundle.manifest.input,
+        corrections=Corrections(bundle.manifest, camera or CameraOptions()),
+    )
+
+
+def small_chunks(job: Job, frames: int, monkeypatch: pytest.MonkeyPatch) -> Job:
+    """The same job, while the test lasts with chunks of at most so many frames."""
+    monkeypatch.setattr("clipdepth.archive.job.CHUNK_BYTES", frames * job.size.height * job.size.width * 3)
+    assert job.chunk_frames == frames
+    return job
+
+
+def item_of(path: Path) -> Item:
+    """The item of a file, called as it is."""
+    return Item(str(path), path.name, path.stat().st_size, path.stat().st_mtime)
+
+
+def planned(items: Sequence[Item], job: Job) -> list[Any]:
+    """The spans, or results, of some images or a video."""
+    from pickle import dumps
+
+    return [unpack(row) for row in plan({"items": dumps(list(items))}, job)]
+
+
+def run_stages(items: Sequence[Item], job: Job) -> list[Any]:
+    """The results of all stages, with the network's brightness computed by numpy."""
+    results = []
+    for message in planned(items, job):
+        for row in decode(pack(message), job):
+            chunk = unpack(row)
+            depth = brightness_depth(row["array"]) if isinstance(chunk, Chunk) else np.zeros((0, 1, 1), np.float32)
+            results.append(unpack(encode(pack(chunk, depth), job)))
+    return results

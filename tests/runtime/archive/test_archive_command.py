@@ -1,0 +1,194 @@
+"""`clipdepth archive` on real Ray: a local one, and a cluster on the loopback."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pyarrow.dataset
+import pytest
+
+import clipdepth
+from bundles import brightness_depth, write_bundle
+from clipdepth.cli import main
+from clips import decoded, room_frames, write_clip
+
+CLIPS, FRAMES = 20, 36
+HEIGHT, WIDTH = 240, 320
+LOOPBACK = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0", "RAY_USAGE_STATS_ENABLED": "0"}
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def films(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("archive") / "films"
+    for number in range(CLIPS):
+        write_clip(folder / f"{number:02d}.mp4", room_frames(number, FRAMES, 120, 160))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_bundle(tmp_path_factory.mktemp("bundles") / "made.bundle", HEIGHT, WIDTH, max_batch=4)
+
+
+@pytest.fixture(scope="module")
+def whole(films: Path, bundle: Path) -> Path:
+    """The output of a run that nothing disturbs."""
+    out = films.parent / "whole"
+    ended = run(bundle, films, out)
+    assert ended.returncode == 0, ended.stderr
+    assert f"sources  {CLIPS}: {CLIPS} made, 0 done before, 0 failed" in ended.stdout
+    return out
+
+
+def command(bundle: Path, films: Path, out: Path, *options: str) -> list[str]:
+    fixed = ["--engine", "onnxruntime", "--workers", "2", "--store", "0.2"]
+    return [sys.executable, "-m", "clipdepth", "archive", str(bundle), str(films), "--out", str(out), *fixed, *options]
+
+
+def run(bundle: Path, films: Path, out: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command(bundle, films, out, *options), capture_output=True, text=True, timeout=300)
+
+
+def contents(out: Path) -> dict[str, bytes]:
+    files = [file for kind in ("depth", "index") for file in (out / kind).rglob("*") if file.is_file()]
+    return {str(file.relative_to(out)): file.read_bytes() for file in files}
+
+
+def wait_until(condition: Callable[[], object], seconds: float = 120) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+def workers_of(mark: str) -> list[int]:
+    """The processes that infer, of the run whose environment has `mark`."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            is_worker = b"Inference" in (process / "cmdline").read_bytes()
+            is_ours = mark.encode() in (process / "environ").read_bytes()
+        except OSError:
+            continue
+        if is_worker and is_ours:
+            found.append(int(process.name))
+    return found
+
+
+def test_every_clip_has_a_depth_video_and_every_frame_a_row(films: Path, whole: Path) -> None:
+    table = pyarrow.dataset.dataset(whole / "index").to_table().to_pydict()
+    expected = {(str(films / f"{clip:02d}.mp4"), frame) for clip in range(CLIPS) for frame in range(FRAMES)}
+    assert sorted(zip(table["source"], table["frame"], strict=True)) == sorted(expected)
+    assert set(table["engine"]) == {"onnxruntime"}
+    for clip in (0, 13):
+        found = list(clipdepth.read_depth(whole / f"depth/films/{clip:02d}.mp4.mkv"))
+        assert len(found) == FRAMES
+        for number in (0, 30, FRAMES - 1):
+            picture = decoded(films / f"{clip:02d}.mp4")[number][1]
+            seen = brightness_depth(cv2.resize(picture, (WIDTH, HEIGHT), interpolation=cv2.INTER_LINEAR))
+            np.testing.assert_allclose(found[number].depth, cv2.resize(seen, (160, 120)), atol=2e-3)
+
+
+def test_the_report_says_what_was_done(whole: Path) -> None:
+    report = json.loads((whole / "report.json").read_text())
+    assert (report["sources"], report["made"], report["failed"]) == (CLIPS, CLIPS, [])
+    assert report["frames"] == CLIPS * FRAMES == sum(worker["frames"] for worker in report["workers"].values())
+    assert 0 < report["store_peak_bytes"] <= report["store_limit_bytes"] == 200_000_000
+    assert all(seconds > 0 for seconds in report["stage_seconds"].values())
+
+
+def test_what_is_killed_or_interrupted_loses_nothing(films: Path, bundle: Path, whole: Path) -> None:
+    out = films.parent / "killed"
+    mark = f"CLIPDEPTH_TEST={out}"
+    environment = {**os.environ, "CLIPDEPTH_TEST": str(out)}
+
+    def done() -> int:
+        return len(list((out / "index").rglob("*.parquet")))
+
+    with subprocess.Popen(command(bundle, films, out), env=environment, stdout=subprocess.DEVNULL) as driver:
+        wait_until(lambda: done() >= 2)
+        os.kill(workers_of(mark)[0], signal.SIGKILL)
+        wait_until(lambda: done() >= 6)
+        driver.kill()
+    with subprocess.Popen(command(bundle, films, out), stdout=subprocess.PIPE, text=True) as driver:
+        before = done()
+        wait_until(lambda: done() >= before + 3)
+        driver.send_signal(signal.SIGINT)
+        said = driver.communicate(timeout=60)[0]
+    assert driver.returncode == 130
+    assert "interrupted; the same command continues" in said
+    kept = {name: (out / name).stat().st_mtime_ns for name in contents(out) if name.startswith("index")}
+    assert 9 <= len(kept) < CLIPS
+    ended = run(bundle, films, out)
+    assert ended.returncode == 0, ended.stderr
+    assert f"{CLIPS}: {CLIPS - len(kept)} made, {len(kept)} done before" in ended.stdout
+    assert contents(out) == contents(whole)
+    assert {name: (out / name).stat().st_mtime_ns for name in kept} == kept
+    assert not (out / ".work").exists()
+
+
+@pytest.fixture
+def cluster() -> Iterator[str]:
+    """A Ray that was there before, on the loopback."""
+    script = Path(sys.executable).with_name("ray")
+    environment = {**os.environ, **LOOPBACK}
+    start = ["start", "--head", "--port=0", "--num-cpus=4", "--include-dashboard=false", "--disable-usage-stats"]
+    subprocess.run([script, *start], env=environment, check=True, capture_output=True)
+    yield "auto"
+    subprocess.run([script, "stop", "--force"], env=environment, check=True, capture_output=True)
+
+
+def test_a_cluster_does_mixed_sources_and_lists_what_fails(
+    films: Path, bundle: Path, tmp_path: Path, cluster: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in LOOPBACK.items():
+        monkeypatch.setenv(name, value)
+    mixed = tmp_path / "mixed"
+    mixed.mkdir()
+    (mixed / "good.mp4").write_bytes((films / "00.mp4").read_bytes())
+    (mixed / "bad.mp4").write_bytes(b"no video")
+    for number in range(3):
+        cv2.imwrite(str(mixed / f"photo{number}.jpg"), np.full((50, 60, 3), 60 * number, np.uint8))
+    (mixed / "cut.jpg").write_bytes((mixed / "photo1.jpg").read_bytes()[:200])
+    out = tmp_path / "out"
+    ended = run(bundle, mixed, out, "--ray", cluster)
+    assert ended.returncode == 1, ended.stderr
+    assert "6: 4 made, 0 done before, 2 failed" in ended.stdout
+    assert f"failed   {mixed / 'bad.mp4'} is damaged, cut short or no video" in ended.stdout
+    assert f"failed   {mixed / 'cut.jpg'} is damaged or no image" in ended.stdout
+    assert ended.stderr == ""
+    report = json.loads((out / "report.json").read_text())
+    assert [Path(failed["source"]).name for failed in report["failed"]] == ["bad.mp4", "cut.jpg"]
+    rows = pyarrow.dataset.dataset(out / "index").to_table().to_pydict()
+    assert sorted(set(rows["depth"])) == [
+        "depth/mixed/good.mp4.mkv",
+        *(f"depth/mixed/photo{n}.jpg.png" for n in range(3)),
+    ]
+    assert len(rows["depth"]) == FRAMES + 3
+
+
+def test_other_settings_do_not_mix(
+    films: Path, bundle: Path, whole: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    other = write_bundle(tmp_path / "other.bundle", HEIGHT, WIDTH, frames=3)
+    for made, options, name in ((bundle, ["--stride", "2"], "stride 1, not 2"), (other, [], "bundle ")):
+        assert main(["archive", str(made), str(films), "--out", str(whole), *options]) == 2
+        error = capfd.readouterr().err
+        assert f"{whole} was made with {name}" in error
+        assert "choose another --out" in error
+
+
+def test_mistakes_are_one_line(films: Path, bundle: Path, tmp_path: Path) -> None:
+    ended = run(bundle, films, tmp_path / "out", "--ray", "127.0.0.1:1")
+    assert ended.returncode == 1
+    assert ended.stderr.startswith("clipdepth: error: no Ray cluster answers at '127.0.0.1:1'")
+    assert ended.stderr.count("\n") == 1
+    assert not (tmp_path / "out").exists()

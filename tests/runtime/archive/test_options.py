@@ -1,0 +1,113 @@
+"""Options, resources and settings that make no sense, and those that are left open."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from archive_jobs import item_of, make_job, run_stages
+from clipdepth.archive.cluster import Resources, decide
+from clipdepth.archive.options import parse_options
+from clipdepth.archive.place import open_place
+from clipdepth.archive.run import units
+from clipdepth.archive.settings import FILE, read_settings, write_settings
+from clipdepth.errors import OutputError, UsageError
+from clipdepth.rooms import Room, default_intrinsics
+
+OPEN = Resources("local", None, 1.0, None, 10**9)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ("--start 3 --end 2", "--end 2 is not after --start 3"),
+        ("--engine abacus", "unknown engine 'abacus'; choose one of auto, "),
+        ("--stride 0", "'0' is not a whole number above 0"),
+        ("--cpus nan", "'nan' is not a number above 0"),
+        ("--gpus -1", "'-1' is not a number from 0 on"),
+        ("--format jpg", "invalid choice: 'jpg'"),
+        ("--fov 60 --focal-px 500", "exclude each other"),
+    ],
+)
+def test_mistakes_are_told(given: str, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        assert parse_options(["x.bundle", "films", "--out", "depth", *given.split()]).camera
+
+
+def test_half_of_rays_cpus_infer_where_there_is_no_gpu() -> None:
+    assert decide(OPEN, {"CPU": 8.0}) == replace(OPEN, workers=4, gpus=0.0)
+    assert decide(replace(OPEN, cpus=3.0), {"CPU": 8.0}).workers == 1
+    assert decide(replace(OPEN, workers=7), {"CPU": 8.0}).workers == 7
+
+
+def test_every_gpu_infers_where_there_is_one() -> None:
+    assert decide(OPEN, {"CPU": 8.0, "GPU": 2.0}) == replace(OPEN, workers=2, gpus=1.0)
+    assert decide(replace(OPEN, gpus=0.25), {"CPU": 32.0, "GPU": 2.0}).workers == 8
+    assert decide(replace(OPEN, gpus=0.0), {"CPU": 8.0, "GPU": 2.0}).workers == 4
+
+
+@pytest.mark.parametrize(
+    ("wanted", "message"),
+    [
+        (replace(OPEN, workers=8), r"8 workers of 1 CPUs and 0 GPUs, .* need 9 CPUs, but Ray has 8"),
+        (replace(OPEN, workers=1, gpus=1.0), r"need 1 GPUs, but Ray has 0"),
+        (replace(OPEN, cpus=8.0), r"1 workers of 8 CPUs"),
+    ],
+)
+def test_more_than_there_is_is_told(wanted: Resources, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        decide(wanted, {"CPU": 8.0})
+
+
+def test_settings_are_read_as_they_were_written(tmp_path: Path) -> None:
+    out = open_place(str(tmp_path / "out"))
+    assert read_settings(out) is None
+    settings = make_job(tmp_path, start=1.5, end=2.0).settings
+    write_settings(out, settings)
+    assert read_settings(out) == settings
+
+
+def test_what_is_left_open_is_as_it_was(tmp_path: Path) -> None:
+    out = open_place(str(tmp_path / "out"))
+    before = make_job(tmp_path, engine="openvino", precision="int8").settings
+    assert replace(before, engine="auto", precision="").after(before, out) == before
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("bundle", "0" * 64),
+        ("engine", "tensorrt"),
+        ("precision", "fp16"),
+        ("format", "png"),
+        ("stride", 2),
+        ("start", 1.0),
+        ("end", 9.0),
+        ("camera", {"fov": 60.0}),
+    ],
+)
+def test_settings_that_differ_are_refused(tmp_path: Path, name: str, value: object) -> None:
+    out = open_place(str(tmp_path / "out"))
+    before = make_job(tmp_path).settings
+    with pytest.raises(UsageError, match=f"{out} was made with {name} .*, not .*; give that, or choose another --out"):
+        replace(before, **{name: value}).after(before, out)
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"schema": 99}', '{"schema": 1, "stride": 1}'])
+def test_settings_of_something_else_are_refused(tmp_path: Path, content: str) -> None:
+    (tmp_path / FILE).write_text(content)
+    with pytest.raises(OutputError, match="is not of this version"):
+        read_settings(open_place(str(tmp_path)))
+
+
+def test_images_that_have_depth_are_not_done_again(tmp_path: Path) -> None:
+    import cv2
+
+    picture = Room(1).render(0.0, default_intrinsics(24, 32)).frame
+    for name in ("a.png", "b.png", "c.png"):
+        cv2.imwrite(str(tmp_path / name), picture)
+    items = [item_of(tmp_path / name) for name in ("a.png", "b.png", "c.png")]
+    job = make_job(tmp_path)
+    assert units(items, job) == ([items], 0)
+    run_stages(items[1:2], job)
+    assert units(items, job) == ([[items[0], items[2]]], 1)

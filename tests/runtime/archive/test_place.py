@@ -1,0 +1,101 @@
+"""Places on the local disk, and through fsspec."""
+
+from pathlib import Path
+
+import pytest
+
+from clipdepth.archive.place import Place, open_place
+from clipdepth.errors import OutputError, UsageError
+
+EVERY = pytest.mark.parametrize("scheme", ["", "file://", "memory://"])
+"""A path, pyarrow's file system, and one of fsspec's."""
+
+
+@pytest.fixture
+def folder(tmp_path: Path, scheme: str) -> Place:
+    return open_place(f"{scheme}{tmp_path}")
+
+
+@EVERY
+def test_what_is_written_is_read_and_listed(folder: Place) -> None:
+    below = folder / "a/b"
+    assert not below.is_folder
+    assert below.files() == []
+    (below / "x.bin").write(b"one")
+    (below / "x.bin").write(b"two")
+    (below / "c/y.bin").write(b"three")
+    assert (below / "x.bin").read() == b"two"
+    assert sorted(info.path for info in below.files()) == [f"{below.path}/c/y.bin", f"{below.path}/x.bin"]
+    assert [info.size for info in below.files(recursive=False)] == [3]
+    below.remove()
+    below.remove()
+    assert not below.is_folder
+
+
+@EVERY
+def test_its_name_opens_it_again(folder: Place) -> None:
+    (folder / "x.bin").write(b"one")
+    assert open_place(str(folder / "x.bin")).read() == b"one"
+
+
+def write_and_fail(place: Place) -> None:
+    with place.writing() as file:
+        file.write(b"two")
+        raise RuntimeError("disk")
+
+
+@EVERY
+def test_a_write_that_fails_leaves_what_was_there(folder: Place) -> None:
+    place = folder / "x.bin"
+    place.write(b"one")
+    with pytest.raises(RuntimeError, match="disk"):
+        write_and_fail(place)
+    assert place.read() == b"one"
+    assert [info.path for info in folder.files()] == [place.path]
+
+
+@EVERY
+def test_it_takes_a_local_file(folder: Place, tmp_path_factory: pytest.TempPathFactory) -> None:
+    draft = tmp_path_factory.mktemp("drafts") / "draft"
+    draft.write_bytes(b"film")
+    place = folder / "films/x.mkv"
+    place.take(draft)
+    assert place.read() == b"film"
+    assert [info.path for info in place.parent.files()] == [place.path]
+
+
+@EVERY
+def test_reading_can_seek(folder: Place) -> None:
+    (folder / "x.bin").write(b"0123456789")
+    with (folder / "x.bin").open() as file:
+        file.seek(5)
+        assert file.read(2) == b"56"
+
+
+def test_a_path_is_a_file_as_others_see_it(tmp_path: Path) -> None:
+    (open_place(str(tmp_path)) / "a/x.bin").write(b"one")
+    assert (tmp_path / "a/x.bin").read_bytes() == b"one"
+    assert [path.name for path in (tmp_path / "a").iterdir()] == ["x.bin"]
+
+
+def test_a_relative_path_is_of_the_working_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert str(open_place("films")) == str(tmp_path / "films")
+
+
+def test_a_query_is_kept() -> None:
+    spec = "s3://bucket/films?region=eu-west-1&endpoint_override=localhost:1&scheme=http"
+    place = open_place(spec)
+    assert str(place) == spec
+    assert str(place / "a.mp4") == spec.replace("films", "films/a.mp4")
+
+
+def test_an_unknown_scheme_is_named() -> None:
+    with pytest.raises(UsageError, match="'nowhere://x' cannot be opened"):
+        open_place("nowhere://x")
+
+
+def test_a_file_in_the_way_is_told(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"file")
+    with pytest.raises(OutputError, match="a is a file or lies inside one; choose another place"):
+        (open_place(str(tmp_path)) / "a/x.bin").write(b"one")
