@@ -13,6 +13,8 @@ from clipdepth_train.recipes import RECIPES
 EPOCHS = 8
 _RN50 = ClipConfig("RN50", "none")
 _S0 = ClipConfig("MobileCLIP2-S0", "none")
+_S2 = ClipConfig("MobileCLIP2-S2", "none")
+_CONVNEXT = ClipConfig("convnext_tiny", "none")
 _BASE = replace(
     RECIPES["edge"],
     model=VariantConfig(_RN50),
@@ -79,6 +81,10 @@ EXPERIMENTS = {
     "4-stages": _model("four stages of the trunk", stages=4),
     "s0-3": _model("MobileCLIP2-S0's first three stages", clip=_S0),
     "s0-4": _model("MobileCLIP2-S0's four stages", clip=_S0, stages=4),
+    "s2-3": _model("MobileCLIP2-S2's first three stages", clip=_S2),
+    "convnext-3": _model("ConvNeXt-tiny's first three stages", clip=_CONVNEXT),
+    "192x256": _part("frames", "pictures of 192×256", height=192, width=256),
+    "288x384": _part("frames", "pictures of 288×384", height=288, width=384),
     "whole": _model("the trunk on the whole picture, no detail: four times the work", shrink=1, detail=0),
     "log-depth": _model("the log of depth outright", head="log-depth"),
     "adaptive": _model("bins of each image's own", head="adaptive"),
@@ -92,4 +98,14 @@ EXPERIMENTS = {
         "learns from 'long' as well, weight 1",
         lambda recipe: replace(recipe, teacher="long", loss=replace(recipe.loss, distillation=1.0)),
     ),
+    "distilled-whole": Experiment(
+        "learns from 'whole' as well, weight 1",
+        lambda recipe: replace(recipe, teacher="whole", loss=replace(recipe.loss, distillation=1.0)),
+    ),
 }
+
+
+def is_timed_as_base(name: str) -> bool:
+    """Whether an experiment's network, and its picture, are the base's."""
+    recipe, base = recipe_of(EXPERIMENTS[name]), recipe_of(EXPERIMENTS["base"])
+    return (recipe.model, recipe.frames) == (base.model, base.frames)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import openvino
-from experiments import EXPERIMENTS, recipe_of
+from experiments import EXPERIMENTS, is_timed_as_base, recipe_of
 from rich.console import Console
 
 from clipdepth.atomic import write_json
@@ -41,8 +41,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results/edge"))
     parser.add_argument("--seconds", type=float, default=120.0)
     options = parser.parse_args()
-    base = recipe_of(EXPERIMENTS["base"]).model
-    others = [name for name, tried in EXPERIMENTS.items() if recipe_of(tried).model != base]
+    others = [name for name in EXPERIMENTS if not is_timed_as_base(name)]
     names = options.names or ["base", *others]
     frames = np.stack([Room(7).render(i / 5, default_intrinsics(HEIGHT, WIDTH)).frame for i in range(8)])
     console = Console(stderr=True)
@@ -77,7 +76,7 @@ def _write(path: Path, name: str) -> None:
     else:
         recipe = recipe_of(EXPERIMENTS[name])
         recipe = replace(recipe, optim=replace(recipe.optim, trunk_learning_rate=1e-3))
-        module, size = build_model(recipe).deployable(), InputSize(HEIGHT, WIDTH)
+        module, size = build_model(recipe).deployable(), InputSize(recipe.frames.height, recipe.frames.width)
     write_random_bundle(path, module, size, ["int8"])
 
 

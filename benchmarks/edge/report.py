@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from experiments import EXPERIMENTS, recipe_of
+from experiments import EXPERIMENTS, is_timed_as_base
 from matplotlib.figure import Figure
 
 from clipdepth_bench.pages.figures import ACCENT, INK, QUIET, house_style
@@ -23,7 +23,8 @@ Found = dict[str, dict[str, Any]]
 def main() -> None:
     """Print the table and draw."""
     folder = Path(sys.argv[1])
-    trained: Found = json.loads((folder / "experiments.json").read_text())
+    results: Found = json.loads((folder / "experiments.json").read_text())
+    trained = {name: results[name] for name in EXPERIMENTS if name in results}
     timed: Found = json.loads((folder / "latency.json").read_text())
     write = sys.stdout.write
     write("| | what differs | rel ↓ | δ1 ↑ | rmse m ↓ | × yolo26n-depth's time | GFLOP | int8 / other operations |\n")
@@ -35,7 +36,7 @@ def main() -> None:
 
 def _row(name: str, result: dict[str, Any], timed: Found) -> str:
     accuracy = f"{result['rel']:.3f} | {result['delta1']:.3f} | {result['rmse']:.3f}"
-    same = name if name in timed else "base" if _is_base(name) else ""
+    same = name if name in timed else "base" if is_timed_as_base(name) else ""
     time = timed.get(same)
     if time is None:
         cost = "– | – | –"
@@ -50,10 +51,6 @@ def ratio_of(time: dict[str, Any]) -> str:
     """How many times as long as the reference's a frame takes: the median of rounds, 10th to 90th percentile."""
     ratio = time["of_reference"]
     return f"{ratio['p50']:.2f} ({ratio['p10']:.2f} to {ratio['p90']:.2f})"
-
-
-def _is_base(name: str) -> bool:
-    return recipe_of(EXPERIMENTS[name]).model == recipe_of(EXPERIMENTS["base"]).model
 
 
 def _plot(trained: Found) -> Figure:
