@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from math import ceil
 from threading import Event, Thread
 from typing import Literal
 
@@ -45,8 +46,9 @@ class Resources:
 def connect(wanted: Resources) -> Iterator[Resources]:
     """Start Ray or join it; yield the resources with what was left open decided; stop it or leave it at the end.
 
-    A local Ray counts every core twice, since it counts and does not bind: once for workers, once for decoding and
-    encoding. Raises EngineError where there is no cluster at the address, UsageError where it is too small.
+    A local Ray counts the workers' CPUs on top of the cores, since it counts and does not bind: decoding and encoding
+    take their turns on the same ones. Raises EngineError where there is no cluster at the address, UsageError where
+    it is too small.
     """
     os.environ.update(_QUIET)
     is_local = wanted.address == LOCAL
@@ -56,15 +58,20 @@ def connect(wanted: Resources) -> Iterator[Resources]:
 
     logging.getLogger("ray.data").setLevel(logging.ERROR)
     _check_that_it_answers(wanted.address)
-    here = {"num_cpus": 2 * usable_cores(), "object_store_memory": wanted.store, "include_dashboard": False}
-    there = {"address": wanted.address}
+    cores = usable_cores()
+    workers = wanted.workers or _half(cores, wanted)
+    counted = cores + ceil(workers * wanted.cpus)
+    here = {"num_cpus": counted, "object_store_memory": wanted.store, "include_dashboard": False}
+    elsewhere = {"address": wanted.address}
     try:
         with _stderr_closed():
-            ray.init(logging_level=logging.ERROR, log_to_driver=False, **(here if is_local else there))
+            ray.init(logging_level=logging.ERROR, log_to_driver=False, **(here if is_local else elsewhere))
     except ConnectionError:
         raise _no_answer(wanted.address) from None
     try:
-        yield decide(wanted, _resources("cluster"))
+        there = _resources("cluster")
+        # Something has to decode: elsewhere on a CPU that no worker has.
+        yield decide(wanted, cores if is_local else there.get("CPU", 0.0) - 1, there.get("GPU", 0.0))
     finally:
         ray.shutdown()
 
@@ -86,6 +93,11 @@ def _no_answer(address: str) -> EngineError:
     )
 
 
+def _half(cpus: float, wanted: Resources) -> int:
+    # Without a GPU decoding and encoding 640×480 take as long as the network does.
+    return max(int(cpus / 2 / wanted.cpus), 1)
+
+
 @contextmanager
 def _stderr_closed() -> Iterator[None]:
     """Throw away what is written to stderr: Ray's C++ part says there how much it will say, whatever it was told."""
@@ -101,21 +113,20 @@ def _stderr_closed() -> Iterator[None]:
         os.close(nowhere)
 
 
-def decide(wanted: Resources, there: dict[str, float]) -> Resources:
-    """The resources with workers and GPUs as many as there is room for `there`, where they were left open.
+def decide(wanted: Resources, cpus: float, gpus: float) -> Resources:
+    """The resources with what was left open: a worker for each of `gpus`, or for every second one of `cpus`.
 
-    Raises UsageError where there are fewer CPUs or GPUs than that.
+    Raises UsageError where workers would take more than these.
     """
-    gpus = wanted.gpus if wanted.gpus is not None else min(there.get("GPU", 0.0), 1.0)
-    room = int(there.get("GPU", 0.0) / gpus) if gpus else int(there.get("CPU", 0.0) / 2 / wanted.cpus)
-    workers = wanted.workers or max(room, 1)
-    for kind, needed in (("GPU", workers * gpus), ("CPU", workers * wanted.cpus + 1)):
-        if needed > there.get(kind, 0.0):
+    each = min(gpus, 1.0) if wanted.gpus is None else wanted.gpus
+    workers = wanted.workers or (max(int(gpus / each), 1) if each else _half(cpus, wanted))
+    for kind, one, free in (("CPUs", wanted.cpus, cpus), ("GPUs", each, gpus)):
+        if workers * one > free:
             raise UsageError(
-                f"{workers} workers of {wanted.cpus:g} CPUs and {gpus:g} GPUs, and a CPU to decode, "
-                f"need {needed:g} {kind}s, but Ray has {there.get(kind, 0.0):g}; give fewer --workers, --cpus or --gpus"
+                f"{workers} workers of {one:g} {kind} take {workers * one:g}, but Ray has {free:g} for them; "
+                f"give fewer --workers, or --{kind.lower()}"
             )
-    return replace(wanted, workers=workers, gpus=gpus)
+    return replace(wanted, workers=workers, gpus=each)
 
 
 class StorePeak:

@@ -12,6 +12,8 @@ from clipdepth.engines import ENGINES
 from clipdepth.engines.choice import AUTO
 from clipdepth.errors import UsageError
 
+LEAST_STORE_GB = 0.1
+
 
 @dataclass(frozen=True)
 class ArchiveOptions:
@@ -51,6 +53,8 @@ def parse_options(argv: Sequence[str]) -> ArchiveOptions:
     options = ArchiveOptions(**vars(_parser().parse_args(argv)))
     if options.engine not in (AUTO, *ENGINES):
         raise UsageError(f"unknown engine '{options.engine}'; choose one of {', '.join((AUTO, *ENGINES))}")
+    if options.store < LEAST_STORE_GB:
+        raise UsageError(f"--store {options.store:g} is too small for Ray; give {LEAST_STORE_GB} or more")
     if options.end is not None and options.end <= options.start:
         raise UsageError(f"--end {options.end:g} is not after --start {options.start:g}; give seconds of the video")
     return options

@@ -86,7 +86,7 @@ class Place:
 
         Two processes may write the same file at the same time; the last one to finish wins.
         """
-        # Object stores show a file when it is closed, and copy it where others would rename.
+        # Object stores show a file when it is closed, copy it where others would rename, and know no folders.
         draft = self if self.system.type_name in _OBJECT_STORES else self.parent / f".{uuid4().hex}.partial"
         self._make_parent()
         try:
@@ -124,6 +124,8 @@ class Place:
             self.system.delete_dir(self.path)
 
     def _make_parent(self) -> None:
+        if self.system.type_name in _OBJECT_STORES:
+            return
         try:
             self.system.create_dir(self.parent.path, recursive=True)
         except (FileExistsError, NotADirectoryError):

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from posixpath import basename, dirname, relpath, splitext
 
@@ -46,7 +46,8 @@ def find_items(specs: Sequence[str], out: Place) -> list[Item]:
     only those of its images are taken. What is hidden, or lies in `out`, where depth goes, is left out. Raises
     SourceError where there is nothing, UsageError where two items would have one name.
     """
-    items = [item for spec in specs for item in _found(spec) if not item.source.startswith(f"{out}/")]
+    below = f"{replace(out, query='')}/"
+    items = [item for spec in specs for item in _found(spec) if not item.source.startswith(below)]
     named: dict[str, Item] = {}
     for item in items:
         other = named.setdefault(item.name, item)

@@ -25,6 +25,7 @@ OPEN = Resources("local", None, 1.0, None, 10**9)
         ("--stride 0", "'0' is not a whole number above 0"),
         ("--cpus nan", "'nan' is not a number above 0"),
         ("--gpus -1", "'-1' is not a number from 0 on"),
+        ("--store 0.01", "--store 0.01 is too small for Ray; give 0.1 or more"),
         ("--format jpg", "invalid choice: 'jpg'"),
         ("--fov 60 --focal-px 500", "exclude each other"),
     ],
@@ -34,29 +35,33 @@ def test_mistakes_are_told(given: str, message: str) -> None:
         assert parse_options(["x.bundle", "films", "--out", "depth", *given.split()]).camera
 
 
-def test_half_of_rays_cpus_infer_where_there_is_no_gpu() -> None:
-    assert decide(OPEN, {"CPU": 8.0}) == replace(OPEN, workers=4, gpus=0.0)
-    assert decide(replace(OPEN, cpus=3.0), {"CPU": 8.0}).workers == 1
-    assert decide(replace(OPEN, workers=7), {"CPU": 8.0}).workers == 7
+def test_every_second_core_infers_where_there_is_no_gpu() -> None:
+    assert decide(OPEN, 8.0, 0.0) == replace(OPEN, workers=4, gpus=0.0)
+    assert decide(OPEN, 1.0, 0.0).workers == 1
+    assert decide(replace(OPEN, cpus=3.0), 8.0, 0.0).workers == 1
+    assert decide(replace(OPEN, workers=8), 8.0, 0.0).workers == 8
 
 
 def test_every_gpu_infers_where_there_is_one() -> None:
-    assert decide(OPEN, {"CPU": 8.0, "GPU": 2.0}) == replace(OPEN, workers=2, gpus=1.0)
-    assert decide(replace(OPEN, gpus=0.25), {"CPU": 32.0, "GPU": 2.0}).workers == 8
-    assert decide(replace(OPEN, gpus=0.0), {"CPU": 8.0, "GPU": 2.0}).workers == 4
+    assert decide(OPEN, 8.0, 2.0) == replace(OPEN, workers=2, gpus=1.0)
+    assert decide(replace(OPEN, gpus=0.25), 32.0, 2.0).workers == 8
+    assert decide(replace(OPEN, gpus=0.0), 8.0, 2.0).workers == 4
 
 
 @pytest.mark.parametrize(
     ("wanted", "message"),
     [
-        (replace(OPEN, workers=8), r"8 workers of 1 CPUs and 0 GPUs, .* need 9 CPUs, but Ray has 8"),
-        (replace(OPEN, workers=1, gpus=1.0), r"need 1 GPUs, but Ray has 0"),
-        (replace(OPEN, cpus=8.0), r"1 workers of 8 CPUs"),
+        (
+            replace(OPEN, workers=9),
+            "9 workers of 1 CPUs take 9, but Ray has 8 for them; give fewer --workers, or --cpus",
+        ),
+        (replace(OPEN, gpus=1.0), "1 workers of 1 GPUs take 1, but Ray has 0"),
+        (replace(OPEN, cpus=9.0), "1 workers of 9 CPUs take 9"),
     ],
 )
 def test_more_than_there_is_is_told(wanted: Resources, message: str) -> None:
     with pytest.raises(UsageError, match=message):
-        decide(wanted, {"CPU": 8.0})
+        decide(wanted, 8.0, 0.0)
 
 
 def test_settings_are_read_as_they_were_written(tmp_path: Path) -> None:
