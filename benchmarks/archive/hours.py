@@ -1,0 +1,51 @@
+"""What a million hours of video take, by what `throughput.py` and `memory.py` measured: a Markdown table.
+
+python benchmarks/archive/hours.py benchmarks/results/archive
+"""
+
+import json
+import sys
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from clipdepth.archive.job import CHUNK_BYTES
+
+FPS, HOUR, MILLION = 30, 3600, 10**6
+NETWORK = 240 * 320
+"""Pixels of the network's input in the measurements."""
+
+
+def main() -> None:
+    """Print the table."""
+    folder = Path(sys.argv[1])
+    throughput = json.loads((folder / "throughput.json").read_text())
+    memory = json.loads((folder / "memory.json").read_text())
+    one = [run for run in throughput["runs"] if run["cores"] == 1]
+    frames = FPS * HOUR
+    write = sys.stdout.write
+    write("| | one hour of video | a million |\n| --- | --: | --: |\n")
+    write(f"| frames | {frames:,} | {frames * MILLION:.2g} |\n")
+    for name, stage in {"read and decode": "decoding", "infer, int8": "inference", "encode": "encoding"}.items():
+        hours = _of(one, lambda run, stage=stage: run["milliseconds"][stage]) * frames / 1e3 / HOUR
+        write(f"| {name}, hours of a core | {hours:.2f} | {hours * MILLION:,.0f} |\n")
+    stored = {
+        "depth, FFV1 at 640×480": _of(one, lambda run: run["bytes_a_frame"]),
+        "index": _of(one, lambda run: run["index_bytes_a_frame"]),
+        "through Ray's object store, between stages": NETWORK * (3 + 4),
+    }
+    for name, size in stored.items():
+        write(f"| {name} | {size * frames / 1e9:.2f} GB | {size * frames * MILLION / 1e15:.3g} PB |\n")
+    chunk = CHUNK_BYTES // (NETWORK * 3)
+    work = memory["driver_cpu_seconds"] / (memory["frames"] / chunk)
+    write(f"| chunks of {chunk} frames | {frames / chunk:.0f} | {frames / chunk * MILLION:.2g} |\n")
+    write(f"| the driver, {work * 1e3:.0f} ms a chunk, hours of a core | {frames / chunk * work / HOUR:.4f} | ")
+    write(f"{frames / chunk * work / HOUR * MILLION:,.0f} |\n")
+
+
+def _of(runs: list[dict[str, Any]], value: Any) -> float:
+    return median(value(run) for run in runs)
+
+
+if __name__ == "__main__":
+    main()
