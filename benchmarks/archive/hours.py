@@ -35,7 +35,7 @@ def main() -> None:
         "through Ray's object store, between stages": NETWORK * (3 + 4),
     }
     for name, size in stored.items():
-        write(f"| {name} | {size * frames / 1e9:.2f} GB | {size * frames * MILLION / 1e15:.3g} PB |\n")
+        write(f"| {name} | {size * frames / 1e9:.3g} GB | {size * frames * MILLION / 1e15:.3g} PB |\n")
     chunk = CHUNK_BYTES // (NETWORK * 3)
     work = memory["driver_cpu_seconds"] / (memory["frames"] / chunk)
     write(f"| chunks of {chunk} frames | {frames / chunk:.0f} | {frames / chunk * MILLION:.2g} |\n")
