@@ -55,7 +55,8 @@ class JsonFormatter(logging.Formatter):
             "level": record.levelname.lower(),
             "logger": record.name,
             "message": record.getMessage(),
-            **{name: value for name, value in vars(record).items() if name not in _OWN},
+            # What starts with _ is another library's own: Ray stamps every record.
+            **{name: value for name, value in vars(record).items() if name not in _OWN and not name.startswith("_")},
         }
         if record.exc_info:
             line["traceback"] = self.formatException(record.exc_info)

@@ -44,3 +44,8 @@ def test_an_exception_keeps_its_traceback() -> None:
     except ValueError as error:
         raised = type(error), error, sys.exc_info()[2]
     assert "ValueError: odd" in record("failed", error=raised)["traceback"]
+
+
+def test_what_other_libraries_keep_in_a_record_stays_out() -> None:
+    line = record("lost", source="cam", _ray_timestamp_ns=1)
+    assert set(line) == {"time", "level", "logger", "message", "source"}
