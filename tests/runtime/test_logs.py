@@ -47,5 +47,5 @@ def test_an_exception_keeps_its_traceback() -> None:
 
 
 def test_what_other_libraries_keep_in_a_record_stays_out() -> None:
-    line = record("lost", source="cam", _ray_timestamp_ns=1)
+    line = record("lost", source="cam", _another_librarys=1)
     assert set(line) == {"time", "level", "logger", "message", "source"}
