@@ -14,6 +14,7 @@ from clipdepth.archive.job import CHUNK_BYTES
 FPS, HOUR, MILLION = 30, 3600, 10**6
 NETWORK = 240 * 320
 """Pixels of the network's input in the measurements."""
+STAGES = {"read and decode": "decoding", "infer, int8": "inference", "encode": "encoding", "join": "joining"}
 
 
 def main() -> None:
@@ -26,9 +27,9 @@ def main() -> None:
     write = sys.stdout.write
     write("| | one hour of video | a million |\n| --- | --: | --: |\n")
     write(f"| frames | {frames:,} | {frames * MILLION:.2g} |\n")
-    for name, stage in {"read and decode": "decoding", "infer, int8": "inference", "encode": "encoding"}.items():
+    for name, stage in STAGES.items():
         hours = _of(one, lambda run, stage=stage: run["milliseconds"][stage]) * frames / 1e3 / HOUR
-        write(f"| {name}, hours of a core | {hours:.2f} | {hours * MILLION:,.0f} |\n")
+        write(f"| {name}, hours of a core | {hours:.2f} | {_rounded(hours * MILLION)} |\n")
     stored = {
         "depth, FFV1 at 640×480": _of(one, lambda run: run["bytes_a_frame"]),
         "index": _of(one, lambda run: run["index_bytes_a_frame"]),
@@ -39,8 +40,12 @@ def main() -> None:
     chunk = CHUNK_BYTES // (NETWORK * 3)
     work = memory["driver_cpu_seconds"] / (memory["frames"] / chunk)
     write(f"| chunks of {chunk} frames | {frames / chunk:.0f} | {frames / chunk * MILLION:.2g} |\n")
-    write(f"| the driver, {work * 1e3:.0f} ms a chunk, hours of a core | {frames / chunk * work / HOUR:.4f} | ")
-    write(f"{frames / chunk * work / HOUR * MILLION:,.0f} |\n")
+    write(f"| the driver, {work * 1e3:.0f} ms a chunk, hours of a core | {frames / chunk * work / HOUR:.3f} | ")
+    write(f"{_rounded(frames / chunk * work / HOUR * MILLION)} |\n")
+
+
+def _rounded(value: float) -> str:
+    return f"{float(f'{value:.2g}'):,.0f}"
 
 
 def _of(runs: list[dict[str, Any]], value: Any) -> float:
