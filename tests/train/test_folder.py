@@ -222,3 +222,32 @@ def test_depth_that_is_not_16_bit_grey(folder: Path, wrong: np.ndarray) -> None:
 def test_a_grey_picture_is_read_as_colours(tmp_path: Path) -> None:
     path = write_png(tmp_path / "grey.png", colours()[..., 0])
     np.testing.assert_array_equal(read_frame(path), np.full((6, 8, 3), 100))
+
+
+@pytest.mark.parametrize("level", [255, 0], ids=["white", "blackened"])
+def test_nyus_frame_is_cut_from_picture_depth_and_camera(tmp_path: Path, level: int) -> None:
+    picture, depth = np.full((480, 640, 3), level, np.uint8), np.full((480, 640), 9000, np.uint16)
+    rows, columns = np.mgrid[7:474, 7:632]
+    picture[7:474, 7:632, 0], picture[7:474, 7:632, 1:], depth[7:474, 7:632] = rows // 2, 120, 1000 + columns
+    (tmp_path / "train").mkdir()
+    write_png(tmp_path / "train" / "rgb_00001.png", picture)
+    write_png(tmp_path / "train" / "sync_depth_00001.png", depth)
+    np.savetxt(tmp_path / "K.txt", np.array([[518.8579, 0, 325.5824], [0, 519.4696, 253.7362], [0, 0, 1]]))
+    pairs = opened(tmp_path)
+    assert pairs.picture_size == (467, 625)
+    np.testing.assert_array_equal(pairs[0].frame[..., 0], rows // 2)
+    np.testing.assert_allclose(pairs[0].depth, (1000 + columns) / 1000, rtol=1e-6)
+    assert pairs.centre == pytest.approx((318.5824, 246.7362))
+    assert pairs.focal == (518.8579, 519.4696)
+    assert pairs.is_nyu
+
+
+def test_a_picture_without_a_frame_is_left_whole(tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (480, 640, 3), dtype=np.uint8)
+    (tmp_path / "train").mkdir()
+    write_png(tmp_path / "train" / "rgb_00001.png", noise)
+    write_png(tmp_path / "train" / "sync_depth_00001.png", np.full((480, 640), 1000, np.uint16))
+    pairs = opened(tmp_path)
+    assert pairs.picture_size == (480, 640)
+    np.testing.assert_array_equal(pairs[0].frame, noise)
+    assert not pairs.is_nyu

@@ -12,7 +12,7 @@ import scipy.io
 from numpy.typing import NDArray
 
 from clipdepth.errors import DataError, OutputError
-from clipdepth_train.data.nyu import LABELED, SPLITS_MAT, black_out_frame, prepare_nyu
+from clipdepth_train.data.nyu import LABELED, SPLITS_MAT, prepare_nyu
 from train import nyu_mat
 
 FILES = {
@@ -94,19 +94,12 @@ def test_picture_keeps_orientation_and_colour_order(
     np.testing.assert_allclose(picture[row, column], colour[::-1], atol=3)
 
 
-def test_exactly_the_frame_is_blacked_out() -> None:
-    white = np.full((480, 640, 3), 255, np.uint8)
-    bright = np.argwhere(black_out_frame(white).all(axis=2))
-    assert bright.min(axis=0).tolist() == [7, 7]
-    assert bright.max(axis=0).tolist() == [473, 631]
-    assert len(bright) == 467 * 625
-
-
-def test_frame_is_black_in_the_file(converted: Path) -> None:
+def test_the_frame_is_cut_away_from_picture_and_depth(converted: Path) -> None:
     picture = read(converted / "train/kitchen/rgb_00000.jpg", cv2.IMREAD_GRAYSCALE).astype(float)
-    assert picture[476:].mean() < 10
-    assert picture[:, 636:].mean() < 10
-    assert picture[464:470, 400:600].mean() > 245
+    assert picture.shape == (467, 625)
+    for name in ("sync_depth_00000.png", "dense/sync_depth_dense_00000.png"):
+        assert read(converted / "train/kitchen" / name).shape == (467, 625)
+    assert picture[457:463, 393:593].mean() > 245
 
 
 def test_lists_name_files_relative_to_their_split(converted: Path) -> None:
@@ -121,7 +114,7 @@ def test_lists_name_files_relative_to_their_split(converted: Path) -> None:
 
 
 def test_intrinsics_are_the_kinects(converted: Path) -> None:
-    wanted = np.array([[518.86, 0, 325.58], [0, 519.47, 253.74], [0, 0, 1]])
+    wanted = np.array([[518.86, 0, 325.58 - 7], [0, 519.47, 253.74 - 7], [0, 0, 1]])
     np.testing.assert_allclose(np.loadtxt(converted / "K.txt"), wanted, atol=0.005)
 
 

@@ -59,9 +59,7 @@ def _region(picture_size: tuple[int, int], frames: DataConfig, crop: Crop) -> ND
     if crop == "all":
         return None
     mask = {"eigen": EIGEN, "paper": PAPER_TEST}[crop].mask(*picture_size)
-    if frames.picture == "whole":
-        return mask
-    return mask[PAPER_TEST.top : PAPER_TEST.bottom, PAPER_TEST.left : PAPER_TEST.right]
+    return mask if frames.picture == "whole" else PAPER_TEST.of(mask)
 
 
 def random_depth(seed: int = 0) -> Predict:

@@ -27,6 +27,8 @@ class DataConfig:
     """Units of the depth PNGs in a metre."""
     max_depth: float = 10.0
     """Depth beyond this, in metres, counts as unknown."""
+    held_out: int = 0
+    """Hold out every so-many-th block of 20 neighbouring training pairs and evaluate on those; 0 for the test pairs."""
     rooms: int = 100
     """Rooms to train on where the data is 'rooms', 40 frames of each."""
     segments: str = ""
@@ -42,11 +44,17 @@ class AugmentConfig:
     rotate: float = 2.5
     """Rotate by up to this many degrees."""
     zoom: float = 1.2
-    """Cut out up to 1/zoom of the picture; depth is divided by the zoom, as it looks to the same camera."""
+    """Cut out up to 1/zoom of the picture, of most less; depth is divided by it, as it looks to the same camera."""
     flip: float = 0.5
     """Chance of a mirrored pair."""
     jitter: float = 0.2
     """Change of brightness, contrast and saturation, each by a factor in 1 ± jitter."""
+    tint: float = 0.0
+    """Change of each of red, green and blue, by a factor in 1 ± tint, as white balance goes astray."""
+    gamma: float = 0.0
+    """Change of the tone curve: colours to a power from exp(-gamma) to exp(gamma)."""
+    sensor: float = 0.0
+    """Chance of a picture that is blurred and noisy as a webcam's is."""
 
 
 @dataclass(frozen=True)
@@ -165,6 +173,8 @@ class Recipe:
         for name in ("height", "width", "max_depth", "depth_scale", "rooms"):
             value = getattr(self.frames, name)
             _require(value > 0, f"frames.{name}", value, "more than 0")
+        held_out = self.frames.held_out
+        _require(held_out == 0 or held_out >= 2, "frames.held_out", held_out, "0, or 2 or more")
         _require(self.frames.workers >= 0, "frames.workers", self.frames.workers, "0 or more")
         _require(self.optim.learning_rate > 0, "optim.learning_rate", self.optim.learning_rate, "more than 0")
         _require(self.optim.step_epochs > 0, "optim.step_epochs", self.optim.step_epochs, "more than 0")
@@ -174,8 +184,13 @@ class Recipe:
         _require(0 <= self.optim.ema < 1, "optim.ema", self.optim.ema, "in [0, 1)")
         _require(0 <= self.augment.rotate <= 180, "augment.rotate", self.augment.rotate, "in [0, 180]")
         _require(self.augment.zoom >= 1, "augment.zoom", self.augment.zoom, "1 or more")
-        _require(0 <= self.augment.jitter < 1, "augment.jitter", self.augment.jitter, "in [0, 1)")
-        _require(0 <= self.augment.flip <= 1, "augment.flip", self.augment.flip, "in [0, 1]")
+        for name in ("jitter", "tint"):
+            value = getattr(self.augment, name)
+            _require(0 <= value < 1, f"augment.{name}", value, "in [0, 1)")
+        _require(self.augment.gamma >= 0, "augment.gamma", self.augment.gamma, "0 or more")
+        for name in ("flip", "sensor"):
+            value = getattr(self.augment, name)
+            _require(0 <= value <= 1, f"augment.{name}", value, "in [0, 1]")
         for name in ("silog_lambda", "ssim"):
             _require(0 <= getattr(self.loss, name) <= 1, f"loss.{name}", getattr(self.loss, name), "in [0, 1]")
         _require(0 <= self.view.rotate <= 180, "view.rotate", self.view.rotate, "in [0, 180]")

@@ -10,11 +10,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clipdepth.errors import DataError
+from clipdepth_train.data.crop import INNER, NYU_SIZE, has_frame
 from clipdepth_train.data.poses import between, neighbour_of
 from clipdepth_train.data.sample import RgbdPair, Split, View
 
 LOG = logging.getLogger(__name__)
 NO_READING = 65535
+BLOCK = 20
+"""Neighbouring pairs that are held out together."""
+FRAMED = 3
+"""How many pictures are looked at for NYU's frame."""
+NYU_FOCAL, NYU_CENTRE = 518.8579, 325.5824
+"""fx and cx of NYU Depth v2's colour camera, pixels of its 640×480 pictures."""
 # A Kinect's, as a share of the picture's width.
 KINECT_FOCAL = 518.86 / 640
 
@@ -34,8 +41,10 @@ class FolderSet:
     to `folder`. Without a list, every `rgb_NAME.jpg` (or .png) below `folder/SPLIT` is paired with the
     `sync_depth_NAME.png` beside it. Depth is a 16-bit PNG of `scale` units a metre, in which 0, 65535 and
     anything beyond `max_depth` metres mean unknown. With `dense`, the in-painted depth in the subfolder `dense`
-    is taken where it is there. The focal length comes from the list, from `K.txt`, or is a Kinect's. `segments`
-    reads a picture's segmentation, where one is wanted.
+    is taken where it is there. NYU's white or blackened frame, where the first pictures have it, is cut away
+    from all. The focal length comes from the list, from `K.txt`, or is a Kinect's. `segments`
+    reads a picture's segmentation, where one is wanted. With `held_out`, every so-many-th block of 20 neighbouring
+    training pairs is kept from training and is what `test` opens, so that recipes can be chosen without the test pairs.
 
     Raises DataError where the folder is missing or empty, a pair is incomplete, or a file cannot be read.
     """
@@ -48,23 +57,37 @@ class FolderSet:
         max_depth: float,
         dense: bool = False,
         segments: Callable[[Path], NDArray[np.uint8]] | None = None,
+        held_out: int = 0,
     ) -> None:
         if not folder.is_dir():
             raise DataError(f"no data at {folder}; give a folder of RGB-D pairs, or 'rooms'")
-        list_file = folder / f"{split}.txt"
-        listed = list(_listed(list_file, folder, split)) if list_file.is_file() else None
-        self._pairs = [pair for pair, _ in listed] if listed is not None else _scanned(folder / split)
+        source: Split = "train" if held_out else split
+        list_file = folder / f"{source}.txt"
+        listed = list(_listed(list_file, folder, source)) if list_file.is_file() else None
+        self._pairs = [pair for pair, _ in listed] if listed is not None else _scanned(folder / source)
+        if held_out:
+            self._pairs = _part(self._pairs, held_out, split)
         if not self._pairs:
-            raise DataError(f"{list_file if listed is not None else folder / split} names no pair of pictures")
+            raise DataError(f"{list_file if listed is not None else folder / source} names no pair of pictures")
         if dense:
             self._pairs = [PairPaths(pair.rgb, _dense(pair.depth)) for pair in self._pairs]
         self.pictures = [pair.rgb for pair in self._pairs]
         self.shuffle_window = len(self._pairs)
         self._scale, self._max_depth, self._segments = scale, max_depth, segments
-        first = self[0].frame
+        self._crop = INNER if all(has_frame(read_frame(path)) for path in self.pictures[:FRAMED]) else None
+        first, whole = self[0].frame, read_frame(self.pictures[0])
         self.picture_size = (first.shape[0], first.shape[1])
-        self.focal = _focal(folder, [focal for _, focal in listed or ()], first.shape[1])
-        self.centre = _centre(folder, *self.picture_size)
+        self.focal = _focal(folder, [focal for _, focal in listed or ()], whole.shape[1])
+        self.centre = _centre(folder, *whole.shape[:2])
+        if self._crop is not None:
+            self.centre = (self.centre[0] - self._crop.left, self.centre[1] - self._crop.top)
+
+    @property
+    def is_nyu(self) -> bool:
+        """Whether the pictures are NYU Depth v2's, which their size and their camera tell."""
+        left = INNER.left if self.picture_size == INNER.size else 0
+        camera = self.focal[0] - NYU_FOCAL, self.centre[0] + left - NYU_CENTRE
+        return self.picture_size in (NYU_SIZE, INNER.size) and max(map(abs, camera)) < 0.01
 
     def __len__(self) -> int:
         return len(self._pairs)
@@ -76,12 +99,14 @@ class FolderSet:
         if frame.shape[:2] != depth.shape:
             sizes = f"{frame.shape[1]}×{frame.shape[0]} and {depth.shape[1]}×{depth.shape[0]}"
             raise DataError(f"{pair.rgb} and {pair.depth} differ in size ({sizes}); they have to be registered")
-        return RgbdPair(frame, depth, self._segments(pair.rgb) if self._segments else None)
+        whole = RgbdPair(frame, depth, self._segments(pair.rgb) if self._segments else None)
+        return whole if self._crop is None else whole.cropped(self._crop)
 
     def neighbour(self, index: int, after: bool) -> View:
         """See RgbdSet; raises DataError where a picture has no pose."""
         here, there = (self.pictures[i] for i in (index, neighbour_of(self.pictures, index, after)))
-        return View(read_frame(there), between(here, there))
+        frame = read_frame(there)
+        return View(frame if self._crop is None else self._crop.of(frame), between(here, there))
 
 
 def read_frame(path: Path) -> NDArray[np.uint8]:
@@ -132,6 +157,12 @@ def _resolve(folder: Path, split: Split, name: str) -> Path:
     relative = name.lstrip("/")
     inside = folder / split / relative
     return inside if inside.is_file() else folder / relative
+
+
+def _part(pairs: list[PairPaths], every: int, split: Split) -> list[PairPaths]:
+    """The training pairs without every so-many-th block, or those blocks; pairs of one room follow one another."""
+    held = [index // BLOCK % every == every // 2 for index in range(len(pairs))]
+    return [pair for pair, out in zip(pairs, held, strict=True) if out == (split == "test")]
 
 
 def _scanned(folder: Path) -> list[PairPaths]:

@@ -28,11 +28,13 @@ def open_set(data: str, split: Split, frames: DataConfig) -> RgbdSet:
     if data == "rooms":
         if frames.segments:
             raise DataError("'rooms' has no segmentation; write it with 'clipdepth data render rooms' and segment that")
+        if frames.held_out:
+            raise DataError("'rooms' has its own test rooms; leave out --frames.held-out")
         size = (480, 640) if frames.picture == "paper" else (frames.height, frames.width)
         return RoomsSet(split, *size, frames.rooms, frames.max_depth)
     dense = frames.dense and split == "train"
     segments = partial(read_segments, Path(data), frames.segments) if frames.segments else None
-    return FolderSet(Path(data), split, frames.depth_scale, frames.max_depth, dense, segments)
+    return FolderSet(Path(data), split, frames.depth_scale, frames.max_depth, dense, segments, frames.held_out)
 
 
 def steps_per_epoch(pairs: int, batch_size: int) -> int:

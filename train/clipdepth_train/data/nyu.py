@@ -1,12 +1,13 @@
 """NYU Depth v2, labelled subset: from its two MATLAB files to the usual folder layout.
 
 N. Silberman, D. Hoiem, P. Kohli, R. Fergus: Indoor Segmentation and Support Inference from RGBD Images,
-ECCV 2012. The layout, the names and the blacked-out frame are those of BTS's
-extract_official_train_test_set_from_mat.py, so files are named by the 0-based index of the picture.
+ECCV 2012. The layout and the names are those of BTS's extract_official_train_test_set_from_mat.py, so files are named
+by the 0-based index of the picture. That script blackens the white frame around each picture; here it is cut away, so
+that pictures are 625×467 and look as a camera's do.
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -20,6 +21,8 @@ from rich.progress import track
 
 from clipdepth.errors import DataError
 from clipdepth.intrinsics import Intrinsics
+from clipdepth_train.data.crop import INNER
+from clipdepth_train.data.folder import NYU_CENTRE, NYU_FOCAL
 from clipdepth_train.data.layout import (
     SPLITS,
     FrameFiles,
@@ -54,11 +57,11 @@ SPLITS_MAT = RemoteFile(
 )
 
 # The colour camera's calibration in NYU's toolbox, camera_params.m, to four digits.
-KINECT = Intrinsics(640, 480, fx=518.8579, fy=519.4696, cx=325.5824, cy=253.7362)
-
-# What lies inside the white frame around each picture.
-INNER_ROWS = slice(7, 474)
-INNER_COLUMNS = slice(7, 632)
+KINECT = Intrinsics(640, 480, fx=NYU_FOCAL, fy=519.4696, cx=NYU_CENTRE, cy=253.7362)
+INNER_KINECT = replace(
+    KINECT, height=INNER.size[0], width=INNER.size[1], cx=KINECT.cx - INNER.left, cy=KINECT.cy - INNER.top
+)
+"""The same for the pictures without their frame."""
 
 # What follows the number of pictures in each dataset's shape, as HDF5 has it.
 _SHAPES = {"images": (3, 640, 480), "depths": (640, 480), "rawDepths": (640, 480)}
@@ -80,25 +83,18 @@ def prepare_nyu(labeled: Path, splits: Path, out: Path) -> list[FrameFiles]:
         ]
         for files in track(frames, "NYU Depth v2", console=Console(stderr=True)):
             _write_missing(mat, files)
-    write_intrinsics(out, KINECT)
+    write_intrinsics(out, INNER_KINECT)
     write_lists(out, frames, KINECT.fx)
     return frames
 
 
 def _write_missing(mat: "LabeledMat", files: FrameFiles) -> None:
     if not files.rgb.exists():
-        write_rgb(files.rgb, black_out_frame(mat.picture(files.index)))
+        write_rgb(files.rgb, INNER.of(mat.picture(files.index)))
     if not files.depth.exists():
-        write_depth(files.depth, mat.depth("rawDepths", files.index))
+        write_depth(files.depth, INNER.of(mat.depth("rawDepths", files.index)))
     if not files.dense_depth.exists():
-        write_depth(files.dense_depth, mat.depth("depths", files.index))
-
-
-def black_out_frame(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """The picture, (480, 640, 3) uint8, with the white frame around it set to 0."""
-    inner = np.zeros_like(picture)
-    inner[INNER_ROWS, INNER_COLUMNS] = picture[INNER_ROWS, INNER_COLUMNS]
-    return inner
+        write_depth(files.dense_depth, INNER.of(mat.depth("depths", files.index)))
 
 
 def read_splits(path: Path, count: int) -> dict[int, str]:

@@ -6,6 +6,8 @@ from typing import Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from clipdepth_train.data.crop import Crop
+
 Split = Literal["train", "test"]
 
 
@@ -20,6 +22,11 @@ class RgbdPair:
     frame: NDArray[np.uint8]
     depth: NDArray[np.float32]
     segmentation: NDArray[np.uint8] | None = None
+
+    def cropped(self, crop: Crop) -> "RgbdPair":
+        """What `crop` shows of it; raises UsageError where the picture is not one that the crop is for."""
+        masks = None if self.segmentation is None else crop.of(self.segmentation)
+        return RgbdPair(crop.of(self.frame), crop.of(self.depth), masks)
 
 
 @dataclass(frozen=True)
