@@ -55,7 +55,7 @@ for size in "${sizes[@]}"; do
     for model in edge msa-l1; do
         name="$model-$size"
         step "train-$name" "${run[@]}" train "$model" --data rooms --out "$work/$name" --epochs 1 --batch-size 8 \
-            --frames.rooms 4 --frames.height "${size%x*}" --frames.width "${size#*x}" --model.clip.weights none
+            --frames.rooms 4 --frames.height "${size%x*}" --frames.width "${size#*x}" --model.trunk.weights none
         step "export-$name" "${run[@]}" export "$work/$name" --out "$work/$name.bundle" --precision fp32 fp16 int8
         [ -d "$work/$name.bundle" ] || continue
         for precision in fp32 fp16 int8; do

@@ -25,7 +25,7 @@ from clipdepth.atomic import write_json
 from clipdepth_train.data.loader import Batches, open_set, training_loader
 from clipdepth_train.depth_model import build_model
 from clipdepth_train.objective import Batch, Objective
-from clipdepth_train.recipe import Recipe
+from clipdepth_train.recipe import Recipe, with_trunk
 from clipdepth_train.recipes import RECIPES
 from clipdepth_train.trainer import make_optimizer
 
@@ -62,7 +62,7 @@ def main() -> None:
     for name, (height, width), precision in track(cases, "steps", console=Console(stderr=True)):
         frames = replace(RECIPES[name].frames, height=height, width=width, rooms=1, workers=0)
         recipe = replace(RECIPES[name], data="rooms", batch_size=options.batch, frames=frames)
-        recipe = replace(recipe, model=replace(recipe.model, clip=replace(recipe.model.clip, weights="none")))
+        recipe = replace(recipe, model=with_trunk(recipe.model, weights="none"))
         found.append(measure(name, recipe, precision, device, options.steps))
         say(found[-1])
         if options.out:

@@ -9,7 +9,6 @@ from accelerate.state import AcceleratorState
 from rich.console import Console
 
 from clipdepth.rooms import Room, default_intrinsics
-from clipdepth_train.clip import ClipConfig
 from clipdepth_train.data.layout import (
     FrameFiles,
     write_depth,
@@ -19,14 +18,15 @@ from clipdepth_train.data.layout import (
     write_rgb,
 )
 from clipdepth_train.models import EdgeConfig
+from clipdepth_train.pretrained import PretrainedConfig
 from clipdepth_train.recipe import DataConfig, OptimConfig, Recipe
 from clipdepth_train.trainer import Trainer
 from tiny_clip import TINY_CLIP
 
 SECONDS_BETWEEN_FRAMES = 1.5
-TINY_EDGE = EdgeConfig(ClipConfig(TINY_CLIP, "none"), width=8, bins=8)
+TINY_EDGE = EdgeConfig(PretrainedConfig(TINY_CLIP, "none"), width=8, bins=8)
 """An edge model on a tiny ResNet: fast. Only processes that import tiny_clip can load it."""
-MOBILE_EDGE = EdgeConfig(ClipConfig("MobileCLIP2-S0", "none"), stages=4, width=16, bins=16)
+MOBILE_EDGE = EdgeConfig(PretrainedConfig("MobileCLIP2-S0", "none"), stages=4, width=16, bins=16)
 """An edge model on the whole MobileCLIP2-S0 trunk with random weights: 11 M weights, seconds to build."""
 
 

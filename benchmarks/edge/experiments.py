@@ -6,15 +6,15 @@ from typing import Any
 
 from variants import VariantConfig
 
-from clipdepth_train.clip import ClipConfig
+from clipdepth_train.pretrained import PretrainedConfig
 from clipdepth_train.recipe import Recipe
 from clipdepth_train.recipes import RECIPES
 
 EPOCHS = 8
-_RN50 = ClipConfig("RN50", "none")
-_S0 = ClipConfig("MobileCLIP2-S0", "none")
-_S2 = ClipConfig("MobileCLIP2-S2", "none")
-_CONVNEXT = ClipConfig("convnext_tiny", "none")
+_RN50 = PretrainedConfig("RN50", "none")
+_S0 = PretrainedConfig("MobileCLIP2-S0", "none")
+_S2 = PretrainedConfig("MobileCLIP2-S2", "none")
+_CONVNEXT = PretrainedConfig("convnext_tiny", "none")
 _BASE = replace(
     RECIPES["edge"],
     model=VariantConfig(_RN50),
@@ -63,11 +63,11 @@ EXPERIMENTS = {
     "zoom-no-detail": Experiment("zoom, no detail", lambda recipe: _zoomed(recipe, detail=0)),
     "zoom-s0-3": Experiment(
         "zoom, MobileCLIP2-S0's first three stages, colours from 0 to 1",
-        lambda recipe: _zoomed(recipe, clip=_S0, normalisation="unit"),
+        lambda recipe: _zoomed(recipe, trunk=_S0, normalisation="unit"),
     ),
     "zoom-s0-4": Experiment(
         "zoom, MobileCLIP2-S0's four stages, colours from 0 to 1",
-        lambda recipe: _zoomed(recipe, clip=_S0, stages=4, normalisation="unit"),
+        lambda recipe: _zoomed(recipe, trunk=_S0, stages=4, normalisation="unit"),
     ),
     "strong": _part("augment", "stronger augmentation: 5°, jitter 0.4", rotate=5.0, jitter=0.4),
     "long": Experiment("20 epochs for 8", lambda recipe: replace(recipe, epochs=20)),
@@ -79,10 +79,10 @@ EXPERIMENTS = {
     "no-detail": _model("no detail: depth at stride 8", detail=0),
     "2-stages": _model("two stages of the trunk", stages=2),
     "4-stages": _model("four stages of the trunk", stages=4),
-    "s0-3": _model("MobileCLIP2-S0's first three stages", clip=_S0),
-    "s0-4": _model("MobileCLIP2-S0's four stages", clip=_S0, stages=4),
-    "s2-3": _model("MobileCLIP2-S2's first three stages", clip=_S2),
-    "convnext-3": _model("ConvNeXt-tiny's first three stages", clip=_CONVNEXT),
+    "s0-3": _model("MobileCLIP2-S0's first three stages", trunk=_S0),
+    "s0-4": _model("MobileCLIP2-S0's four stages", trunk=_S0, stages=4),
+    "s2-3": _model("MobileCLIP2-S2's first three stages", trunk=_S2),
+    "convnext-3": _model("ConvNeXt-tiny's first three stages", trunk=_CONVNEXT),
     "192x256": _part("frames", "pictures of 192×256", height=192, width=256),
     "288x384": _part("frames", "pictures of 288×384", height=288, width=384),
     "whole": _model("the trunk on the whole picture, no detail: four times the work", shrink=1, detail=0),

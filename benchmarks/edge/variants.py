@@ -53,7 +53,7 @@ class TextHead(BinHead):
     def __init__(self, config: VariantConfig) -> None:
         super().__init__(config.width, config.bins, *config.depth_range)
         prompts = [PROMPT.format(float(centre)) for centre in self.centres().detach()]
-        features = text_features(load_clip(config.clip), config.clip.name, prompts)
+        features = text_features(load_clip(config.trunk), config.trunk.name, prompts)
         self.queries = nn.Buffer(F.normalize(features, dim=1))
         self.score = nn.Conv2d(config.width, features.shape[1], 1)
         self.log_factor = nn.Parameter(torch.tensor(math.log(10.0)))

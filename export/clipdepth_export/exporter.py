@@ -21,6 +21,7 @@ from clipdepth.manifest import (
     DepthRange,
     Graph,
     InputSize,
+    Licence,
     Manifest,
     Model,
     Precision,
@@ -30,7 +31,6 @@ from clipdepth.sam.record import SamRecord
 from clipdepth_export.gate import judge, require_agreement
 from clipdepth_export.graph import OPSET, proto_of, save_graph, trace_depth
 from clipdepth_export.layers import worst_layers
-from clipdepth_export.licences import licences
 from clipdepth_export.reference import Track, golden_frames, reference_frames, silently
 from clipdepth_export.sam.chain import require_masks, segmented
 from clipdepth_export.sam.exporter import PRECISIONS as SAM_PRECISIONS
@@ -45,6 +45,7 @@ from clipdepth_train.recipe import DataConfig, Recipe, encode_recipe
 from clipdepth_train.segmentation import SamConfig
 
 GOLDEN = "golden.npz"
+CODE = Licence(part="clipdepth code", licence="MIT")
 
 
 @dataclass(frozen=True)
@@ -93,6 +94,7 @@ class _Export:
     def __init__(self, run: Path, config: ExportConfig, track: Track) -> None:
         model, self.recipe, self.state = load_run_and_state(run)
         self.run, self.config, self.track = run, config, track
+        self.ingredients = [Licence(**licence) for licence in self.state["ingredients"]]
         model.mirror = False
         self.deployed = model.deployable()
         self.data = config.data or self.recipe.data
@@ -203,7 +205,7 @@ class _Export:
             input=InputSize(height=size.height, width=size.width, max_batch=self.config.max_batch),
             depth=DepthRange(minimum=minimum, maximum=maximum),
             camera=Camera(**self.state["camera"]),
-            licences=[*licences(self.recipe), *(sam_licences(self.sam) if self.sam else [])],
+            licences=[CODE, *self.ingredients, *(sam_licences(self.sam) if self.sam else [])],
             graphs=graphs,
             golden=GOLDEN,
             sam=sam,
@@ -214,8 +216,8 @@ class _Export:
 def _portable(recipe: Recipe) -> dict[str, Any]:
     # Folders of this machine tell a device nothing; the last part of a path still names the data and the weights.
     plain = encode_recipe(recipe)
-    for name in ("data", "start"):
+    for name in ("data", "start", "teacher"):
         plain[name] = Path(plain[name]).name
-    if "clip" in plain["model"]:
-        plain["model"]["clip"]["weights"] = Path(plain["model"]["clip"]["weights"]).name
+    if "trunk" in plain["model"]:
+        plain["model"]["trunk"]["weights"] = Path(plain["model"]["trunk"]["weights"]).name
     return plain

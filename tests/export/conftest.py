@@ -14,7 +14,6 @@ from rich.console import Console
 from clipdepth.bundle import Bundle, open_bundle
 from clipdepth_export.exporter import export_run
 from clipdepth_train.checkpoint import CHECKPOINT, load_run, read_checkpoint, save_checkpoint
-from clipdepth_train.clip import ClipConfig
 from clipdepth_train.data.loader import open_set
 from clipdepth_train.data.segments import segment_folder
 from clipdepth_train.models import (
@@ -26,6 +25,7 @@ from clipdepth_train.models import (
     MsaConfig,
 )
 from clipdepth_train.models.eigen import CoarseToFine
+from clipdepth_train.pretrained import PretrainedConfig
 from clipdepth_train.recipe import DataConfig, OptimConfig
 from clipdepth_train.segmentation import SamConfig
 from runs import MOBILE_EDGE, train_tiny_run, write_rgbd_folder
@@ -33,7 +33,7 @@ from tiny_clip import TINY_CLIP
 
 # Pictures are twice as wide as the input and as high, so that a mixed-up axis shows.
 PICTURE, INPUT = (64, 192), DataConfig(64, 96, workers=0)
-TINY = ClipConfig(TINY_CLIP, "none")
+TINY = PretrainedConfig(TINY_CLIP, "none")
 MIRRORED = {"mirror": True, "normalisation": "imagenet"}
 RECIPES: dict[str, dict[str, Any]] = {
     "depthclip": {"model": DepthClipConfig(TINY, temperature=0.01), "epochs": 0, **MIRRORED},
@@ -87,7 +87,7 @@ def export_once(data: Path, clip_weights: Path, tmp_path_factory: pytest.TempPat
 
     @cache
     def export(kind: str) -> Bundle:
-        weights = ClipConfig(TINY_CLIP, str(clip_weights))
+        weights = PretrainedConfig(TINY_CLIP, str(clip_weights))
         changes = {"model": EdgeConfig(weights, width=8, bins=8), **RECIPES[kind]}
         folder = tmp_path_factory.mktemp("runs")
         if kind == "refined":

@@ -79,8 +79,8 @@ def command(data: Path, out: Path) -> list[str]:
     changes = RUNS[COMMAND]
     rate, momentum = changes["optim"].learning_rate, changes["optim"].momentum
     return f"""train edge --data {data} --out {out} --epochs {changes["epochs"]} --batch-size {changes["batch_size"]}
-        --frames.height {SIZE} --frames.width {SIZE} --frames.rooms 1 --frames.workers 0 --model.clip.name tiny-clip
-        --model.clip.weights none --model.width 8 --model.bins 8 --optim.optimizer sgd --optim.schedule step
+        --frames.height {SIZE} --frames.width {SIZE} --frames.rooms 1 --frames.workers 0 --model.trunk.name tiny-clip
+        --model.trunk.weights none --model.width 8 --model.bins 8 --optim.optimizer sgd --optim.schedule step
         --optim.learning-rate {rate} --optim.trunk-learning-rate {rate} --optim.momentum {momentum}
         --optim.weight-decay 0 --optim.clip-norm 0 --optim.ema 0 --augment.zoom 1.2 --normalisation unit""".split()
 

@@ -11,7 +11,8 @@ from torch import Tensor, nn
 
 from clipdepth.cli import main
 from clipdepth.errors import UsageError, WeightsError
-from clipdepth_train.clip import ClipConfig, load_clip, text_features
+from clipdepth_train.clip import load_clip, text_features
+from clipdepth_train.pretrained import PretrainedConfig
 from tiny_clip import TINY_CLIP
 
 
@@ -24,7 +25,7 @@ def weights() -> dict[str, Tensor]:
 
 def loaded(path: Path) -> dict[str, Tensor]:
     torch.manual_seed(2)
-    return load_clip(ClipConfig(TINY_CLIP, str(path))).state_dict()
+    return load_clip(PretrainedConfig(TINY_CLIP, str(path))).state_dict()
 
 
 def assert_same(found: dict[str, Tensor], wanted: dict[str, Tensor]) -> None:
@@ -54,9 +55,9 @@ def save_torchscript(path: Path, state: dict[str, Tensor]) -> None:
 
 def test_random_weights_are_those_of_the_seed() -> None:
     torch.manual_seed(5)
-    first = load_clip(ClipConfig(TINY_CLIP, "none")).state_dict()
+    first = load_clip(PretrainedConfig(TINY_CLIP, "none")).state_dict()
     torch.manual_seed(5)
-    assert_same(load_clip(ClipConfig(TINY_CLIP, "none")).state_dict(), first)
+    assert_same(load_clip(PretrainedConfig(TINY_CLIP, "none")).state_dict(), first)
 
 
 def test_a_state_dict(tmp_path: Path, weights: dict[str, Tensor]) -> None:
@@ -85,7 +86,7 @@ def test_a_half_precision_archive_as_openai_publishes_them(tmp_path: Path, weigh
 
 
 def test_text_features_are_the_text_towers() -> None:
-    clip = load_clip(ClipConfig(TINY_CLIP, "none")).eval()
+    clip = load_clip(PretrainedConfig(TINY_CLIP, "none")).eval()
     features = text_features(clip, TINY_CLIP, ["a chair", "a table"])
     with torch.no_grad():
         alone = clip.encode_text(open_clip.tokenize(["a table"]))  # type: ignore[operator]
@@ -96,20 +97,20 @@ def test_text_features_are_the_text_towers() -> None:
 
 def test_an_unknown_model_is_told() -> None:
     with pytest.raises(UsageError, match="open_clip has no model 'RN5'"):
-        load_clip(ClipConfig("RN5", "none"))
+        load_clip(PretrainedConfig("RN5", "none"))
 
 
 def assert_told(error: pytest.ExceptionInfo[WeightsError], *parts: str) -> None:
     message = str(error.value)
     assert "\n" not in message
-    for part in (*parts, "--model.clip.weights"):
+    for part in (*parts, "--model.trunk.weights"):
         assert part in message
 
 
 @pytest.mark.parametrize("weights", ["absent.pt", "opnai"])
 def test_neither_a_file_nor_a_tag_lists_the_tags(weights: str) -> None:
     with pytest.raises(WeightsError) as error:
-        load_clip(ClipConfig("RN50-quickgelu", weights))
+        load_clip(PretrainedConfig("RN50-quickgelu", weights))
     assert_told(error, f"'{weights}'", "RN50-quickgelu", "openai")
 
 
@@ -146,7 +147,7 @@ def test_weights_of_another_model_are_told(tmp_path: Path, weights: dict[str, Te
 
 def test_a_missing_file_is_one_line_on_the_command_line(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     sizes = ["--frames.height", "64", "--frames.width", "64", "--frames.rooms", "1"]
-    status = main(["train", "edge", "--out", str(tmp_path), *sizes, "--model.clip.weights", "absent.pt"])
+    status = main(["train", "edge", "--out", str(tmp_path), *sizes, "--model.trunk.weights", "absent.pt"])
     error = capsys.readouterr().err
     assert status == 1
     assert error.startswith("clipdepth: error: 'absent.pt' is neither a file nor a tag of RN50-quickgelu")
@@ -159,6 +160,6 @@ def test_without_network_the_local_file_is_named_as_the_remedy(
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
     with pytest.raises(WeightsError) as error:
-        load_clip(ClipConfig("MobileCLIP2-S0", "dfndr2b"))
+        load_clip(PretrainedConfig("MobileCLIP2-S0", "dfndr2b"))
     assert_told(error, "cannot download the weights 'dfndr2b' of MobileCLIP2-S0 (", "give a local file with", "PATH")
     assert capsys.readouterr() == ("", "")

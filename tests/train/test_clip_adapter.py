@@ -11,18 +11,18 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from clipdepth.errors import UsageError
-from clipdepth_train.clip import ClipConfig
 from clipdepth_train.depth_model import DepthModel, build_model
 from clipdepth_train.models import ClipAdapterConfig
 from clipdepth_train.models.clip_adapter import ClipAdapter, ResidualAdapter, build_clip_adapter
 from clipdepth_train.models.depthclip import CLASS_DEPTHS, CLASSES, DepthClipConfig, build_depthclip
 from clipdepth_train.objective import Objective
+from clipdepth_train.pretrained import PretrainedConfig
 from clipdepth_train.recipe import DataConfig
 from clipdepth_train.recipes import RECIPES
 from tiny_clip import TINY_CLIP
 from train.zero_shot import aligned_bilinear, zero_shot
 
-TINY = ClipConfig(TINY_CLIP, "none")
+TINY = PretrainedConfig(TINY_CLIP, "none")
 WHICH = [(True, True), (True, False), (False, True)]
 """With an image adapter, with a text adapter."""
 
@@ -72,7 +72,7 @@ def adapted(features: NDArray[np.float64], matrices: list[NDArray[np.float64]]) 
 def paper_model() -> DepthModel:
     """The paper's model on RN50, its values taken away again: shapes are enough to count with."""
     recipe = RECIPES["clip-adapter"]
-    random = replace(recipe, model=ClipAdapterConfig(ClipConfig("RN50-quickgelu", "none")))
+    random = replace(recipe, model=ClipAdapterConfig(PretrainedConfig("RN50-quickgelu", "none")))
     return build_model(random).to("meta")
 
 

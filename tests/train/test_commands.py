@@ -162,7 +162,7 @@ def test_train_fits_prints_a_table_and_a_second_time_says_that_it_is_done(
     data: Path, tmp_path: Path, capsys: Captured
 ) -> None:
     command = f"""train edge --data {data} --out {tmp_path}/mine --epochs 1 --batch-size 2 --frames.height 64
-        --frames.width 64 --frames.workers 0 --model.clip.name {TINY_CLIP} --model.clip.weights none
+        --frames.width 64 --frames.workers 0 --model.trunk.name {TINY_CLIP} --model.trunk.weights none
         --model.width 8 --model.bins 8""".split()
     assert main(command) == 0
     out, err = capsys.readouterr()

@@ -9,11 +9,11 @@ from torch import Tensor, nn
 
 import runs
 from clipdepth.errors import UsageError
-from clipdepth_train.clip import ClipConfig, load_clip
 from clipdepth_train.depth_model import DepthModel, build_model
 from clipdepth_train.models import DepthClipConfig, DepthNetwork, EigenConfig
+from clipdepth_train.pretrained import PretrainedConfig
 from clipdepth_train.recipe import DataConfig, OptimConfig, Recipe
-from clipdepth_train.trunk import Trunk
+from clipdepth_train.trunk import Trunk, load_trunk
 from tiny_clip import TINY_CLIP
 
 MEAN_AND_STD = {
@@ -35,8 +35,8 @@ class Weighing(DepthNetwork):
 
 
 def weighing(**changes: object) -> DepthModel:
-    recipe = runs.tiny_recipe("rooms", **changes)
-    return DepthModel(Weighing(Trunk(load_clip(ClipConfig(TINY_CLIP, "none")))), recipe).eval()
+    recipe = runs.tiny_recipe("rooms", **{"normalisation": "unit", **changes})
+    return DepthModel(Weighing(load_trunk(PretrainedConfig(TINY_CLIP, "none"))), recipe).eval()
 
 
 def frames(height: int = 8, width: int = 12, count: int = 2) -> Tensor:
@@ -117,7 +117,7 @@ class Answering(DepthNetwork):
 
 
 def test_depth_is_clamped_to_the_models_range_but_not_in_training() -> None:
-    model = DepthModel(Answering(Trunk(load_clip(ClipConfig(TINY_CLIP, "none")))), runs.tiny_recipe("rooms"))
+    model = DepthModel(Answering(load_trunk(PretrainedConfig(TINY_CLIP, "none"))), runs.tiny_recipe("rooms"))
     free = np.linspace(-5, 20, 12)
     np.testing.assert_allclose(model.train()(frames())[0, 0].numpy(), free, rtol=1e-5)
     np.testing.assert_allclose(model.eval()(frames())[0, 0].numpy(), np.clip(free, 0.3, 10), rtol=1e-5)
@@ -152,7 +152,7 @@ def test_without_clip_everything_is_in_one_group() -> None:
 
 
 def test_a_model_with_nothing_to_train_has_no_group() -> None:
-    recipe = runs.tiny_recipe("rooms", model=DepthClipConfig(ClipConfig(TINY_CLIP, "none")))
+    recipe = runs.tiny_recipe("rooms", model=DepthClipConfig(PretrainedConfig(TINY_CLIP, "none")))
     assert build_model(recipe).parameter_groups(0.1, 0.1) == []
 
 
@@ -176,8 +176,8 @@ def test_counts_and_cost_of_a_network_that_can_be_counted_by_hand() -> None:
             mixed: Tensor = self.mix(image)[:, 0]
             return mixed
 
-    recipe: Recipe = runs.tiny_recipe("rooms", mirror=True)
-    model = DepthModel(OneConvolution(Trunk(load_clip(ClipConfig(TINY_CLIP, "none")))), recipe).train()
+    recipe: Recipe = runs.tiny_recipe("rooms", mirror=True, normalisation="unit")
+    model = DepthModel(OneConvolution(load_trunk(PretrainedConfig(TINY_CLIP, "none"))), recipe).train()
     assert model.parameter_count() == 3 * 9 + 1
     assert model.flops(10, 20) == 2 * 27 * 10 * 20
     assert model.training

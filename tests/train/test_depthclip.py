@@ -7,7 +7,6 @@ import torch
 from torch import Tensor
 
 from clipdepth.errors import UsageError
-from clipdepth_train.clip import ClipConfig
 from clipdepth_train.models.depthclip import (
     CLASS_DEPTHS,
     CLASSES,
@@ -17,7 +16,8 @@ from clipdepth_train.models.depthclip import (
     build_depthclip,
 )
 from clipdepth_train.models.network import resize
-from clipdepth_train.trunk import Trunk
+from clipdepth_train.pretrained import PretrainedConfig
+from clipdepth_train.trunk import trunk_of_clip
 from tiny_clip import TINY_CLIP
 from train.zero_shot import aligned_bilinear, zero_shot
 
@@ -25,7 +25,7 @@ from train.zero_shot import aligned_bilinear, zero_shot
 @pytest.fixture(scope="module")
 def model() -> DepthClip:
     torch.manual_seed(0)
-    return build_depthclip(DepthClipConfig(ClipConfig(TINY_CLIP, "none"))).eval()
+    return build_depthclip(DepthClipConfig(PretrainedConfig(TINY_CLIP, "none"))).eval()
 
 
 def test_the_papers_classes() -> None:
@@ -95,7 +95,7 @@ def test_nothing_of_it_is_trained(model: DepthClip) -> None:
 
 
 def test_text_of_another_width_is_refused() -> None:
-    trunk = Trunk(open_clip.create_model(TINY_CLIP))
+    trunk = trunk_of_clip(open_clip.create_model(TINY_CLIP), PretrainedConfig(TINY_CLIP, "none"))
     text: Tensor = torch.rand(7, 300)
     with pytest.raises(UsageError, match="512 channels are no multiple of the text's 300"):
         DepthClip(trunk, DistanceClasses(text, torch.ones(7), 0.1))

@@ -1,10 +1,8 @@
 """Grouped convolutions as depthwise ones: another order of channels, the same features."""
 
 import copy
-from types import SimpleNamespace
 from typing import Any
 
-import open_clip
 import pytest
 import torch
 from open_clip.modified_resnet import ModifiedResNet
@@ -13,7 +11,8 @@ from timm.utils.model import reparameterize_model
 from torch import Tensor, nn
 
 from clipdepth_train.depthwise import RepeatedDepthwise, make_depthwise
-from clipdepth_train.trunk import Trunk
+from clipdepth_train.pretrained import PretrainedConfig
+from clipdepth_train.trunk import Trunk, load_trunk
 
 
 def noise(*shape: int) -> Tensor:
@@ -24,7 +23,7 @@ def noise(*shape: int) -> Tensor:
 def mobileclip() -> Trunk:
     """MobileCLIP2-S0's trunk, random to the last statistic and scale, so that nothing in it counts for nothing."""
     torch.manual_seed(0)
-    trunk = Trunk(SimpleNamespace(visual=open_clip.create_model("MobileCLIP2-S0").visual)).eval()  # type: ignore[arg-type]
+    trunk = load_trunk(PretrainedConfig("MobileCLIP2-S0", "none")).eval()
     for module in trunk.modules():
         if isinstance(module, nn.BatchNorm2d):
             assert module.running_mean is not None

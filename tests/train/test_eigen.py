@@ -16,17 +16,17 @@ import runs
 from clipdepth.cli import main
 from clipdepth.errors import CheckpointError, UsageError
 from clipdepth_train.checkpoint import CHECKPOINT, load_start
-from clipdepth_train.clip import ClipConfig
 from clipdepth_train.depth_model import build_model
 from clipdepth_train.models import CoarseAdapterConfig, EigenConfig, build_network
 from clipdepth_train.models.depthclip import CLASS_DEPTHS, DistanceClasses
 from clipdepth_train.models.eigen import CoarseAdapter, CoarseNetwork, CoarseToFine, RefiningNetwork, build_eigen
 from clipdepth_train.objective import Objective
+from clipdepth_train.pretrained import PretrainedConfig
 from clipdepth_train.recipe import DataConfig, LossConfig, OptimConfig
 from tiny_clip import TINY_CLIP
 from train.zero_shot import zero_shot
 
-TINY = ClipConfig(TINY_CLIP, "none")
+TINY = PretrainedConfig(TINY_CLIP, "none")
 # Kernel, inputs and outputs of Eigen et al.'s convolutions, from their table 1 and figure 1.
 COARSE = [(11, 3, 96), (5, 96, 256), (3, 256, 384), (3, 384, 384), (3, 384, 256)]
 REFINING = [(9, 3, 63), (5, 64, 64), (5, 64, 1)]

@@ -13,14 +13,14 @@ import runs
 from clipdepth.errors import DataError, UsageError
 from clipdepth.metrics import mean_metrics
 from clipdepth.resize import resize_depth, resize_frame
-from clipdepth_train.clip import ClipConfig, load_clip
 from clipdepth_train.data.crop import EIGEN, PAPER_TEST
 from clipdepth_train.data.sample import RgbdPair
 from clipdepth_train.depth_model import DepthModel, build_model
 from clipdepth_train.evaluation import Predict, constant_median, evaluate, predictor, random_depth
 from clipdepth_train.models import DepthNetwork
+from clipdepth_train.pretrained import PretrainedConfig
 from clipdepth_train.recipe import DataConfig
-from clipdepth_train.trunk import Trunk
+from clipdepth_train.trunk import load_trunk
 from tiny_clip import TINY_CLIP
 from train.memory_set import MemorySet
 
@@ -120,8 +120,8 @@ class Shining(DepthNetwork):
 
 
 def shining(mirror: bool = False) -> DepthModel:
-    trunk = Trunk(load_clip(ClipConfig(TINY_CLIP, "none")))
-    return DepthModel(Shining(trunk), runs.tiny_recipe("rooms", mirror=mirror)).train()
+    trunk = load_trunk(PretrainedConfig(TINY_CLIP, "none"))
+    return DepthModel(Shining(trunk), runs.tiny_recipe("rooms", mirror=mirror, normalisation="unit")).train()
 
 
 def frame_of(height: int, width: int) -> NDArray[np.uint8]:

@@ -1,28 +1,26 @@
 """The Multi-Scale Adapter: its published size, its wiring written out again, and its correction of ±1 m."""
 
 from dataclasses import replace
-from types import SimpleNamespace
 
 import pytest
 import torch
 import torch.nn.functional as F
 from open_clip.modified_resnet import ModifiedResNet
-from open_clip.timm_model import TimmModel
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from clipdepth.errors import UsageError
-from clipdepth_train.clip import ClipConfig
 from clipdepth_train.depth_model import DepthModel, build_model
 from clipdepth_train.losses import depth_loss
 from clipdepth_train.models.depthclip import DepthClipConfig, build_depthclip
 from clipdepth_train.models.msa import Msa, MsaConfig, build_msa
+from clipdepth_train.pretrained import PretrainedConfig
 from clipdepth_train.recipe import DataConfig, LossConfig
 from clipdepth_train.recipes import RECIPES
-from clipdepth_train.trunk import Trunk
+from clipdepth_train.trunk import load_trunk, trunk_of_clip
 from tiny_clip import TINY_CLIP
 
-TINY = ClipConfig(TINY_CLIP, "none")
+TINY = PretrainedConfig(TINY_CLIP, "none")
 
 
 def tiny_msa(initial_depth: bool = False, segmentation: bool = False, seed: int = 0) -> Msa:
@@ -45,7 +43,7 @@ def model_on_rn50(segmentation: bool) -> DepthModel:
     with torch.device("meta"):
         clip = nn.Module()
         clip.visual = ModifiedResNet([3, 4, 6, 3], 1024, 32, 224, 64)
-        return DepthModel(Msa(Trunk(clip), None, segmentation), RECIPES["msa-l1"])
+        return DepthModel(Msa(trunk_of_clip(clip, TINY), None, segmentation), RECIPES["msa-l1"])
 
 
 @pytest.fixture(scope="module")
@@ -188,7 +186,7 @@ def test_a_size_that_32_does_not_divide_is_refused(size: tuple[int, int]) -> Non
 
 def test_a_trunk_without_a_stem_is_refused() -> None:
     with pytest.raises(UsageError, match=r"not \(4, 8, 16, 32\); use RN50"):
-        Msa(Trunk(SimpleNamespace(visual=TimmModel("convnext_atto", 8, image_size=64))), None)  # type: ignore[arg-type]
+        Msa(load_trunk(PretrainedConfig("convnext_atto", "none")), None)
 
 
 @pytest.mark.parametrize("segmentation", [False, True], ids=["without-sam", "with-sam"])

@@ -11,18 +11,18 @@ from torch import Tensor
 
 import runs
 from clipdepth.errors import UsageError
-from clipdepth_train.clip import ClipConfig
 from clipdepth_train.depth_model import DepthModel, build_model
 from clipdepth_train.losses import bin_loss, depth_loss, gradient_loss, smoothness_loss, symmetry_loss
 from clipdepth_train.models import BinNetwork, ClipAdapterConfig, EigenConfig, MsaConfig
 from clipdepth_train.models.edge import Edge
 from clipdepth_train.objective import Batch, Objective
 from clipdepth_train.photometric import Cameras, photometric_loss
+from clipdepth_train.pretrained import PretrainedConfig
 from clipdepth_train.recipe import DataConfig, LossConfig, OptimConfig
 from tiny_clip import TINY_CLIP
 
 HEIGHT, WIDTH = 64, 96
-TINY = ClipConfig(TINY_CLIP, "none")
+TINY = PretrainedConfig(TINY_CLIP, "none")
 NOTHING = LossConfig("none")
 
 

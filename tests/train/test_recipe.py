@@ -3,13 +3,12 @@
 import json
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
 from clipdepth.cli import main
 from clipdepth.errors import CheckpointError, UsageError
-from clipdepth_train.clip import ClipConfig
 from clipdepth_train.commands import train
 from clipdepth_train.models import (
     ClipAdapterConfig,
@@ -19,6 +18,7 @@ from clipdepth_train.models import (
     EigenConfig,
     MsaConfig,
 )
+from clipdepth_train.pretrained import PretrainedConfig
 from clipdepth_train.recipe import (
     AugmentConfig,
     DataConfig,
@@ -26,9 +26,10 @@ from clipdepth_train.recipe import (
     OptimConfig,
     Recipe,
     ViewConfig,
-    clip_of,
     decode_recipe,
     encode_recipe,
+    trunk_of,
+    with_trunk,
     without_download,
 )
 from clipdepth_train.recipes import RECIPES
@@ -42,7 +43,7 @@ NAMES = [
     *("msa-l1", "msa-l1-sam", "msa-l1-clip", "msa-l1-clip-sam"),
     "edge",
 ]
-RN50 = ClipConfig("RN50-quickgelu", "openai")
+RN50 = PretrainedConfig("RN50-quickgelu", "openai")
 
 
 def kind_of(name: str) -> str:
@@ -51,11 +52,11 @@ def kind_of(name: str) -> str:
     return next((kind for start, kind in kinds.items() if name.startswith(start)), name)
 
 
-def with_clip(recipe: Recipe, clip: ClipConfig) -> Recipe:
+def with_clip(recipe: Recipe, clip: PretrainedConfig) -> Recipe:
     """The recipe with another CLIP, where it has one."""
-    if clip_of(recipe.model) is None:
+    if trunk_of(recipe.model) is None:
         return recipe
-    return replace(recipe, model=replace(cast(Any, recipe.model), clip=clip))
+    return replace(recipe, model=with_trunk(recipe.model, name=clip.name, weights=clip.weights))
 
 
 def test_there_is_a_recipe_for_each_row_of_the_papers_tables() -> None:
@@ -65,7 +66,7 @@ def test_there_is_a_recipe_for_each_row_of_the_papers_tables() -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_a_recipe_survives_json(name: str) -> None:
     recipe = RECIPES[name]
-    changed = replace(with_clip(recipe, ClipConfig("RN50", "none")), data="x", seed=7, start="there")
+    changed = replace(with_clip(recipe, PretrainedConfig("RN50", "none")), data="x", seed=7, start="there")
     for one in (recipe, changed):
         plain = json.loads(json.dumps(encode_recipe(one)))
         assert plain["model"]["kind"] == kind_of(name)
@@ -180,20 +181,20 @@ def test_a_recipe_for_what_only_the_user_can_name_says_so_before_it_trains() -> 
 
 def test_a_recipe_without_download_has_random_weights_and_is_the_same_otherwise() -> None:
     for recipe in RECIPES.values():
-        model, clip = without_download(recipe.model), clip_of(recipe.model)
+        model, clip = without_download(recipe.model), trunk_of(recipe.model)
         if clip is None:
             assert model == recipe.model
         else:
-            assert clip_of(model) == ClipConfig(clip.name, "none")
-            assert replace(cast(Any, model), clip=clip) == recipe.model
+            assert trunk_of(model) == PretrainedConfig(clip.name, "none")
+            assert with_trunk(model, weights=clip.weights) == recipe.model
 
 
 def test_which_recipes_have_a_clip() -> None:
-    assert {name for name in NAMES if clip_of(RECIPES[name].model) is None} == {
+    assert {name for name in NAMES if trunk_of(RECIPES[name].model) is None} == {
         "depth-eigen-coarse",
         "depth-eigen-refined",
     }
-    assert all(clip_of(recipe.model) in (None, RN50) for recipe in RECIPES.values())
+    assert all(trunk_of(recipe.model) in (None, RN50) for recipe in RECIPES.values())
 
 
 def test_the_papers_recipes() -> None:
@@ -203,8 +204,8 @@ def test_the_papers_recipes() -> None:
     assert (msa.optim.optimizer, msa.optim.learning_rate, msa.optim.weight_decay) == ("sgd", 0.002, 1e-5)
     assert (msa.optim.schedule, msa.optim.step_epochs, msa.optim.trunk_learning_rate) == ("step", 30, 0)
     assert (msa.augment.rotate, msa.augment.zoom, msa.augment.jitter) == (2.5, 1, 0.2)
-    assert msa.model == MsaConfig(ClipConfig("RN50-quickgelu", "openai"), temperature=0.001)
-    assert depthclip.model == DepthClipConfig(ClipConfig("RN50-quickgelu", "openai"), temperature=0.1)
+    assert msa.model == MsaConfig(PretrainedConfig("RN50-quickgelu", "openai"), temperature=0.001)
+    assert depthclip.model == DepthClipConfig(PretrainedConfig("RN50-quickgelu", "openai"), temperature=0.1)
     assert (depthclip.epochs, depthclip.mirror, depthclip.normalisation) == (0, True, "imagenet")
 
 
@@ -315,7 +316,7 @@ def test_a_recipes_name_alone_gives_it_as_it_is(monkeypatch: pytest.MonkeyPatch,
 def test_fields_at_every_depth_can_be_set(monkeypatch: pytest.MonkeyPatch) -> None:
     options = """--data nyu --out here --epochs 3 --mirror --mixed-precision bf16 --normalisation clip --seed 5
         --frames.height 96 --frames.picture paper --frames.dense --augment.flip 0 --optim.learning-rate 3e-4
-        --optim.optimizer sgd --loss.kind l1 --model.bins 32 --model.clip.name RN50 --model.clip.weights none"""
+        --optim.optimizer sgd --loss.kind l1 --model.bins 32 --model.trunk.name RN50 --model.trunk.weights none"""
     recipe, out = parsed(monkeypatch, "edge", *options.split())
     edge = RECIPES["edge"]
     assert out == Path("here")
@@ -331,7 +332,7 @@ def test_fields_at_every_depth_can_be_set(monkeypatch: pytest.MonkeyPatch) -> No
         augment=replace(edge.augment, flip=0.0),
         optim=replace(edge.optim, learning_rate=3e-4, optimizer="sgd"),
         loss=LossConfig("l1"),
-        model=EdgeConfig(ClipConfig("RN50", "none"), bins=32),
+        model=EdgeConfig(PretrainedConfig("RN50", "none"), bins=32),
     )
 
 
@@ -384,6 +385,6 @@ def test_train_alone_lists_the_recipes(capsys: pytest.CaptureFixture[str], argum
     assert "usage: clipdepth train RECIPE" in out
     lines = [line.split() for line in out.splitlines()]
     for name, recipe in RECIPES.items():
-        clip = clip_of(recipe.model)
+        clip = trunk_of(recipe.model)
         (line,) = [line for line in lines if line and line[0] == name]
-        assert " ".join(line[1:]).startswith(clip.name if clip else "no CLIP")
+        assert " ".join(line[1:]).startswith(clip.name if clip else "no trunk")

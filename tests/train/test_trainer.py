@@ -26,11 +26,11 @@ from clipdepth.errors import CheckpointError, DataError, UsageError
 from clipdepth.metrics import METRIC_NAMES, mean_metrics
 from clipdepth.rooms import default_intrinsics
 from clipdepth_train.checkpoint import load_run, read_checkpoint
-from clipdepth_train.clip import ClipConfig
 from clipdepth_train.data.loader import open_set
 from clipdepth_train.depth_model import build_model
 from clipdepth_train.evaluation import evaluate, predictor
 from clipdepth_train.models import DepthClipConfig
+from clipdepth_train.pretrained import PretrainedConfig
 from clipdepth_train.recipe import AugmentConfig, LossConfig, OptimConfig, decode_recipe
 from clipdepth_train.trainer import Trainer
 from tiny_clip import TINY_CLIP
@@ -39,7 +39,7 @@ TESTS = Path(__file__).parents[1]
 CHECKPOINT, RESUME = "checkpoint.safetensors", "resume.safetensors"
 # 4 epochs of 4 steps, a checkpoint after every step, and every recipe field that follows from the command line.
 OPTIONS = f"""--epochs 4 --batch-size 2 --save-every 1 --evaluate-every 2 --frames.height 64 --frames.width 64
-    --frames.workers 1 --optim.trunk-learning-rate 1e-4 --model.clip.name {TINY_CLIP} --model.clip.weights none
+    --frames.workers 1 --optim.trunk-learning-rate 1e-4 --model.trunk.name {TINY_CLIP} --model.trunk.weights none
     --model.width 8 --model.bins 8""".split()
 
 
@@ -302,7 +302,7 @@ def test_what_can_be_learned_is_learned(tmp_path: Path) -> None:
 
 
 def test_a_model_that_needs_no_training_is_evaluated_and_kept(data: Path, tmp_path: Path) -> None:
-    changes: dict[str, Any] = {"model": DepthClipConfig(ClipConfig(TINY_CLIP, "none")), "mirror": True}
+    changes: dict[str, Any] = {"model": DepthClipConfig(PretrainedConfig(TINY_CLIP, "none")), "mirror": True}
     run = runs.train_tiny_run(tmp_path / "run", data, epochs=0, **changes)
     report = metrics_of(run)
     assert [entry["epoch"] for entry in report["history"]] == [0]

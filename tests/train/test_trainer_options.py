@@ -19,17 +19,17 @@ from clipdepth.cli import main
 from clipdepth.errors import CheckpointError, DataError, UsageError
 from clipdepth.metrics import mean_metrics
 from clipdepth_train.checkpoint import CHECKPOINT, load_run
-from clipdepth_train.clip import ClipConfig
 from clipdepth_train.data.loader import open_set
 from clipdepth_train.depth_model import DepthModel, build_model
 from clipdepth_train.evaluation import evaluate, predictor
 from clipdepth_train.models import ClipAdapterConfig, DepthClipConfig, MsaConfig
 from clipdepth_train.objective import Batch
+from clipdepth_train.pretrained import PretrainedConfig
 from clipdepth_train.recipe import AugmentConfig, DataConfig, LossConfig, OptimConfig, Recipe, ViewConfig
 from clipdepth_train.trainer import Trainer
 from tiny_clip import TINY_CLIP
 
-TINY = ClipConfig(TINY_CLIP, "none")
+TINY = PretrainedConfig(TINY_CLIP, "none")
 STILL = AugmentConfig(rotate=0, zoom=1, flip=0.5, jitter=0.2)
 Weights = dict[str, Tensor]
 

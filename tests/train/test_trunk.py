@@ -1,11 +1,11 @@
 """Features of several scales from CLIP's image towers."""
 
 import copy
-from types import SimpleNamespace
 from typing import Any
 
 import open_clip
 import pytest
+import timm
 import torch
 from open_clip.modified_resnet import ModifiedResNet
 from open_clip.timm_model import TimmModel
@@ -16,10 +16,11 @@ from clipdepth.errors import UsageError
 from clipdepth_train.trunk import Trunk
 from tiny_clip import CHANNELS, TINY_CLIP
 
+COLOURS = ((0.5, 0.5, 0.5), (0.2, 0.2, 0.2))
 
-def tower_of(visual: nn.Module) -> Any:
-    """As much of a CLIP as a trunk looks at."""
-    return SimpleNamespace(visual=visual)
+
+def trunk_of(visual: nn.Module, stages: int | None = None) -> Trunk:
+    return Trunk(visual, stages, COLOURS)
 
 
 def resnet50() -> ModifiedResNet:
@@ -59,7 +60,7 @@ def test_rn50_gives_open_clips_own_features_and_its_stem_before_the_pool() -> No
     with torch.no_grad():
         expected = visual.forward_intermediates(picture, intermediates_only=True)["image_intermediates"]
     stem = recorded([visual.avgpool], visual.stem, picture, inputs=True)[0]
-    trunk = Trunk(tower_of(visual)).eval()
+    trunk = trunk_of(visual).eval()
     with torch.no_grad():
         features = trunk(picture)
     assert trunk.channels == (64, 256, 512, 1024, 2048)
@@ -72,14 +73,14 @@ def test_rn50_gives_open_clips_own_features_and_its_stem_before_the_pool() -> No
 
 
 def test_a_trunk_has_no_attention_pool_to_train() -> None:
-    trunk = Trunk(tower_of(resnet50()))
+    trunk = trunk_of(resnet50())
     assert not [name for name, _ in trunk.named_parameters() if "attnpool" in name]
 
 
 def test_mobileclip_gives_the_stages_of_its_own_forward(mobileclip: Any) -> None:
     picture = image(96, 64)
     stages = recorded(list(mobileclip.trunk.stages), mobileclip, picture)
-    trunk = Trunk(tower_of(mobileclip)).eval()
+    trunk = trunk_of(mobileclip).eval()
     with torch.no_grad():
         features = trunk(picture)
     assert trunk.channels == (64, 128, 256, 512)
@@ -92,7 +93,7 @@ def test_mobileclip_gives_the_stages_of_its_own_forward(mobileclip: Any) -> None
 def test_convnext_gives_the_stages_of_its_own_forward() -> None:
     visual, picture = convnext(), image(96, 64)
     stages = recorded(list(visual.trunk.stages), visual, picture)
-    trunk = Trunk(tower_of(visual)).eval()
+    trunk = trunk_of(visual).eval()
     with torch.no_grad():
         features = trunk(picture)
     assert trunk.channels == (40, 80, 160, 320)
@@ -113,7 +114,7 @@ def test_a_trunk_that_ends_early_gives_the_first_features_of_the_whole(
 ) -> None:
     make = {"resnet": small_resnet, "convnext": convnext, "mobileclip": lambda: request.getfixturevalue("mobileclip")}
     visual = make[kind]()
-    whole, early = Trunk(tower_of(copy.deepcopy(visual))).eval(), Trunk(tower_of(copy.deepcopy(visual)), stages).eval()
+    whole, early = trunk_of(copy.deepcopy(visual)).eval(), trunk_of(copy.deepcopy(visual), stages).eval()
     with torch.no_grad():
         expected, found = whole(image(96, 64)), early(image(96, 64))
     count = stages + (kind == "resnet")  # with its stem
@@ -131,22 +132,30 @@ def test_a_trunk_that_ends_early_gives_the_first_features_of_the_whole(
     assert len(names - kept) >= len(dropped)
 
 
-def test_a_trunk_whose_stages_are_no_list_cannot_end_early() -> None:
-    visual = TimmModel("test_resnet", 8, image_size=64, pool="avg").eval()
-    assert len(Trunk(tower_of(copy.deepcopy(visual)), 5).channels) == 5
-    with pytest.raises(UsageError, match="the trunk ResNet cannot end after stage 2; choose another CLIP"):
-        Trunk(tower_of(visual), 2)
+@pytest.mark.parametrize("stages", [1, 2, 3, 4])
+def test_timms_own_models_count_no_stage_at_stride_2(stages: int) -> None:
+    torch.manual_seed(0)
+    model, picture = timm.create_model("test_efficientnet").eval(), image(96, 64)
+    with torch.no_grad():
+        expected = copy.deepcopy(model).forward_intermediates(picture, intermediates_only=True)
+        early = trunk_of(model, stages).eval()
+        found = early(picture)
+    assert early.strides == (2, 4, 8, 16, 32)[: 1 + stages]
+    assert len(found) == 1 + stages
+    for one, other in zip(found, expected[: 1 + stages], strict=True):
+        assert torch.equal(one, other)
+    assert not [name for name, _ in early.named_parameters() if "classifier" in name or "conv_head" in name]
 
 
 def test_a_size_that_the_stride_does_not_divide() -> None:
-    trunk = Trunk(tower_of(convnext())).eval()
+    trunk = trunk_of(convnext()).eval()
     with torch.no_grad():
         sizes = [tuple(f.shape[2:]) for f in trunk(image(80, 48))]
     assert sizes == [(20, 12), (10, 6), (5, 3), (2, 1)]
 
 
 def test_a_frozen_trunk_keeps_every_bit_in_training() -> None:
-    trunk = Trunk(open_clip.create_model(TINY_CLIP))
+    trunk = trunk_of(open_clip.create_model(TINY_CLIP).visual)
     assert trunk.channels == CHANNELS
     trunk.freeze()
     before = {name: value.clone() for name, value in trunk.state_dict().items()}
@@ -161,7 +170,7 @@ def test_a_frozen_trunk_keeps_every_bit_in_training() -> None:
 
 
 def test_a_trunk_that_is_not_frozen_learns_statistics() -> None:
-    trunk = Trunk(open_clip.create_model(TINY_CLIP)).train()
+    trunk = trunk_of(open_clip.create_model(TINY_CLIP).visual).train()
     before = trunk.state_dict()["visual.bn1.running_mean"].clone()
     trunk(torch.rand(2, 3, 64, 64))
     assert not torch.equal(trunk.state_dict()["visual.bn1.running_mean"], before)
@@ -170,7 +179,7 @@ def test_a_trunk_that_is_not_frozen_learns_statistics() -> None:
 def test_looking_at_a_trunks_channels_leaves_its_mode_and_statistics() -> None:
     clip = open_clip.create_model(TINY_CLIP).train()
     before = {name: value.clone() for name, value in clip.visual.state_dict().items() if "attnpool" not in name}
-    trunk = Trunk(clip)
+    trunk = trunk_of(clip.visual)
     assert trunk.training
     assert trunk.visual.training
     for name, value in trunk.visual.state_dict().items():
@@ -178,7 +187,7 @@ def test_looking_at_a_trunks_channels_leaves_its_mode_and_statistics() -> None:
 
 
 def test_reparameterized_mobileclip_keeps_its_features(mobileclip: nn.Module) -> None:
-    trunk = Trunk(tower_of(copy.deepcopy(mobileclip))).eval()
+    trunk = trunk_of(copy.deepcopy(mobileclip)).eval()
     # Statistics that are not those of a fresh network, which folding would not move.
     for module in trunk.modules():
         if isinstance(module, nn.BatchNorm2d):
@@ -205,4 +214,4 @@ def test_reparameterized_mobileclip_keeps_its_features(mobileclip: nn.Module) ->
 )
 def test_a_vision_transformer_has_one_scale_and_is_refused(visual: Any) -> None:
     with pytest.raises(UsageError, match="has no feature maps at several scales"):
-        Trunk(tower_of(visual()))
+        trunk_of(visual())

@@ -4,32 +4,22 @@ import logging
 import warnings
 import zipfile
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import open_clip
 import torch
+from open_clip import OPENAI_DATASET_MEAN, OPENAI_DATASET_STD
 from torch import Tensor, nn
 
 from clipdepth.errors import UsageError, WeightsError
-
-NO_WEIGHTS = "none"
+from clipdepth_train.pretrained import NO_WEIGHTS, PretrainedConfig, first_line, root_cause
 
 # RN50's kind with a block a stage and half the width, to try things out in minutes; it has no pretrained weights.
 open_clip.add_model_config(Path(__file__).with_name("RN-mini.json"))
 
 
-@dataclass(frozen=True)
-class ClipConfig:
-    """Which CLIP, and where its weights come from."""
-
-    name: str
-    """Model name as open_clip lists it, such as RN50-quickgelu or MobileCLIP2-S0."""
-    weights: str
-    """A tag of open_clip's hub (such as openai), the path of a local file, or 'none' for random weights."""
-
-
-def load_clip(config: ClipConfig) -> nn.Module:
+def load_clip(config: PretrainedConfig) -> nn.Module:
     """Build open_clip's model with its weights.
 
     A local file may be an open_clip checkpoint (.pt, .safetensors) or an archive as OpenAI publishes them. Raises
@@ -42,6 +32,16 @@ def load_clip(config: ClipConfig) -> nn.Module:
     if config.weights in open_clip.list_pretrained_tags_by_model(config.name):
         return _download(config)
     return _load_file(config, Path(config.weights))
+
+
+def clip_colours(name: str, weights: str) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Mean and deviation of R, G and B, from 0 to 1, that a CLIP's images are normalised by.
+
+    They are those of the weights, or of the first that open_clip lists for the model, or OpenAI's.
+    """
+    tags = [weights, *open_clip.list_pretrained_tags_by_model(name)]
+    settings: dict[str, Any] = next(filter(None, (open_clip.get_pretrained_cfg(name, tag) for tag in tags)), {})
+    return settings.get("mean", OPENAI_DATASET_MEAN), settings.get("std", OPENAI_DATASET_STD)
 
 
 def text_features(clip: nn.Module, name: str, prompts: Sequence[str]) -> Tensor:
@@ -64,22 +64,22 @@ def _create(name: str, pretrained: str | None) -> nn.Module:
     return model
 
 
-def _download(config: ClipConfig) -> nn.Module:
+def _download(config: PretrainedConfig) -> nn.Module:
     try:
         return _create(config.name, config.weights)
     except Exception as error:  # the hub's clients raise their own, unrelated classes
         raise WeightsError(
-            f"cannot download the weights '{config.weights}' of {config.name} ({_first_line(_root(error))}); "
-            "give a local file with --model.clip.weights PATH, or --model.clip.weights none for random weights"
+            f"cannot download the weights '{config.weights}' of {config.name} ({first_line(root_cause(error))}); "
+            "give a local file with --model.trunk.weights PATH, or --model.trunk.weights none for random weights"
         ) from error
 
 
-def _load_file(config: ClipConfig, path: Path) -> nn.Module:
+def _load_file(config: PretrainedConfig, path: Path) -> nn.Module:
     if not path.is_file():
         tags = ", ".join(open_clip.list_pretrained_tags_by_model(config.name)) or "none"
         raise WeightsError(
             f"'{config.weights}' is neither a file nor a tag of {config.name} (its tags: {tags}); "
-            "give --model.clip.weights PATH, a tag, or none for random weights"
+            "give --model.trunk.weights PATH, a tag, or none for random weights"
         )
     model = _create(config.name, None)
     try:
@@ -89,8 +89,8 @@ def _load_file(config: ClipConfig, path: Path) -> nn.Module:
             open_clip.load_checkpoint(model, str(path))
     except Exception as error:  # torch, pickle, zip and safetensors each raise their own
         raise WeightsError(
-            f"{path} does not hold weights of {config.name} ({_first_line(error)}); "
-            "give another file with --model.clip.weights PATH, or none for random weights"
+            f"{path} does not hold weights of {config.name} ({first_line(error)}); "
+            "give another file with --model.trunk.weights PATH, or none for random weights"
         ) from error
     return model
 
@@ -110,13 +110,3 @@ def _torchscript_state(path: Path) -> dict[str, Tensor]:
         state = torch.jit.load(path, map_location="cpu").state_dict()  # type: ignore[no-untyped-call]
     extra = ("input_resolution", "context_length", "vocab_size")
     return {name: value.float() for name, value in state.items() if name not in extra}
-
-
-def _root(error: BaseException) -> BaseException:
-    while (deeper := error.__cause__ or error.__context__) is not None:
-        error = deeper
-    return error
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]

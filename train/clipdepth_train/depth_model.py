@@ -35,7 +35,7 @@ class DepthModel(nn.Module):
 
     def __init__(self, network: DepthNetwork, recipe: Recipe) -> None:
         super().__init__()
-        mean, std = NORMALISATIONS[recipe.normalisation]
+        mean, std = _colours(network, recipe)
         self.network = network
         self.depth_range = recipe.model.depth_range
         self.mirror = recipe.mirror
@@ -103,6 +103,13 @@ class DepthModel(nn.Module):
         return int(counter.get_total_flops())
 
 
+def _colours(network: DepthNetwork, recipe: Recipe) -> tuple[Any, Any]:
+    """Mean and deviation of R, G and B, from 0 to 1; a network without a trunk takes colours as they are."""
+    if recipe.normalisation != "trunk":
+        return NORMALISATIONS[recipe.normalisation]
+    return NORMALISATIONS["unit"] if network.trunk is None else network.trunk.colours
+
+
 def mirrored(answer: Callable[[Tensor, Tensor | None], Tensor], image: Tensor, masks: Tensor | None) -> Tensor:
     """The depth (N, h, w) that a network, or its `native`, answers in the mirror, mirrored back."""
     return answer(image.flip(3), None if masks is None else masks.flip(3)).flip(2)
@@ -111,8 +118,8 @@ def mirrored(answer: Callable[[Tensor, Tensor | None], Tensor], image: Tensor, m
 def build_model(recipe: Recipe, pretrained: bool = True) -> DepthModel:
     """Build a recipe's model, its new weights drawn from its seed.
 
-    With `pretrained` false no CLIP weights are loaded: for a model that is filled from a checkpoint. Raises
-    UsageError or WeightsError as `load_clip` does.
+    With `pretrained` false no weights of a trunk are loaded: for a model that is filled from a checkpoint. Raises
+    UsageError or WeightsError as `load_trunk` does.
     """
     torch.manual_seed(recipe.seed)
     size = recipe.frames.height, recipe.frames.width

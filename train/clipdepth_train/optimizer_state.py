@@ -28,3 +28,8 @@ def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: Mapping[str, Te
             index, name = key.removeprefix(PREFIX).split(".", 1)
             state.setdefault(int(index), {})[name] = value
     optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+    for parameter, values in optimizer.state.items():
+        for name, value in values.items():
+            if value.shape == parameter.shape:
+                # In the parameter's own order in memory, which the fused optimizer takes for granted.
+                values[name] = torch.empty_like(parameter, dtype=value.dtype).copy_(value)

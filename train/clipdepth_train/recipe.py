@@ -7,8 +7,8 @@ from typing import Any, Literal, cast, get_type_hints
 import msgspec
 
 from clipdepth.errors import CheckpointError, UsageError
-from clipdepth_train.clip import NO_WEIGHTS, ClipConfig
 from clipdepth_train.models import MODELS, ModelConfig
+from clipdepth_train.pretrained import NO_WEIGHTS, PretrainedConfig
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ class OptimConfig:
     learning_rate: float = 1e-3
     """Of the adapter or decoder."""
     trunk_learning_rate: float = 0.0
-    """Of the CLIP trunk; 0 keeps it frozen, its batch norms in eval mode."""
+    """Of the trunk; 0 keeps it frozen, its batch norms in eval mode."""
     momentum: float = 0.9
     """SGD's momentum."""
     weight_decay: float = 1e-2
@@ -147,8 +147,8 @@ class Recipe:
     view: ViewConfig = field(default_factory=ViewConfig)
     optim: OptimConfig = field(default_factory=OptimConfig)
     loss: LossConfig = field(default_factory=LossConfig)
-    normalisation: Literal["clip", "imagenet", "unit"] = "unit"
-    """Input colours: with the mean and deviation of CLIP or of ImageNet, or in 0 to 1, as MobileCLIP takes them."""
+    normalisation: Literal["trunk", "clip", "imagenet", "unit"] = "trunk"
+    """Mean and deviation of input colours: those of the trunk's own training, CLIP's, ImageNet's, or 0 to 1."""
     epochs: int = 20
     """Passes over the training frames; 0 for a model that needs no training."""
     batch_size: int = 8
@@ -173,8 +173,12 @@ class Recipe:
         for name in ("height", "width", "max_depth", "depth_scale", "rooms"):
             value = getattr(self.frames, name)
             _require(value > 0, f"frames.{name}", value, "more than 0")
-        held_out = self.frames.held_out
-        _require(held_out == 0 or held_out >= 2, "frames.held_out", held_out, "0, or 2 or more")
+        _require(
+            self.frames.held_out != 1 and self.frames.held_out >= 0,
+            "frames.held_out",
+            self.frames.held_out,
+            "0, or 2 or more",
+        )
         _require(self.frames.workers >= 0, "frames.workers", self.frames.workers, "0 or more")
         _require(self.optim.learning_rate > 0, "optim.learning_rate", self.optim.learning_rate, "more than 0")
         _require(self.optim.step_epochs > 0, "optim.step_epochs", self.optim.step_epochs, "more than 0")
@@ -260,10 +264,15 @@ def decode_recipe(plain: Mapping[str, Any], where: str) -> Recipe:
 
 def without_download(model: ModelConfig) -> ModelConfig:
     """The same model with random weights: to be filled from a checkpoint, which holds all of them."""
-    clip = clip_of(model)
-    return model if clip is None else replace(cast(Any, model), clip=ClipConfig(clip.name, NO_WEIGHTS))
+    return with_trunk(model, weights=NO_WEIGHTS)
 
 
-def clip_of(model: ModelConfig) -> ClipConfig | None:
-    """The CLIP that a model is built on; None for one without."""
-    return getattr(model, "clip", None)
+def with_trunk(model: ModelConfig, **changes: str) -> ModelConfig:
+    """The same model with another `name` or other `weights` of its trunk; itself where it has none."""
+    trunk = trunk_of(model)
+    return model if trunk is None else replace(cast(Any, model), trunk=replace(trunk, **changes))
+
+
+def trunk_of(model: ModelConfig) -> PretrainedConfig | None:
+    """The pretrained network that a model is built on; None for one without."""
+    return getattr(model, "trunk", None)

@@ -10,6 +10,7 @@ from clipdepth_train.models import (
     EigenConfig,
     MsaConfig,
 )
+from clipdepth_train.pretrained import PretrainedConfig
 from clipdepth_train.recipe import AugmentConfig, DataConfig, LossConfig, OptimConfig, Recipe, ViewConfig
 
 _PAPER_FRAMES = DataConfig(height=416, width=544, picture="paper", dense=True)
@@ -108,6 +109,13 @@ RECIPES = {
         EdgeConfig(),
         augment=_NO_ZOOM,
         optim=OptimConfig(trunk_learning_rate=1e-4, ema=0.998),
-        normalisation="clip",
+    ),
+    "edge-nyu": Recipe(
+        EdgeConfig(PretrainedConfig("tf_efficientnet_lite2", "imagenet"), stages=4, shrink=1, detail=0, min_depth=0.5),
+        augment=AugmentConfig(zoom=1.7, jitter=0.3, tint=0.1, gamma=0.25, sensor=0.1),
+        optim=OptimConfig(learning_rate=2e-3, trunk_learning_rate=5e-4, weight_decay=0.05, ema=0.998),
+        loss=LossConfig(silog_lambda=0.5, gradient=0.5),
+        epochs=36,
+        evaluate_every=1000,
     ),
 }

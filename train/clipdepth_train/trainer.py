@@ -7,6 +7,7 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any, cast
 
+import msgspec
 import torch
 from accelerate import Accelerator
 from accelerate.utils import gather_object
@@ -33,6 +34,7 @@ from clipdepth_train.data.sample import RgbdPair, RgbdSet, evenly_spread
 from clipdepth_train.data.transforms import pair_seed, test_pair
 from clipdepth_train.depth_model import DepthModel, build_model
 from clipdepth_train.evaluation import evaluate, predictor
+from clipdepth_train.ingredients import ingredients
 from clipdepth_train.interruption import Interruption
 from clipdepth_train.objective import Batch, Objective
 from clipdepth_train.optimizer_state import optimizer_tensors, restore_optimizer
@@ -73,6 +75,7 @@ class Trainer:
         self.steps = recipe.epochs * self.per_epoch
         self.step, self.seconds, self.history = 0, 0.0, list[dict[str, Any]]()
         self.average: WeightAverage | None = None
+        self.ingredients = list[dict[str, str]]()
 
     def run(self) -> dict[str, Any]:
         """Train what is missing, evaluate, and return what `metrics.json` holds.
@@ -84,6 +87,8 @@ class Trainer:
             return done
         resumed = self._read_resume()
         model = build_model(self.recipe, pretrained=resumed is None and not self.recipe.start)
+        if resumed is None:
+            self.ingredients = msgspec.to_builtins(ingredients(self.recipe, self.pairs))
         if resumed is not None:
             load_weights(model, part_of(resumed, "model."), self.out / RESUME)
         elif self.recipe.start:
@@ -110,6 +115,7 @@ class Trainer:
         tensors, recipe, state = read_checkpoint(path)
         self._require_same(recipe)
         self.step, self.seconds, self.history = state["step"], state["seconds"], state["history"]
+        self.ingredients = state["ingredients"]
         if self.accelerator.scaler is not None and state["scaler"]:
             self.accelerator.scaler.load_state_dict(state["scaler"])
         self._say(f"continuing {self.out} at step {self.step} of {self.steps}")
@@ -127,6 +133,8 @@ class Trainer:
         """Train, and return the model that is kept: the one that was trained, or the average of its weights."""
         if self.accelerator.num_processes > 1:
             model = cast(DepthModel, share_batch_norms(model, self.accelerator.device))
+        # Convolutions take a third less time so, depthwise ones above all.
+        model.to(memory_format=torch.channels_last)
         optimizer = make_optimizer(model, self.recipe)
         base_rates = [group["lr"] for group in optimizer.param_groups]
         model.to(self.accelerator.device)
@@ -216,6 +224,7 @@ class Trainer:
             "step": self.step,
             "seconds": self.seconds,
             "history": self.history,
+            "ingredients": self.ingredients,
             "scaler": scaler.state_dict() if scaler is not None else None,
         }
         save_checkpoint(self.out / RESUME, {**tensors, **optimizer_tensors(optimizer)}, self.recipe, state)
@@ -260,7 +269,8 @@ class Trainer:
         pictures = picture_grid(self._pictured(), predictor(model, self.recipe.frames))
         save_picture(self.out / PICTURES, pictures)
         write_json(self.out / METRICS, report)
-        state = {"report": report, "camera": input_focal(self.pairs, self.recipe.frames)}
+        camera = input_focal(self.pairs, self.recipe.frames)
+        state = {"report": report, "camera": camera, "ingredients": self.ingredients}
         save_checkpoint(self.out / CHECKPOINT, model.state_dict(), self.recipe, state)
         (self.out / RESUME).unlink(missing_ok=True)
 
@@ -284,8 +294,18 @@ def make_optimizer(model: DepthModel, recipe: Recipe) -> torch.optim.Optimizer:
     if not groups:
         raise UsageError("this model has nothing to train; give it --epochs 0")
     if optim.optimizer == "adamw":
-        return torch.optim.AdamW(groups, weight_decay=optim.weight_decay, fused=True)
+        # Norms, biases and bins are not kept small: a scale near 0 means nothing for them.
+        groups = [part for group in groups for part in _decayed(group, optim.weight_decay)]
+        return torch.optim.AdamW(groups, fused=True)
     return torch.optim.SGD(groups, momentum=optim.momentum, weight_decay=optim.weight_decay)
+
+
+def _decayed(group: dict[str, Any], decay: float) -> list[dict[str, Any]]:
+    """A group of parameters as two: those of convolutions and products, which decay, and the others."""
+    weights = [p for p in group["params"] if p.ndim > 1]
+    others = [p for p in group["params"] if p.ndim <= 1]
+    parts = [{**group, "params": weights, "weight_decay": decay}, {**group, "params": others, "weight_decay": 0.0}]
+    return [part for part in parts if part["params"]]
 
 
 def input_focal(pairs: RgbdSet, frames: DataConfig) -> dict[str, float]:

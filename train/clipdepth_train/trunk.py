@@ -1,7 +1,10 @@
-"""CLIP's image tower without its pooling, as a source of features at several scales."""
+"""A pretrained image network without its pooling and head, as a source of features at several scales."""
 
 from collections.abc import Iterator
+from typing import Any
 
+import open_clip
+import timm
 import torch
 from open_clip.modified_resnet import ModifiedResNet
 from open_clip.timm_model import TimmModel
@@ -9,33 +12,37 @@ from timm.utils.model import reparameterize_model
 from torch import Tensor, nn
 
 from clipdepth.errors import UsageError
+from clipdepth_train.clip import clip_colours, load_clip
 from clipdepth_train.depthwise import make_depthwise
+from clipdepth_train.imagenet import load_timm
+from clipdepth_train.pretrained import PretrainedConfig
 
 _LAYERS = ("layer1", "layer2", "layer3", "layer4")
 
 
 class Trunk(nn.Module):
-    """The visual trunk of a CLIP model: ModifiedResNet, or a timm trunk such as MobileCLIP's or ConvNeXt.
+    """The image tower of a CLIP model, ModifiedResNet or timm's, or a model of timm's own, without its head.
 
     `forward` takes a normalised image, (N, 3, H, W) float32 RGB, and gives its features from fine to coarse, one
     for each of `strides` with the channels of `channels`. A ModifiedResNet gives its stem, before the average
-    pool, at stride 2, then its four stages at 4, 8, 16 and 32; timm trunks give their stages. With `stages` the
-    trunk ends after that many of them, a stem not counted.
-    Raises UsageError for a tower that has no such feature maps (a vision transformer of one scale) or cannot end there.
+    pool, at stride 2, then its four stages at 4, 8, 16 and 32; timm's models give what they list as features. With
+    `stages` the trunk ends after that many of them, one at stride 2 not counted. `colours` are the mean and the
+    deviation of R, G and B, from 0 to 1, by which its images were normalised when it was trained.
+    Raises UsageError for a network that has no such feature maps (a vision transformer of one scale).
     """
 
-    def __init__(self, clip: nn.Module, stages: int | None = None) -> None:
+    def __init__(self, visual: nn.Module, stages: int | None, colours: tuple[Any, Any]) -> None:
         super().__init__()
-        visual = clip.visual
+        self.colours = colours
+        self._indices: list[int] | None = None
         if isinstance(visual, ModifiedResNet):
             visual.attnpool = None
+            for layer in _LAYERS[stages:] if stages is not None else ():
+                delattr(visual, layer)
             self.visual: nn.Module = visual
-        elif isinstance(visual, TimmModel) and _scales(visual.trunk) > 1:
-            self.visual = _without_head(visual.trunk)
         else:
-            raise UsageError(f"the trunk {type(visual).__name__} has no feature maps at several scales")
-        if stages is not None:
-            _cut(self.visual, stages)
+            self.visual = visual.trunk if isinstance(visual, TimmModel) else visual
+            self._indices = _pruned(self.visual, stages)
         self.frozen = False
         self.channels, self.strides = self._probe()
 
@@ -43,7 +50,9 @@ class Trunk(nn.Module):
         """See the class."""
         if isinstance(self.visual, ModifiedResNet):
             return tuple(_resnet_features(self.visual, image))
-        features: list[Tensor] = self.visual.forward_intermediates(image, intermediates_only=True)  # type: ignore[operator]
+        features: list[Tensor] = self.visual.forward_intermediates(  # type: ignore[operator]
+            image, indices=self._indices, intermediates_only=True
+        )
         return tuple(features)
 
     def freeze(self) -> None:
@@ -72,28 +81,38 @@ class Trunk(nn.Module):
         return tuple(f.shape[1] for f in features), tuple(side // f.shape[2] for f in features)
 
 
-def _scales(trunk: nn.Module) -> int:
+def load_trunk(config: PretrainedConfig, stages: int | None = None) -> Trunk:
+    """Build the trunk of `config`.
+
+    Raises UsageError for an unknown one, WeightsError where its weights cannot be had or do not fit.
+    """
+    if config.name in open_clip.list_models():
+        return trunk_of_clip(load_clip(config), config, stages)
+    if not timm.is_model(config.name):
+        raise UsageError(
+            f"neither open_clip nor timm has a model '{config.name}'; "
+            "see open_clip.list_models() and timm.list_models(), and name one with --model.trunk.name"
+        )
+    settings = timm.get_pretrained_cfg(config.name)
+    colours = (settings.mean, settings.std) if settings is not None else clip_colours("", "")
+    return Trunk(load_timm(config.name, config.weights), stages, colours)
+
+
+def trunk_of_clip(clip: Any, config: PretrainedConfig, stages: int | None = None) -> Trunk:
+    """The trunk of a CLIP model that was loaded already."""
+    return Trunk(clip.visual, stages, clip_colours(config.name, config.weights))
+
+
+def _pruned(model: Any, stages: int | None) -> list[int]:
+    """Drop a timm model's head and the stages after the first so many; return the places of the features left."""
+    reductions = [stage["reduction"] for stage in getattr(model, "feature_info", ())]
     # A vision transformer of timm's has this list as well, of layers that are all at one scale.
-    return len({stage["reduction"] for stage in getattr(trunk, "feature_info", ())})
-
-
-def _without_head(trunk: nn.Module) -> nn.Module:
-    # Layers after the last stage, which make the pooled embedding.
-    for name in ("head", "final_conv", "norm_pre"):
-        if isinstance(getattr(trunk, name, None), nn.Module):
-            setattr(trunk, name, nn.Identity())
-    return trunk
-
-
-def _cut(visual: nn.Module, stages: int) -> None:
-    """Drop the stages after the first so many."""
-    if isinstance(visual, ModifiedResNet):
-        for name in _LAYERS[stages:]:
-            delattr(visual, name)
-    elif stages < _scales(visual):
-        if not isinstance(kept := getattr(visual, "stages", None), nn.Sequential):
-            raise UsageError(f"the trunk {type(visual).__name__} cannot end after stage {stages}; choose another CLIP")
-        visual.stages = kept[:stages]
+    if len(set(reductions)) < 2:
+        raise UsageError(f"the trunk {type(model).__name__} has no feature maps at several scales")
+    finer = sum(reduction < 4 for reduction in reductions)
+    kept = list(range(len(reductions) if stages is None else min(finer + stages, len(reductions))))
+    indices: list[int] = model.prune_intermediate_layers(kept, prune_norm=True, prune_head=True)
+    return indices
 
 
 def _resnet_features(visual: ModifiedResNet, image: Tensor) -> Iterator[Tensor]:

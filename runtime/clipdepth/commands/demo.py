@@ -34,7 +34,9 @@ class Step:
 def demo_steps(out: Path) -> list[Step]:
     """Train a small `edge` model, evaluate it beside the constant median, export, stream a clip, bench."""
     run, bundle, video = str(out / "run"), str(out / "bundle"), str(out / "depth.mp4")
-    small = "--model.clip.name RN-mini --model.clip.weights none --model.width 64 --frames.height 96 --frames.width 128"
+    small = (
+        "--model.trunk.name RN-mini --model.trunk.weights none --model.width 64 --frames.height 96 --frames.width 128"
+    )
     fast = "--frames.rooms 240 --epochs 1 --batch-size 16 --augment.rotate 0 --augment.zoom 1"
     rates = "--loss.kind l1 --optim.learning-rate 2e-3 --optim.trunk-learning-rate 2e-3"
     clip = f"--source rooms:{TEST_ROOM} --frames {CLIP_SECONDS * FRAMES_A_SECOND}"

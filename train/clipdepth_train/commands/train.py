@@ -11,7 +11,7 @@ from rich.console import Console
 
 from clipdepth.errors import UsageError
 from clipdepth_train.commands.metrics_table import metrics_table
-from clipdepth_train.recipe import Recipe, clip_of
+from clipdepth_train.recipe import Recipe, trunk_of
 from clipdepth_train.recipes import RECIPES
 from clipdepth_train.trainer import Trainer
 
@@ -52,7 +52,7 @@ def main(argv: Sequence[str]) -> int:
 def _list_recipes(console: Console) -> None:
     console.print("usage: clipdepth train RECIPE [--data FOLDER|rooms] [--out DIR] [OPTIONS]\n")
     for name, recipe in RECIPES.items():
-        clip, size = clip_of(recipe.model), f"{recipe.frames.height}×{recipe.frames.width}"
-        trunk = clip.name if clip else "no CLIP"
-        console.print(f"  {name:<22} {trunk}, input {size}, {recipe.epochs} epochs", highlight=False)
+        trunk, size = trunk_of(recipe.model), f"{recipe.frames.height}×{recipe.frames.width}"
+        network = trunk.name if trunk else "no trunk"
+        console.print(f"  {name:<22} {network}, input {size}, {recipe.epochs} epochs", highlight=False)
     console.print("\n'clipdepth train RECIPE --help' lists every option and its default.", highlight=False)

@@ -6,9 +6,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from clipdepth.errors import UsageError
-from clipdepth_train.clip import ClipConfig, load_clip
+from clipdepth_train.clip import load_clip
 from clipdepth_train.models.depthclip import CLASS_DEPTHS, DepthClip, DistanceClasses, load_classes
-from clipdepth_train.trunk import Trunk
+from clipdepth_train.pretrained import PretrainedConfig
+from clipdepth_train.trunk import Trunk, trunk_of_clip
 
 IMAGE_REDUCTION, TEXT_REDUCTION = 256, 128
 SHARE = 0.2
@@ -19,7 +20,7 @@ SHARE = 0.2
 class ClipAdapterConfig:
     """DepthCLIP with an adapter on the image's features, on the text's, or on both."""
 
-    clip: ClipConfig = field(default_factory=lambda: ClipConfig("RN50-quickgelu", "openai"))
+    trunk: PretrainedConfig = field(default_factory=lambda: PretrainedConfig("RN50-quickgelu", "openai"))
     """The CLIP whose image and text features are adapted."""
     image_adapter: bool = True
     """Adapt the image's features."""
@@ -80,9 +81,9 @@ class ClipAdapter(DepthClip):
 
 def build_clip_adapter(config: ClipAdapterConfig) -> ClipAdapter:
     """Build the model of `config`."""
-    clip = load_clip(config.clip)
-    classes = load_classes(clip, config.clip.name, config.temperature)
-    trunk = Trunk(clip)
+    clip = load_clip(config.trunk)
+    classes = load_classes(clip, config.trunk.name, config.temperature)
+    trunk = trunk_of_clip(clip, config.trunk)
     image = ResidualAdapter(trunk.channels[-1], IMAGE_REDUCTION) if config.image_adapter else None
     text = ResidualAdapter(classes.text.shape[1], TEXT_REDUCTION) if config.text_adapter else None
     return ClipAdapter(trunk, classes, image, text)

@@ -6,9 +6,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from clipdepth.errors import UsageError
-from clipdepth_train.clip import ClipConfig, load_clip, text_features
+from clipdepth_train.clip import load_clip, text_features
 from clipdepth_train.models.network import BinNetwork, expectation
-from clipdepth_train.trunk import Trunk
+from clipdepth_train.pretrained import PretrainedConfig
+from clipdepth_train.trunk import Trunk, trunk_of_clip
 
 PROMPT = "This object is {}"
 CLASSES = ("giant", "extremely close", "close", "not in distance", "a little remote", "far", "unseen")
@@ -20,7 +21,7 @@ CLASS_DEPTHS = (1.00, 1.50, 2.00, 2.25, 2.50, 2.75, 3.00)
 class DepthClipConfig:
     """Zero-shot depth from a frozen CLIP."""
 
-    clip: ClipConfig = field(default_factory=lambda: ClipConfig("RN50-quickgelu", "openai"))
+    trunk: PretrainedConfig = field(default_factory=lambda: PretrainedConfig("RN50-quickgelu", "openai"))
     """The CLIP whose image and text towers are compared."""
     temperature: float = 0.1
     """What the cosine similarities are divided by before the softmax."""
@@ -97,6 +98,6 @@ def load_classes(clip: nn.Module, name: str, temperature: float) -> DistanceClas
 
 def build_depthclip(config: DepthClipConfig) -> DepthClip:
     """Build the model of `config`."""
-    clip = load_clip(config.clip)
-    classes = load_classes(clip, config.clip.name, config.temperature)
-    return DepthClip(Trunk(clip), classes)
+    clip = load_clip(config.trunk)
+    classes = load_classes(clip, config.trunk.name, config.temperature)
+    return DepthClip(trunk_of_clip(clip, config.trunk), classes)

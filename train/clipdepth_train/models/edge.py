@@ -1,4 +1,4 @@
-"""The edge model: a CLIP trunk on a smaller picture, a light pyramid with detail, depth as the mean over bins."""
+"""The edge model: a pretrained trunk, a light pyramid with detail, depth as the mean over bins."""
 
 import math
 from dataclasses import dataclass, field
@@ -8,17 +8,17 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from clipdepth.errors import UsageError
-from clipdepth_train.clip import ClipConfig, load_clip
 from clipdepth_train.models.network import BinNetwork, expectation
-from clipdepth_train.trunk import Trunk
+from clipdepth_train.pretrained import PretrainedConfig
+from clipdepth_train.trunk import Trunk, load_trunk
 
 
 @dataclass(frozen=True)
 class EdgeConfig:
     """A light depth model for small machines."""
 
-    clip: ClipConfig = field(default_factory=lambda: ClipConfig("RN50-quickgelu", "openai"))
-    """The CLIP whose trunk is the encoder."""
+    trunk: PretrainedConfig = field(default_factory=lambda: PretrainedConfig("RN50-quickgelu", "openai"))
+    """The pretrained network that is the encoder."""
     stages: int = 3
     """Stages of the trunk that are kept, from the finest on."""
     shrink: int = 2
@@ -134,7 +134,7 @@ class Edge(BinNetwork):
         """The pyramid's features of a normalised image: (N, width, h, w)."""
         assert self.trunk is not None
         seen = F.avg_pool2d(image, self.shrink) if self.shrink > 1 else image
-        features = self.trunk(seen)[-self.stages :]  # without a ResNet's stem
+        features = self.trunk(seen)[-self.stages :]  # without one at stride 2
         if self.detail is not None:
             features = (self.detail(image), *features)
         joined: Tensor = self.pyramid(features)
@@ -143,7 +143,7 @@ class Edge(BinNetwork):
 
 def build_edge(config: EdgeConfig) -> Edge:
     """Build the model of `config`."""
-    trunk = Trunk(load_clip(config.clip), config.stages)
+    trunk = load_trunk(config.trunk, config.stages)
     channels = trunk.channels[-config.stages :]
     detail = None
     if config.detail:

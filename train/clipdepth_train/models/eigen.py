@@ -7,10 +7,11 @@ from torch import Tensor, nn
 
 from clipdepth.errors import UsageError
 from clipdepth.metrics import MAX_DEPTH, MIN_DEPTH
-from clipdepth_train.clip import ClipConfig, load_clip
+from clipdepth_train.clip import load_clip
 from clipdepth_train.models.depthclip import DistanceClasses, load_classes
 from clipdepth_train.models.network import DepthNetwork
-from clipdepth_train.trunk import Trunk
+from clipdepth_train.pretrained import PretrainedConfig
+from clipdepth_train.trunk import Trunk, trunk_of_clip
 
 HIDDEN = 4096
 STRIDE = 4
@@ -34,7 +35,7 @@ class EigenConfig:
 class CoarseAdapterConfig:
     """The same, with CLIP's zero-shot depth in place of the coarse network's convolutions."""
 
-    clip: ClipConfig = field(default_factory=lambda: ClipConfig("RN50-quickgelu", "openai"))
+    trunk: PretrainedConfig = field(default_factory=lambda: PretrainedConfig("RN50-quickgelu", "openai"))
     """The CLIP whose zero-shot depth is adapted."""
     refined: bool = False
     """Refine the coarse adapter's map; the coarse adapter comes from the run of `--start`, and is frozen."""
@@ -156,9 +157,9 @@ def build_eigen(config: EigenConfig, size: tuple[int, int]) -> CoarseToFine:
 
 def build_coarse_adapter(config: CoarseAdapterConfig, size: tuple[int, int]) -> CoarseToFine:
     """Build the model of `config` for an input of `size`, height and width."""
-    clip = load_clip(config.clip)
-    classes = load_classes(clip, config.clip.name, config.temperature)
-    trunk = Trunk(clip)
+    clip = load_clip(config.trunk)
+    classes = load_classes(clip, config.trunk.name, config.temperature)
+    trunk = trunk_of_clip(clip, config.trunk)
     return CoarseToFine(
         trunk, CoarseAdapter(classes, trunk.strides[-1], size), RefiningNetwork() if config.refined else None
     )

@@ -7,10 +7,11 @@ from torch import Tensor, nn
 
 from clipdepth.errors import UsageError
 from clipdepth.metrics import MAX_DEPTH, MIN_DEPTH
-from clipdepth_train.clip import ClipConfig, load_clip
+from clipdepth_train.clip import load_clip
 from clipdepth_train.models.depthclip import DistanceClasses, load_classes
 from clipdepth_train.models.network import DepthNetwork, resize
-from clipdepth_train.trunk import Trunk
+from clipdepth_train.pretrained import PretrainedConfig
+from clipdepth_train.trunk import Trunk, load_trunk, trunk_of_clip
 
 START_DEPTH = 2.0
 """Metres, about which an untrained adapter without CLIP's depth answers."""
@@ -20,8 +21,8 @@ START_DEPTH = 2.0
 class MsaConfig:
     """The Multi-Scale Adapter, with or without CLIP's zero-shot depth to start from, and SAM's segmentation."""
 
-    clip: ClipConfig = field(default_factory=lambda: ClipConfig("RN50-quickgelu", "openai"))
-    """The CLIP whose trunk is the encoder."""
+    trunk: PretrainedConfig = field(default_factory=lambda: PretrainedConfig("RN50-quickgelu", "openai"))
+    """The pretrained network that is the encoder: a CLIP, or a model of timm's with five scales."""
     initial_depth: bool = False
     """Correct CLIP's zero-shot depth by at most ±1 m, instead of answering depth outright."""
     temperature: float = 0.001
@@ -90,7 +91,10 @@ class Msa(DepthNetwork):
     def __init__(self, trunk: Trunk, classes: DistanceClasses | None, segmentation: bool = False) -> None:
         super().__init__(trunk)
         if trunk.strides != (2, 4, 8, 16, 32):
-            raise UsageError(f"msa needs a trunk with strides 2, 4, 8, 16 and 32, not {trunk.strides}; use RN50")
+            raise UsageError(
+                f"msa needs a trunk with strides 2, 4, 8, 16 and 32, not {trunk.strides}; "
+                "use RN50 or tf_efficientnet_lite0"
+            )
         self.adapter = MultiScaleAdapter(trunk.channels, segmentation)
         if classes is None:
             # Depth that starts at 0 is behind the camera half of the time, where self-supervision has no slope.
@@ -114,6 +118,8 @@ class Msa(DepthNetwork):
 
 def build_msa(config: MsaConfig) -> Msa:
     """Build the model of `config`."""
-    clip = load_clip(config.clip)
-    classes = load_classes(clip, config.clip.name, config.temperature) if config.initial_depth else None
-    return Msa(Trunk(clip), classes, config.segmentation)
+    if not config.initial_depth:
+        return Msa(load_trunk(config.trunk), None, config.segmentation)
+    clip = load_clip(config.trunk)
+    classes = load_classes(clip, config.trunk.name, config.temperature)
+    return Msa(trunk_of_clip(clip, config.trunk), classes, config.segmentation)

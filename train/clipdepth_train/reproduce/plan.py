@@ -3,16 +3,15 @@
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import torch
 
-from clipdepth_train.clip import ClipConfig
 from clipdepth_train.data.loader import Batches, open_set, steps_per_epoch, training_loader
 from clipdepth_train.data.sample import RgbdSet
 from clipdepth_train.depth_model import build_model
 from clipdepth_train.objective import Objective
-from clipdepth_train.recipe import Recipe, clip_of
+from clipdepth_train.recipe import Recipe, with_trunk
 from clipdepth_train.recipes import RECIPES
 from clipdepth_train.reproduce.published import REFINES, TABLES
 
@@ -39,11 +38,8 @@ class Reduction:
             frames = replace(frames, height=self.size[0], width=self.size[1], picture="whole")
         if self.workers is not None:
             frames = replace(frames, workers=self.workers)
-        clip = clip_of(model)
-        if clip is not None:
-            model = replace(
-                cast(Any, model), clip=ClipConfig(self.clip or clip.name, self.clip_weights or clip.weights)
-            )
+        trunk = {"name": self.clip, "weights": self.clip_weights}
+        model = with_trunk(model, **{name: value for name, value in trunk.items() if value})
         changes: dict[str, Any] = {"frames": frames, "model": model}
         if self.epochs is not None and recipe.epochs:
             changes["epochs"] = self.epochs

@@ -8,7 +8,7 @@ from clipdepth.atomic import write_json, write_text
 from clipdepth.metrics import mean_metrics
 from clipdepth_train.data.loader import open_set
 from clipdepth_train.evaluation import evaluate, random_depth
-from clipdepth_train.recipe import Recipe, clip_of
+from clipdepth_train.recipe import Recipe, trunk_of
 from clipdepth_train.reproduce.plan import PlannedRun, needs_sam
 from clipdepth_train.reproduce.published import TABLES
 from clipdepth_train.reproduce.report import Measured, markdown, table_report
@@ -52,7 +52,7 @@ def _random(recipe: Recipe) -> Measured:
 
 
 def _facts(recipe: Recipe, report: dict[str, Any], segments: str) -> dict[str, Any]:
-    clip = clip_of(recipe.model)
+    clip = trunk_of(recipe.model)
     return {
         "data": Path(recipe.data).name,
         "training_frames": report["training_frames"],
