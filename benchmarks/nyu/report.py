@@ -20,11 +20,10 @@ from breakdown import Errors, distance_table, scene_table
 from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import track
-from sheet import Row, draw_sheet, save_jpeg
+from sheet import Row, draw_sheet, log_colours, save_jpeg
 
 from clipdepth.arguments import ArgumentParser, positive_int
 from clipdepth.atomic import write_text
-from clipdepth.depth_picture import colourise
 from clipdepth.errors import ClipdepthError, DataError, UsageError
 from clipdepth_train.candidate import Candidate, open_candidate
 from clipdepth_train.data.crop import PAPER_TEST
@@ -106,11 +105,11 @@ def _sheet(
     span = shown_span(pairs)
     rows = [
         Row("image", [pair.frame for pair in pairs], [scenes[index].replace("_", " ") for index in indices]),
-        Row("true depth", [colourise(pair.depth, *span) for pair in pairs], [""] * len(pairs)),
+        Row("true depth", [log_colours(pair.depth, span) for pair in pairs], [""] * len(pairs)),
     ]
     for model in models:
         compared = compare(model.candidate.predict, model.tests, model.candidate.frames, crop, indices)
-        depths = [colourise(in_place(each.prediction, whole.picture_size), *span) for each in compared]
+        depths = [log_colours(in_place(each.prediction, whole.picture_size), span) for each in compared]
         known = model.errors.plain
         rows.append(Row(model.errors.title, depths, [f"rel {known[i].rel:.2f}" if i in known else "" for i in indices]))
     return draw_sheet(rows, span)

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
+from clipdepth.depth_picture import INVALID, colourise
 from clipdepth.errors import DataError, UsageError
 from clipdepth_train.evaluation import Comparison
 from runs import write_rgbd_folder
@@ -98,6 +99,14 @@ def test_a_run_and_its_bundle_are_reported(
         height = (picture.shape[0] - 4 * 26) // 4
         first, second = picture[-2 * height - 26 : -height - 26, :1300], picture[-height:, :1300]
         assert np.abs(first.astype(float) - second).mean() < 3
+
+
+def test_colours_go_by_the_logarithm_of_depth(scripts: dict[str, ModuleType]) -> None:
+    depth = np.array([[1, 2, 4, 0.5, 8, 0, np.nan]], np.float32)
+    colours = scripts["sheet"].log_colours(depth, (1.0, 4.0))[0].tolist()
+    near, middle, far = colourise(np.array([[1, 1.5, 2]], np.float32), 1.0, 2.0)[0].tolist()
+    unknown = [INVALID] * 3
+    assert colours == [near, middle, far, near, far, unknown, unknown]
 
 
 def test_depth_of_the_papers_crop_is_put_in_its_place(scripts: dict[str, ModuleType]) -> None:
