@@ -26,7 +26,7 @@ COMMANDS = {
     "demo": Command("clipdepth.commands.demo", None, "train, export, stream and bench a small model"),
     "data": Command("clipdepth_train.commands.data", "train", "prepare NYU Depth v2, render rooms, or segment"),
     "train": Command("clipdepth_train.commands.train", "train", "fit a depth model on RGB-D frames"),
-    "evaluate": Command("clipdepth_train.commands.evaluate", "train", "measure a trained run on a dataset"),
+    "evaluate": Command("clipdepth_train.commands.evaluate", "train", "measure a run or a bundle on a dataset"),
     "reproduce": Command("clipdepth_train.commands.reproduce", "train", "measure the paper's tables again"),
     "export": Command("clipdepth_export.command", "export", "turn a trained run into a verified bundle"),
     "export-sam": Command("clipdepth_export.sam.command", "export", "turn Segment Anything into verified graphs"),

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +11,9 @@ from clipdepth.errors import DataError
 
 MIN_DEPTH = 0.001
 MAX_DEPTH = 10.0
+
+Align = Literal["none", "median"]
+"""What is done to predicted depth before it is measured: nothing, or each image is scaled to its true median."""
 
 
 @dataclass(frozen=True)
@@ -34,23 +38,41 @@ METRIC_NAMES = tuple(field.name for field in fields(DepthMetrics))
 
 
 def depth_metrics(
-    prediction: NDArray[np.float32], truth: NDArray[np.float32], region: NDArray[np.bool_] | None = None
+    prediction: NDArray[np.float32],
+    truth: NDArray[np.float32],
+    region: NDArray[np.bool_] | None = None,
+    align: Align = "none",
 ) -> DepthMetrics | None:
     """Measure one image, or return None where it has no valid pixel.
 
     `prediction` and `truth` are (H, W) float32 metres. A pixel is valid when its truth lies in (0.001, 10)
-    and `region`, (H, W) bool, allows it. The prediction is clamped to [0.001, 10]; one that is not finite
-    raises DataError.
+    and `region`, (H, W) bool, allows it. The prediction is aligned over the valid pixels, then clamped to
+    [0.001, 10]. Raises DataError for a prediction that is not finite, or whose median is not above 0 where it is
+    to be aligned.
     """
-    valid = (truth > MIN_DEPTH) & (truth < MAX_DEPTH)
-    if region is not None:
-        valid &= region
+    valid = counted_pixels(truth, region)
     if not valid.any():
         return None
-    predicted = prediction[valid].astype(np.float64)
+    predicted, true = prediction[valid].astype(np.float64), truth[valid].astype(np.float64)
     if not np.isfinite(predicted).all():
         raise DataError("the predicted depth has NaN or infinite values; the model is broken")
-    return _errors(np.clip(predicted, MIN_DEPTH, MAX_DEPTH), truth[valid].astype(np.float64))
+    if align == "median":
+        predicted *= median_ratio(predicted, true)
+    return _errors(np.clip(predicted, MIN_DEPTH, MAX_DEPTH), true)
+
+
+def counted_pixels(truth: NDArray[np.float32], region: NDArray[np.bool_] | None = None) -> NDArray[np.bool_]:
+    """The valid pixels of `depth_metrics`, (H, W) bool."""
+    valid = (truth > MIN_DEPTH) & (truth < MAX_DEPTH)
+    return valid if region is None else valid & region
+
+
+def median_ratio(predicted: NDArray[np.float64], true: NDArray[np.float64]) -> float:
+    """The median of the true depth over the median of the predicted; raises DataError where that has none above 0."""
+    median = float(np.median(predicted))
+    if median <= 0:
+        raise DataError(f"the predicted depth has a median of {median:g} m and cannot be aligned; use '--align none'")
+    return float(np.median(true)) / median
 
 
 def _errors(predicted: NDArray[np.float64], true: NDArray[np.float64]) -> DepthMetrics:

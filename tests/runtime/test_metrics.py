@@ -4,12 +4,14 @@ import numpy as np
 import pytest
 
 from clipdepth.errors import DataError
-from clipdepth.metrics import METRIC_NAMES, DepthMetrics, depth_metrics, mean_metrics
+from clipdepth.metrics import METRIC_NAMES, Align, DepthMetrics, depth_metrics, mean_metrics
 
 
-def measure(prediction: list[float], truth: list[float], region: list[bool] | None = None) -> DepthMetrics:
+def measure(
+    prediction: list[float], truth: list[float], region: list[bool] | None = None, align: Align = "none"
+) -> DepthMetrics:
     where = None if region is None else np.array([region])
-    metrics = depth_metrics(np.array([prediction], np.float32), np.array([truth], np.float32), where)
+    metrics = depth_metrics(np.array([prediction], np.float32), np.array([truth], np.float32), where, align)
     assert metrics is not None
     return metrics
 
@@ -53,6 +55,52 @@ def test_pixels_outside_the_region_do_not_count() -> None:
 def test_the_prediction_is_clamped_to_ten_metres_and_a_millimetre() -> None:
     assert measure([500.0], [5.0]).rel == pytest.approx(1.0)
     assert measure([-3.0], [5.0]).rel == pytest.approx((5 - 0.001) / 5)
+
+
+@pytest.mark.parametrize("factor", [0.01, 0.8, 1.0, 1.3, 40.0])
+def test_alignment_takes_away_a_constant_factor(factor: float) -> None:
+    truth = np.random.default_rng(0).uniform(0.5, 9.5, (21, 30)).astype(np.float32)
+    metrics = depth_metrics(truth * np.float32(factor), truth, align="median")
+    assert metrics is not None
+    assert metrics.rel == pytest.approx(0, abs=1e-6)
+    assert metrics.rmse == pytest.approx(0, abs=1e-5)
+    assert metrics.delta1 == 1
+
+
+def test_alignment_is_by_the_median_and_not_by_the_mean() -> None:
+    metrics = measure([1.0, 2.0, 9.0], [2.0, 4.0, 6.0], align="median")
+    assert metrics.rel == pytest.approx((10 - 6) / 6 / 3)  # 1 and 2 are doubled to the truth, 9 is clamped
+    assert measure([1.0, 2.0, 9.0], [2.0, 4.0, 6.0]).rel == pytest.approx((0.5 + 0.5 + 0.5) / 3)
+
+
+def test_the_median_of_an_even_number_is_between_the_two_in_the_middle() -> None:
+    assert measure([1.0, 3.0], [4.0, 4.0], align="median").rel == pytest.approx((0.5 + 0.5) / 2)
+
+
+def test_alignment_is_over_the_pixels_that_count() -> None:
+    inside = measure([1.0, 1.0, 7.0, 7.0, 7.0], [3.0, 3.0, 1.0, 1.0, 1.0], [True, True, False, False, False], "median")
+    assert inside.rel == pytest.approx(0)
+    unknown = measure([1.0, 7.0, 7.0], [3.0, 0.0, 12.0], align="median")
+    assert unknown.rel == pytest.approx(0)
+
+
+def test_the_prediction_is_aligned_before_it_is_clamped() -> None:
+    # Clamped before, all three would be 10.
+    assert measure([20.0, 40.0, 60.0], [1.0, 2.0, 3.0], align="median").rel == pytest.approx(0)
+    assert measure([1.0, 1.0, 8.0], [4.0, 4.0, 8.0], align="median").rel == pytest.approx(2 / 8 / 3)
+
+
+def test_a_flat_image_is_aligned_to_its_one_depth() -> None:
+    metrics = measure([0.5, 1.0, 2.0], [3.0, 3.0, 3.0], align="median")
+    assert metrics.rel == pytest.approx((0.5 + 0 + 1) / 3)
+    assert measure([2.0, 2.0, 2.0], [1.0, 3.0, 5.0], align="median").rel == pytest.approx((2 + 0 + 2 / 5) / 3)
+
+
+def test_depth_without_a_median_cannot_be_aligned() -> None:
+    with pytest.raises(DataError, match=r"median of 0 m and cannot be aligned; use '--align none'"):
+        measure([0.0, 0.0, 1.0], [1.0, 1.0, 1.0], align="median")
+    with pytest.raises(DataError, match="NaN"):
+        measure([math.nan, 1.0], [1.0, 1.0], align="median")
 
 
 def test_an_image_without_valid_pixels_has_no_metrics() -> None:

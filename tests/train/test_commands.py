@@ -65,11 +65,14 @@ def test_evaluating_gives_again_what_training_measured(run: Path, data: Path, ca
         "split": "test",
         "frames": 2,
         "crop": "all",
+        "align": "none",
         "picture": "whole",
+        "engine": "pytorch",
+        "precision": "fp32",
         "mirrored": False,
     }
     out = capsys.readouterr().out
-    assert "single pass" in " ".join(out.split())
+    assert "nothing aligned, pytorch fp32, single pass" in " ".join(out.split())
     row = next(line for line in out.splitlines() if "tiny" in line and "│" in line)
     shown = [float(cell) for cell in row.split("│")[2:-1]]
     assert shown == pytest.approx([trained["metrics"][name] for name in METRIC_NAMES], abs=5.1e-4)
@@ -88,6 +91,48 @@ def test_the_training_split_can_be_measured(run: Path) -> None:
     report = evaluated(run, "--split", "train")
     assert (report["split"], report["frames"]) == ("train", 4)
     assert report["metrics"] != evaluated(run)["metrics"]
+
+
+def test_depth_can_be_aligned(run: Path, data: Path, capsys: Captured) -> None:
+    plain, aligned = evaluated(run, "--baseline"), evaluated(run, "--baseline", "--align", "median")
+    assert "each image scaled to its true median" in " ".join(capsys.readouterr().out.split())
+    assert (plain["align"], aligned["align"]) == ("none", "median")
+    # The constant median, scaled, is each picture's own.
+    tests = FolderSet(data, "test", 1000.0, 10.0)
+    true = [tests[i].depth for i in range(2)]
+    own = [np.mean(np.abs(np.median(depth) - depth) / depth) for depth in true]
+    assert aligned["metrics"]["constant median"]["rel"] == pytest.approx(float(np.mean(own)), rel=1e-5)
+    assert aligned["metrics"]["tiny"] != plain["metrics"]["tiny"]
+
+
+def test_the_metrics_of_each_picture(run: Path, data: Path, tmp_path: Path) -> None:
+    file = tmp_path / "frames.json"
+    report = evaluated(run, "--baseline", "--frames-json", str(file))
+    frames = json.loads(file.read_text())
+    assert {**frames, "metrics": None} == {**report, "metrics": None}
+    assert list(frames["metrics"]) == ["tiny", "constant median"]
+    for name, pictures in frames["metrics"].items():
+        names = [Path(each["picture"]).relative_to(data).as_posix() for each in pictures]
+        assert names == ["test/room_1/rgb_00000.jpg", "test/room_1/rgb_00001.jpg"]
+        assert [each["index"] for each in pictures] == [0, 1]
+        for metric in METRIC_NAMES:
+            mean = np.mean([each[metric] for each in pictures])
+            assert report["metrics"][name][metric] == pytest.approx(float(mean))
+
+
+def test_rendered_frames_have_no_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("clipdepth_train.data.rooms.TEST_ROOMS", 1)
+    run = runs.train_tiny_run(tmp_path / "rendered", "rooms", epochs=0)
+    file = tmp_path / "frames.json"
+    evaluated(run, "--frames-json", str(file))
+    frames = json.loads(file.read_text())["metrics"]["rendered"]
+    assert [(each["index"], each["picture"]) for each in frames] == [(index, None) for index in range(10)]
+
+
+def test_an_engine_for_a_run_is_misuse(run: Path, capsys: Captured) -> None:
+    for option, value in (("--engine", "onnxruntime"), ("--precision", "fp16")):
+        error = failed(capsys, 2, ["evaluate", str(run), option, value])
+        assert f"--engine and --precision are for bundles and {run} is none" in error
 
 
 def test_mirroring_can_be_switched(run: Path, data: Path, capsys: Captured) -> None:
@@ -152,7 +197,14 @@ def test_data_without_depth(run: Path, data: Path, tmp_path: Path, capsys: Captu
 
 
 @pytest.mark.parametrize(
-    "arguments", [[], ["run", "--crop", "centre"], ["run", "--mirror", "--no-mirror"], ["run", "--split", "val"]]
+    "arguments",
+    [
+        [],
+        ["run", "--crop", "centre"],
+        ["run", "--mirror", "--no-mirror"],
+        ["run", "--split", "val"],
+        ["run", "--align", "mean"],
+    ],
 )
 def test_misuse_is_one_line_and_2(capsys: Captured, arguments: list[str]) -> None:
     assert "see 'clipdepth evaluate --help'" in failed(capsys, 2, ["evaluate", *arguments])

@@ -16,7 +16,15 @@ from clipdepth.resize import resize_depth, resize_frame
 from clipdepth_train.data.crop import EIGEN, PAPER_TEST
 from clipdepth_train.data.sample import RgbdPair
 from clipdepth_train.depth_model import DepthModel, build_model
-from clipdepth_train.evaluation import Predict, constant_median, evaluate, predictor, random_depth
+from clipdepth_train.evaluation import (
+    Predict,
+    compare,
+    constant_median,
+    evaluate,
+    frame_metrics,
+    predictor,
+    random_depth,
+)
 from clipdepth_train.models import DepthNetwork
 from clipdepth_train.pretrained import PretrainedConfig
 from clipdepth_train.recipe import DataConfig
@@ -104,6 +112,39 @@ def test_a_model_of_the_papers_pictures_sees_its_crop_and_is_measured_there(crop
     }[crop]
     true = depth[rows, columns].astype(np.float64)
     assert metrics.rel == pytest.approx(float(np.mean(np.abs(4 - true) / true)))
+
+
+def test_each_picture_is_aligned_by_a_factor_of_its_own() -> None:
+    pairs = rooms()
+
+    def predict(pair: RgbdPair) -> NDArray[np.float32]:
+        return scaled_truth(pairs, 0.5 + int(pair.frame[0, 0, 0]))(pair)
+
+    plain = evaluate(predict, pairs, WHOLE, "all", range(3))
+    assert all(metrics.rel > 0.3 for metrics in plain)
+    for metrics in evaluate(predict, pairs, WHOLE, "all", range(3), "median"):
+        assert metrics.rel == pytest.approx(0, abs=1e-6)
+
+
+def test_alignment_sees_the_crop_alone() -> None:
+    depth = np.full((480, 640), 2, np.float32)
+    answer = np.full((480, 640), 9, np.float32)
+    answer[45:471, 41:601] = 1
+    pairs = MemorySet([RgbdPair(np.zeros((480, 640, 3), np.uint8), depth)])
+    (inside,) = evaluate(lambda _: answer, pairs, WHOLE, "eigen", [0], "median")
+    assert inside.rel == 0
+    (everywhere,) = evaluate(lambda _: answer, pairs, WHOLE, "all", [0], "median")
+    outside = 1 - 426 * 560 / (480 * 640)
+    assert everywhere.rel == pytest.approx(outside * (10 - 2) / 2)  # 9 times 2 is clamped to 10
+
+
+def test_metrics_by_frame_keep_their_index() -> None:
+    known = rooms()
+    pairs = MemorySet([known[0], RgbdPair(known[0].frame + 1, np.zeros((24, 32), np.float32)), known[2]])
+    predict = scaled_truth(pairs, 1.1)
+    found = frame_metrics(compare(predict, pairs, WHOLE, "all", [2, 1, 0]))
+    assert list(found) == [2, 0]
+    assert [found[0], found[2]] == evaluate(predict, pairs, WHOLE, "all", range(3))
 
 
 def test_a_crop_of_other_pictures_is_refused() -> None:

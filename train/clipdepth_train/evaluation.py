@@ -1,6 +1,7 @@
 """Measuring a model on a dataset, as the paper does: per image, then averaged."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -8,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from clipdepth.errors import DataError
-from clipdepth.metrics import MAX_DEPTH, DepthMetrics, depth_metrics
+from clipdepth.metrics import MAX_DEPTH, Align, DepthMetrics, depth_metrics
 from clipdepth.resize import resize_depth, resize_frame, resize_segmentation
 from clipdepth_train.data.crop import EIGEN, PAPER_TEST
 from clipdepth_train.data.sample import RgbdPair, RgbdSet
@@ -38,21 +39,50 @@ def predictor(model: DepthModel, frames: DataConfig) -> Predict:
     return predict
 
 
-def evaluate(
+@dataclass(frozen=True)
+class Comparison:
+    """A pair's predicted and true depth, each (H, W) float32 metres, at the picture's own size."""
+
+    index: int
+    """Of the pair in its set."""
+    prediction: NDArray[np.float32]
+    truth: NDArray[np.float32]
+    """0 where it is unknown."""
+    region: NDArray[np.bool_] | None
+    """The pixels inside the crop, (H, W) bool; None for all."""
+
+    def metrics(self, align: Align = "none") -> DepthMetrics | None:
+        """The pair's errors; None where no pixel counts."""
+        return depth_metrics(self.prediction, self.truth, self.region, align)
+
+
+def compare(
     predict: Predict, pairs: RgbdSet, frames: DataConfig, crop: Crop, indices: Iterable[int]
+) -> Iterator[Comparison]:
+    """Predict the pairs of `indices`, one by one.
+
+    Raises UsageError for a crop that the pictures are too small for.
+    """
+    region = _region(pairs.picture_size, frames, crop)
+    for index in indices:
+        pair = test_pair(pairs[index], frames)
+        yield Comparison(index, predict(pair), pair.depth, region)
+
+
+def evaluate(
+    predict: Predict, pairs: RgbdSet, frames: DataConfig, crop: Crop, indices: Iterable[int], align: Align = "none"
 ) -> list[DepthMetrics]:
     """Measure `predict` on the pairs of `indices`; pairs without a known pixel are left out.
 
-    Depth is compared at the picture's own size. Raises UsageError for a crop that the pictures are too small for.
+    Raises UsageError for a crop that the pictures are too small for.
     """
-    region = _region(pairs.picture_size, frames, crop)
-    measured = []
-    for index in indices:
-        pair = test_pair(pairs[index], frames)
-        metrics = depth_metrics(predict(pair), pair.depth, region)
-        if metrics is not None:
-            measured.append(metrics)
-    return measured
+    return list(frame_metrics(compare(predict, pairs, frames, crop, indices), align).values())
+
+
+def frame_metrics(comparisons: Iterable[Comparison], align: Align = "none") -> dict[int, DepthMetrics]:
+    """The metrics of each pair by its index; pairs without a known pixel are left out."""
+    measured = ((comparison.index, comparison.metrics(align)) for comparison in comparisons)
+    return {index: metrics for index, metrics in measured if metrics is not None}
 
 
 def _region(picture_size: tuple[int, int], frames: DataConfig, crop: Crop) -> NDArray[np.bool_] | None:

@@ -11,10 +11,11 @@ from rich.progress import Progress
 
 from clipdepth.bundle import Bundle
 from clipdepth.errors import UsageError
-from clipdepth_bench.accuracy import Accuracy, bundle_frames, engine_predictor, measure_accuracy
+from clipdepth_bench.accuracy import Accuracy, measure_accuracy
 from clipdepth_bench.contenders import Contender, Entry, Setup, engines, load_all, pytorch
 from clipdepth_bench.duration import Duration, Measure
 from clipdepth_bench.timing import Limits, Samples, Timing, interleave
+from clipdepth_train.candidate import bundle_recipe, engine_predictor
 from clipdepth_train.data.loader import open_set
 from clipdepth_train.data.sample import RgbdSet, evenly_spread
 from clipdepth_train.evaluation import Crop, evaluate
@@ -53,7 +54,7 @@ def prepare(bundles: Sequence[Bundle], data: str, crop: Crop, frames: int | None
     twice = [name for name in names if names.count(name) > 1]
     if twice:
         raise UsageError(f"two bundles are called {twice[0]}; rename one, or give it once")
-    sees = {bundle.path.name: bundle_frames(bundle) for bundle in bundles}
+    sees = {bundle.path.name: bundle_recipe(bundle).frames for bundle in bundles}
     if len({seen.picture for seen in sees.values()}) > 1 and crop != "paper":
         cut = next(name for name, seen in sees.items() if seen.picture == "paper")
         raise UsageError(f"{cut} sees the paper's crop only and others the whole picture; compare them by --crop paper")

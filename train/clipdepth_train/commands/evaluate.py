@@ -1,67 +1,108 @@
-"""`clipdepth evaluate RUN`: the paper's metrics of a trained run on a dataset."""
+"""`clipdepth evaluate RUN_OR_BUNDLE`: the paper's metrics of a trained run or of its bundle on a dataset."""
 
-from collections.abc import Sequence
+import argparse
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any, get_args
 
 from rich.console import Console
 from rich.progress import track
 
 from clipdepth.arguments import ArgumentParser
 from clipdepth.atomic import write_json
-from clipdepth.metrics import mean_metrics
-from clipdepth_train.checkpoint import load_run
+from clipdepth.engines import ENGINES
+from clipdepth.engines.choice import AUTO
+from clipdepth.metrics import Align, DepthMetrics, mean_metrics
+from clipdepth_train.candidate import DEFAULT_ENGINE, Candidate, open_candidate
 from clipdepth_train.commands.metrics_table import metrics_table
+from clipdepth_train.data.folder import FolderSet
 from clipdepth_train.data.loader import open_set
-from clipdepth_train.evaluation import constant_median, evaluate, predictor
+from clipdepth_train.data.sample import RgbdSet
+from clipdepth_train.evaluation import compare, constant_median, frame_metrics
 
 
 def main(argv: Sequence[str]) -> int:
     """Run the command; see `clipdepth evaluate --help`."""
     arguments = _parser().parse_args(argv)
-    model, recipe = load_run(arguments.run)
-    model.mirror = recipe.mirror if arguments.mirror is None else arguments.mirror
-    data = arguments.data or recipe.data
-    tests = open_set(data, arguments.split, recipe.frames)
-    predictors = {arguments.run.name: predictor(model, recipe.frames)}
-    if arguments.baseline:
-        predictors["constant median"] = constant_median(open_set(data, "train", recipe.frames))
-    measured, counted = {}, 0
-    for name, predict in predictors.items():
-        indices = track(range(len(tests)), f"evaluating {name}", console=Console(stderr=True))
-        images = evaluate(predict, tests, recipe.frames, arguments.crop, indices)
-        measured[name], counted = asdict(mean_metrics(images)), len(images)
-    how = f"{data} ({arguments.split}), {counted} frames, crop: {arguments.crop}, "
-    how += "mirrored average" if model.mirror else "single pass"
-    Console().print(metrics_table(measured, how))
+    with open_candidate(arguments.model, arguments.mirror, arguments.engine, arguments.precision) as candidate:
+        data = arguments.data or candidate.data
+        tests = open_set(data, arguments.split, candidate.frames)
+        measured = _measured(candidate, data, tests, arguments)
+    means = {name: asdict(mean_metrics(list(frames.values()))) for name, frames in measured.items()}
+    report = {
+        "data": data,
+        "split": arguments.split,
+        "frames": len(measured[candidate.name]),
+        "crop": arguments.crop,
+        "align": arguments.align,
+        "picture": candidate.frames.picture,
+        "engine": candidate.engine,
+        "precision": candidate.precision,
+        "mirrored": candidate.mirrored,
+    }
+    Console().print(metrics_table(means, _caption(report, candidate)))
     if arguments.json:
-        report = {
-            "data": data,
-            "split": arguments.split,
-            "frames": counted,
-            "crop": arguments.crop,
-            "picture": recipe.frames.picture,
-            "mirrored": model.mirror,
-            "metrics": measured,
-        }
-        write_json(arguments.json, report)
+        write_json(arguments.json, {**report, "metrics": means})
+    if arguments.frames_json:
+        write_json(arguments.frames_json, {**report, "metrics": _by_picture(measured, tests)})
     return 0
 
 
+def _measured(
+    candidate: Candidate, data: str, tests: RgbdSet, arguments: argparse.Namespace
+) -> dict[str, dict[int, DepthMetrics]]:
+    """The metrics of each frame, by the name of what predicted it and by the frame's index."""
+    predictors = {candidate.name: candidate.predict}
+    if arguments.baseline:
+        predictors["constant median"] = constant_median(open_set(data, "train", candidate.frames))
+    measured = {}
+    for name, predict in predictors.items():
+        indices = track(range(len(tests)), f"evaluating {name}", console=Console(stderr=True))
+        compared = compare(predict, tests, candidate.frames, arguments.crop, indices)
+        measured[name] = frame_metrics(compared, arguments.align)
+    return measured
+
+
+def _caption(report: Mapping[str, Any], candidate: Candidate) -> str:
+    aligned = {"none": "nothing aligned", "median": "each image scaled to its true median"}[report["align"]]
+    frames = f"{report['data']} ({report['split']}), {report['frames']} frames"
+    return f"{frames}, crop: {report['crop']}, {aligned}, {candidate}"
+
+
+def _by_picture(measured: Mapping[str, Mapping[int, DepthMetrics]], tests: RgbdSet) -> dict[str, list[dict[str, Any]]]:
+    # Rendered frames have no file.
+    paths = [str(path) for path in tests.pictures] if isinstance(tests, FolderSet) else [None] * len(tests)
+    return {
+        name: [{"index": index, "picture": paths[index], **asdict(metrics)} for index, metrics in frames.items()]
+        for name, frames in measured.items()
+    }
+
+
 def _parser() -> ArgumentParser:
-    parser = ArgumentParser("clipdepth evaluate", "Measure a trained run: metrics per image, then averaged.")
-    parser.add_argument("run", type=Path, metavar="RUN", help="folder of a trained run")
-    parser.add_argument("--data", help="folder of RGB-D pairs, or 'rooms' (default: what it was trained on)")
-    parser.add_argument("--split", choices=("test", "train"), default="test")
-    parser.add_argument(
+    parser = ArgumentParser("clipdepth evaluate", "Measure a run or a bundle: metrics per image, then averaged.")
+    add = parser.add_argument
+    add("model", type=Path, metavar="RUN_OR_BUNDLE", help="folder of a trained run, or of a bundle")
+    add("--data", help="folder of RGB-D pairs, or 'rooms' (default: what it was trained on)")
+    add("--split", choices=("test", "train"), default="test")
+    add(
         "--crop",
         choices=("all", "eigen", "paper"),
         default="all",
         help="pixels that count: all the model sees, Eigen's crop, or the paper's (default: all)",
     )
+    add(
+        "--align",
+        choices=get_args(Align),
+        default="none",
+        help="'median' first scales each image's depth to its true median over the pixels that count (default: none)",
+    )
     mirror = parser.add_mutually_exclusive_group()
     mirror.add_argument("--mirror", action="store_true", default=None, help="average in the mirror image's depth")
     mirror.add_argument("--no-mirror", action="store_false", dest="mirror", help="one pass (default: as trained)")
-    parser.add_argument("--baseline", action="store_true", help="measure the constant median of the training depth too")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the metrics there")
+    add("--engine", choices=(AUTO, *ENGINES), metavar="NAME", help=f"what runs a bundle (default: {DEFAULT_ENGINE})")
+    add("--precision", metavar="P", help="which of a bundle's graphs (default: the first, or auto's fastest)")
+    add("--baseline", action="store_true", help="measure the constant median of the training depth too")
+    add("--json", type=Path, metavar="FILE", help="write the metrics there")
+    add("--frames-json", type=Path, metavar="FILE", help="write each image's metrics there, with its path")
     return parser

@@ -19,7 +19,7 @@ HEADINGS = {
 def metrics_table(rows: Mapping[str, Mapping[str, float]], title: str | None = None) -> Table:
     """A row for each model, its metrics by name."""
     table = Table(title=escape(title) if title else None, title_justify="left")
-    table.add_column("model")
+    table.add_column("model", overflow="fold")
     for heading in HEADINGS.values():
         table.add_column(heading, justify="right")
     for name, metrics in rows.items():
