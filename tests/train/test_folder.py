@@ -251,3 +251,14 @@ def test_a_picture_without_a_frame_is_left_whole(tmp_path: Path) -> None:
     assert pairs.picture_size == (480, 640)
     np.testing.assert_array_equal(pairs[0].frame, noise)
     assert not pairs.is_nyu
+
+
+def test_held_out_blocks_are_what_training_does_not_see(tmp_path: Path) -> None:
+    for number in range(110):
+        write_pair(tmp_path / "train", f"{number:05d}", 1000 + number)
+    training = FolderSet(tmp_path, "train", 1000.0, 10.0, held_out=3)
+    validation = FolderSet(tmp_path, "test", 1000.0, 10.0, held_out=3)
+    numbers = [{round(depth * 1000) - 1000 for depth in depths(pairs)} for pairs in (training, validation)]
+    # Blocks of 20: 0 to 5, of which the second and the fifth are held out.
+    assert numbers[1] == {*range(20, 40), *range(80, 100)}
+    assert numbers[0] == set(range(110)) - numbers[1]

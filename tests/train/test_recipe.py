@@ -42,6 +42,7 @@ NAMES = [
     *("msa-l2", "msa-l2-sam", "msa-l2-clip", "msa-l2-clip-sam"),
     *("msa-l1", "msa-l1-sam", "msa-l1-clip", "msa-l1-clip-sam"),
     "edge",
+    "edge-nyu",
 ]
 RN50 = PretrainedConfig("RN50-quickgelu", "openai")
 
@@ -49,7 +50,7 @@ RN50 = PretrainedConfig("RN50-quickgelu", "openai")
 def kind_of(name: str) -> str:
     """The kind of model that a recipe's name speaks of."""
     kinds = {"msa-": "msa", "clip-adapter": "clip-adapter", "depth-eigen": "depth-eigen", "refined": "coarse-adapter"}
-    return next((kind for start, kind in kinds.items() if name.startswith(start)), name)
+    return next((kind for start, kind in kinds.items() if name.startswith(start)), name.removesuffix("-nyu"))
 
 
 def with_clip(recipe: Recipe, clip: PretrainedConfig) -> Recipe:
@@ -119,6 +120,11 @@ def test_what_an_earlier_version_did_not_write_has_its_default() -> None:
         ("--augment.zoom", {"augment": AugmentConfig(zoom=0.5)}),
         ("--augment.flip", {"augment": AugmentConfig(flip=1.5)}),
         ("--augment.jitter", {"augment": AugmentConfig(jitter=1)}),
+        ("--augment.tint", {"augment": AugmentConfig(tint=-0.1)}),
+        ("--augment.gamma", {"augment": AugmentConfig(gamma=-1.0)}),
+        ("--augment.sensor", {"augment": AugmentConfig(sensor=1.5)}),
+        ("--frames.held-out", {"frames": DataConfig(held_out=1)}),
+        ("--frames.held-out", {"frames": DataConfig(held_out=-2)}),
         ("--loss.silog-lambda", {"loss": LossConfig(silog_lambda=1.1)}),
         ("--optim.learning-rate", {"optim": OptimConfig(learning_rate=0)}),
         ("--optim.trunk-learning-rate", {"optim": OptimConfig(trunk_learning_rate=-1)}),
@@ -194,7 +200,9 @@ def test_which_recipes_have_a_clip() -> None:
         "depth-eigen-coarse",
         "depth-eigen-refined",
     }
-    assert all(trunk_of(recipe.model) in (None, RN50) for recipe in RECIPES.values())
+    others = {name: trunk_of(recipe.model) for name, recipe in RECIPES.items()}
+    assert others.pop("edge-nyu") == PretrainedConfig("tf_efficientnet_lite2", "imagenet")
+    assert set(others.values()) == {None, RN50}
 
 
 def test_the_papers_recipes() -> None:
@@ -209,7 +217,7 @@ def test_the_papers_recipes() -> None:
     assert (depthclip.epochs, depthclip.mirror, depthclip.normalisation) == (0, True, "imagenet")
 
 
-PAPERS = [name for name in NAMES if name != "edge"]
+PAPERS = [name for name in NAMES if not name.startswith("edge")]
 TRAINED = [name for name in PAPERS if name != "depthclip"]
 
 

@@ -26,7 +26,8 @@ from clipdepth_train.models import ClipAdapterConfig, DepthClipConfig, MsaConfig
 from clipdepth_train.objective import Batch
 from clipdepth_train.pretrained import PretrainedConfig
 from clipdepth_train.recipe import AugmentConfig, DataConfig, LossConfig, OptimConfig, Recipe, ViewConfig
-from clipdepth_train.trainer import Trainer
+from clipdepth_train.trainer import Trainer, make_optimizer
+from runs import tiny_recipe
 from tiny_clip import TINY_CLIP
 
 TINY = PretrainedConfig(TINY_CLIP, "none")
@@ -286,3 +287,22 @@ def test_a_teacher_of_another_size_is_refused(data: Path, tmp_path: Path) -> Non
     taught |= {"frames": DataConfig(32, 64, workers=0)}
     with pytest.raises(UsageError, match=r"takes 64×64 pixels; give --frames.height 64 --frames.width 64$"):
         runs.train_tiny_run(tmp_path / "student", data, **taught)
+
+
+def test_adamw_leaves_norms_biases_and_bins_alone() -> None:
+    recipe = tiny_recipe("rooms", optim=OptimConfig(learning_rate=1e-9, trunk_learning_rate=1e-9, weight_decay=0.5))
+    model = build_model(recipe)
+    before = {name: value.clone() for name, value in model.named_parameters()}
+    optimizer = make_optimizer(model, recipe)
+    for group in optimizer.param_groups:
+        group["lr"] = 0.1
+    for parameter in model.parameters():
+        parameter.grad = torch.zeros_like(parameter)
+    optimizer.step()
+    kept = {name for name, value in model.named_parameters() if torch.equal(value, before[name])}
+    assert {"network.head.log_widths", "network.head.score.bias", "network.pyramid.lateral.0.1.weight"} <= kept
+    assert "network.head.score.weight" not in kept
+    for name, value in model.named_parameters():
+        assert (name in kept) == (value.ndim < 2), name
+        if name not in kept:
+            torch.testing.assert_close(value, before[name] * (1 - 0.1 * 0.5))

@@ -1,5 +1,7 @@
 """Joint augmentation: what happens to the picture happens to its depth."""
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
@@ -139,6 +141,61 @@ def test_jitter_changes_colours_and_no_depth() -> None:
     # The mean of a picture of one colour is moved by brightness alone, up to the luma's rounding.
     assert 100 * 0.8 - 6 <= min(means) < 95
     assert 105 < max(means) <= 100 * 1.2 + 6
+
+
+def flat(blue: int, green: int, red: int) -> RgbdPair:
+    return RgbdPair(np.full((HEIGHT, WIDTH, 3), [blue, green, red], np.uint8), coordinate_depth(HEIGHT, WIDTH))
+
+
+def test_a_tint_is_a_factor_of_each_colour_alone() -> None:
+    transform = augmentation(SAME_SIZE, replace(STILL, tint=0.2))
+    factors = []
+    for seed in range(40):
+        frame, depth = augmented(flat(100, 100, 100), transform, seed)
+        np.testing.assert_array_equal(depth, coordinate_depth(HEIGHT, WIDTH))
+        assert np.ptp(frame.reshape(-1, 3), axis=0).tolist() == [0, 0, 0]
+        factors.append(frame[0, 0] / 100)
+    found = np.array(factors)
+    assert (found >= 0.795).all()
+    assert (found <= 1.205).all()
+    assert (found.min(axis=0) < 0.85).all()
+    assert (found.max(axis=0) > 1.15).all()
+    assert np.abs(np.corrcoef(found.T)[np.triu_indices(3, 1)]).max() < 0.5
+
+
+def test_gamma_is_a_power_of_all_colours() -> None:
+    transform = augmentation(SAME_SIZE, replace(STILL, gamma=0.5))
+    powers = []
+    for seed in range(30):
+        frame, _ = augmented(flat(0, 128, 255), transform, seed)
+        assert frame[0, 0, [0, 2]].tolist() == [0, 255]
+        powers.append(np.log(frame[0, 0, 1] / 255) / np.log(128 / 255))
+    assert np.exp(-0.5) - 0.01 <= min(powers) < 0.8
+    assert 1.25 < max(powers) <= np.exp(0.5) + 0.01
+
+
+def test_a_sensor_blurs_and_is_noisy_as_often_as_it_is_asked() -> None:
+    bright = flat(100, 100, 100)
+    bright.frame[:, WIDTH // 2 :] = 200
+    transform, noise, slopes = augmentation(SAME_SIZE, replace(STILL, sensor=0.5)), [], []
+    for seed in range(60):
+        frame, depth = augmented(bright, transform, seed)
+        np.testing.assert_array_equal(depth, bright.depth)
+        columns = frame[..., 0].mean(axis=0)
+        noise.append(frame[:, : WIDTH // 4].std())
+        slopes.append(columns[WIDTH // 2] - columns[WIDTH // 2 - 1])
+    assert 18 <= sum(deviation > 0 for deviation in noise) <= 42
+    assert 6 < max(noise) <= 10.5
+    assert min(slopes) < 50
+    assert slopes.count(100) >= 18
+
+
+def test_most_zooms_are_small() -> None:
+    transform = augmentation(SAME_SIZE, AugmentConfig(0, 1.7, 0, 0))
+    zooms = [6 / augmented(constant(6.0), transform, seed)[1][0, 0] for seed in range(200)]
+    # z = 1 + 0.7 u²: the median is at u = 1/2, the mean of u² is 1/3.
+    assert np.median(zooms) == pytest.approx(1 + 0.7 / 4, abs=0.05)
+    assert np.mean(zooms) == pytest.approx(1 + 0.7 / 3, abs=0.05)
 
 
 def test_the_papers_random_crop() -> None:
