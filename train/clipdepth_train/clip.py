@@ -39,9 +39,14 @@ def load_clip(config: ClipConfig) -> nn.Module:
         raise UsageError(f"open_clip has no model '{config.name}'; see open_clip.list_models()")
     if config.weights == NO_WEIGHTS:
         return _create(config.name, None)
-    if config.weights in open_clip.list_pretrained_tags_by_model(config.name):
+    if from_hub(config):
         return _download(config)
     return _load_file(config, Path(config.weights))
+
+
+def from_hub(config: ClipConfig) -> bool:
+    """Whether the weights are a tag of open_clip's hub, so that they may have to be downloaded."""
+    return config.weights in open_clip.list_pretrained_tags_by_model(config.name)
 
 
 def text_features(clip: nn.Module, name: str, prompts: Sequence[str]) -> Tensor:
