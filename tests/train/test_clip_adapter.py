@@ -3,7 +3,6 @@
 from dataclasses import replace
 
 import numpy as np
-import open_clip
 import pytest
 import torch
 from numpy.typing import NDArray
@@ -14,13 +13,13 @@ from clipdepth.errors import UsageError
 from clipdepth_train.depth_model import DepthModel, build_model
 from clipdepth_train.models import ClipAdapterConfig
 from clipdepth_train.models.clip_adapter import ClipAdapter, ResidualAdapter, build_clip_adapter
-from clipdepth_train.models.depthclip import CLASS_DEPTHS, CLASSES, DepthClipConfig, build_depthclip
+from clipdepth_train.models.depthclip import CLASS_DEPTHS, DepthClipConfig, build_depthclip
 from clipdepth_train.objective import Objective
 from clipdepth_train.pretrained import PretrainedConfig
 from clipdepth_train.recipe import DataConfig
 from clipdepth_train.recipes import RECIPES
 from tiny_clip import TINY_CLIP
-from train.zero_shot import aligned_bilinear, zero_shot
+from train.zero_shot import aligned_bilinear, at_size, text_of_seed, zero_shot, zero_shot_by_steps
 
 TINY = PretrainedConfig(TINY_CLIP, "none")
 WHICH = [(True, True), (True, False), (False, True)]
@@ -48,15 +47,6 @@ def weights(adapter: ResidualAdapter | None) -> list[NDArray[np.float64]]:
 
 def picture() -> Tensor:
     return torch.rand(1, 3, 64, 96, generator=torch.Generator().manual_seed(1))
-
-
-def text_features() -> NDArray[np.float64]:
-    """What the CLIP of seed 0 makes of the paper's seven prompts, (7, 256)."""
-    torch.manual_seed(0)
-    clip = open_clip.create_model(TINY_CLIP).eval()
-    with torch.no_grad():
-        text = clip.encode_text(open_clip.tokenize([f"This object is {c}" for c in CLASSES]))
-    return np.asarray(text.double().numpy())
 
 
 def adapted(features: NDArray[np.float64], matrices: list[NDArray[np.float64]]) -> NDArray[np.float64]:
@@ -110,7 +100,7 @@ def test_its_equations(image_adapter: bool, text_adapter: bool, temperature: flo
         features = model.trunk(picture())[-1][0].double().numpy()  # type: ignore[misc]
     assert features.shape == (512, 2, 3)
     image = adapted(features.reshape(512, 6).T, weights(model.image_adapter)).T.reshape(512, 2, 3)
-    text = adapted(text_features(), weights(model.text_adapter))
+    text = adapted(text_of_seed(TINY_CLIP).numpy(), weights(model.text_adapter))
     coarse = zero_shot(image[::2], text, np.array(CLASS_DEPTHS), temperature)
     np.testing.assert_allclose(depth, aligned_bilinear(coarse, 64, 96), atol=2e-5)
     assert np.ptp(depth) > 1e-3
@@ -119,16 +109,22 @@ def test_its_equations(image_adapter: bool, text_adapter: bool, temperature: flo
 
 @pytest.mark.parametrize(("image_adapter", "text_adapter"), WHICH)
 def test_an_adapter_changes_the_depth_unless_it_answers_nothing(image_adapter: bool, text_adapter: bool) -> None:
+    """What an adapter leaves is 0.8 of the feature, whose length does not matter: every second channel gets length 1.
+
+    DepthCLIP, in which all channels together get it, answers another depth.
+    """
     model = tiny_model(image_adapter, text_adapter)
     torch.manual_seed(0)
     depthclip = build_depthclip(DepthClipConfig(TINY)).eval()
     with torch.no_grad():
-        assert (model(picture()) - depthclip(picture())).abs().max() > 1e-3
+        features = model.trunk(picture())[-1]  # type: ignore[misc]
+        expected = at_size(zero_shot_by_steps(features, text_of_seed(TINY_CLIP), 0.1, all_channels=False), 64, 96)
+        assert (model(picture()) - expected).abs().max() > 1e-3
         for adapter in (model.image_adapter, model.text_adapter):
             if adapter is not None:
                 nn.init.zeros_(linears(adapter)[-1].weight)
-        # What is left is 0.8 of the feature, whose length does not matter.
-        torch.testing.assert_close(model(picture()), depthclip(picture()))
+        torch.testing.assert_close(model(picture()).double(), expected, rtol=0, atol=1e-6)
+        assert (depthclip(picture()) - expected).abs().max() > 1e-4
 
 
 def test_each_adapter_changes_its_own_side_only() -> None:

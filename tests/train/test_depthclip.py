@@ -4,6 +4,7 @@ import numpy as np
 import open_clip
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from clipdepth.errors import UsageError
@@ -19,7 +20,7 @@ from clipdepth_train.models.network import resize
 from clipdepth_train.pretrained import PretrainedConfig
 from clipdepth_train.trunk import trunk_of_clip
 from tiny_clip import TINY_CLIP
-from train.zero_shot import aligned_bilinear, zero_shot
+from train.zero_shot import aligned_bilinear, at_size, text_of_seed, zero_shot, zero_shot_by_steps
 
 
 @pytest.fixture(scope="module")
@@ -59,19 +60,33 @@ def test_a_pixel_that_looks_like_a_class_has_its_depth() -> None:
     torch.testing.assert_close(classes(pixels)[0, 0], torch.tensor([3.0, 1.0, 2.0]))
 
 
-def test_the_whole_model_is_trunk_equations_and_an_aligned_resize(model: DepthClip) -> None:
+@pytest.mark.parametrize("temperature", [0.1, 0.02])
+def test_the_whole_model_is_the_authors_steps_on_the_trunks_features(temperature: float) -> None:
+    """All channels are brought to length 1 and then every second is taken; the other order gives another depth."""
+    torch.manual_seed(0)
+    model = build_depthclip(DepthClipConfig(PretrainedConfig(TINY_CLIP, "none"), temperature)).eval()
     image = torch.rand(1, 3, 416, 544, generator=torch.Generator().manual_seed(1))
     with torch.no_grad():
-        features = model.trunk(image)[-1][0].double().numpy()
-        depth = model(image)[0].numpy()
-    assert features.shape[1:] == (13, 17)
+        features, depth = model.trunk(image)[-1], model(image).double()
+    assert features.shape == (1, 512, 13, 17)
+    text = text_of_seed(TINY_CLIP)
+    theirs, other = (zero_shot_by_steps(features, text, temperature, order) for order in (True, False))
+    torch.testing.assert_close(depth, at_size(theirs, 416, 544), rtol=0, atol=1e-5)
+    assert (depth - at_size(other, 416, 544)).abs().max() > 1e-3
+    assert depth.max() - depth.min() > 1e-3
+
+
+def test_on_the_papers_trunk_similarities_are_0_7_of_a_cosine() -> None:
     torch.manual_seed(0)
-    clip = open_clip.create_model(TINY_CLIP).eval()
+    model = build_depthclip(DepthClipConfig(PretrainedConfig("RN50-quickgelu", "none"))).eval()
+    image = torch.rand(1, 3, 96, 96, generator=torch.Generator().manual_seed(1))
     with torch.no_grad():
-        text = clip.encode_text(open_clip.tokenize([f"This object is {c}" for c in CLASSES])).double().numpy()
-    coarse = zero_shot(features[::2], text, np.array(CLASS_DEPTHS), 0.1)
-    np.testing.assert_allclose(depth, aligned_bilinear(coarse, 416, 544), atol=1e-4)
-    assert np.ptp(depth) > 1e-3
+        features, scores = model.trunk(image)[-1][0], 0.1 * model.scores(image)[0]
+    for y, x in ((0, 0), (1, 2)):
+        cosine = F.cosine_similarity(features[::2, y, x][None], model.classes.text)
+        share = features[::2, y, x].norm() / features[:, y, x].norm()
+        assert 0.6 < share < 0.8
+        torch.testing.assert_close(scores[:, y, x], share * cosine, rtol=1e-4, atol=1e-6)
 
 
 def test_resize_keeps_the_corners() -> None:

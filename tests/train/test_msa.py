@@ -19,6 +19,7 @@ from clipdepth_train.recipe import DataConfig, LossConfig
 from clipdepth_train.recipes import RECIPES
 from clipdepth_train.trunk import load_trunk, trunk_of_clip
 from tiny_clip import TINY_CLIP
+from train.zero_shot import at_size, text_of_seed, zero_shot_by_steps
 
 TINY = PretrainedConfig(TINY_CLIP, "none")
 
@@ -155,22 +156,32 @@ def test_an_untrained_adapter_answers_about_two_metres() -> None:
     assert depth.mean() == pytest.approx(2, abs=0.5)
 
 
+def zero_shot_depth(model: Msa, picture: Tensor) -> Tensor:
+    """CLIP's depth as the authors' MSA makes it: every second channel, brought to length 1; at the picture's size."""
+    assert model.trunk is not None
+    with torch.no_grad():
+        coarse = zero_shot_by_steps(model.trunk(picture)[-1], text_of_seed(TINY_CLIP), 0.1, all_channels=False)
+    return at_size(coarse, *picture.shape[2:])
+
+
 def test_without_a_residual_it_answers_the_zero_shot_depth() -> None:
     model, picture = tiny_msa(initial_depth=True), image()
     nn.init.zeros_(model.adapter.answer.weight)
     nn.init.zeros_(model.adapter.answer.bias)  # type: ignore[arg-type]
     torch.manual_seed(0)
-    zero_shot = build_depthclip(DepthClipConfig(TINY, temperature=0.1)).eval()
+    depthclip = build_depthclip(DepthClipConfig(TINY, temperature=0.1)).eval()
+    expected = zero_shot_depth(model, picture)
     with torch.no_grad():
-        torch.testing.assert_close(model(picture), zero_shot(picture))
+        torch.testing.assert_close(model(picture).double(), expected, rtol=0, atol=1e-6)
+        # DepthCLIP brings all channels to length 1 before it takes every second.
+        assert (depthclip(picture) - expected).abs().max() > 1e-4
 
 
 @pytest.mark.parametrize("sign", [1, -1])
 def test_it_corrects_the_zero_shot_depth_by_a_metre_at_most(sign: int) -> None:
     model, picture = tiny_msa(initial_depth=True), image()
-    torch.manual_seed(0)
+    zero_shot = zero_shot_depth(model, picture).float()
     with torch.no_grad():
-        zero_shot = build_depthclip(DepthClipConfig(TINY, temperature=0.1)).eval()(picture)
         gentle = model(picture) - zero_shot
         model.adapter.answer.bias.fill_(100 * sign)  # type: ignore[union-attr]
         strong = model(picture) - zero_shot

@@ -6,9 +6,12 @@ from typing import Any
 
 import cv2
 import numpy as np
+import open_clip
 import pytest
+import torch
 from accelerate.state import AcceleratorState
 from rich.console import Console
+from safetensors.torch import load_file
 
 import runs
 from clipdepth.cli import main
@@ -24,19 +27,28 @@ from clipdepth_train.trainer import Trainer
 from tiny_clip import TINY_CLIP
 from train.memory_set import MemorySet
 
-SMALL = f"--clip {TINY_CLIP} --clip-weights none --epochs 1 --batch-size 2 --workers 1".split()
+SMALL = f"--clip {TINY_CLIP} --epochs 1 --batch-size 2 --workers 1".split()
 SAM = ["--sam", "mini", "--points-per-side", "2", "--pred-iou-thresh", "0", "--stability-score-thresh", "0"]
 
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return runs.write_rgbd_folder(tmp_path_factory.mktemp("data"), train=4, test=2, height=96, width=96)
+    """RGB-D pairs, and beside them a file of weights of the tiny CLIP."""
+    path = runs.write_rgbd_folder(tmp_path_factory.mktemp("data") / "pairs", train=4, test=2, height=96, width=96)
+    torch.manual_seed(7)
+    torch.save(open_clip.create_model(TINY_CLIP).state_dict(), weights_of(path))
+    return path
+
+
+def weights_of(data: Path) -> Path:
+    return data.with_name("tiny-clip.pt")
 
 
 def reproduce(table: str, data: Path, out: Path, *options: str) -> None:
     # accelerate lets a process train at one precision only.
     AcceleratorState._reset_state(reset_partial_state=True)
-    assert main(["reproduce", table, "--data", str(data), "--out", str(out), *SMALL, *options]) == 0
+    small = [*SMALL, "--clip-weights", str(weights_of(data))]
+    assert main(["reproduce", table, "--data", str(data), "--out", str(out), *small, *options]) == 0
 
 
 def rows_of(out: Path, table: str) -> dict[str, dict[str, Any]]:
@@ -66,15 +78,16 @@ def test_tables_that_print_the_same_row_agree() -> None:
     assert printed["table1", "clip-adapter-image"] == TABLES["table4"][-1].published
 
 
-def test_a_plan_trains_what_is_refined_first_and_sam_only_where_there_is_one(tmp_path: Path) -> None:
+def test_a_plan_trains_what_is_refined_first_and_gives_sams_masks_to_those_who_take_them(tmp_path: Path) -> None:
     names = [run.name for run in plan("table2", "data", tmp_path, Reduction(), "")]
     assert sorted(names) == sorted(row.recipe for row in TABLES["table2"])
     for refined, coarse in REFINES.items():
         assert names.index(coarse) < names.index(refined)
-    without = {run.name for run in plan("table3", "data", tmp_path, Reduction(), "")}
-    with_sam = {run.name: run for run in plan("table3", "data", tmp_path, Reduction(), "vit_b-1")}
-    assert with_sam.keys() - without == {name for name in RECIPES if needs_sam(name) and "views" not in name}
-    assert with_sam["msa-l1-clip-sam"].recipe.frames.segments == "vit_b-1"
+    segments = {
+        run.name: run.recipe.frames.segments for run in plan("table3", "data", tmp_path, Reduction(), "vit_b-1")
+    }
+    assert {name for name, given in segments.items() if given == "vit_b-1"} == set(filter(needs_sam, segments))
+    assert {given for name, given in segments.items() if not needs_sam(name)} == {""}
 
 
 def test_without_a_reduction_the_recipes_are_the_papers() -> None:
@@ -89,20 +102,25 @@ def test_without_a_reduction_the_recipes_are_the_papers() -> None:
 
 def test_a_report_sets_measured_beside_published() -> None:
     metrics = dict.fromkeys(METRIC_NAMES, 0.5)
-    rows = table_report("table1", {"msa-l1": Measured(metrics, 3, 120.0, 10, 20)}, {"msa-ssl-sam": "no SAM"})
+    made = Measured(metrics, (96, 128), 3, 1234.5, 10, 20)
+    rows = table_report("table1", {"msa-l1": made}, {"msa-ssl-sam": "no <SAM>", "depthclip": "no <SAM>"})
     by_name = {row["recipe"] or row["model"]: row for row in rows}
     assert by_name["msa-l1"]["difference"]["rel"] == pytest.approx(0.5 - 0.255)
+    assert (by_name["msa-l1"]["input"], by_name["msa-l1"]["training_seconds"]) == ([96, 128], 1234.5)
     assert by_name["DORN"]["measured"] is None
     page = markdown("table1", "Table 1", ["A fact."], rows).splitlines()
     header = next(line for line in page if line.startswith("| model"))
     assert "log10" in header
     assert "rmse_log" not in header
     (line,) = (line for line in page if line.startswith("| MSA | depth (L1)"))
-    assert "0.500 (0.255, +0.245)" in line
-    assert "0.500 (0.573, −0.073)" in line
-    assert "3 epochs, 2.0 min" in line
+    assert "**0.500** (0.255)" in line
+    assert "**0.500** (0.573)" in line
+    # A reduced run cannot be taken for the paper's: its input, its epochs beside the paper's 90, its seconds.
+    assert line.endswith("| 96×128 | 3 (90) | 1,234 s |")
     assert any(line.startswith("| DORN (quoted) | depth | – (0.828)") for line in page)
-    assert any(line.startswith("| MSA with SAM") and line.endswith("| no SAM |") for line in page)
+    assert any(line.startswith("| MSA with SAM | ssl | – (0.161)") for line in page)
+    assert page[-3:] == ["Not measured:", "", r"- DepthCLIP, zero-shot; MSA with SAM, ssl: no \<SAM>"]
+    assert {line.count("|") for line in page if line.startswith("|")} == {12}
 
 
 def test_the_random_lower_bound_is_that_of_uniform_depth() -> None:
@@ -121,12 +139,17 @@ def test_a_table_is_measured_and_a_second_run_only_reads(data: Path, tmp_path: P
     for name in ("depth-eigen-coarse", "depth-eigen-refined", "coarse-adapter", "refined-adapter"):
         trained = json.loads((tmp_path / "runs" / name / "metrics.json").read_text())
         assert rows[name]["measured"] == trained["metrics"]
+        assert rows[name]["missing"] is None
         for metric, published in rows[name]["published"].items():
             assert rows[name]["difference"][metric] == pytest.approx(trained["metrics"][metric] - published)
     before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.safetensors")}
     page = (tmp_path / "table2.md").read_text()
     assert len(before) == 4
     assert "rmse_log" in page
+    assert "Not measured" not in page
+    given = torch.load(weights_of(data), weights_only=True)
+    trunk = load_file(tmp_path / "runs" / "refined-adapter" / "checkpoint.safetensors")
+    assert torch.equal(trunk["network.trunk.visual.conv1.weight"], given["visual.conv1.weight"])
     reproduce("table2", data, tmp_path, "--size", "96x96")
     assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.safetensors")} == before
     assert (tmp_path / "table2.md").read_text() == page
@@ -135,6 +158,7 @@ def test_a_table_is_measured_and_a_second_run_only_reads(data: Path, tmp_path: P
 def test_a_run_that_is_missing_is_trained_and_no_other(data: Path, tmp_path: Path) -> None:
     reproduce("table4", data, tmp_path, "--size", "64x64")
     first = rows_of(tmp_path, "table4")
+    assert all(row["measured"] for name, row in first.items() if name in RECIPES)
     kept = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.safetensors") if "text" not in str(path)}
     lost = tmp_path / "runs" / "clip-adapter-text"
     for path in sorted(lost.rglob("*"), reverse=True):
@@ -150,8 +174,8 @@ def test_other_options_do_not_mix_with_runs_that_are_there(
 ) -> None:
     reproduce("table4", data, tmp_path, "--size", "64x64")
     capsys.readouterr()
-    arguments = ["reproduce", "table4", "--data", str(data), "--out", str(tmp_path), *SMALL, "--size", "96x96"]
-    assert main(arguments) == 2
+    small = [*SMALL, "--clip-weights", str(weights_of(data)), "--size", "96x96"]
+    assert main(["reproduce", "table4", "--data", str(data), "--out", str(tmp_path), *small]) == 2
     error = capsys.readouterr().err.splitlines()[-1]
     assert "clip-adapter-ssl holds a run with another frames" in error
 
@@ -171,8 +195,8 @@ def test_a_dry_run_lists_the_runs_and_writes_nothing(
 
 
 def test_figure_7_shows_a_row_a_scene(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    arguments = ["reproduce", "figure7", "--data", str(data), "--out", str(tmp_path), *SMALL, *SAM, "--size", "64x64"]
-    assert main(arguments) == 2
+    small = [*SMALL, "--clip-weights", str(weights_of(data)), "--size", "64x64"]
+    assert main(["reproduce", "figure7", "--data", str(data), "--out", str(tmp_path), *small, *SAM]) == 2
     assert "no trained MSA" in capsys.readouterr().err
     (run,) = (
         run
@@ -192,9 +216,10 @@ def test_figure_7_shows_a_row_a_scene(data: Path, tmp_path: Path, capsys: pytest
     assert masked.shape[1] - plain.shape[1] == 240
 
 
-def test_rows_with_sam_take_its_segmentation(data: Path, tmp_path: Path) -> None:
+def test_with_weights_every_row_runs_and_those_with_sam_take_its_segmentation(data: Path, tmp_path: Path) -> None:
     reproduce("table1", data, tmp_path, "--size", "64x64", *SAM)
     rows = rows_of(tmp_path, "table1")
+    assert all(row["measured"] for name, row in rows.items() if name in RECIPES)
     assert rows["msa-ssl-sam"]["measured"] is not None
     assert rows["random, 0 to 10 m"]["measured"]["rel"] > 0.3
     assert rows["DORN"]["measured"] is None

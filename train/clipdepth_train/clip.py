@@ -29,7 +29,7 @@ def load_clip(config: PretrainedConfig) -> nn.Module:
         raise UsageError(f"open_clip has no model '{config.name}'; see open_clip.list_models()")
     if config.weights == NO_WEIGHTS:
         return _create(config.name, None)
-    if config.weights in open_clip.list_pretrained_tags_by_model(config.name):
+    if from_hub(config):
         return _download(config)
     return _load_file(config, Path(config.weights))
 
@@ -42,6 +42,11 @@ def clip_colours(name: str, weights: str) -> tuple[tuple[float, ...], tuple[floa
     tags = [weights, *open_clip.list_pretrained_tags_by_model(name)]
     settings: dict[str, Any] = next(filter(None, (open_clip.get_pretrained_cfg(name, tag) for tag in tags)), {})
     return settings.get("mean", OPENAI_DATASET_MEAN), settings.get("std", OPENAI_DATASET_STD)
+
+
+def from_hub(config: PretrainedConfig) -> bool:
+    """Whether the weights are a tag of open_clip's hub, so that they may have to be downloaded."""
+    return config.weights in open_clip.list_pretrained_tags_by_model(config.name)
 
 
 def text_features(clip: nn.Module, name: str, prompts: Sequence[str]) -> Tensor:

@@ -2,38 +2,45 @@
 
 import argparse
 import shlex
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from accelerate import Accelerator
+from accelerate.utils import gather_object
 from rich.console import Console
-from rich.table import Table
 
 from clipdepth.arguments import ArgumentParser, picture_size, positive_int
-from clipdepth.errors import UsageError
+from clipdepth.errors import UsageError, WeightsError
+from clipdepth_train.commands.plan_table import print_plan
 from clipdepth_train.commands.sam_arguments import add_sam_arguments, sam_config
 from clipdepth_train.data.segments import segment_folder, segments_name
 from clipdepth_train.picture_grid import save_picture
+from clipdepth_train.pretrained import PretrainedConfig
 from clipdepth_train.reproduce.figure7 import best_run, figure7
+from clipdepth_train.reproduce.missing import Missing, require_files, unavailable
 from clipdepth_train.reproduce.plan import (
     PlannedRun,
     Reduction,
-    measure_cost,
+    needed,
     needs_sam,
     plan,
     planned_recipe,
 )
 from clipdepth_train.reproduce.published import TABLES
 from clipdepth_train.reproduce.table import MeasuredTable
-from clipdepth_train.trainer import METRICS, Trainer
+from clipdepth_train.trainer import Trainer
 
 FIGURE7 = "figure7"
+NOT_ASKED = "left out by --only"
 
 
 def main(argv: Sequence[str]) -> int:
     """Run the command; see `clipdepth reproduce --help`."""
     arguments = _parser().parse_args(argv)
+    if arguments.table == FIGURE7 and arguments.only:
+        raise UsageError("--only chooses rows of a table; figure7 has none")
     processes = Accelerator(mixed_precision=arguments.mixed_precision or "no")
     console = Console(stderr=True, quiet=not processes.is_main_process)
     reduction = _reduction(arguments)
@@ -44,18 +51,45 @@ def main(argv: Sequence[str]) -> int:
         _draw_figure7(arguments, reduction, segments, console)
         return 0
     runs = plan(arguments.table, arguments.data, arguments.out, reduction, segments)
+    wanted = set(needed(arguments.table, arguments.only))
+    require_files(run for run in runs if run.name in wanted)
     if arguments.dry_run:
-        _print_plan(runs)
+        print_plan([run for run in runs if run.name in wanted])
         return 0
     table = MeasuredTable(arguments.table, arguments.out, f"clipdepth reproduce {shlex.join(argv)}", segments)
-    for run in runs:
-        report = _train(run, console)
-        if processes.is_main_process:
-            table.add(run, report)
+    _measure(runs, wanted, table, processes, console)
     if processes.is_main_process:
         Console().print(f"{arguments.out / arguments.table}.md, .json", markup=False, soft_wrap=True)
     processes.end_training()
     return 0
+
+
+def _measure(
+    runs: Sequence[PlannedRun], wanted: Set[str], table: MeasuredTable, processes: Accelerator, console: Console
+) -> None:
+    """Make the wanted runs that can be made; raises WeightsError where there is none."""
+    missing, reasons = Missing(partial(_unavailable, processes, console)), list[str]()
+    for run in runs:
+        if run.name not in wanted:
+            reason, report = NOT_ASKED, run.finished_report()
+        elif reason := missing.reason(run):
+            console.print(f"{run.name}: left out, {reason}", markup=False, highlight=False, soft_wrap=True)
+            reasons, report = [*reasons, reason], None
+        else:
+            report = _train(run, console)
+        if processes.is_main_process and report is not None:
+            table.add(run, report)
+        elif processes.is_main_process:
+            table.leave_out(run.name, reason)
+    if len(reasons) == len(wanted):
+        raise WeightsError(f"no row of {table.table} could be measured; {reasons[0]}")
+
+
+def _unavailable(processes: Accelerator, console: Console, clip: PretrainedConfig) -> str:
+    """Why a CLIP's weights cannot be downloaded, one answer for all processes; empty where they can."""
+    with console.status(f"looking for the weights '{clip.weights}' of {clip.name}"), processes.main_process_first():
+        reason = unavailable(clip)
+    return next(filter(None, gather_object([reason])), "")
 
 
 def _train(run: PlannedRun, console: Console) -> dict[str, Any]:
@@ -67,50 +101,26 @@ def _draw_figure7(arguments: argparse.Namespace, reduction: Reduction, segments:
     out, name = arguments.out, "depthclip"
     best = best_run(out / "runs")
     run = PlannedRun(name, planned_recipe(name, arguments.data, out, reduction, segments), out / "runs" / name)
+    require_files([run])
+    if reason := Missing(unavailable).reason(run):
+        raise WeightsError(reason)
     _train(run, console)
     if not console.quiet:
         save_picture(out / f"{FIGURE7}.png", figure7(run.out, best, segments))
         Console().print(f"{out / FIGURE7}.png", markup=False, soft_wrap=True)
 
 
-def _print_plan(runs: Sequence[PlannedRun]) -> None:
-    table = Table("run", "input")
-    for heading in ("parameters", "GFLOP", "steps", "s a step", "hours"):
-        table.add_column(heading, justify="right")
-    hours = 0.0
-    for run in runs:
-        with Console(stderr=True).status(f"timing {run.name}"):
-            cost = measure_cost(run.recipe)
-        trained = (run.out / METRICS).is_file()
-        hours += 0 if trained else cost.hours
-        table.add_row(
-            run.name,
-            f"{run.recipe.frames.height}×{run.recipe.frames.width}",
-            f"{cost.parameters:,}",
-            f"{cost.flops / 1e9:.1f}",
-            f"{cost.steps:,}",
-            f"{cost.seconds_a_step:.2f}",
-            "trained" if trained else f"{cost.hours:.2f}",
-        )
-    console = Console()
-    console.print(table)
-    console.print(
-        f"{len(runs)} runs, {hours:.2f} hours of training steps to go on this machine; evaluation comes on top"
-    )
-
-
 def _segments(arguments: argparse.Namespace, console: Console) -> str:
     """The name of SAM's segmentation of the data, made where it is missing; empty without SAM's weights."""
     config = sam_config(arguments)
-    table = TABLES.get(arguments.table, ())
-    wanted = arguments.table == FIGURE7 or any(row.recipe and needs_sam(row.recipe) for row in table)
-    if config is None or not wanted:
+    if config is None:
         return ""
-    if arguments.data == "rooms":
+    wanted = arguments.table == FIGURE7 or any(map(needs_sam, needed(arguments.table, arguments.only)))
+    if wanted and arguments.data == "rooms":
         raise UsageError(
             "'rooms' has no segmentation; write them with 'clipdepth data render rooms' and give that folder"
         )
-    if arguments.dry_run:
+    if arguments.dry_run or not wanted:
         return segments_name(config)
     return segment_folder(Path(arguments.data), config, console)[0]
 
@@ -135,7 +145,12 @@ def _parser() -> ArgumentParser:
         "--data", required=True, help="folder of RGB-D pairs, such as NYU Depth v2 prepared, or 'rooms'"
     )
     parser.add_argument("--out", type=Path, default=Path("reproduce"), metavar="DIR", help="folder for runs and tables")
-    parser.add_argument("--dry-run", action="store_true", help="list the runs with their size, cost and time")
+    parser.add_argument(
+        "--only", nargs="+", default=[], metavar="ROW", help="recipes of the rows to measure, and of those they refine"
+    )
+    parser.add_argument(
+        "--dry-run", action="store_true", help="list the runs with their size, cost and time, and what they lack"
+    )
     less = parser.add_argument_group("less than the paper", "what is not given stays as in the paper")
     less.add_argument("--epochs", type=positive_int, metavar="N", help="of each run")
     less.add_argument("--batch-size", type=positive_int, metavar="N", help="of each run")

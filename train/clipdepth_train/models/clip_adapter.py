@@ -59,7 +59,10 @@ class ResidualAdapter(nn.Module):
 
 
 class ClipAdapter(DepthClip):
-    """DepthCLIP whose features pass adapters on their way to the cosine similarity; None leaves them as they are."""
+    """DepthCLIP whose features pass adapters on their way to the cosine similarity; None leaves them as they are.
+
+    Unlike DepthCLIP it brings the compared channels to length 1, and not all of them, as the authors' code does.
+    """
 
     def __init__(
         self, trunk: Trunk, classes: DistanceClasses, image: ResidualAdapter | None, text: ResidualAdapter | None

@@ -1,19 +1,25 @@
 """Which recipes a table needs, changed to what the user can afford, and what they will cost."""
 
+import json
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from clipdepth.errors import UsageError
+from clipdepth_train.checkpoint import CHECKPOINT, RESUME
 from clipdepth_train.data.loader import Batches, open_set, steps_per_epoch, training_loader
 from clipdepth_train.data.sample import RgbdSet
 from clipdepth_train.depth_model import build_model
 from clipdepth_train.objective import Objective
-from clipdepth_train.recipe import Recipe, with_trunk
+from clipdepth_train.pretrained import PretrainedConfig
+from clipdepth_train.recipe import Recipe, decode_recipe, trunk_of, with_trunk
 from clipdepth_train.recipes import RECIPES
 from clipdepth_train.reproduce.published import REFINES, TABLES
+from clipdepth_train.trainer import METRICS
 
 TIMED_STEPS, TIMED_SECONDS = 3, 20.0
 
@@ -57,15 +63,42 @@ class PlannedRun:
     recipe: Recipe
     out: Path
 
+    @property
+    def pretrained(self) -> PretrainedConfig | None:
+        """The CLIP whose weights it begins with; None where it has weights already, another run's, or no CLIP."""
+        begun = any((self.out / name).is_file() for name in (CHECKPOINT, RESUME))
+        return None if begun or self.recipe.start else trunk_of(self.recipe.model)
+
+    def finished_report(self) -> dict[str, Any] | None:
+        """What `Trainer.run` gave where the same run was made before; None where it was not."""
+        path = self.out / METRICS
+        if not path.is_file():
+            return None
+        report: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        return report if decode_recipe(report["recipe"], str(path)) == self.recipe else None
+
+
+def needed(table: str, only: Sequence[str] = ()) -> list[str]:
+    """The recipes of a table's rows, or those of `only`, each after the one that it refines.
+
+    Raises UsageError where the table needs no such recipe.
+    """
+    every = _with_refined([row.recipe for row in TABLES[table] if row.recipe])
+    for name in only:
+        if name not in every:
+            raise UsageError(f"--only: {table} has no row '{name}'; its rows are {', '.join(every)}")
+    return _with_refined([name for name in every if name in only]) if only else every
+
+
+def _with_refined(recipes: Sequence[str]) -> list[str]:
+    return list(dict.fromkeys(name for recipe in recipes for name in (REFINES.get(recipe), recipe) if name))
+
 
 def plan(table: str, data: str, out: Path, reduction: Reduction, segments: str) -> list[PlannedRun]:
-    """The runs of a table in the order they need each other; those with SAM only where `segments` names its masks."""
-    wanted = [row.recipe for row in TABLES[table] if row.recipe]
-    ordered = [name for recipe in wanted for name in (REFINES.get(recipe, ""), recipe) if name]
+    """The runs of a table in the order they need each other; `segments` names SAM's masks, or is empty."""
     return [
         PlannedRun(name, planned_recipe(name, data, out, reduction, segments), out / "runs" / name)
-        for name in dict.fromkeys(ordered)
-        if segments or not needs_sam(name)
+        for name in needed(table)
     ]
 
 
