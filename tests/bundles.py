@@ -1,5 +1,6 @@
 """A tiny real bundle for tests: its depth is 0.5 m plus 5 m times the brightness of a pixel."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +10,12 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from clipdepth.agreement import Agreement, Tolerance
-from clipdepth.bundle import MANIFEST, stored_file
+from clipdepth.bundle import stored_file
 from clipdepth.golden import Golden
 from clipdepth.manifest import (
+    MANIFEST,
     SCHEMA,
+    Accuracy,
     Camera,
     DepthRange,
     Graph,
@@ -25,6 +28,7 @@ from clipdepth.manifest import (
 from clipdepth.record import encode_record
 
 OPSET = 18
+WEIGHTS = "weights.safetensors"
 
 
 def brightness_depth(frames: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -42,13 +46,17 @@ def write_bundle(
     tolerance: float = 1e-4,
     frames: int = 2,
     max_batch: int = 1,
+    weights: bytes | None = None,
+    accuracy: Sequence[Accuracy] = (),
 ) -> Path:
     """Write a bundle into folder `path` and return it; the graphs' depth is `wrong_by` times the golden one."""
     path.mkdir(parents=True, exist_ok=True)
     for precision in precisions:
         onnx.save(brightness_graph(height, width, wrong_by, max_batch), path / f"depth.{precision}.onnx")
     _golden(height, width, frames).save(path / "golden.npz")
-    write_manifest(path, height, width, precisions, tolerance, max_batch)
+    if weights is not None:
+        (path / WEIGHTS).write_bytes(weights)
+    write_manifest(path, height, width, precisions, tolerance, max_batch, accuracy)
     return path
 
 
@@ -59,11 +67,13 @@ def write_manifest(
     precisions: tuple[Precision, ...] = ("fp32",),
     tolerance: float = 1e-4,
     max_batch: int = 1,
+    accuracy: Sequence[Accuracy] = (),
 ) -> None:
-    """Write the manifest of the graphs and the golden frames that lie in folder `path`."""
+    """Write the manifest of the graphs, the golden frames and the weights, if any, that lie in folder `path`."""
     passed = Agreement(2, tolerance / 4, tolerance / 2, tolerance, True, Tolerance(tolerance))
     graphs = {name: Graph(f"depth.{name}.onnx", OPSET, 2, passed) for name in precisions}
-    names = [*(graph.file for graph in graphs.values()), "golden.npz"]
+    weights = WEIGHTS if (path / WEIGHTS).is_file() else None
+    names = [*(graph.file for graph in graphs.values()), "golden.npz", *([weights] if weights else [])]
     manifest = Manifest(
         schema=SCHEMA,
         name="brightness",
@@ -76,6 +86,8 @@ def write_manifest(
         graphs=graphs,
         golden="golden.npz",
         files={name: stored_file(path / name) for name in names},
+        accuracy=list(accuracy),
+        weights=weights,
     )
     (path / MANIFEST).write_bytes(encode_record(manifest))
 

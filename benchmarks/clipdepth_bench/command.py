@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from clipdepth.arguments import ArgumentParser, positive_int
+from clipdepth.arguments import BUNDLE_HELP, ArgumentParser, positive_int
 from clipdepth.bundle import open_bundle
 from clipdepth.engines import ENGINES, usable_cores
 from clipdepth.errors import UsageError
@@ -109,7 +109,7 @@ def _seconds(text: str) -> float:
 
 def _parser() -> ArgumentParser:
     parser = ArgumentParser("clipdepth bench", "Time a bundle's engines and PyTorch in one run, round by round.")
-    parser.add_argument("bundle", type=Path, metavar="BUNDLE", help="or compare, pareto or scaling")
+    parser.add_argument("bundle", metavar="BUNDLE", help=f"{BUNDLE_HELP}; or compare, pareto or scaling")
     parser.add_argument("--run", type=Path, metavar="RUN", help="the run it was exported from, for PyTorch's weights")
     parser.add_argument(
         "--seconds", type=_seconds, default=Limits.seconds, help="time at most; ends before when all are sure to 2%%"

@@ -17,10 +17,10 @@ from experiments import EXPERIMENTS, is_timed_as_base, recipe_of
 from rich.console import Console
 
 from clipdepth.atomic import write_json
-from clipdepth.bundle import MANIFEST, open_bundle
+from clipdepth.bundle import open_bundle
 from clipdepth.engines import load_engine, usable_cores
 from clipdepth.engines.openvino_unsigned import use_unsigned
-from clipdepth.manifest import InputSize
+from clipdepth.manifest import MANIFEST, InputSize
 from clipdepth.rooms import Room, default_intrinsics
 from clipdepth_bench.duration import Measure, by_clock
 from clipdepth_bench.peers import yolo

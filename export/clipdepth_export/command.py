@@ -10,9 +10,9 @@ from rich.table import Table
 
 from clipdepth.agreement import Tolerance
 from clipdepth.arguments import ArgumentParser, positive_int
-from clipdepth.bundle import MANIFEST
-from clipdepth.manifest import PRECISIONS, Manifest, Precision
+from clipdepth.manifest import MANIFEST, PRECISIONS, Manifest, Precision
 from clipdepth_export.exporter import ExportConfig, Exported, export_run
+from clipdepth_export.measured import read_accuracy
 from clipdepth_export.reference import Item
 
 
@@ -26,6 +26,9 @@ def main(argv: Sequence[str]) -> int:
         data=options.data,
         sam_weights=options.sam_weights,
         tolerances=dict(options.tolerance),
+        weights=options.weights,
+        accuracy=[read_accuracy(path, options.run.name) for path in options.accuracy],
+        description=" ".join(options.description.split()),
     )
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     console = Console(stderr=True)
@@ -112,6 +115,16 @@ def _parser() -> ArgumentParser:
         help="the graphs to write (default: fp32); int8 is calibrated on 64 training frames",
     )
     add("--data", help="dataset for golden and calibration frames (default: what the run was trained on)")
+    add("--weights", action="store_true", help="put the weights in, in half, for 'clipdepth train --start BUNDLE'")
+    add(
+        "--accuracy",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="FILE",
+        help="state what 'clipdepth evaluate RUN --json FILE' measured",
+    )
+    add("--description", default="", metavar="TEXT", help="state the trunk and the data in a line")
     add("--sam-weights", metavar="PATH", help="SAM's weights, for a model that was trained with its masks")
     add(
         "--max-batch",

@@ -13,10 +13,12 @@ import torch
 from clipdepth import __version__
 from clipdepth.agreement import TOLERANCES, Agreement, Tolerance
 from clipdepth.atomic import atomic_folder
-from clipdepth.bundle import MANIFEST, stored_file
+from clipdepth.bundle import stored_file
 from clipdepth.errors import UsageError, VerificationError
 from clipdepth.manifest import (
+    MANIFEST,
     SCHEMA,
+    Accuracy,
     Camera,
     DepthRange,
     Graph,
@@ -38,10 +40,11 @@ from clipdepth_export.sam.exporter import sam_licences, write_sam
 from clipdepth_export.sam.of_run import sam_of_run
 from clipdepth_export.simplification import simplify
 from clipdepth_export.variants import CALIBRATION_FRAMES, Variant, Variants, feeds
+from clipdepth_export.weights import WEIGHTS, write_weights
 from clipdepth_train.checkpoint import CHECKPOINT, load_run_and_state
 from clipdepth_train.data.loader import open_set
 from clipdepth_train.data.sample import RgbdSet
-from clipdepth_train.recipe import DataConfig, Recipe, encode_recipe
+from clipdepth_train.recipe import DataConfig, Recipe, decode_recipe, encode_recipe
 from clipdepth_train.segmentation import SamConfig
 
 GOLDEN = "golden.npz"
@@ -62,6 +65,12 @@ class ExportConfig:
     """The file of SAM's weights, for a model that was trained with its masks; None for random ones."""
     tolerances: Mapping[str, Tolerance] = field(default_factory=dict)
     """Where a precision's tolerance is not the default one."""
+    weights: bool = False
+    """Whether the network's weights go in too, to train on from."""
+    accuracy: Sequence[Accuracy] = ()
+    """What the run was measured to be worth."""
+    description: str = ""
+    """The trunk and the data in a line, for those who choose a model."""
 
     def tolerance(self, precision: str) -> Tolerance:
         """How far a precision may be from PyTorch."""
@@ -95,6 +104,8 @@ class _Export:
         model, self.recipe, self.state = load_run_and_state(run)
         self.run, self.config, self.track = run, config, track
         self.ingredients = [Licence(**licence) for licence in self.state["ingredients"]]
+        if config.accuracy and self.recipe.frames.held_out:
+            raise UsageError(f"{run} is evaluated on training pairs (--frames.held-out); leave out --accuracy")
         model.mirror = False
         self.deployed = model.deployable()
         self.data = config.data or self.recipe.data
@@ -117,6 +128,8 @@ class _Export:
             graphs, refused = self._graphs(folder, Path(scratch))
             self.golden.save(folder / GOLDEN)
             sam = self._write_sam(graphs, folder) if self.sam else None
+            if self.config.weights:
+                write_weights(self.run, decode_recipe(_portable(self.recipe), str(self.run)), folder / WEIGHTS)
             manifest = self._manifest(out.name.removesuffix(".bundle"), graphs, sam, folder)
             (folder / MANIFEST).write_bytes(encode_record(manifest))
         return Exported(manifest, refused)
@@ -210,6 +223,9 @@ class _Export:
             golden=GOLDEN,
             sam=sam,
             files={file.name: stored_file(file) for file in sorted(folder.iterdir())},
+            description=self.config.description,
+            accuracy=list(self.config.accuracy),
+            weights=WEIGHTS if self.config.weights else None,
         )
 
 

@@ -19,6 +19,10 @@ class ArgumentParser(argparse.ArgumentParser):
         raise UsageError(f"{message}; see '{self.prog} --help'")
 
 
+BUNDLE_HELP = "a model that ships ('clipdepth models' lists them), or the folder that 'clipdepth export' made"
+"""The help of an argument for `open_bundle`, which is to be text, since `./NAME` and NAME differ."""
+
+
 def positive_int(text: str) -> int:
     """Read a whole number above 0; for `add_argument(type=…)`."""
     if not (text.isascii() and text.isdigit() and int(text) > 0):

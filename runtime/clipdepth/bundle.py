@@ -5,11 +5,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from clipdepth.box import BOX, find_folder, is_bare, list_models
 from clipdepth.errors import BundleError, UsageError
 from clipdepth.golden import Golden, load_golden
-from clipdepth.manifest import Manifest, StoredFile, decode_manifest
+from clipdepth.manifest import MANIFEST, Manifest, StoredFile, decode_manifest
 
-MANIFEST = "manifest.json"
 _REMEDY = "export the bundle again"
 
 
@@ -32,19 +32,31 @@ class Bundle:
         size = self.manifest.input
         return load_golden(self.path / self.manifest.golden, size.height, size.width)
 
+    def weights(self) -> Path:
+        """The file of the network's weights, checked; raises BundleError where it has none or another one."""
+        name = self.manifest.weights
+        if name is None:
+            raise BundleError(f"{self.path} has no weights to train on from; export its run with --weights")
+        check_files(self.path, {name: self.manifest.files[name]}, _REMEDY)
+        return self.path / name
 
-def open_bundle(path: Path) -> Bundle:
-    """Open the bundle in folder `path` and check every file's size and hash.
 
-    Raises BundleError where it is missing, damaged, tampered with or of an unsupported schema.
+def open_bundle(named: str | Path, box: Path = BOX) -> Bundle:
+    """Open the bundle that `named` means, see `find_folder`, and check the size and hash of what a device reads.
+
+    The weights to train on from are not read here, but by `Bundle.weights`, since hashing them takes time. Raises
+    BundleError where the bundle is missing, damaged, tampered with or of an unsupported schema.
     """
+    path = find_folder(named, box)
     manifest_path = path / MANIFEST
     if not path.is_dir():
-        raise BundleError(f"no bundle at {path}; make one with 'clipdepth export RUN --out {path}'")
+        models = f"{list_models(box)}; " if is_bare(named) else ""
+        raise BundleError(f"no bundle at {path}; {models}make one with 'clipdepth export RUN --out {path}'")
     if not manifest_path.is_file():
         raise BundleError(f"{path} has no {MANIFEST}, so it is no bundle; {_REMEDY}")
     manifest = decode_manifest(manifest_path.read_bytes(), str(manifest_path))
-    check_files(path, manifest.files, _REMEDY)
+    needed = {name: stated for name, stated in manifest.files.items() if name != manifest.weights}
+    check_files(path, needed, _REMEDY)
     return Bundle(path, manifest)
 
 

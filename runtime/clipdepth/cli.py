@@ -35,6 +35,7 @@ COMMANDS = {
     "run": Command("clipdepth.commands.run", None, "stream frames through a bundle"),
     "archive": Command("clipdepth.archive.command", "cluster", "depth of many videos and images, on Ray"),
     "calibrate": Command("clipdepth.commands.calibrate", None, "fit depth's scale to measured points"),
+    "models": Command("clipdepth.commands.models", None, "list the models that ship with clipdepth"),
     "doctor": Command("clipdepth.commands.doctor", None, "try every engine and say what it lacks"),
     "bench": Command("clipdepth_bench.command", None, "time a bundle's engines against PyTorch"),
 }

@@ -6,10 +6,12 @@ import msgspec
 
 from clipdepth.agreement import Agreement
 from clipdepth.errors import BundleError
+from clipdepth.metrics import Align, DepthMetrics
 from clipdepth.record import FileName, Positive, Record, Sha256, decode_record
 from clipdepth.sam.record import SamRecord
 
 SCHEMA = 2
+MANIFEST = "manifest.json"
 
 Precision = Literal["fp32", "fp16", "int8"]
 """What a graph computes in; it stands in the graph itself, as half tensors or as Q/DQ."""
@@ -84,6 +86,21 @@ class StoredFile(Record, frozen=True):
     size: Positive
 
 
+class Accuracy(Record, frozen=True):
+    """What 'clipdepth evaluate' measured of the run that a bundle was exported from, in PyTorch fp32.
+
+    With `align` median each image's depth was first scaled to its true median.
+    """
+
+    data: str
+    split: Literal["test", "train"]
+    frames: Positive
+    crop: Literal["all", "eigen", "paper"]
+    mirrored: bool
+    metrics: DepthMetrics
+    align: Align = "none"
+
+
 class Manifest(Record, frozen=True):
     """The whole of `manifest.json`."""
 
@@ -100,6 +117,11 @@ class Manifest(Record, frozen=True):
     files: dict[FileName, StoredFile]
     sam: SamRecord | None = None
     """Segment Anything, for a model that takes its masks."""
+    description: str = ""
+    """In a line: the trunk, and the data it was trained on."""
+    accuracy: list[Accuracy] = msgspec.field(default_factory=list)
+    weights: FileName | None = None
+    """The network's weights, to train on from, in safetensors; no device needs them."""
 
 
 def decode_manifest(data: bytes, where: str) -> Manifest:
@@ -111,7 +133,8 @@ def decode_manifest(data: bytes, where: str) -> Manifest:
 
 def _check_consistency(manifest: Manifest, where: str) -> None:
     named = {f"graphs.{name}.file": graph.file for name, graph in manifest.graphs.items()}
-    for field, file in {**named, "golden": manifest.golden}.items():
+    named |= {"golden": manifest.golden} | ({"weights": manifest.weights} if manifest.weights else {})
+    for field, file in named.items():
         if file not in manifest.files:
             raise BundleError(f"{where}: field {field}: {file} is not in files; export the bundle again")
     if manifest.depth.minimum >= manifest.depth.maximum:

@@ -31,14 +31,15 @@ def stream(
 ) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.float32]]]:
     """Yield frames, (H, W, 3) uint8 BGR, each with its depth, (H, W) float32 metres.
 
-    `source` is what `clipdepth run --source` takes, a webcam's number, or an iterable of frames, of which with
-    `live` only the newest counts. A webcam is asked for `mode`; `camera` says which one films where it is not the
-    training camera; `smooth` steadies depth over time. The engine is the fastest that agrees with PyTorch, unless
-    one is named. Of a camera or a network stream the loop gets the newest depth each time; of anything else every
-    frame. Leaving the loop closes all. Errors as the command's.
+    `bundle` is the name of a model that ships with clipdepth, or a bundle's path. `source` is what
+    `clipdepth run --source` takes, a webcam's number, or an iterable of frames, of which with `live` only the newest
+    counts. A webcam is asked for `mode`; `camera` says which one films where it is not the training camera; `smooth`
+    steadies depth over time. The engine is the fastest that agrees with PyTorch, unless one is named. Of a camera or
+    a network stream the loop gets the newest depth each time; of anything else every frame. Leaving the loop closes
+    all. Errors as the command's.
     """
     with ExitStack() as stack:
-        opened = open_bundle(Path(bundle))
+        opened = open_bundle(bundle)
         loaded, _, _ = load_asked(opened, engine, precision, threads)
         stack.enter_context(closing(loaded))
         corrections = Corrections(opened.manifest, camera or CameraOptions())

@@ -1,9 +1,12 @@
 """The wheel, built from a copy of the sources, installed elsewhere and used once without PyTorch."""
 
+import hashlib
+import json
 import os
 import shutil
 import subprocess
 import sys
+import tarfile
 import zipfile
 from email.parser import Parser
 from pathlib import Path
@@ -16,13 +19,14 @@ import clipdepth
 from bundles import brightness_depth, write_bundle
 
 ROOT = Path(__file__).parents[2]
-SOURCES = ("pyproject.toml", "README.md", "LICENSE", "runtime", "train", "export", "benchmarks", "tests")
+SOURCES = (".gitignore", "pyproject.toml", "README.md", "LICENSE", "runtime", "train", "export", "benchmarks", "tests")
 PACKAGES = {
     "clipdepth": "runtime",
     "clipdepth_train": "train",
     "clipdepth_export": "export",
     "clipdepth_bench": "benchmarks",
 }
+BOX, MODEL = Path("runtime/clipdepth/box"), "tiny-model"
 NOT_ON_A_DEVICE = ("torch", "torchvision", "open_clip", "timm", "kornia", "segment_anything", "onnx", "onnxscript")
 
 
@@ -34,14 +38,23 @@ def run(*command: str | Path, **options: object) -> str:
 
 
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The built wheel; the sources stay as they are."""
+def sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the sources, with one more model in the box."""
     sources = tmp_path_factory.mktemp("sources")
     for name in SOURCES:
         if (ROOT / name).is_dir():
             shutil.copytree(ROOT / name, sources / name, ignore=shutil.ignore_patterns("__pycache__"))
         else:
             shutil.copy(ROOT / name, sources / name)
+    write_bundle(sources / BOX / MODEL, weights=b"weights")
+    (sources / BOX / MODEL / "engines").mkdir()
+    (sources / BOX / MODEL / "engines" / "gpu.engine").write_bytes(b"built on this machine")
+    return sources
+
+
+@pytest.fixture(scope="module")
+def wheel(sources: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The built wheel."""
     out = tmp_path_factory.mktemp("dist")
     run(sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", out, sources)
     (built,) = out.iterdir()
@@ -126,6 +139,70 @@ def test_it_turns_pictures_into_depth_without_pytorch(installed: Path, tmp_path:
         assert millimetres is not None
         assert np.abs(millimetres - 1000.0 * brightness_depth(frame)).max() <= 0.51
     assert "agrees" in device(installed, "verify", bundle, cwd=tmp_path)
+
+
+def files_of_models(root: Path) -> set[str]:
+    """The files of the models in the box, from `clipdepth/` on."""
+    files = (file for manifest in (root / BOX).glob("*/manifest.json") for file in manifest.parent.iterdir())
+    return {str(file.relative_to(root / "runtime")) for file in files if file.is_file()}
+
+
+def test_the_models_in_the_box_are_in_it(wheel: Path, sources: Path) -> None:
+    assert files_of_models(ROOT) < files_of_models(sources) <= names(wheel)
+    assert not any("engines" in name.split("/")[:4] for name in names(wheel) if name.startswith("clipdepth/box/"))
+
+
+def test_the_models_in_the_box_are_in_the_sources_that_are_handed_out(sources: Path, tmp_path: Path) -> None:
+    run(sys.executable, "-m", "build", "--sdist", "--no-isolation", "--outdir", tmp_path, sources)
+    (built,) = tmp_path.iterdir()
+    with tarfile.open(built) as archive:
+        held = {name.partition("/runtime/")[2] for name in archive.getnames()}
+    assert files_of_models(sources) <= held
+    assert not any(name.endswith(".engine") for name in held)
+
+
+def test_a_model_in_the_box_is_found_by_its_name(installed: Path, tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "p.png"), np.full((48, 64, 3), 128, np.uint8))
+    here = {"cwd": tmp_path}
+    device(installed, "run", MODEL, "--source", "p.png", "--output", "depth", "--json", "run.json", **here)
+    (picture,) = (tmp_path / "depth").iterdir()
+    millimetres = cv2.imread(str(picture), cv2.IMREAD_UNCHANGED)
+    assert millimetres is not None
+    assert np.abs(millimetres - 1000 * (0.5 + 5 * 128 / 255)).max() <= 0.51
+    assert json.loads((tmp_path / "run.json").read_text())["bundle"] == MODEL
+    assert "agrees" in device(installed, "verify", MODEL, **here)
+    assert f"model: {MODEL}" in device(installed, "doctor", MODEL, **here)
+    point = ("--point", "32,24=2", "--along", "axis")
+    assert "scaled by" in device(installed, "calibrate", MODEL, "--source", "p.png", *point, "--out", "c.json", **here)
+    assert MODEL in device(installed, "models", **here)
+    loop = f"import clipdepth; [(_, depth)] = clipdepth.stream({MODEL!r}, 'p.png'); print(depth.shape)"
+    environment = {**os.environ, "PYTHONPATH": str(installed)}
+    assert run(sys.executable, "-c", loop, env=environment, **here) == "(48, 64)\n"
+
+
+@pytest.mark.slow
+def test_what_times_and_what_archives_finds_it_too(installed: Path, tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "p.png"), np.full((48, 64, 3), 128, np.uint8))
+    clipdepth = [sys.executable, "-m", "clipdepth"]
+    options = {"cwd": tmp_path, "env": {**os.environ, "PYTHONPATH": str(installed)}}
+    quick = ("--rounds", "1", "--per-round", "1")
+    skipped = ("--skip", "compile", "--skip", "streaming", "--skip", "memory")
+    assert MODEL in run(*clipdepth, "bench", MODEL, *quick, *skipped, **options)
+    scaling = ("--axis", "threads", "--rounds", "1", "--seconds", "1", "--threads", "1")
+    assert MODEL in run(*clipdepth, "bench", "scaling", MODEL, "--out", "scaling", *scaling, **options)
+    # Another folder of that name lies here; the workers of Ray take the model too.
+    write_bundle(tmp_path / MODEL, 24, 32)
+    archive = ("archive", MODEL, "p.png", "--out", "out", "--engine", "onnxruntime", "--workers", "1", "--store", "0.2")
+    ended = subprocess.run([*clipdepth, *archive], capture_output=True, text=True, check=False, **options)  # type: ignore[call-overload]
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stderr.count(f"{MODEL} is the model that ships with clipdepth") == 1
+    (picture,) = (tmp_path / "out" / "depth").rglob("*.png")
+    millimetres = cv2.imread(str(picture), cv2.IMREAD_UNCHANGED)
+    assert millimetres is not None
+    assert np.abs(millimetres - 1000 * (0.5 + 5 * 128 / 255)).max() <= 0.51
+    model = installed / "clipdepth" / "box" / MODEL / "manifest.json"
+    settings = json.loads((tmp_path / "out" / "archive.json").read_text())
+    assert settings["bundle"] == hashlib.sha256(model.read_bytes()).hexdigest()
 
 
 def test_what_is_missing_for_training_is_named(installed: Path, tmp_path: Path) -> None:

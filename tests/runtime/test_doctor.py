@@ -24,8 +24,8 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def doctor(tmp_path: Path, *arguments: str) -> dict[str, Any]:
-    """Its JSON."""
-    assert main([*arguments, "--json", str(tmp_path / "d.json")]) == 0
+    """Its JSON, with the models in the folder `box`, where no test puts one unasked."""
+    assert main([*arguments, "--json", str(tmp_path / "d.json")], tmp_path / "box") == 0
     found: dict[str, Any] = json.loads((tmp_path / "d.json").read_text())
     return found
 
@@ -67,6 +67,20 @@ def test_a_bundle_is_tried_with_each_of_its_graphs(tmp_path: Path) -> None:
     report = doctor(tmp_path, str(path))
     assert report["bundle"] == str(path)
     assert all([trial["precision"] for trial in e["trials"]] == ["fp32", "int8"] for e in report["engines"])
+
+
+def test_the_model_that_ships_is_tried_where_no_bundle_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_bundle(tmp_path / "box" / "another")
+    assert doctor(tmp_path)["bundle"] is None
+    assert "model: a tiny graph" in capsys.readouterr().out
+    write_bundle(tmp_path / "box" / "edge-nyu", precisions=("fp32", "int8"))
+    report = doctor(tmp_path)
+    assert report["bundle"] == "edge-nyu"
+    assert "model: edge-nyu" in capsys.readouterr().out
+    assert [trial["precision"] for trial in report["engines"][0]["trials"]] == ["fp32", "int8"]
+    assert doctor(tmp_path, "another")["bundle"] == "another"
 
 
 def test_what_is_missing_is_told_with_its_remedy_and_is_no_failure(

@@ -177,6 +177,7 @@ def test_a_crop_of_other_pictures_is_misuse(run: Path, capsys: Captured) -> None
 def test_a_run_that_is_not_there(tmp_path: Path, capsys: Captured) -> None:
     error = failed(capsys, 1, ["evaluate", str(tmp_path / "absent")])
     assert f"no checkpoint.safetensors in {tmp_path}/absent; train it with 'clipdepth train" in error
+    assert "no run or bundle at absent-model; " in failed(capsys, 1, ["evaluate", "absent-model"])
 
 
 def test_a_damaged_run(tmp_path: Path, capsys: Captured) -> None:

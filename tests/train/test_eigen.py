@@ -15,7 +15,7 @@ from torch import Tensor
 import runs
 from clipdepth.cli import main
 from clipdepth.errors import CheckpointError, UsageError
-from clipdepth_train.checkpoint import CHECKPOINT, load_start
+from clipdepth_train.checkpoint import CHECKPOINT
 from clipdepth_train.depth_model import build_model
 from clipdepth_train.models import CoarseAdapterConfig, EigenConfig, build_network
 from clipdepth_train.models.depthclip import CLASS_DEPTHS, DistanceClasses
@@ -23,6 +23,7 @@ from clipdepth_train.models.eigen import CoarseAdapter, CoarseNetwork, CoarseToF
 from clipdepth_train.objective import Objective
 from clipdepth_train.pretrained import PretrainedConfig
 from clipdepth_train.recipe import DataConfig, LossConfig, OptimConfig
+from clipdepth_train.start import load_start
 from tiny_clip import TINY_CLIP
 from train.zero_shot import zero_shot
 
@@ -236,9 +237,10 @@ def test_a_run_that_refines_keeps_every_bit_of_the_coarse_one(phases: Phases) ->
 
 def test_a_refining_network_begins_with_new_weights_of_its_own(phases: Phases, data: Path) -> None:
     coarse = load_file(phases.coarse / CHECKPOINT)
-    model = build_model(runs.tiny_recipe(data, model=phases.config, seed=5, optim=OPTIM))
+    recipe = runs.tiny_recipe(data, model=phases.config, seed=5, optim=OPTIM)
+    model = build_model(recipe)
     new = {name: value.clone() for name, value in model.state_dict().items() if ".refining." in name}
-    load_start(model, phases.coarse)
+    load_start(model, recipe, phases.coarse / CHECKPOINT)
     loaded = model.state_dict()
     assert all(torch.equal(loaded[name], value) for name, value in (coarse | new).items())
     assert loaded.keys() == (coarse | new).keys()
@@ -251,6 +253,7 @@ def test_a_start_of_another_size_is_told(phases: Phases, data: Path, tmp_path: P
     with pytest.raises(CheckpointError, match=r"coarse/checkpoint\.safetensors do not fit the model: .*") as error:
         runs.train_tiny_run(tmp_path / "run", data, frames=frames, **changes)
     assert "network.coarse." in str(error.value)
+    assert str(error.value).endswith("they fit --frames.height 64")
     assert "\n" not in str(error.value)
     assert not (tmp_path / "run" / CHECKPOINT).exists()
 

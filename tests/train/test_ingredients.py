@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from clipdepth.manifest import Licence
+from clipdepth_train.checkpoint import CHECKPOINT
 from clipdepth_train.data.loader import open_set
 from clipdepth_train.ingredients import ingredients, stated_ingredients, weights_licence
 from clipdepth_train.models import EdgeConfig
@@ -67,9 +68,12 @@ def test_what_a_start_and_a_teacher_were_made_of_goes_into_the_student(tmp_path:
     first = write_rgbd_folder(tmp_path / "first")
     second = write_rgbd_folder(tmp_path / "second")
     run = train_tiny_run(tmp_path / "run", first)
-    assert [note.part for note in stated_ingredients(run)] == ["first (training data)"]
+    assert [note.part for note in stated_ingredients(run / CHECKPOINT)] == ["first (training data)"]
     student = train_tiny_run(tmp_path / "student", second, start=str(run))
-    assert [note.part for note in stated_ingredients(student)] == ["second (training data)", "first (training data)"]
+    assert [note.part for note in stated_ingredients(student / CHECKPOINT)] == [
+        "second (training data)",
+        "first (training data)",
+    ]
     taught = train_tiny_run(tmp_path / "taught", "rooms", teacher=str(student), loss=LossConfig(distillation=1.0))
     parts = ["rooms (rendered training data)", "second (training data)", "first (training data)"]
-    assert [note.part for note in stated_ingredients(taught)] == parts
+    assert [note.part for note in stated_ingredients(taught / CHECKPOINT)] == parts

@@ -8,16 +8,17 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from clipdepth.bundle import MANIFEST, Bundle, open_bundle
+from clipdepth.bundle import Bundle, open_bundle
 from clipdepth.engines import Infer
 from clipdepth.engines.choice import load_asked
 from clipdepth.errors import UsageError
-from clipdepth.manifest import InputSize
+from clipdepth.manifest import MANIFEST, InputSize
 from clipdepth.resize import resize_depth, resize_frame
 from clipdepth_train.checkpoint import load_run
 from clipdepth_train.data.sample import RgbdPair
 from clipdepth_train.evaluation import Predict, predictor
 from clipdepth_train.recipe import DataConfig, Recipe, decode_recipe
+from clipdepth_train.start import find_run_or_bundle
 
 DEFAULT_ENGINE = "onnxruntime"
 
@@ -44,14 +45,15 @@ class Candidate:
 
 @contextmanager
 def open_candidate(
-    path: Path, mirror: bool | None = None, engine: str | None = None, precision: str | None = None
+    named: str | Path, mirror: bool | None = None, engine: str | None = None, precision: str | None = None
 ) -> Iterator[Candidate]:
-    """Load the run or the bundle in folder `path`; a folder with a manifest is a bundle.
+    """Load the run or the bundle that `named` means, see `find_folder`; a folder with a manifest is a bundle.
 
     `mirror` averages in a run's mirrored depth, or not; None does as it was trained. `engine` (ONNX Runtime) and
     `precision` (the first) are a bundle's. Raises UsageError for an option of the other kind, BundleError or
     CheckpointError for a damaged folder, and as `load_asked` does for engines.
     """
+    path = find_run_or_bundle(named)
     if not (path / MANIFEST).is_file():
         if engine or precision:
             raise UsageError(f"--engine and --precision are for bundles and {path} is none; leave them out")

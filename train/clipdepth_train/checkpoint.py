@@ -30,7 +30,10 @@ def save_checkpoint(path: Path, tensors: Mapping[str, Tensor], recipe: Recipe, s
 
 
 def read_checkpoint(path: Path) -> tuple[dict[str, Tensor], Recipe, dict[str, Any]]:
-    """Read what `save_checkpoint` wrote; raises CheckpointError where it is missing or damaged."""
+    """Read what `save_checkpoint` wrote, half precision as float32.
+
+    Raises CheckpointError where it is missing or damaged.
+    """
     if not path.is_file():
         raise CheckpointError(
             f"no {path.name} in {path.parent}; train it with 'clipdepth train RECIPE --out {path.parent}'"
@@ -38,11 +41,15 @@ def read_checkpoint(path: Path) -> tuple[dict[str, Tensor], Recipe, dict[str, An
     try:
         with safe_open(path, "pt") as file:
             metadata = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
+            tensors = {name: _whole(file.get_tensor(name)) for name in file.keys()}  # noqa: SIM118 (no mapping)
         recipe = decode_recipe(json.loads(metadata["recipe"]), str(path))
         return tensors, recipe, json.loads(metadata["state"])
     except (SafetensorError, KeyError, json.JSONDecodeError) as error:
         raise CheckpointError(f"{path} is damaged ({error}); restore it or train again into an empty folder") from None
+
+
+def _whole(tensor: Tensor) -> Tensor:
+    return tensor.float() if tensor.dtype == torch.float16 else tensor
 
 
 def load_run(run: Path) -> tuple[DepthModel, Recipe]:
@@ -65,17 +72,6 @@ def part_of(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
     return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
 
 
-def load_start(model: DepthModel, run: Path) -> None:
-    """Fill `model` with the weights of a run: of the same network, or of the coarse one that it refines.
-
-    Raises CheckpointError where they do not fit.
-    """
-    path = run / CHECKPOINT
-    tensors, _, _ = read_checkpoint(path)
-    new = {name: value for name, value in model.state_dict().items() if name.startswith("network.refining.")}
-    load_weights(model, {**new, **tensors}, path)
-
-
 def load_teacher(recipe: Recipe) -> DepthModel | None:
     """The model that a recipe's `teacher` names, in eval mode, not to be trained; None where it names none.
 
@@ -94,9 +90,21 @@ def load_teacher(recipe: Recipe) -> DepthModel | None:
 
 def load_weights(model: torch.nn.Module, tensors: Mapping[str, Tensor], path: Path) -> None:
     """Fill `model` with `tensors`; raises CheckpointError where they do not fit."""
-    try:
-        model.load_state_dict(dict(tensors))
-    except RuntimeError as error:
-        raise CheckpointError(
-            f"the weights in {path} do not fit the model: {' '.join(str(error).split())[:200]}"
-        ) from None
+    wanted = model.state_dict()
+    problems = [
+        *(f"{name} is missing" for name in wanted if name not in tensors),
+        *(f"the model has no {name}" for name in tensors if name not in wanted),
+        *(
+            f"{name} is {_shape(tensors[name])}, the model's {_shape(value)}"
+            for name, value in wanted.items()
+            if name in tensors and tensors[name].shape != value.shape
+        ),
+    ]
+    if problems:
+        more = f", and {len(problems) - 1} more" if len(problems) > 1 else ""
+        raise CheckpointError(f"the weights in {path} do not fit the model: {problems[0]}{more}")
+    model.load_state_dict(dict(tensors))
+
+
+def _shape(tensor: Tensor) -> str:
+    return "×".join(map(str, tensor.shape)) or "one number"

@@ -11,24 +11,25 @@ from clipdepth_train.pretrained import NO_WEIGHTS, PretrainedConfig
 from clipdepth_train.recipe import Recipe, trunk_of
 
 
-def ingredients(recipe: Recipe, pairs: RgbdSet) -> list[Licence]:
+def ingredients(recipe: Recipe, pairs: RgbdSet, start: Path | None = None) -> list[Licence]:
     """The licences of what a run of `recipe` on `pairs` learns from; its user has the last word.
 
-    A run that starts from another's weights, or has a teacher, has their ingredients as well, as their checkpoints
-    state them.
+    A run that starts from other weights, in the file `start`, or has a teacher, has their ingredients as well, as
+    their checkpoints state them.
     """
     found = [data_licence(recipe.data, pairs)]
     trunk = trunk_of(recipe.model)
-    if trunk is not None and trunk.weights != NO_WEIGHTS and not recipe.start:
+    if trunk is not None and trunk.weights != NO_WEIGHTS and start is None:
         found.insert(0, weights_licence(trunk))
-    for run in filter(None, (recipe.start, recipe.teacher)):
-        found += stated_ingredients(Path(run))
+    teacher = Path(recipe.teacher) / CHECKPOINT if recipe.teacher else None
+    for checkpoint in filter(None, (start, teacher)):
+        found += stated_ingredients(checkpoint)
     return list(dict.fromkeys(found))
 
 
-def stated_ingredients(run: Path) -> list[Licence]:
-    """The ingredients that a run's checkpoint states."""
-    _, _, state = read_checkpoint(run / CHECKPOINT)
+def stated_ingredients(checkpoint: Path) -> list[Licence]:
+    """The ingredients that a checkpoint states."""
+    _, _, state = read_checkpoint(checkpoint)
     return [Licence(**licence) for licence in state["ingredients"]]
 
 

@@ -140,7 +140,8 @@ class Recipe:
     """A folder of RGB-D pairs, or 'rooms' for procedural rooms rendered on the fly."""
     frames: DataConfig = field(default_factory=DataConfig)
     start: str = ""
-    """A run whose weights are the first ones: to train on, or to refine."""
+    """A run, a bundle or a model that ships, such as edge-nyu, whose weights are the first ones: to train on, or to
+    refine. Network, input size and normalisation are as there where no option says otherwise."""
     teacher: str = ""
     """A run of a larger model, of the same input size, to learn from as well: `loss.distillation` says how much."""
     augment: AugmentConfig = field(default_factory=AugmentConfig)

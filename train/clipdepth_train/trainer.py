@@ -21,7 +21,6 @@ from clipdepth.metrics import DepthMetrics, mean_metrics
 from clipdepth_train.checkpoint import (
     CHECKPOINT,
     RESUME,
-    load_start,
     load_teacher,
     load_weights,
     part_of,
@@ -42,6 +41,7 @@ from clipdepth_train.picture_grid import picture_grid, save_picture
 from clipdepth_train.processes import share_batch_norms
 from clipdepth_train.recipe import DataConfig, Recipe, encode_recipe
 from clipdepth_train.schedule import learning_rate_factor
+from clipdepth_train.start import find_weights, load_start
 from clipdepth_train.weight_average import WeightAverage
 
 METRICS = "metrics.json"
@@ -87,12 +87,13 @@ class Trainer:
             return done
         resumed = self._read_resume()
         model = build_model(self.recipe, pretrained=resumed is None and not self.recipe.start)
-        if resumed is None:
-            self.ingredients = msgspec.to_builtins(ingredients(self.recipe, self.pairs))
         if resumed is not None:
             load_weights(model, part_of(resumed, "model."), self.out / RESUME)
-        elif self.recipe.start:
-            load_start(model, Path(self.recipe.start))
+        else:
+            start = find_weights(self.recipe.start) if self.recipe.start else None
+            self.ingredients = msgspec.to_builtins(ingredients(self.recipe, self.pairs, start))
+            if start is not None:
+                load_start(model, self.recipe, start)
         if self.steps:
             model = self._fit(model, resumed)
         else:

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table as RichTable
 
-from clipdepth.arguments import ArgumentParser, positive_int
+from clipdepth.arguments import BUNDLE_HELP, ArgumentParser, positive_int
 from clipdepth.atomic import atomic_file, make_folder
 from clipdepth.bundle import open_bundle
 from clipdepth.engines import ENGINES, usable_cores
@@ -33,7 +33,7 @@ def main(argv: Sequence[str]) -> int:
         from clipdepth_bench.pareto.run import Contest, run_contest
     except ModuleNotFoundError as error:
         raise MissingExtraError("clipdepth bench pareto", error.name or "PyTorch", "train") from None
-    bundles = [open_bundle(path) for path in options.bundles]
+    bundles = [open_bundle(named) for named in options.bundles]
     examination = prepare(bundles, options.data, options.crop, options.frames)
     make_folder(options.out)
     contest = Contest(bundles, options.engine, options.threads, options.data, examination)
@@ -85,7 +85,7 @@ def _write(report: "ParetoReport", folder: Path) -> None:
 
 def _parser() -> ArgumentParser:
     parser = ArgumentParser("clipdepth bench pareto", "Time the engines of several bundles in turn, and measure them.")
-    parser.add_argument("bundles", type=Path, nargs="+", metavar="BUNDLE")
+    parser.add_argument("bundles", nargs="+", metavar="BUNDLE", help=BUNDLE_HELP)
     parser.add_argument("--data", required=True, help="folder of RGB-D pairs, or 'rooms'; its test frames count")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for tables, plots and JSON")
     parser.add_argument("--engine", action="append", choices=tuple(ENGINES), default=[], help="may be repeated (all)")

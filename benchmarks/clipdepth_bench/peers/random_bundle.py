@@ -15,10 +15,21 @@ from torch.utils.flop_counter import FlopCounterMode
 from clipdepth import __version__
 from clipdepth.agreement import TOLERANCES, Tolerance
 from clipdepth.atomic import atomic_folder
-from clipdepth.bundle import MANIFEST, stored_file
+from clipdepth.bundle import stored_file
 from clipdepth.errors import VerificationError
 from clipdepth.golden import Golden
-from clipdepth.manifest import SCHEMA, Camera, DepthRange, Graph, InputSize, Licence, Manifest, Model, Precision
+from clipdepth.manifest import (
+    MANIFEST,
+    SCHEMA,
+    Camera,
+    DepthRange,
+    Graph,
+    InputSize,
+    Licence,
+    Manifest,
+    Model,
+    Precision,
+)
 from clipdepth.record import encode_record
 from clipdepth_export.calibration import Feeds, largest_values
 from clipdepth_export.gate import judge

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from clipdepth.arguments import ArgumentParser, positive_int
+from clipdepth.arguments import BUNDLE_HELP, ArgumentParser, positive_int
 from clipdepth.bundle import Bundle, open_bundle
 from clipdepth.engines import ENGINES, usable_cores
 from clipdepth.engines.choice import AUTO, choose_engine
@@ -80,7 +80,7 @@ def _run(bundle: Bundle, options: Namespace) -> Run:
 
 def _parser() -> ArgumentParser:
     parser = ArgumentParser(PROG, "Measure how latency and memory grow with size, batch, threads and cameras.")
-    parser.add_argument("bundle", type=Path, metavar="BUNDLE")
+    parser.add_argument("bundle", metavar="BUNDLE", help=BUNDLE_HELP)
     parser.add_argument("--out", type=Path, metavar="DIR", required=True, help="for results; it may hold earlier ones")
     parser.add_argument("--engine", choices=[AUTO, *ENGINES], default=AUTO, help="default: the fastest here")
     parser.add_argument("--precision", action="append", choices=PRECISIONS, default=[], help="default: the bundle's")

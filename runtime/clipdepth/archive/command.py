@@ -19,6 +19,7 @@ from clipdepth.archive.report import ArchiveReport, print_report
 from clipdepth.archive.run import Tally, units
 from clipdepth.archive.settings import Settings, read_settings, write_settings
 from clipdepth.archive.sources import Item, find_items
+from clipdepth.box import portable
 from clipdepth.bundle import Bundle, open_bundle, stored_file
 from clipdepth.camera_options import Corrections
 from clipdepth.interruption import exit_status, sigterm_interrupts
@@ -47,12 +48,12 @@ def main(argv: Sequence[str]) -> int:
                 resources = stack.enter_context(connect(options.resources))
             # Ray sets a handler of its own for SIGTERM when it starts.
             stack.enter_context(sigterm_interrupts())
-            path, threads = bundle.path.absolute(), max(int(resources.cpus), 1)
+            place, threads = portable(bundle.path), max(int(resources.cpus), 1)
             with console.status("verifying the bundle on a worker"):
                 remote = ray.remote(settle).options(num_cpus=resources.cpus, num_gpus=resources.gpus)
-                settings = ray.get(remote.remote(path, settings, threads))
+                settings = ray.get(remote.remote(place, settings, threads))
             write_settings(out, settings)
-            job = Job(str(out), str(path), settings, threads, bundle.manifest.input, corrections)
+            job = Job(str(out), place, settings, threads, bundle.manifest.input, corrections)
             report, status = _run(items, job, resources, console)
     except ray.exceptions.RayTaskError as error:
         raise _cause(error) from None

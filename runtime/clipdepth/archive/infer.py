@@ -1,7 +1,6 @@
 """The third stage: from pictures to depth, by actors that load and verify the bundle once."""
 
 from dataclasses import replace
-from pathlib import Path
 from time import perf_counter
 
 import numpy as np
@@ -10,10 +9,12 @@ import ray
 from clipdepth.archive.chunk import Chunk, Row, pack, unpack
 from clipdepth.archive.job import Job
 from clipdepth.archive.settings import Settings
-from clipdepth.bundle import MANIFEST, Bundle, open_bundle, stored_file
+from clipdepth.box import BOX
+from clipdepth.bundle import Bundle, open_bundle, stored_file
 from clipdepth.engines import Engine, load_engine, verify_engine
 from clipdepth.engines.choice import AUTO, choose_engine
 from clipdepth.errors import BundleError, VerificationError
+from clipdepth.manifest import MANIFEST
 
 
 class Inference:
@@ -22,7 +23,7 @@ class Inference:
     def __init__(self, job: Job) -> None:
         self._batch = job.size.max_batch
         self._worker = ray.get_runtime_context().get_actor_id() or ""
-        self._engine = load_verified(Path(job.bundle), job.settings, job.threads)
+        self._engine = load_verified(job.bundle, job.settings, job.threads)
 
     def __call__(self, row: Row) -> Row:
         """From a chunk's pictures to their depth, (N, H, W) float32 metres of the training camera; results pass."""
@@ -36,9 +37,9 @@ class Inference:
         return pack(replace(chunk, inference=perf_counter() - start, worker=self._worker), depth)
 
 
-def settle(bundle: Path, settings: Settings, threads: int) -> Settings:
+def settle(bundle: str, settings: Settings, threads: int) -> Settings:
     """The settings with an engine and a precision, tried on one worker for all; raises as `load_verified`."""
-    opened = open_bundle(bundle)
+    opened = _open_here(bundle)
     if settings.engine == AUTO:
         choice = choose_engine(opened, (settings.precision,) if settings.precision else (), threads)
         settings = replace(settings, engine=choice.engine, precision=choice.precision)
@@ -47,13 +48,13 @@ def settle(bundle: Path, settings: Settings, threads: int) -> Settings:
     return settings
 
 
-def load_verified(bundle: Path, settings: Settings, threads: int) -> Engine:
-    """Load an engine whose depth agrees with PyTorch's on this node.
+def load_verified(bundle: str, settings: Settings, threads: int) -> Engine:
+    """Load an engine whose depth agrees with PyTorch's on this node; `bundle` is what `portable` says.
 
     Raises BundleError where another bundle is there than the one meant, VerificationError where depth differs, and
     what `open_bundle` and `load_engine` raise.
     """
-    opened = open_bundle(bundle)
+    opened = _open_here(bundle)
     if bundle_sha256(opened) != settings.bundle:
         raise BundleError(f"{bundle} is another bundle on this node; put the same one on all of them")
     engine = load_engine(opened, settings.engine, settings.precision, threads)
@@ -62,6 +63,13 @@ def load_verified(bundle: Path, settings: Settings, threads: int) -> Engine:
         engine.close()
         raise VerificationError(f"{settings.engine} {settings.precision} on {engine.device}: {agreement}")
     return engine
+
+
+def _open_here(bundle: str) -> Bundle:
+    folder = BOX / bundle
+    if not folder.is_dir():
+        raise BundleError(f"{folder} is not on this node; put the same bundle and clipdepth on all of them")
+    return open_bundle(folder)
 
 
 def bundle_sha256(bundle: Bundle) -> str:

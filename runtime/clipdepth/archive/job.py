@@ -20,7 +20,7 @@ class Job:
     out: str
     """The folder or URI of the output."""
     bundle: str
-    """The bundle's path, the same on every node."""
+    """See `clipdepth.box.portable`: each node has its own copy of a model that ships; other paths are the same."""
     settings: Settings
     """With an engine and a precision."""
     threads: int

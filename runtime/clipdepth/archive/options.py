@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from clipdepth.archive.cluster import LOCAL, Resources
-from clipdepth.arguments import ArgumentParser, float_from_0, positive_float, positive_int
+from clipdepth.arguments import BUNDLE_HELP, ArgumentParser, float_from_0, positive_float, positive_int
 from clipdepth.camera_options import CameraOptions, add_camera_arguments
 from clipdepth.engines import ENGINES
 from clipdepth.engines.choice import AUTO
@@ -19,7 +19,7 @@ LEAST_STORE_GB = 0.1
 class ArchiveOptions:
     """The arguments of `clipdepth archive`; its help says what each is."""
 
-    bundle: Path
+    bundle: str
     source: list[str]
     out: str
     format: str
@@ -65,7 +65,7 @@ def _parser() -> argparse.ArgumentParser:
         "clipdepth archive", "Run a bundle over any number of videos and images, on this machine or on a Ray cluster."
     )
     add = parser.add_argument
-    add("bundle", type=Path, metavar="BUNDLE", help="the folder that 'clipdepth export' made, the same on every node")
+    add("bundle", metavar="BUNDLE", help=f"{BUNDLE_HELP}, the same on every node")
     add(
         "source",
         nargs="+",

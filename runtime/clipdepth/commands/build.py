@@ -2,12 +2,11 @@
 
 import argparse
 from collections.abc import Sequence
-from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
-from clipdepth.arguments import ArgumentParser, positive_int
+from clipdepth.arguments import BUNDLE_HELP, ArgumentParser, positive_int
 from clipdepth.bundle import Bundle, open_bundle
 from clipdepth.engines.tensorrt import TensorRt
 from clipdepth.tensorrt.bars import ProgressBars
@@ -81,7 +80,7 @@ def _parser() -> argparse.ArgumentParser:
         "in the bundle. An engine that was built before is not built again.",
     )
     add = parser.add_argument
-    add("bundle", type=Path, metavar="BUNDLE", help="the folder that 'clipdepth export' made")
+    add("bundle", metavar="BUNDLE", help=BUNDLE_HELP)
     add(
         "--precision",
         action="append",

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from clipdepth.arguments import ArgumentParser, positive_int
+from clipdepth.arguments import BUNDLE_HELP, ArgumentParser, positive_int
 from clipdepth.atomic import atomic_file
 from clipdepth.bundle import open_bundle
 from clipdepth.calibration import SUFFIX, make_calibration, write_calibration
@@ -36,7 +36,7 @@ DISAGREEMENT = 0.2
 class CalibrateOptions:
     """The arguments of `clipdepth calibrate`; its help says what each is."""
 
-    bundle: Path
+    bundle: str
     source: str
     frames: int
     point: list[MeasuredPoint]
@@ -128,7 +128,7 @@ def _parser() -> argparse.ArgumentParser:
         "'clipdepth run --calibration FILE' uses it.",
     )
     add = parser.add_argument
-    add("bundle", type=Path, metavar="BUNDLE", help="the folder that 'clipdepth export' made")
+    add("bundle", metavar="BUNDLE", help=BUNDLE_HELP)
     add("--source", required=True, metavar="SPEC", help="a picture or video of the scene, as for 'clipdepth run'")
     add(
         "--point",

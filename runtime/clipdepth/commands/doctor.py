@@ -13,8 +13,9 @@ from rich.console import Console
 from rich.text import Text
 
 from clipdepth import __version__
-from clipdepth.arguments import ArgumentParser, positive_int
+from clipdepth.arguments import BUNDLE_HELP, ArgumentParser, positive_int
 from clipdepth.atomic import write_json
+from clipdepth.box import BOX, DEFAULT, model_names
 from clipdepth.bundle import Bundle, open_bundle
 from clipdepth.engines import ENGINES, usable_cores
 from clipdepth.engines.memory import library_versions
@@ -34,31 +35,33 @@ class Diagnosis:
     trials: list[Trial]
 
 
-def main(argv: Sequence[str]) -> int:
-    """Run the command; return 0, whatever the engines lack."""
+def main(argv: Sequence[str], box: Path = BOX) -> int:
+    """Run the command; return 0, whatever the engines lack. Where no bundle is named, one in `box` is tried."""
     options = _parser().parse_args(argv)
+    named = options.bundle or (DEFAULT if DEFAULT in model_names(box) else None)
     threads = options.threads or usable_cores()
     console = Console()
     hardware = {name: text for name, text in describe_hardware().items() if text}
     console.print(f"clipdepth {__version__}, Python {platform.python_version()}, {threads} threads", highlight=False)
     for name, text in hardware.items():
         console.print(f"{name}: {text}", highlight=False, markup=False, soft_wrap=True)
-    diagnoses = _diagnose_all(options.bundle, threads, console)
+    console.print(f"model: {named or 'a tiny graph made for this'}", highlight=False, markup=False, soft_wrap=True)
+    diagnoses = _diagnose_all(named, box, threads, console)
     if options.json:
-        write_json(options.json, _as_json(options.bundle, threads, hardware, diagnoses))
+        write_json(options.json, _as_json(named, threads, hardware, diagnoses))
     return 0
 
 
-def _diagnose_all(path: Path | None, threads: int, console: Console) -> list[Diagnosis]:
-    with TemporaryDirectory() if path is None else nullcontext("") as folder:
-        bundle = open_bundle(path) if path else write_probe(Path(folder))
+def _diagnose_all(named: str | None, box: Path, threads: int, console: Console) -> list[Diagnosis]:
+    with TemporaryDirectory() if named is None else nullcontext("") as folder:
+        bundle = open_bundle(named, box) if named else write_probe(Path(folder))
         versions = library_versions()
         found = []
         with console.status("trying engines") as status:
             for name, entry in ENGINES.items():
                 status.update(f"trying {name}")
                 installed = [f"{package} {versions[package]}" for package in entry.packages if package in versions]
-                trials = _diagnose(bundle, name, threads, built_before=path is not None)
+                trials = _diagnose(bundle, name, threads, built_before=named is not None)
                 found.append(Diagnosis(name, installed[0] if installed else None, trials))
                 console.print(_line(found[-1]), soft_wrap=True)
         return found
@@ -95,12 +98,12 @@ def _line(diagnosis: Diagnosis) -> Text:
 
 
 def _as_json(
-    path: Path | None, threads: int, hardware: dict[str, str], diagnoses: Sequence[Diagnosis]
+    named: str | None, threads: int, hardware: dict[str, str], diagnoses: Sequence[Diagnosis]
 ) -> dict[str, Any]:
     return {
         "clipdepth": __version__,
         "python": platform.python_version(),
-        "bundle": str(path) if path else None,
+        "bundle": named,
         "threads": threads,
         "hardware": hardware,
         "engines": [asdict(diagnosis) for diagnosis in diagnoses],
@@ -114,7 +117,7 @@ def _parser() -> argparse.ArgumentParser:
         "take, and what does it lack?",
     )
     add = parser.add_argument
-    add("bundle", type=Path, nargs="?", metavar="BUNDLE", help="try with its golden frames (default: a tiny graph)")
+    add("bundle", nargs="?", metavar="BUNDLE", help=f"{BUNDLE_HELP} (default: {DEFAULT}, or a tiny graph without it)")
     add("--threads", type=positive_int, metavar="N", help="threads of an engine on the CPU (default: all usable cores)")
     add("--json", type=Path, metavar="FILE", help="write what was found there too")
     return parser

@@ -84,7 +84,7 @@ def _run(options: RunOptions, bundle: Bundle) -> tuple[RunReport, int]:
         status = _stream_all(pipeline, _expected_frames(sources, options.frames))
         seconds = perf_counter() - start
     report = RunReport(
-        bundle=str(options.bundle),
+        bundle=options.bundle,
         source=", ".join(source.name for source in sources),
         sources=[SourceReport.of(lane) for lane in pipeline.lanes],
         outputs=[sink.name for feed in feeds for sink in feed.sinks],

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from clipdepth.arguments import ArgumentParser, depth_span, positive_int
+from clipdepth.arguments import BUNDLE_HELP, ArgumentParser, depth_span, positive_int
 from clipdepth.camera_options import CameraOptions, add_camera_arguments
 from clipdepth.engines import ENGINES
 from clipdepth.engines.choice import AUTO
@@ -20,7 +20,7 @@ from clipdepth.viewer import Address, parse_address
 class RunOptions:
     """The arguments of `clipdepth run`; its help says what each is."""
 
-    bundle: Path
+    bundle: str
     source: list[str]
     width: int | None
     height: int | None
@@ -71,7 +71,7 @@ def parse_options(argv: Sequence[str]) -> RunOptions:
 def _parser() -> argparse.ArgumentParser:
     parser = ArgumentParser("clipdepth run", "Stream frames through a bundle and keep the depth, in metres.")
     add = parser.add_argument
-    add("bundle", type=Path, metavar="BUNDLE", help="the folder that 'clipdepth export' made")
+    add("bundle", metavar="BUNDLE", help=BUNDLE_HELP)
     add(
         "--source",
         required=True,

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from clipdepth.agreement import Agreement
-from clipdepth.arguments import ArgumentParser
+from clipdepth.arguments import BUNDLE_HELP, ArgumentParser
 from clipdepth.atomic import write_json
 from clipdepth.bundle import Bundle, open_bundle
 from clipdepth.engines import ENGINES, load_engine, verify_engine
@@ -55,9 +55,9 @@ def _verify(bundle: Bundle, engine_name: str, precision: str) -> Verdict:
         return Verdict(precision, engine.name, engine.device, verify_engine(engine, bundle, precision))
 
 
-def _as_json(bundle: Path, verdicts: Sequence[Verdict], passed: bool) -> dict[str, Any]:
+def _as_json(bundle: str, verdicts: Sequence[Verdict], passed: bool) -> dict[str, Any]:
     graphs = [{**asdict(verdict), "passed": bool(verdict.agreement)} for verdict in verdicts]
-    return {"bundle": str(bundle), "passed": passed, "graphs": graphs}
+    return {"bundle": bundle, "passed": passed, "graphs": graphs}
 
 
 def _table(verdicts: Sequence[Verdict]) -> Table:
@@ -87,7 +87,7 @@ def _parser() -> argparse.ArgumentParser:
         "Check a bundle's files, run its golden frames and compare the depth with PyTorch's.",
     )
     add = parser.add_argument
-    add("bundle", type=Path, metavar="BUNDLE", help="the folder that 'clipdepth export' made")
+    add("bundle", metavar="BUNDLE", help=BUNDLE_HELP)
     add("--engine", default="onnxruntime", metavar="NAME", help=f"one of {', '.join(ENGINES)} (default: %(default)s)")
     add(
         "--precision",

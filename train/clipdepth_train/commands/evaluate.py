@@ -82,7 +82,7 @@ def _by_picture(measured: Mapping[str, Mapping[int, DepthMetrics]], tests: RgbdS
 def _parser() -> ArgumentParser:
     parser = ArgumentParser("clipdepth evaluate", "Measure a run or a bundle: metrics per image, then averaged.")
     add = parser.add_argument
-    add("model", type=Path, metavar="RUN_OR_BUNDLE", help="folder of a trained run, or of a bundle")
+    add("model", metavar="RUN_OR_BUNDLE", help="a model that ships, or the folder of a trained run or of a bundle")
     add("--data", help="folder of RGB-D pairs, or 'rooms' (default: what it was trained on)")
     add("--split", choices=("test", "train"), default="test")
     add(

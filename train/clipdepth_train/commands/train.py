@@ -13,6 +13,7 @@ from clipdepth.errors import UsageError
 from clipdepth_train.commands.metrics_table import metrics_table
 from clipdepth_train.recipe import Recipe, trunk_of
 from clipdepth_train.recipes import RECIPES
+from clipdepth_train.start import like_start
 from clipdepth_train.trainer import Trainer
 
 
@@ -41,7 +42,7 @@ def main(argv: Sequence[str]) -> int:
         default=TrainArguments(RECIPES[name], Path("runs") / name),
         config=(tyro.conf.AvoidSubcommands,),
     )
-    trainer = Trainer(arguments.recipe, arguments.out, console)
+    trainer = Trainer(like_start(arguments.recipe, RECIPES[name]), arguments.out, console)
     report = trainer.run()
     if trainer.accelerator.is_main_process:
         Console().print(metrics_table({arguments.out.name: report["metrics"]}))

@@ -1,0 +1,51 @@
+"""What a run was measured to be worth, from what `clipdepth evaluate --json` wrote."""
+
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from clipdepth.errors import DataError
+from clipdepth.manifest import Accuracy
+from clipdepth.metrics import Align, DepthMetrics
+
+PYTORCH = "pytorch"
+"""The engine of an evaluated run; an evaluated bundle has another."""
+
+
+class _Evaluation(msgspec.Struct):
+    """The fields of such a file that a bundle states; others are left alone."""
+
+    data: str
+    split: Literal["test", "train"]
+    frames: int
+    crop: Literal["all", "eigen", "paper"]
+    mirrored: bool
+    metrics: dict[str, DepthMetrics]
+    align: Align = "none"
+    engine: str = PYTORCH
+
+
+def read_accuracy(path: Path, run: str) -> Accuracy:
+    """What the file at `path` says of the run of that name.
+
+    Raises DataError where it is no such file, has other runs only, or is of a bundle.
+    """
+    try:
+        found = msgspec.json.decode(path.read_bytes(), type=_Evaluation)
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise DataError(f"{path}: {reason}; give what 'clipdepth evaluate {run} --json FILE' writes") from None
+    if run not in found.metrics:
+        raise DataError(f"{path} measures {', '.join(found.metrics)}, not {run}; evaluate {run} with --json")
+    if found.engine != PYTORCH:
+        raise DataError(f"{path} measures a bundle on {found.engine}; evaluate the run {run} itself with --json")
+    return Accuracy(
+        data=Path(found.data).name,
+        split=found.split,
+        frames=found.frames,
+        crop=found.crop,
+        mirrored=found.mirrored,
+        metrics=found.metrics[run],
+        align=found.align,
+    )
