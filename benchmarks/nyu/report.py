@@ -25,13 +25,13 @@ from sheet import Row, draw_sheet, log_colours, save_jpeg
 from clipdepth.arguments import ArgumentParser, positive_int
 from clipdepth.atomic import write_text
 from clipdepth.errors import ClipdepthError, DataError, UsageError
+from clipdepth.picture_grid import depth_span
 from clipdepth_train.candidate import Candidate, open_candidate
 from clipdepth_train.data.crop import PAPER_TEST
 from clipdepth_train.data.folder import FolderSet
 from clipdepth_train.data.loader import open_set
 from clipdepth_train.data.sample import RgbdSet, evenly_spread
 from clipdepth_train.evaluation import Crop, compare
-from clipdepth_train.picture_grid import shown_span
 
 NOTE = """Frames: means over frames; `aligned`: each image scaled to its true median first, else nothing is aligned.
 Distances: means over pixels; the log error is ln(predicted / true): below 0 is too near, above 0 too far.
@@ -102,7 +102,7 @@ def _sheet(
     whole: FolderSet, indices: Sequence[int], models: Sequence[Model], scenes: Mapping[int, str], crop: Crop
 ) -> NDArray[np.uint8]:
     pairs = [whole[index] for index in indices]
-    span = shown_span(pairs)
+    span = depth_span([pair.depth for pair in pairs])
     rows = [
         Row("image", [pair.frame for pair in pairs], [scenes[index].replace("_", " ") for index in indices]),
         Row("true depth", [log_colours(pair.depth, span) for pair in pairs], [""] * len(pairs)),

@@ -21,8 +21,8 @@ CALIBRATION_FRAMES = 64
 """Training frames that int8's ranges are taken from."""
 JUDGED, PROBED = 16, 4
 """Of those, how many a graph is judged on while layers are chosen, and a single layer."""
-SAFETY = 0.8
-"""The share of the tolerance that calibration frames may use up, so that frames not seen hold it too."""
+SAFETY = 0.5
+"""The share of the tolerance that calibration frames may use up: a network is surer of frames it was trained on."""
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,9 @@ import clipdepth
 from clipdepth.agreement import Tolerance
 from clipdepth.bundle import Bundle
 from clipdepth.rooms import default_intrinsics
+from clipdepth_export.exporter import export_run
+from clipdepth_train.recipe import LossConfig
+from runs import train_tiny_run
 
 
 @pytest.fixture
@@ -73,7 +76,7 @@ def test_name_size_and_versions(stated: dict[str, Any]) -> None:
 def test_the_recipe_without_this_machines_folders(stated: dict[str, Any]) -> None:
     recipe = stated["model"]["recipe"]
     assert recipe["data"] == "rooms-pairs"
-    assert recipe["model"]["clip"] == {"name": "tiny-clip", "weights": "tiny-weights.pt"}
+    assert recipe["model"]["trunk"] == {"name": "tiny-clip", "weights": "tiny-weights.pt"}
     assert (recipe["model"]["kind"], recipe["normalisation"]) == ("edge", "clip")
     assert (recipe["frames"]["height"], recipe["frames"]["width"]) == (64, 96)
     assert "/" not in json.dumps(recipe)
@@ -84,9 +87,15 @@ def test_the_run_it_started_from_is_named_without_its_folder(export_once: Any) -
     assert export_once("eigen").manifest.model.recipe["start"] == ""
 
 
+def test_the_teacher_is_named_without_its_folder(data: Path, tmp_path: Path) -> None:
+    teacher = train_tiny_run(tmp_path / "teacher", data)
+    run = train_tiny_run(tmp_path / "taught", data, teacher=str(teacher), loss=LossConfig(distillation=1.0))
+    assert export_run(run, tmp_path / "taught.bundle").manifest.model.recipe["teacher"] == "teacher"
+
+
 def test_licences_name_code_weights_and_data(stated: dict[str, Any]) -> None:
     parts = [note["part"] for note in stated["licences"]]
-    assert parts == ["clipdepth code", "tiny-clip weights (tiny-weights.pt)", "training data"]
+    assert parts == ["clipdepth code", "tiny-clip weights (tiny-weights.pt)", "rooms-pairs (training data)"]
     assert all(note["licence"] for note in stated["licences"])
 
 

@@ -18,6 +18,7 @@ from torch import Tensor
 from clipdepth.atomic import write_json
 from clipdepth.errors import UsageError
 from clipdepth.metrics import DepthMetrics, mean_metrics
+from clipdepth.picture_grid import save_picture
 from clipdepth_train.checkpoint import (
     CHECKPOINT,
     RESUME,
@@ -37,7 +38,7 @@ from clipdepth_train.ingredients import ingredients
 from clipdepth_train.interruption import Interruption
 from clipdepth_train.objective import Batch, Objective
 from clipdepth_train.optimizer_state import optimizer_tensors, restore_optimizer
-from clipdepth_train.picture_grid import picture_grid, save_picture
+from clipdepth_train.prediction_grid import prediction_grid
 from clipdepth_train.processes import share_batch_norms
 from clipdepth_train.recipe import DataConfig, Recipe, encode_recipe
 from clipdepth_train.schedule import learning_rate_factor
@@ -267,7 +268,7 @@ class Trainer:
         return report
 
     def _write(self, model: DepthModel, report: dict[str, Any]) -> None:
-        pictures = picture_grid(self._pictured(), predictor(model, self.recipe.frames))
+        pictures = prediction_grid(self._pictured(), predictor(model, self.recipe.frames))
         save_picture(self.out / PICTURES, pictures)
         write_json(self.out / METRICS, report)
         camera = input_focal(self.pairs, self.recipe.frames)

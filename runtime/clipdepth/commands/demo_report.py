@@ -11,13 +11,21 @@ def markdown(report: dict[str, Any]) -> str:
     agreement, stages = report["agreement"], report["stream"]["latency_ms"]
     return f"""# clipdepth demo
 
-A small `edge` model, trained for {_step(report, "train"):.0f} s on {report["training_frames"]} rendered frames and
-measured on {report["test_frames"]} frames of rooms it has not seen. No pretrained weights, no real photographs: this
-shows that the line works end to end, not how good a model can be.
+{report["seconds"] / 60:.1f} minutes on {machine["cpu"]}, {machine["threads"]} threads, {machine["system"]}.
 
-Machine: {machine["cpu"]}, {machine["threads"]} threads, {machine["system"]}.
+## The model in the box, on real frames
 
-## Accuracy
+`edge-nyu` on test frames of NYU Depth v2 that its bundle carries: the frame, the depth that a Kinect measured, and what
+each engine here answers. {report["frames_seconds"]:.0f} s, loading included.
+
+![frame, measured depth and each engine's depth](frames.png)
+
+{_frames(report)}
+
+## A model of rooms, made from it
+
+The same network, trained on for {_step(report, "train"):.0f} s on {report["training_frames"]} rendered frames, and
+measured on {report["test_frames"]} frames of rooms it has not seen.
 
 {_accuracy(report)}
 
@@ -62,6 +70,14 @@ def _latency(report: dict[str, Any]) -> str:
         count = str(latency["n"]) if latency else "–"
         rows.append([f"{row['name']} {row['precision']}", *times, count, ratio, row["verdict"]])
     return _table(["engine", "p50 ms", "p90", "p99", "max", "n", "× PyTorch eager (p10 to p90)", "depth"], rows)
+
+
+def _frames(report: dict[str, Any]) -> str:
+    rows = [
+        [row["engine"], row["precision"], row["device"], f"{row['milliseconds']:.1f}", f"{row['difference']:.1e}"]
+        for row in report["frames"]
+    ]
+    return _table(["engine", "precision", "device", "ms a frame", "mean difference to PyTorch"], rows)
 
 
 def _steps(report: dict[str, Any]) -> str:

@@ -13,10 +13,10 @@ from rich.console import Console
 
 from clipdepth.arguments import ArgumentParser, picture_size, positive_int
 from clipdepth.errors import UsageError, WeightsError
+from clipdepth.picture_grid import save_picture
 from clipdepth_train.commands.plan_table import print_plan
 from clipdepth_train.commands.sam_arguments import add_sam_arguments, sam_config
 from clipdepth_train.data.segments import segment_folder, segments_name
-from clipdepth_train.picture_grid import save_picture
 from clipdepth_train.pretrained import PretrainedConfig
 from clipdepth_train.reproduce.figure7 import best_run, figure7
 from clipdepth_train.reproduce.missing import Missing, require_files, unavailable

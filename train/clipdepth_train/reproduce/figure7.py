@@ -7,13 +7,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clipdepth.errors import UsageError
+from clipdepth.picture_grid import depth_span, depth_tile, draw_grid, measured_tile
 from clipdepth.sam.painting import blend
 from clipdepth_train.checkpoint import load_run
 from clipdepth_train.data.loader import open_set
 from clipdepth_train.data.sample import RgbdPair, evenly_spread
 from clipdepth_train.data.transforms import test_pair
 from clipdepth_train.evaluation import predictor
-from clipdepth_train.picture_grid import depth_tile, draw_grid, shown_span, truth_tile
 from clipdepth_train.recipe import DataConfig, Recipe
 from clipdepth_train.trainer import METRICS
 
@@ -32,7 +32,7 @@ def figure7(depthclip: Path, msa: Path, segments: str) -> NDArray[np.uint8]:
     """The figure of two runs, (H, W, 3) uint8 BGR; without a segmentation its column is left out."""
     (clip_model, clip_recipe), (msa_model, msa_recipe) = load_run(depthclip), load_run(msa)
     pairs = _scenes(msa_recipe, segments)
-    span = shown_span(pairs)
+    span = depth_span([pair.depth for pair in pairs])
     models = [predictor(clip_model, clip_recipe.frames), predictor(msa_model, msa_recipe.frames)]
     titles = ["image", *(["segmentation"] if segments else []), "ground truth", "DepthCLIP", f"best MSA: {msa.name}"]
     rows = []
@@ -41,7 +41,7 @@ def figure7(depthclip: Path, msa: Path, segments: str) -> NDArray[np.uint8]:
         masks = [] if pair.segmentation is None else [blend(pair.frame, pair.segmentation)]
         inputs = (plain, pair if msa_model.network.needs_segmentation else plain)
         depths = [depth_tile(model(seen), span) for model, seen in zip(models, inputs, strict=True)]
-        rows.append([pair.frame, *masks, truth_tile(pair, span), *depths])
+        rows.append([pair.frame, *masks, measured_tile(pair.depth, span), *depths])
     return draw_grid(titles, rows, span)
 
 
