@@ -12,6 +12,7 @@ from clipdepth.agreement import Agreement
 from clipdepth.errors import VerificationError
 from clipdepth.manifest import Exclusion
 from clipdepth_export.reference import Track
+from clipdepth_export.rounding import round_kernels
 from clipdepth_export.topology import ARITHMETIC, Topology, layer_name, only_user, sensitive, users_of
 
 Judge = Callable[[onnx.ModelProto, bool], Agreement]
@@ -33,10 +34,13 @@ class Quantizer:
 
     Only what goes into a layer is quantised: what comes out reaches the activation and the addition after it in full
     precision, as TensorRT and OpenVINO fuse it. Biases stay float since TensorRT refuses a DequantizeLinear of int32.
+    Kernels keep their sums, see `round_kernels`.
     """
 
     def __init__(self, model: onnx.ModelProto, ranges: TensorsData) -> None:
-        self._model = model
+        self._model = onnx.ModelProto()
+        self._model.CopyFrom(model)
+        round_kernels(self._model)
         self._ranges = ranges
         self._nodes = {node.name: node for node in model.graph.node}
         self.layers = quantizable(model)
