@@ -50,7 +50,7 @@ class Model:
 def main(argv: Sequence[str]) -> None:
     """Measure, then write pictures and tables."""
     options = _parser().parse_args(argv)
-    titles = options.title or [path.name for path in options.models]
+    titles = options.title or [Path(named).name for named in options.models]
     if len(titles) != len(options.models):
         raise UsageError(f"{len(options.models)} models and {len(titles)} titles; give --title once for each, or none")
     with ExitStack() as stack:
@@ -127,7 +127,7 @@ def in_place(depth: NDArray[np.float32], picture_size: tuple[int, int]) -> NDArr
 def _parser() -> ArgumentParser:
     parser = ArgumentParser("report.py", "Pictures and tables of a model's errors on NYU Depth v2.")
     add = parser.add_argument
-    add("models", type=Path, nargs="+", metavar="RUN_OR_BUNDLE")
+    add("models", nargs="+", metavar="RUN_OR_BUNDLE")
     add("--title", action="append", help="what to call a model, once for each in their order (default: its folder)")
     add("--data", required=True, metavar="FOLDER", help="NYU's frames, as 'clipdepth data prepare nyu' writes them")
     add("--scene-types", type=Path, metavar="FILE", help="scene types (default: FOLDER/scene_types.txt)")
