@@ -216,3 +216,14 @@ def test_a_training_step_moves_the_adapter_and_no_bit_of_clip(segmentation: bool
     assert "network.adapter.answer.weight" in moved
     # The authors' network has these blocks also where it is given no segmentation: there they stay as they are.
     assert any(name.startswith("network.adapter.segmentation.") for name in moved) == segmentation
+
+
+def test_an_adapter_on_a_trunk_of_timms() -> None:
+    model = build_msa(MsaConfig(PretrainedConfig("tf_efficientnet_lite0", "none"))).eval()
+    with torch.no_grad():
+        depth = model(torch.rand(2, 3, 64, 96))
+    assert depth.shape == (2, 64, 96)
+    assert model.trunk is not None
+    assert not any(parameter.requires_grad for parameter in model.trunk.parameters())
+    # Each up-step halves the channels of the level below it, from the trunk's 320.
+    assert [step.up.out_channels for step in model.adapter.steps] == [160, 80, 40, 20, 10]  # type: ignore[union-attr]
