@@ -53,6 +53,9 @@ STEPS: dict[str, dict[str, Any]] = {
     }.items()
 }
 """Runs of one step over all training frames, straight down the gradient: at a rate of 1."""
+for _changes in (*RUNS.values(), *STEPS.values()):
+    # Colours from 0 to 1, for which those rates were chosen.
+    _changes["normalisation"] = "unit"
 
 
 def write_walk(path: Path) -> None:

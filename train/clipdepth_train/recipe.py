@@ -160,6 +160,8 @@ class Recipe:
     """Average the depth of the picture and of its mirror image, in training and in evaluation."""
     mixed_precision: Literal["no", "bf16", "fp16"] = "no"
     """Number format of convolutions and matrix products while training."""
+    channels_last: bool = False
+    """Keep weights in channels-last memory while training: on CPUs a third less time, rounded a little differently."""
     save_every: int = 200
     """Steps between two checkpoints."""
     evaluate_every: int = 5

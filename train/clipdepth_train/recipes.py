@@ -115,6 +115,7 @@ RECIPES = {
         augment=AugmentConfig(zoom=1.7, jitter=0.3, tint=0.1, gamma=0.25, sensor=0.1),
         optim=OptimConfig(learning_rate=2e-3, trunk_learning_rate=5e-4, weight_decay=0.05, ema=0.998),
         loss=LossConfig(silog_lambda=0.5, gradient=0.5),
+        channels_last=True,
         epochs=36,
         evaluate_every=1000,
     ),

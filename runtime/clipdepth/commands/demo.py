@@ -39,7 +39,7 @@ class Step:
 def demo_steps(out: Path) -> list[Step]:
     """Train the model in the box on rooms, evaluate it beside the constant median, export, verify, stream, bench."""
     run, bundle, video = str(out / "run"), str(out / "bundle"), str(out / "depth.mp4")
-    small = "--frames.height 120 --frames.width 160 --frames.rooms 30 --epochs 1 --batch-size 8"
+    small = "--frames.height 120 --frames.width 160 --frames.rooms 30 --epochs 1 --batch-size 8 --channels-last"
     plain = "--augment.rotate 0 --augment.zoom 1 --augment.jitter 0 --optim.ema 0.99"
     rates = "--loss.silog-lambda 0.5 --loss.gradient 0.5 --optim.learning-rate 2e-3 --optim.trunk-learning-rate 5e-4"
     clip = f"--source rooms:{TEST_ROOM} --frames {CLIP_SECONDS * FRAMES_A_SECOND}"
