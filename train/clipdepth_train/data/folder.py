@@ -74,8 +74,9 @@ class FolderSet:
         self.pictures = [pair.rgb for pair in self._pairs]
         self.shuffle_window = len(self._pairs)
         self._scale, self._max_depth, self._segments = scale, max_depth, segments
-        self._crop = INNER if all(has_frame(read_frame(path)) for path in self.pictures[:FRAMED]) else None
-        first, whole = self[0].frame, read_frame(self.pictures[0])
+        seen = [read_frame(path) for path in self.pictures[:FRAMED]]
+        self._crop = INNER if all(has_frame(picture) for picture in seen) else None
+        first, whole = self[0].frame, seen[0]
         self.picture_size = (first.shape[0], first.shape[1])
         self.focal = _focal(folder, [focal for _, focal in listed or ()], whole.shape[1])
         self.centre = _centre(folder, *whole.shape[:2])
