@@ -1,72 +1,116 @@
 #!/usr/bin/env bash
-# On a machine with an NVIDIA GPU and PyTorch with CUDA, no network needed: training steps, exports, TensorRT engines and
-# the whole benchmark of `edge` and the paper's Multi-Scale Adapter at 240×320 and 416×544. One folder of results.
+# What a machine with an NVIDIA GPU does, within five minutes and without a network: doctor, TensorRT engines, verdicts
+# and the benchmark of `edge-nyu` and of the paper's Multi-Scale Adapter, training steps, training on NYU.
 #
 #   benchmarks/gpu.sh [RESULTS]
 #
-# PYTHON   the interpreter whose PyTorch sees the GPU (python3)
-# WHEELS   a folder of wheels that its packages lack: open_clip_torch, timm, onnx, onnxruntime-gpu, tensorrt, … (wheels)
-# SIZES    the models' inputs (240x320 416x544)
+# PYTHON       the interpreter whose PyTorch sees the GPU (python3); PYTHONPATH may give what it lacks
+# SECONDS_ALL  when no step goes on (300)
+# NYU          a folder of NYU Depth v2 to train on for what time is left (none: no training)
+# REHEARSE     1: the CPU in the GPU's place, tiny models and no time limits, to see that every step runs
 #
-# Nothing is installed into PYTHON: wheels are unpacked in RESULTS. Weights are random, which latency does not depend on.
-# A step that fails is named at the end, and the others go on. RESULTS/work holds the logs and bundles; the rest is for
-# people. Without a GPU nothing is done.
+# Steps come in the order of their worth, each with a time limit, and write their results as they end. A step that fails
+# or runs out of time is named at the end, and the others go on. The Multi-Scale Adapter has random weights, which
+# latency does not depend on. RESULTS/work holds the logs, runs and bundles; the rest is for people.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
 python=${PYTHON:-python3}
-wheels=${WHEELS:-wheels}
-read -ra sizes <<< "${SIZES:-240x320 416x544}"
+all=${SECONDS_ALL:-300} patience=1
+nyu=${NYU:-}
+gpu=$(nvidia-smi --query-gpu=name --format=csv,noheader 2> /dev/null | head -n 1)
 
-if ! gpu=$(nvidia-smi --query-gpu=name --format=csv,noheader 2>/dev/null | head -n 1) || [ -z "$gpu" ]; then
-    echo "no NVIDIA GPU here: nothing is measured"
+if [ -n "${REHEARSE:-}" ]; then
+    gpu=rehearsal patience=10 all=${SECONDS_ALL:-1800}
+    edge=(--frames.height 64 --frames.width 96) msa=(--frames.height 64 --frames.width 64)
+    timing=(--seconds 4 --rounds 2 --skip streaming)
+    steps=(--device cpu --steps 1 --batch 2 --size 64x64)
+elif [ -z "$gpu" ] || ! "$python" -c 'import sys, torch; sys.exit(not torch.cuda.is_available())' 2> /dev/null; then
+    echo "$python has no PyTorch that sees an NVIDIA GPU here: nothing is measured; set PYTHON to one that has"
     exit 0
-fi
-if ! "$python" -c 'import sys, torch; sys.exit(not torch.cuda.is_available())' 2>/dev/null; then
-    echo "$python has no PyTorch that sees the $gpu: nothing is measured; set PYTHON to one that has"
-    exit 0
+else
+    edge=() msa=() timing=(--seconds 20) steps=()
 fi
 
 results=$(realpath -m "${1:-benchmarks/results/$(echo "$gpu" | tr -cs '[:alnum:]\n' '-' | tr '[:upper:]' '[:lower:]')}")
 work="$results/work"
 mkdir -p "$work"
-failed=()
+export PYTHONPATH="runtime:train:export:benchmarks${PYTHONPATH:+:$PYTHONPATH}" COLUMNS=150
+# ONNX Runtime looks for CUDA and cuDNN beside itself, and not where PyTorch has them.
+libraries=$("$python" -c 'import glob, sys; print(*(f for p in sys.path for f in glob.glob(p + "/nvidia/*/lib")), sep=":")')
+export LD_LIBRARY_PATH="$libraries${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"
+clipdepth=("$python" -m clipdepth) broken=()
+: > "$work/failed"
 
-step() { # NAME COMMAND…: run it, keep what it prints, remember whether it failed
-    local name=$1
-    shift
-    echo "== $name"
-    "$@" > >(tee "$work/$name.log") 2>&1 || failed+=("$name")
+step() { # LIMIT NAME COMMAND…: run it for so many seconds at most, keep what it prints, remember whether it failed
+    local limit=$(($1 * patience)) name=$2 left=$((all - SECONDS)) began=$SECONDS status
+    shift 2
+    if [ "$left" -lt 5 ]; then
+        echo "$name (no time left)" >> "$work/failed"
+        return 1
+    fi
+    timeout -s TERM -k 10 "$((limit < left ? limit : left))" "$@" > "$work/$name.log" 2>&1
+    status=$?
+    echo "== $name: exit status $status after $((SECONDS - began)) s, at $SECONDS s"
+    [ $status -ne 0 ] && echo "$name ($status)" >> "$work/failed"
+    return $status
 }
 
-for wheel in "$wheels"/*.whl; do
-    [ -e "$wheel" ] && step "install-$(basename "$wheel" .whl)" \
-        "$python" -m pip install --quiet --disable-pip-version-check --no-index --no-deps --target "$work/packages" "$wheel"
-done
-run=("$python" -m clipdepth)
-export PYTHONPATH="$work/packages:runtime:train:export:benchmarks${PYTHONPATH:+:$PYTHONPATH}"
+prepare() { # NAME PRECISIONS TRAIN-ARGUMENTS…: a run of the weights it starts with, and its bundle
+    local name=$1 precisions=$2
+    shift 2
+    step 60 "run-$name" "${clipdepth[@]}" train "$@" --epochs 0 --data rooms --frames.rooms 2 --out "$work/$name" &&
+        step 120 "export-$name" "${clipdepth[@]}" export "$work/$name" --precision $precisions
+}
+
+verify() { # NAME: each GPU engine's verdict, in a process of its own: a crash would take the benchmark with it
+    local engine
+    for engine in onnxruntime-cuda onnxruntime-rtx tensorrt; do
+        step 30 "verify-$1-$engine" "${clipdepth[@]}" verify "$work/$1.bundle" --engine "$engine" \
+            --json "$results/verify-$1-$engine.json"
+        [ $? -ge 124 ] && broken+=("$engine")
+    done
+}
+
+build() { # NAME PRECISION…: TensorRT's engines
+    local precision
+    for precision in "${@:2}"; do
+        step 40 "build-$1-$precision" "${clipdepth[@]}" build "$work/$1.bundle" --precision "$precision"
+    done
+}
+
+bench() { # NAME OPTION…
+    step 130 "bench-$1" "${clipdepth[@]}" bench "$work/$1.bundle" --run "$work/$1" --skip memory "${timing[@]}" \
+        --out "$results/$1" "${@:2}" "${broken[@]}"
+}
 
 {
     nvidia-smi
     "$python" -m pip list --format freeze
-} > "$results/device.txt"
-step training-steps "$python" benchmarks/training_step.py --size "${sizes[@]}" --out "$results/training_steps.json"
+} > "$results/device.txt" 2>&1
+"$python" -c 'import sys, torch; print("torch", torch.__version__, sys.path)' >> "$results/device.txt" 2>&1
 
-for size in "${sizes[@]}"; do
-    for model in edge msa-l1; do
-        name="$model-$size"
-        step "train-$name" "${run[@]}" train "$model" --data rooms --out "$work/$name" --epochs 1 --batch-size 8 \
-            --frames.rooms 4 --frames.height "${size%x*}" --frames.width "${size#*x}" --model.trunk.weights none
-        step "export-$name" "${run[@]}" export "$work/$name" --out "$work/$name.bundle" --precision fp32 fp16 int8
-        [ -d "$work/$name.bundle" ] || continue
-        for precision in fp32 fp16 int8; do
-            step "build-$name-$precision" "${run[@]}" build "$work/$name.bundle" --precision "$precision"
-        done
-        step "bench-$name" "${run[@]}" bench "$work/$name.bundle" --run "$work/$name" --roofline --out "$results/$name"
-    done
-done
+# The box has no fp32 graph and no run to compare with: both are made of its weights, beside what needs no quiet machine.
+prepare edge-nyu "fp32 fp16 int8" edge-nyu --start edge-nyu "${edge[@]}" &
+prepare msa-l1 "fp32 fp16" msa-l1 --model.trunk.weights none "${msa[@]}" &
+cp -rT runtime/clipdepth/box/edge-nyu "$work/box.bundle"
+step 60 doctor "${clipdepth[@]}" doctor "$work/box.bundle" --json "$results/doctor.json"
+build box fp16 int8
+wait
 
-echo "results are in $results"
-if [ ${#failed[@]} -gt 0 ]; then
-    echo "failed: ${failed[*]}; each one's log is in $work"
+build edge-nyu fp32 fp16 int8
+verify edge-nyu
+bench edge-nyu --without torch.compile
+step 60 training-steps "$python" benchmarks/training_step.py "${steps[@]}" --out "$results/training_steps.json"
+build msa-l1 fp32 fp16
+bench msa-l1 --skip streaming --without torch.compile onnxruntime openvino
+if [ -n "$nyu" ]; then # until it is told to stop, on which it writes a checkpoint
+    left=$((all - SECONDS - 15))
+    step "$((left + 10))" train-nyu bash -c 'timeout -s TERM "$@"; [ $? -eq 124 ]' - "$left" "${clipdepth[@]}" train edge-nyu \
+        --start edge-nyu --data "$nyu" --mixed-precision bf16 --frames.workers "$(nproc)" --epochs 1000 --out "$work/nyu"
+fi
+
+"$python" benchmarks/gpu_summary.py "$results" | tee "$results/summary.txt"
+if [ -s "$work/failed" ]; then
+    echo "failed, with the exit status (124: out of time): $(paste -sd ' ' "$work/failed")"
     exit 1
 fi

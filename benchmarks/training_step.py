@@ -1,10 +1,12 @@
 """How long a training step takes, and how much memory: forward, loss, backward and optimizer, on a batch at hand.
 
-    python benchmarks/training_step.py [--recipe edge msa-l1] [--size 240x320 416x544] [--precision no bf16]
+    python benchmarks/training_step.py [--recipe edge-nyu msa-l1] [--size 240x320 416x544] [--precision no bf16]
                                        [--batch 8] [--device cuda] [--steps 20] [--out steps.json]
 
-Weights are random. The batch is of `rooms`, loaded once, so that no loader is measured. Prints p50, p90 and the slowest
-step, samples a second, and on a GPU the peak of its memory; times there are taken by CUDA events.
+Sizes are the recipes' own where none is given, memory is channels-last where the recipe asks for it, and weights are
+random. The batch is of `rooms`, loaded once, so that no loader is measured. Prints p50, p90 and the slowest step,
+samples a second, and on a GPU the peak of its memory; times there are taken by CUDA events. As in training, PyTorch
+takes TF32 for the convolutions of fp32 where the GPU has it.
 """
 
 import argparse
@@ -58,9 +60,11 @@ def main() -> None:
     if device.type == "cuda":
         torch.backends.cudnn.benchmark = True
     found: list[Measured] = []
-    cases = list(product(options.recipe, options.size, options.precision))
-    for name, (height, width), precision in track(cases, "steps", console=Console(stderr=True)):
-        frames = replace(RECIPES[name].frames, height=height, width=width, rooms=1, workers=0)
+    cases = list(product(options.recipe, options.size or [None], options.precision))
+    for name, size, precision in track(cases, "steps", console=Console(stderr=True)):
+        frames = replace(RECIPES[name].frames, rooms=1, workers=0)
+        if size is not None:
+            frames = replace(frames, height=size[0], width=size[1])
         recipe = replace(RECIPES[name], data="rooms", batch_size=options.batch, frames=frames)
         recipe = replace(recipe, model=with_trunk(recipe.model, weights="none"))
         found.append(measure(name, recipe, precision, device, options.steps))
@@ -74,6 +78,8 @@ def measure(name: str, recipe: Recipe, precision: str, device: torch.device, ste
     torch.manual_seed(0)
     batch = {field: value.to(device) for field, value in _batch(recipe).items()}
     model = build_model(recipe, pretrained=False).to(device)
+    if recipe.channels_last:
+        model.to(memory_format=torch.channels_last)
     optimizer = make_optimizer(model, recipe)
     objective = Objective(model, recipe.loss).train()
 
@@ -136,8 +142,8 @@ def _batch(recipe: Recipe) -> Batch:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add = parser.add_argument
-    add("--recipe", choices=sorted(RECIPES), nargs="+", default=["edge", "msa-l1"])
-    add("--size", type=picture_size, nargs="+", default=[(240, 320), (416, 544)], metavar="HxW")
+    add("--recipe", choices=sorted(RECIPES), nargs="+", default=["edge-nyu", "msa-l1"])
+    add("--size", type=picture_size, nargs="+", metavar="HxW")
     add("--precision", choices=["no", "bf16"], nargs="+", default=["no", "bf16"])
     add("--batch", type=int, default=8)
     add("--device", default="cuda" if torch.cuda.is_available() else "cpu")

@@ -3,6 +3,7 @@
 import sys
 from argparse import ArgumentTypeError, Namespace
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from clipdepth_bench.bench import Parts, run_bench
 from clipdepth_bench.compare import compare_reports, lost_rows
 from clipdepth_bench.conditions import parse_condition, parse_share
 from clipdepth_bench.contenders import Setup, list_entries
+from clipdepth_bench.contenders.pytorch import EAGER
 from clipdepth_bench.pages import require_plots, write_pages
 from clipdepth_bench.report import Report, read_report, write_report
 from clipdepth_bench.roofline import require_packages
@@ -46,7 +48,12 @@ def main(argv: Sequence[str]) -> int:
         require_packages()
     before = read_report(options.fail_if_slower_than) if options.fail_if_slower_than else None
     setup = Setup(
-        open_bundle(options.bundle), options.run, options.threads, "compile" not in options.skip, options.peers
+        open_bundle(options.bundle),
+        options.run,
+        options.threads,
+        "compile" not in options.skip,
+        options.peers,
+        tuple(options.without),
     )
     _check_rows(options, setup)
     limits = Limits(options.seconds, options.rounds, options.per_round)
@@ -68,12 +75,22 @@ def _subcommand(name: str) -> Callable[[Sequence[str]], int]:
 
 
 def _check_rows(options: Namespace, setup: Setup) -> None:
-    """Raise UsageError for a condition on a row that there cannot be, before minutes are spent."""
-    entries = list_entries(setup)
-    known = {entry.key for entry in entries} | {entry.name for entry in entries}
+    """Raise UsageError for a row that there cannot be, or cannot be without, before minutes are spent."""
+    every = _names(replace(setup, without=()))
+    for name in setup.without:
+        if name not in every:
+            raise UsageError(f"--without '{name}': no row is called so; there are {', '.join(sorted(every))}")
+        if name in (EAGER, f"{EAGER} fp32"):
+            raise UsageError(f"--without '{name}': all others are compared with it")
+    known = _names(setup)
     for condition in options.fail_if:
         if condition.row is not None and condition.row not in known:
             raise UsageError(f"--fail-if '{condition.text}': no row is called so; there are {', '.join(sorted(known))}")
+
+
+def _names(setup: Setup) -> set[str]:
+    entries = list_entries(setup)
+    return {entry.key for entry in entries} | {entry.name for entry in entries}
 
 
 def _say_broken(options: Namespace, report: Report, before: Report | None) -> bool:
@@ -118,6 +135,9 @@ def _parser() -> ArgumentParser:
     parser.add_argument("--per-round", type=positive_int, help="samples a round of each (default: a quarter second's)")
     parser.add_argument("--threads", type=positive_int, default=usable_cores(), help="threads (default: all cores)")
     parser.add_argument("--skip", action="append", choices=PARTS, default=[], help="leave a part out; may be repeated")
+    parser.add_argument(
+        "--without", nargs="+", default=[], metavar="ROW", help="leave rows out: 'tensorrt', 'onnxruntime-rtx int8'"
+    )
     parser.add_argument("--peers", action="store_true", help="time what else people use, too (see the docs)")
     parser.add_argument("--roofline", action="store_true", help="measure the machine's limits and hold engines to them")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the report there")

@@ -107,6 +107,27 @@ def test_the_report_says_what_ran_where(run: Path) -> None:
     assert report["rows"][0]["model_mb"] > 0
 
 
+def test_rows_can_be_left_out_but_not_the_one_that_others_are_compared_with(
+    run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bundle = run.with_name("tiny.bundle")
+    report = bench(bundle, "--without", "openvino", "PyTorch eager CUDA fp16")
+    keys = {f"{row['name']} {row['precision']}".strip() for row in report["rows"]}
+    assert {"PyTorch eager fp32", "onnxruntime fp32", "PyTorch eager CUDA fp32"} <= keys
+    assert not keys & {"openvino fp32", "PyTorch eager CUDA fp16"}
+    capsys.readouterr()
+    assert "no row is called so" in refused(capsys, str(bundle), "--without", "tensorflow", status=2)
+    assert "compared with it" in refused(capsys, str(bundle), "--without", "PyTorch eager", status=2)
+
+
+def test_an_engine_that_loads_and_cannot_run_is_a_row_that_says_why(tmp_path: Path) -> None:
+    bundle = write_bundle(tmp_path / "b")
+    onnx.save(brightness_graph(24, 32), bundle / "depth.fp32.onnx")  # takes other frames than the golden ones
+    write_manifest(bundle, 48, 64)
+    report = bench(bundle, status=1)
+    assert "cannot run frames" in row(report, "onnxruntime")["verdict"]
+
+
 def test_a_graph_that_differs_fails_and_is_not_timed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     report = bench(write_bundle(tmp_path / "b", wrong_by=1.05), status=1)
     found = row(report, "onnxruntime")

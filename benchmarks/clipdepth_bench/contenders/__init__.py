@@ -24,6 +24,8 @@ class Setup:
     """Whether `torch.compile` takes part; it compiles for a minute or so."""
     peers: bool = False
     """Whether what people would use instead takes part."""
+    without: tuple[str, ...] = ()
+    """Rows that take no part, each a name or a name and a precision."""
 
 
 @dataclass(frozen=True)
@@ -91,12 +93,13 @@ def first_line(error: Exception) -> str:
 
 
 def list_entries(setup: Setup) -> list[Entry]:
-    """All there can be, PyTorch eager on the CPU, to which others are compared, first."""
+    """All that take part, PyTorch eager on the CPU, to which others are compared, first."""
     from clipdepth_bench import peers
     from clipdepth_bench.contenders import engines, pytorch, pytorch_cuda
 
     families = (pytorch, pytorch_cuda, engines, *([peers] if setup.peers else []))
-    return [entry for family in families for entry in family.entries(setup)]
+    entries = [entry for family in families for entry in family.entries(setup)]
+    return [entry for entry in entries if not {entry.name, entry.key} & set(setup.without)]
 
 
 def find_entry(setup: Setup, key: str) -> Entry:

@@ -17,14 +17,15 @@ def _load(setup: Setup, name: str, precision: str) -> Contender:
     bundle = setup.bundle
     try:
         engine = load_engine(bundle, name, precision, setup.threads)
-    except ClipdepthError as error:
+        agreement = verify_engine(engine, bundle, precision)
+    except ClipdepthError as error:  # also of an engine that loads, and cannot run
         return absent(name, precision, str(error))
     return Contender(
         name,
         precision,
         engine.device,
         engine.infer,
-        verify_engine(engine, bundle, precision),
+        agreement,
         model_bytes=bundle.graph(precision).stat().st_size,
         close=engine.close,
     )

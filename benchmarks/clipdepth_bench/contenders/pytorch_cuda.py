@@ -37,6 +37,7 @@ def _load_here(setup: Setup, name: str, precision: str) -> Contender:
         return absent(name, precision, f"PyTorch {torch.__version__} finds no CUDA GPU here")
     # TF32 is on by default for convolutions, and is not the fp32 that the graph says.
     torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
+    torch.backends.cudnn.benchmark = True
     try:
         return load_on(torch.device("cuda"), setup, name, precision)
     except EngineError as error:
