@@ -3,6 +3,7 @@
 import signal
 import threading
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -94,6 +95,35 @@ def test_a_timing_cache_of_something_else_is_left_aside(tmp_path: Path) -> None:
     assert plan.engine
     assert plan.timing_cache != b"of another GPU"
     assert build_plan(parsed, max_batch=1, timing_cache=plan.timing_cache).engine
+
+
+@pytest.mark.parametrize("refusal", [None, RuntimeError("of another version")])
+def test_a_timing_cache_that_cannot_even_be_read_is_begun_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refusal: RuntimeError | None
+) -> None:
+    """What TensorRT does depends on its version: it may warn, raise, or give None."""
+    parsed = parse_graph(write_graph(tmp_path / "a.onnx"))
+    config = type(parsed.builder.create_builder_config())
+    plain = config.create_timing_cache
+
+    def create(self: Any, content: bytes) -> Any:
+        if content != b"old":
+            return plain(self, content)
+        if refusal is not None:
+            raise refusal
+        return None
+
+    monkeypatch.setattr(config, "create_timing_cache", create)
+    assert build_plan(parsed, 1, timing_cache=b"old").timing_cache
+
+
+def test_engines_are_built_without_tf32(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tensorrt: ModuleType) -> None:
+    parsed = parse_graph(write_graph(tmp_path / "a.onnx"))
+    config = parsed.builder.create_builder_config()
+    assert config.get_flag(tensorrt.BuilderFlag.TF32)  # TensorRT's default
+    monkeypatch.setattr(type(parsed.builder), "create_builder_config", lambda builder: config)
+    assert build_plan(parsed, 1).engine
+    assert not config.get_flag(tensorrt.BuilderFlag.TF32)
 
 
 def test_a_workspace_limit_is_positive(tmp_path: Path) -> None:

@@ -2,7 +2,9 @@
 
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -16,7 +18,7 @@ from clipdepth.engines.tensorrt import TensorRt, load
 from clipdepth.errors import EngineError, MissingExtraError
 from clipdepth.tensorrt.gpu import Gpu, find_gpu
 from clipdepth.tensorrt.library import import_tensorrt
-from tensorrt_cpu.simulated import SimulatedCuda, SimulatedTensorRt, Status
+from tensorrt_cpu.simulated import SimulatedCuda, SimulatedTensorRt, Status, get_cuda_native_handle
 
 GPU = Gpu("Simulated GPU", "8.7")
 FRAME = (24, 32, 3)
@@ -31,6 +33,8 @@ def brightness(frame: NDArray[np.uint8]) -> NDArray[np.float32]:
 def cuda(monkeypatch: pytest.MonkeyPatch) -> SimulatedCuda:
     simulated = SimulatedCuda()
     monkeypatch.setitem(sys.modules, "cuda.bindings.runtime", simulated)
+    utilities = SimpleNamespace(get_cuda_native_handle=get_cuda_native_handle)
+    monkeypatch.setitem(sys.modules, "cuda.bindings.utils", utilities)
     return simulated
 
 
@@ -112,6 +116,16 @@ def test_a_dynamic_batch_takes_any_number_up_to_the_largest(start: Start, cuda: 
 def test_what_does_not_fit_is_an_error(start: Start, wrong: NDArray[np.uint8]) -> None:
     with pytest.raises(EngineError, match=r"takes frame uint8 \(1, 24, 32, 3\), not "):
         start().infer(wrong)
+
+
+def test_another_thread_infers_on_the_gpu_that_the_engine_was_loaded_on(start: Start, cuda: SimulatedCuda) -> None:
+    cuda.devices = 2
+    cuda.cudaSetDevice(1)
+    engine = start()
+    with ThreadPoolExecutor(1) as pool:
+        for seed in range(3):
+            depth = pool.submit(engine.infer, frames(1, seed)).result()
+            np.testing.assert_array_equal(depth, brightness_depth(frames(1, seed)))
 
 
 def test_a_second_input_goes_with_the_frame(cuda: SimulatedCuda, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -204,7 +218,7 @@ def test_libraries_that_are_missing_are_named_with_their_extra(monkeypatch: pyte
     monkeypatch.setitem(sys.modules, "cuda.bindings.runtime", None)
     with pytest.raises(MissingExtraError, match=r"needs tensorrt, .*clipdepth\[tensorrt\]"):
         import_tensorrt()
-    with pytest.raises(MissingExtraError, match=r"needs cuda-python, .*clipdepth\[tensorrt\]"):
+    with pytest.raises(MissingExtraError, match=r"needs cuda-bindings, .*clipdepth\[tensorrt\]"):
         find_gpu()
 
 

@@ -4,7 +4,9 @@ Work on a stream happens when the stream is synchronised and not before, so that
 """
 
 import ctypes
+import threading
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from enum import IntEnum
 from types import SimpleNamespace
 from typing import Any
@@ -26,10 +28,24 @@ Status = IntEnum(  # with CUDA's own names
 )
 
 
+@dataclass(frozen=True)
+class Stream:
+    """`cudaStream_t`: an object whose address TensorRT wants, which `int` is not to be asked for."""
+
+    address: int
+    gpu: int
+
+
+def get_cuda_native_handle(stream: Stream) -> int:
+    """As in `cuda.bindings.utils`."""
+    return stream.address
+
+
 class SimulatedCuda:
     """`cuda.bindings.runtime`: every function answers a tuple of its status and its results."""
 
     def __init__(self, devices: int = 1, memory: int = 1 << 30, captures: bool = True) -> None:
+        self.cudaStreamNonBlocking = 1
         self.cudaMemcpyKind = SimpleNamespace(cudaMemcpyHostToDevice="up", cudaMemcpyDeviceToHost="down")
         self.cudaStreamCaptureMode = SimpleNamespace(cudaStreamCaptureModeThreadLocal="thread")
         self.devices, self.memory, self.captures = devices, memory, captures
@@ -41,12 +57,24 @@ class SimulatedCuda:
         self.launches = 0
         self.enqueued = 0
         self._next = 1
+        self._current = threading.local()
 
     def cudaGetDeviceCount(self) -> tuple[Status, int]:
         return Status.cudaSuccess, self.devices
 
     def cudaGetDevice(self) -> tuple[Status, int]:
-        return Status.cudaSuccess, 0
+        return Status.cudaSuccess, self.gpu
+
+    @property
+    def gpu(self) -> int:
+        """The current one of this thread: the first, until it is set."""
+        return getattr(self._current, "gpu", 0)
+
+    def cudaSetDevice(self, device: int) -> tuple[Status]:
+        if device >= self.devices:
+            return (Status.cudaErrorInvalidValue,)
+        self._current.gpu = device
+        return (Status.cudaSuccess,)
 
     def cudaGetDeviceProperties(self, device: int) -> tuple[Status, Any]:
         return Status.cudaSuccess, SimpleNamespace(name=b"Simulated GPU", major=8, minor=7)
@@ -76,37 +104,39 @@ class SimulatedCuda:
         del self.pinned[address]
         return (Status.cudaSuccess,)
 
-    def cudaStreamCreate(self) -> tuple[Status, int]:
+    def cudaStreamCreateWithFlags(self, flags: int) -> tuple[Status, Stream]:
+        assert flags == self.cudaStreamNonBlocking
         self._next += 1
         self.streams[self._next] = []
-        return Status.cudaSuccess, self._next
+        return Status.cudaSuccess, Stream(self._next, self.gpu)
 
-    def cudaStreamDestroy(self, stream: int) -> tuple[Status]:
-        del self.streams[stream]
+    def cudaStreamDestroy(self, stream: Stream) -> tuple[Status]:
+        del self.streams[stream.address]
         return (Status.cudaSuccess,)
 
     def queue(self, stream: int, work: Work) -> None:
         """Do `work` later, or record it."""
         (self.streams[stream] if self.captured is None else self.captured).append(work)
 
-    def cudaMemcpyAsync(self, to: int, source: int, size: int, kind: str, stream: int) -> tuple[Status]:
+    def cudaMemcpyAsync(self, to: int, source: int, size: int, kind: str, stream: Stream) -> tuple[Status]:
         homes = (self.device, self.pinned) if kind == "up" else (self.pinned, self.device)
         assert to in homes[0]
         assert source in homes[1]
-        self.queue(stream, lambda: ctypes.memmove(to, source, size))
+        assert stream.gpu == self.gpu
+        self.queue(stream.address, lambda: ctypes.memmove(to, source, size))
         return (Status.cudaSuccess,)
 
-    def cudaStreamSynchronize(self, stream: int) -> tuple[Status]:
-        while self.streams[stream]:
-            self.streams[stream].pop(0)()
+    def cudaStreamSynchronize(self, stream: Stream) -> tuple[Status]:
+        while self.streams[stream.address]:
+            self.streams[stream.address].pop(0)()
         return (Status.cudaSuccess,)
 
-    def cudaStreamBeginCapture(self, stream: int, mode: str) -> tuple[Status]:
-        assert not self.streams[stream]
+    def cudaStreamBeginCapture(self, stream: Stream, mode: str) -> tuple[Status]:
+        assert not self.streams[stream.address]
         self.captured = []
         return (Status.cudaSuccess,)
 
-    def cudaStreamEndCapture(self, stream: int) -> tuple[Status, int | None]:
+    def cudaStreamEndCapture(self, stream: Stream) -> tuple[Status, int | None]:
         recorded, self.captured = self.captured, None
         if not self.captures or recorded is None:
             return Status.cudaErrorStreamCaptureInvalidated, None
@@ -126,9 +156,10 @@ class SimulatedCuda:
     def cudaGraphExecDestroy(self, executable: int) -> tuple[Status]:
         return self.cudaGraphDestroy(executable)
 
-    def cudaGraphLaunch(self, executable: int, stream: int) -> tuple[Status]:
+    def cudaGraphLaunch(self, executable: int, stream: Stream) -> tuple[Status]:
+        assert stream.gpu == self.gpu
         self.launches += 1
-        self.streams[stream] += self.graphs[executable]
+        self.streams[stream.address] += self.graphs[executable]
         return (Status.cudaSuccess,)
 
     def array(self, address: int, shape: tuple[int, ...], dtype: type) -> NDArray[Any]:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from clipdepth.bundle import Bundle
 from clipdepth.errors import EngineError
 from clipdepth.tensorrt.gpu import Gpu, call, find_gpu
-from clipdepth.tensorrt.library import import_cuda, import_tensorrt, tensorrt_log
+from clipdepth.tensorrt.library import import_cuda, import_tensorrt, native_handle, tensorrt_log
 from clipdepth.tensorrt.memory import Buffer
 from clipdepth.tensorrt.record import engine_key
 from clipdepth.tensorrt.recording import Recording, record
@@ -21,7 +21,8 @@ class TensorRt:
     """An engine on the GPU: one stream, and memory for its largest batch, allocated once.
 
     A batch that is as large as the one before becomes one CUDA graph of the copies and the inference, unless CUDA
-    cannot record the engine; where the size changes with every batch, all run call by call.
+    cannot record the engine; where the size changes with every batch, all run call by call. Any thread may infer, one
+    at a time: it runs on the GPU that was current where the engine was loaded.
     """
 
     name = "tensorrt"
@@ -30,6 +31,7 @@ class TensorRt:
         """Load a serialised engine; raises EngineError where TensorRT or CUDA refuses it."""
         self._trt, self._cuda = import_tensorrt(), import_cuda()
         self.device = f"{gpu.name}, TensorRT {self._trt.__version__}"
+        self._gpu: int = call(self._cuda.cudaGetDevice)
         tensorrt_log().errors.clear()
         self._runtime = self._trt.Runtime(tensorrt_log())
         self._engine = _loaded(self._runtime.deserialize_cuda_engine(engine), "load this engine")
@@ -42,7 +44,8 @@ class TensorRt:
         self._recordable = True
         self._resources = ExitStack()
         with ExitStack() as stack:
-            self._stream = call(self._cuda.cudaStreamCreate)
+            # Non-blocking: any other stream waits for what PyTorch, say, does on CUDA's default stream.
+            self._stream = call(self._cuda.cudaStreamCreateWithFlags, self._cuda.cudaStreamNonBlocking)
             stack.callback(call, self._cuda.cudaStreamDestroy, self._stream)
             for name in self._inputs:
                 self._context.set_input_shape(name, self._largest_shape(name))
@@ -54,6 +57,7 @@ class TensorRt:
         """See `Engine.infer`."""
         if self._context is None:
             raise EngineError("the engine was closed; load it again")
+        call(self._cuda.cudaSetDevice, self._gpu)  # CUDA keeps it for each thread
         given = {"frame": frames} if segmentation is None else {"frame": frames, "segmentation": segmentation}
         self._check(given)
         settled = self._set_batch(len(frames))
@@ -122,7 +126,7 @@ class TensorRt:
         for name in self._inputs:
             self._buffers[name].upload(self._batch, self._stream)
         tensorrt_log().errors.clear()
-        if not self._context.execute_async_v3(int(self._stream)):
+        if not self._context.execute_async_v3(native_handle(self._stream)):
             raise EngineError(f"TensorRT cannot run this engine: {_reasons()}")
         for name in self._outputs:
             self._buffers[name].download(self._batch, self._stream)

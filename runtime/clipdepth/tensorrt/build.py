@@ -1,5 +1,6 @@
 """From a parsed graph to a serialised engine."""
 
+import logging
 from dataclasses import dataclass
 from typing import Any
 
@@ -7,6 +8,8 @@ from clipdepth.errors import EngineError, UsageError
 from clipdepth.tensorrt.library import import_tensorrt, tensorrt_log
 from clipdepth.tensorrt.network import ParsedGraph
 from clipdepth.tensorrt.progress import BuildProgress, NoProgress, watch
+
+_logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,9 @@ def build_plan(
     """
     trt = import_tensorrt()
     builder_config = parsed.builder.create_builder_config()
+    # TF32 is on by default, and is not the fp32 that the graph says.
+    builder_config.clear_flag(trt.BuilderFlag.TF32)
+    _logger.info("TensorRT %s builds without TF32", trt.__version__)
     builder_config.profiling_verbosity = trt.ProfilingVerbosity.DETAILED
     if config and config.workspace_mb is not None:
         builder_config.set_memory_pool_limit(trt.MemoryPoolType.WORKSPACE, config.workspace_mb << 20)
@@ -64,8 +70,13 @@ def build_plan(
 
 def _use_timing_cache(builder_config: Any, content: bytes) -> Any:
     """The cache that the build reads and fills; it has to live until the build is done."""
-    cache = builder_config.create_timing_cache(content)
-    if not builder_config.set_timing_cache(cache, ignore_mismatch=False):
+    try:
+        cache = builder_config.create_timing_cache(content)
+    except RuntimeError:
+        cache = None
+    # None is what another version's cache may become, which set_timing_cache does not take.
+    if cache is None or not builder_config.set_timing_cache(cache, ignore_mismatch=False):
+        _logger.info("the timing cache is of another GPU or TensorRT, and is begun anew")
         cache = builder_config.create_timing_cache(b"")
         builder_config.set_timing_cache(cache, ignore_mismatch=False)
     return cache

@@ -23,13 +23,13 @@ class Gpu:
 def find_gpu() -> Gpu:
     """The current CUDA device.
 
-    Raises EngineError where there is no GPU or no working driver, MissingExtraError without cuda-python.
+    Raises EngineError where there is no GPU or no working driver, MissingExtraError without cuda-bindings.
     """
     cuda = import_cuda()
     try:
         count = call(cuda.cudaGetDeviceCount)
         properties = call(cuda.cudaGetDeviceProperties, call(cuda.cudaGetDevice)) if count else None
-    except RuntimeError as error:  # ours, and cuda-python's own where it finds no driver library
+    except RuntimeError as error:  # ours, and cuda-bindings' own where it finds no driver library
         raise EngineError(f"no NVIDIA GPU can be used here: {error}; TensorRT needs one and its driver") from None
     if properties is None:
         raise EngineError("there is no NVIDIA GPU here; TensorRT needs one")

@@ -27,7 +27,13 @@ def import_tensorrt() -> Any:
 
 def import_cuda() -> Any:
     """CUDA's runtime API, `cuda.bindings.runtime`; raises like `import_tensorrt`."""
-    return _import("cuda.bindings.runtime", "cuda-python")
+    return _import("cuda.bindings.runtime", "cuda-bindings")
+
+
+def native_handle(cuda_object: Any) -> int:
+    """The address behind one of CUDA's objects, such as a stream, as TensorRT wants it; raises like `import_cuda`."""
+    address: int = _import("cuda.bindings.utils", "cuda-bindings").get_cuda_native_handle(cuda_object)
+    return address
 
 
 def _import(name: str, package: str) -> Any:

@@ -87,9 +87,11 @@ _TYPE_NAMES = (
 def engine_precisions(information: str) -> Precisions:
     """Count in what TensorRT's engine inspector says, as JSON, of an engine built with detailed profiling verbosity.
 
-    Layers without a readable type are left out; there are none at all where the engine has only layer names.
+    Layers without a readable type are left out; there are none at all where the engine has only layer names, or its
+    inspector tells of none.
     """
-    layers = json.loads(information, strict=False)["Layers"]  # not strict: names are joined by raw control characters
+    told = json.loads(information or "{}", strict=False)  # not strict: names are joined by raw control characters
+    layers = told.get("Layers", [])
     details = [layer for layer in layers if isinstance(layer, dict)]
     found = (_read_precision(layer) for layer in details if _multiplies(layer))
     return Precisions(Counter(name for name in found if name))
