@@ -25,7 +25,7 @@ $(INSTALLED): pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 10) else "clipdepth needs Python 3.10 or newer; try make PYTHON=python3.11")'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
-	$(BIN)/uv pip install --python $(BIN)/python --editable '.[export]' --group dev
+	$(BIN)/uv pip install --python $(BIN)/python --editable '.[cpu,export]' --group dev
 	touch $@
 
 clean:

@@ -17,7 +17,6 @@ DEVICES = {
     "onnxruntime": "CPU",
     "openvino": "CPU",
     "onnxruntime-cuda": "CUDA",
-    "onnxruntime-tensorrt": "CUDA",
     "onnxruntime-rtx": "CUDA",
     "tensorrt": "CUDA",
 }

@@ -73,7 +73,6 @@ _TENSORRT = ("tensorrt", "tensorrt-cu13", "tensorrt-cu12")
 ENGINES = {
     "onnxruntime": EngineEntry("clipdepth.engines.onnxruntime_cpu", "load", "cpu", ("onnxruntime", "onnxruntime-gpu")),
     "onnxruntime-cuda": EngineEntry(_GPU, "load_cuda", "gpu", ("onnxruntime-gpu",)),
-    "onnxruntime-tensorrt": EngineEntry(_GPU, "load_tensorrt", "gpu", ("onnxruntime-gpu",)),
     "onnxruntime-rtx": EngineEntry(_GPU, "load_rtx", "rtx", _RTX),
     "openvino": EngineEntry(_OPENVINO, "load", "openvino", ("openvino",)),
     "openvino-gpu": EngineEntry(_OPENVINO, "load_gpu", "openvino", ("openvino",)),

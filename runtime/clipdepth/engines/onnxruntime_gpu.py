@@ -1,4 +1,4 @@
-"""ONNX Runtime on an NVIDIA GPU: CUDA, TensorRT, and TensorRT for RTX, which is a plugin."""
+"""ONNX Runtime on an NVIDIA GPU: CUDA, and TensorRT for RTX, which is a plugin."""
 
 import ctypes
 import io
@@ -11,11 +11,10 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from clipdepth.bundle import Bundle
-from clipdepth.cache import bundle_cache
 from clipdepth.engines.onnxruntime_session import OnnxRuntime, Provider, open_session, session_options
 from clipdepth.errors import EngineError, MissingExtraError
 
-CUDA, TENSORRT, RTX = "CUDAExecutionProvider", "TensorrtExecutionProvider", "NvTensorRTRTXExecutionProvider"
+CUDA, RTX = "CUDAExecutionProvider", "NvTensorRTRTXExecutionProvider"
 # TF32 is on by default, and is not the fp32 that the graph says.
 _CUDA: Provider = (CUDA, {"use_tf32": 0})
 _CPU: Provider = ("CPUExecutionProvider", {})
@@ -51,14 +50,6 @@ class BoundCall:
 def load_cuda(bundle: Bundle, precision: str, threads: int) -> OnnxRuntime:
     """Load the bundle's graph of `precision` on CUDA; raises EngineError where it is not there."""
     return _load("onnxruntime-cuda", bundle, precision, threads, [_CUDA, _CPU])
-
-
-def load_tensorrt(bundle: Bundle, precision: str, threads: int) -> OnnxRuntime:
-    """Load it on the TensorRT provider, which builds an engine first; raises EngineError where it is not there."""
-    cache = str(bundle_cache(bundle) / "onnxruntime-tensorrt" / precision)
-    kept = {"trt_engine_cache_enable": True, "trt_engine_cache_path": cache, "trt_timing_cache_enable": True}
-    allowed = {"trt_fp16_enable": precision == "fp16", "trt_int8_enable": precision == "int8"}
-    return _load("onnxruntime-tensorrt", bundle, precision, threads, [(TENSORRT, {**kept, **allowed}), _CUDA, _CPU])
 
 
 def load_rtx(bundle: Bundle, precision: str, threads: int) -> OnnxRuntime:
