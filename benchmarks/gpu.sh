@@ -55,10 +55,12 @@ step() { # LIMIT NAME COMMAND…: run it for so many seconds at most, keep what 
     return $status
 }
 
-prepare() { # NAME PRECISIONS TRAIN-ARGUMENTS…: a run of the weights it starts with, and its bundle
+prepare() { # NAME PRECISIONS TRAIN-ARGUMENTS…: a run of the weights it starts with, and its bundle, if it is not there
     local name=$1 precisions=$2
     shift 2
-    step 60 "run-$name" "${clipdepth[@]}" train "$@" --epochs 0 --data rooms --frames.rooms 2 --out "$work/$name" &&
+    [ -f "$work/$name.bundle/manifest.json" ] && return
+    step 90 "run-$name" "${clipdepth[@]}" train "$@" --epochs 0 --data rooms --frames.rooms 2 --frames.workers 4 \
+        --out "$work/$name" &&
         step 120 "export-$name" "${clipdepth[@]}" export "$work/$name" --precision $precisions
 }
 
@@ -79,7 +81,7 @@ build() { # NAME PRECISION…: TensorRT's engines
 }
 
 bench() { # NAME OPTION…
-    step 130 "bench-$1" "${clipdepth[@]}" bench "$work/$1.bundle" --run "$work/$1" --skip memory "${timing[@]}" \
+    step 170 "bench-$1" "${clipdepth[@]}" bench "$work/$1.bundle" --run "$work/$1" --skip memory "${timing[@]}" \
         --out "$results/$1" "${@:2}" "${broken[@]}"
 }
 
@@ -111,6 +113,6 @@ fi
 
 "$python" benchmarks/gpu_summary.py "$results" | tee "$results/summary.txt"
 if [ -s "$work/failed" ]; then
-    echo "failed, with the exit status (124: out of time): $(paste -sd ' ' "$work/failed")"
+    echo "$(wc -l < "$work/failed") steps failed, above with their exit status (124: out of time); logs are in $work"
     exit 1
 fi

@@ -152,6 +152,8 @@ def test_a_whole_engine_is_counted() -> None:
 
 
 def test_an_engine_of_names_only_tells_nothing() -> None:
+    assert not engine_precisions("").layers
+    assert not engine_precisions("{}").layers
     assert not engine_precisions('{"Layers": ["conv + relu", "conv2"], "Bindings": []}').layers
 
 
