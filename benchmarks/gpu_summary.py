@@ -24,11 +24,8 @@ def main() -> None:
 def _doctor(results: Path) -> Iterator[str]:
     path = results / "doctor.json"
     for engine in json.loads(path.read_text(encoding="utf-8"))["engines"] if path.is_file() else []:
-        trials = engine["trials"]
-        yield from (
-            f"doctor {t['engine']} {t['precision']}: {t['milliseconds']:.3f} ms" for t in trials if not t["problem"]
-        )
-        yield from dict.fromkeys(f"doctor {t['engine']}: {t['problem']}" for t in trials if t["problem"])
+        found = (trial["problem"] or f"{trial['precision']} {trial['milliseconds']:.3f} ms" for trial in engine["trials"])
+        yield f"doctor {engine['engine']}: {'; '.join(dict.fromkeys(found))}"
 
 
 def _benchmarks(results: Path) -> Iterator[str]:
