@@ -24,8 +24,9 @@ def main() -> None:
 def _doctor(results: Path) -> Iterator[str]:
     path = results / "doctor.json"
     for engine in json.loads(path.read_text(encoding="utf-8"))["engines"] if path.is_file() else []:
-        found = (trial["problem"] or f"{trial['precision']} {trial['milliseconds']:.3f} ms" for trial in engine["trials"])
-        yield f"doctor {engine['engine']}: {'; '.join(dict.fromkeys(found))}"
+        times = [f"{t['precision']} {t['milliseconds']:.3f} ms" for t in engine["trials"] if not t["problem"]]
+        problems = dict.fromkeys(t["problem"] for t in engine["trials"] if t["problem"])
+        yield f"doctor {engine['engine']}: {'; '.join([*times, *problems])}"
 
 
 def _benchmarks(results: Path) -> Iterator[str]:
@@ -50,18 +51,18 @@ def _training(results: Path) -> Iterator[str]:
     for row in json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []:
         step = f"{row['recipe']} {row['precision']} {row['height']}x{row['width']}, batch {row['batch']}"
         yield f"training {step}: {row['p50']:.1f} ms, {1000 / row['p50']:.1f} steps/s"
-    yield from _last_line(results / "work" / "train-nyu.log")
+    yield from (f"train-nyu: {line}" for line in _lines(results / "work" / "train-nyu.log") if "stopped at" in line)
 
 
 def _failed(work: Path) -> Iterator[str]:
     for line in (work / "failed").read_text(encoding="utf-8").splitlines():
         log = work / f"{line.partition(' ')[0]}.log"
-        yield f"{line}: {' '.join(_last_line(log))}"
+        yield f"{line}: {' '.join(_lines(log)[-1:])}"
 
 
-def _last_line(log: Path) -> list[str]:
-    lines = log.read_text(encoding="utf-8", errors="replace").split("\n") if log.is_file() else []
-    return [line.strip() for line in lines if line.strip()][-1:]
+def _lines(log: Path) -> list[str]:
+    text = log.read_text(encoding="utf-8", errors="replace") if log.is_file() else ""
+    return [line.strip() for line in text.split("\n") if line.strip()]
 
 
 if __name__ == "__main__":
