@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# What a machine with an NVIDIA GPU does, within five minutes and without a network: doctor, TensorRT engines, verdicts
-# and the benchmark of `edge-nyu` and of the paper's Multi-Scale Adapter, training steps, training on NYU.
+# What a machine with an NVIDIA GPU does, without a network: doctor, TensorRT engines, verdicts and the benchmark of
+# `edge-nyu` and of the paper's Multi-Scale Adapter, training steps, training on NYU.
 #
 #   benchmarks/gpu.sh [RESULTS]
 #
@@ -21,14 +21,14 @@ gpu=$(nvidia-smi --query-gpu=name --format=csv,noheader 2> /dev/null | head -n 1
 
 if [ -n "${REHEARSE:-}" ]; then
     gpu=rehearsal patience=10 all=${SECONDS_ALL:-1800}
-    edge=(--frames.height 64 --frames.width 96) msa=(--frames.height 64 --frames.width 64)
+    msa=(--frames.height 64 --frames.width 64)
     timing=(--seconds 4 --rounds 2 --skip streaming)
     steps=(--device cpu --steps 1 --batch 2 --size 64x64)
 elif [ -z "$gpu" ] || ! "$python" -c 'import sys, torch; sys.exit(not torch.cuda.is_available())' 2> /dev/null; then
     echo "$python has no PyTorch that sees an NVIDIA GPU here: nothing is measured; set PYTHON to one that has"
     exit 0
 else
-    edge=() msa=() timing=(--seconds 20) steps=()
+    msa=() timing=(--seconds 20) steps=()
 fi
 
 results=$(realpath -m "${1:-benchmarks/results/$(echo "$gpu" | tr -cs '[:alnum:]\n' '-' | tr '[:upper:]' '[:lower:]')}")
@@ -55,13 +55,13 @@ step() { # LIMIT NAME COMMAND…: run it for so many seconds at most, keep what 
     return $status
 }
 
-prepare() { # NAME PRECISIONS TRAIN-ARGUMENTS…: a run of the weights it starts with, and its bundle, if it is not there
-    local name=$1 precisions=$2
-    shift 2
-    [ -f "$work/$name.bundle/manifest.json" ] && return
-    step 90 "run-$name" "${clipdepth[@]}" train "$@" --epochs 0 --data rooms --frames.rooms 2 --frames.workers 4 \
-        --out "$work/$name" &&
-        step 120 "export-$name" "${clipdepth[@]}" export "$work/$name" --precision $precisions
+start() { # NAME TRAIN-ARGUMENTS…: a run of the weights that a model starts with, if it is not there
+    [ -f "$work/$1/checkpoint.safetensors" ] || step 90 "run-$1" "${clipdepth[@]}" train "${@:2}" --epochs 0 \
+        --data rooms --frames.rooms 2 --out "$work/$1"
+}
+
+write() { # NAME PRECISION…: that run's bundle, if it is not there
+    [ -f "$work/$1.bundle/manifest.json" ] || step 240 "export-$1" "${clipdepth[@]}" export "$work/$1" --precision "${@:2}"
 }
 
 verify() { # NAME: each GPU engine's verdict, in a process of its own: a crash would take the benchmark with it
@@ -80,9 +80,9 @@ build() { # NAME PRECISION…: TensorRT's engines
     done
 }
 
-bench() { # NAME OPTION…
-    step 170 "bench-$1" "${clipdepth[@]}" bench "$work/$1.bundle" --run "$work/$1" --skip memory "${timing[@]}" \
-        --out "$results/$1" "${@:2}" "${broken[@]}"
+bench() { # BUNDLE RUN OPTION…
+    step 170 "bench-$1" "${clipdepth[@]}" bench "$work/$1.bundle" --run "$work/$2" --skip memory "${timing[@]}" \
+        --out "$results/$1" "${@:3}" "${broken[@]}"
 }
 
 {
@@ -91,20 +91,20 @@ bench() { # NAME OPTION…
 } > "$results/device.txt" 2>&1
 "$python" -c 'import sys, torch; print("torch", torch.__version__, sys.path)' >> "$results/device.txt" 2>&1
 
-# The box has no fp32 graph and no run to compare with: both are made of its weights, beside what needs no quiet machine.
-prepare edge-nyu "fp32 fp16 int8" edge-nyu --start edge-nyu "${edge[@]}" &
-prepare msa-l1 "fp32 fp16" msa-l1 --model.trunk.weights none "${msa[@]}" &
+# What ships comes first: its graphs are there, and doctor has a verdict and a time of each engine in seconds.
 cp -rT runtime/clipdepth/box/edge-nyu "$work/box.bundle"
 step 60 doctor "${clipdepth[@]}" doctor "$work/box.bundle" --json "$results/doctor.json"
 build box fp16 int8
-wait
-
-build edge-nyu fp32 fp16 int8
+verify box
+start edge-nyu edge-nyu --start edge-nyu && bench box edge-nyu --without torch.compile
+write edge-nyu fp32
+build edge-nyu fp32
 verify edge-nyu
-bench edge-nyu --without torch.compile
+bench edge-nyu edge-nyu --skip streaming --without torch.compile 'torch.compile CUDA'
 step 60 training-steps "$python" benchmarks/training_step.py "${steps[@]}" --out "$results/training_steps.json"
+start msa-l1 msa-l1 --model.trunk.weights none "${msa[@]}" && write msa-l1 fp32 fp16
 build msa-l1 fp32 fp16
-bench msa-l1 --skip streaming --without torch.compile onnxruntime openvino
+bench msa-l1 msa-l1 --skip streaming --without torch.compile onnxruntime openvino
 if [ -n "$nyu" ]; then # until it is told to stop, on which it writes a checkpoint
     left=$((all - SECONDS - 15))
     step "$((left + 10))" train-nyu bash -c 'timeout -s TERM "$@"; [ $? -eq 124 ]' - "$left" "${clipdepth[@]}" train edge-nyu \
