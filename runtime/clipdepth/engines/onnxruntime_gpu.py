@@ -4,6 +4,7 @@ import ctypes
 import io
 from collections.abc import Sequence
 from contextlib import redirect_stdout
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -99,14 +100,20 @@ def _load_libraries() -> str:
     return f" ({first})" if first else ""
 
 
+@cache
+def _register(library: str) -> None:
+    """Once a process: ONNX Runtime refuses the second time, also where the first one found no device."""
+    onnxruntime.register_execution_provider_library(RTX, library)
+
+
 def _rtx_devices() -> list[Any]:
     try:
         import onnxruntime_ep_nv_tensorrt_rtx as plugin
     except ModuleNotFoundError:
         raise MissingExtraError("engine 'onnxruntime-rtx'", "onnxruntime-ep-nv-tensorrt-rtx", "rtx") from None
+    _load_libraries()
     try:
-        if RTX not in (device.ep_name for device in onnxruntime.get_ep_devices()):
-            onnxruntime.register_execution_provider_library(RTX, plugin.get_library_path())
+        _register(plugin.get_library_path())
     except Exception as error:  # its exceptions share no base class
         raise EngineError(f"TensorRT for RTX does not load: {error}; install 'clipdepth[rtx]' again") from error
     devices = [device for device in onnxruntime.get_ep_devices() if device.ep_name == RTX]
