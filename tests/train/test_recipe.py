@@ -101,6 +101,9 @@ def test_what_an_earlier_version_did_not_write_has_its_default() -> None:
     plain = encode_recipe(replace(RECIPES["edge"], seed=7))
     earlier = without(plain, "teacher") | {"loss": without(plain["loss"], "distillation")}
     assert decode_recipe(earlier, "here") == replace(RECIPES["edge"], seed=7)
+    # Of the network too, whose fields are read by another way; and all of them are written again.
+    earlier["model"] = without(plain["model"], "bins")
+    assert encode_recipe(decode_recipe(earlier, "here")) == plain
 
 
 @pytest.mark.parametrize(

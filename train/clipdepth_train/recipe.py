@@ -1,7 +1,7 @@
 """Recipes: everything that decides what a training run makes, in frozen dataclasses."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal, cast, get_type_hints
 
 import msgspec
@@ -245,7 +245,8 @@ def _require(holds: bool, name: str, value: object, wanted: str) -> None:
 def encode_recipe(recipe: Recipe) -> dict[str, Any]:
     """The recipe as plain JSON values; the model's kind stands in `model.kind`."""
     kind = next(kind for kind, entry in MODELS.items() if entry.config is type(recipe.model))
-    plain: dict[str, Any] = msgspec.to_builtins(recipe)
+    # By way of asdict: msgspec itself leaves out the fields whose defaults it filled in while it read them.
+    plain: dict[str, Any] = msgspec.to_builtins(asdict(recipe))
     return {**plain, "model": {"kind": kind, **plain["model"]}}
 
 
