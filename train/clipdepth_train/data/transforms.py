@@ -275,7 +275,7 @@ def _channels_last(picture: Tensor) -> NDArray[np.uint8]:
 
 
 def _channels_first(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    return np.ascontiguousarray(picture.transpose(2, 0, 1))
+    return np.ascontiguousarray(picture).transpose(2, 0, 1)  # no copy: OpenCV's transforms take them back
 
 
 def pair_seed(seed: int, epoch: int, index: int) -> int:
