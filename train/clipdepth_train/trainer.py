@@ -64,6 +64,7 @@ class Trainer:
             mixed_precision=recipe.mixed_precision, log_with="tensorboard", project_dir=str(out)
         )
         recipe.require_inputs()
+        torch.backends.cudnn.benchmark = True  # all batches have one shape
         shares = self.accelerator.num_processes * recipe.accumulate
         if recipe.batch_size % shares:
             raise UsageError(
