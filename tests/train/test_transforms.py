@@ -8,13 +8,24 @@ import pytest
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torchvision import tv_tensors
 from torchvision.transforms import v2
 
 from clipdepth.errors import UsageError
+from clipdepth.rooms.frame import default_intrinsics
+from clipdepth.rooms.room import Room
 from clipdepth_train.data import transforms
 from clipdepth_train.data.camera import camera_of
 from clipdepth_train.data.sample import RgbdPair, View
-from clipdepth_train.data.transforms import augment_pair, augment_views, augment_warped, augmentation, pair_seed
+from clipdepth_train.data.transforms import (
+    Tilt,
+    augment_pair,
+    augment_views,
+    augment_warped,
+    augmentation,
+    image_of,
+    pair_seed,
+)
 from clipdepth_train.recipe import AugmentConfig, DataConfig, ViewConfig
 from train.memory_set import MemorySet, coordinate_depth, coordinate_frame
 
@@ -25,6 +36,9 @@ SAME_SIZE = DataConfig(HEIGHT, WIDTH)
 
 def pair() -> RgbdPair:
     return RgbdPair(coordinate_frame(HEIGHT, WIDTH, 2), coordinate_depth(HEIGHT, WIDTH))
+
+
+CAMERA = camera_of(MemorySet([pair()]))
 
 
 def constant(metres: float) -> RgbdPair:
@@ -58,16 +72,18 @@ def pixels_by_depth(transform: v2.Compose, seed: int) -> tuple[NDArray[np.float6
         AugmentConfig(rotate=10, zoom=1, flip=0, jitter=0),
         AugmentConfig(rotate=0, zoom=1.5, flip=0, jitter=0),
         AugmentConfig(rotate=0, zoom=1, flip=1, jitter=0),
-        AugmentConfig(rotate=10, zoom=1.5, flip=0.5, jitter=0),
+        AugmentConfig(rotate=0, tilt=5, zoom=1, flip=0, jitter=0),
+        AugmentConfig(rotate=10, tilt=5, zoom=1.5, flip=0.5, jitter=0),
     ],
-    ids=["rotated", "zoomed", "flipped", "all"],
+    ids=["rotated", "zoomed", "flipped", "tilted", "all"],
 )
 @pytest.mark.parametrize("size", [(HEIGHT, WIDTH), (48, 80), (96, 128)], ids=["same", "smaller", "larger"])
 def test_picture_and_depth_still_show_the_same_pixel(augment: AugmentConfig, size: tuple[int, int]) -> None:
-    transform = augmentation(DataConfig(*size), augment)
+    transform = augmentation(DataConfig(*size), augment, CAMERA)
     # A picture is interpolated and depth is not, so they may differ by half a pixel of the larger grid, and uint8
-    # rounding adds a quarter.
-    tolerance = 0.8 * max(1.0, HEIGHT / size[0], WIDTH / size[1]) + 0.3
+    # rounding adds a quarter. A turn and a tilt each round depth's pixels.
+    rounded = 2 if augment.rotate and augment.tilt else 1
+    tolerance = rounded * 0.8 * max(1.0, HEIGHT / size[0], WIDTH / size[1]) + 0.3
     for seed in range(5):
         frame, _ = augmented(pair(), transform, seed)
         rows, columns = pixels_by_depth(transform, seed)
@@ -80,25 +96,27 @@ def test_picture_and_depth_still_show_the_same_pixel(augment: AugmentConfig, siz
 
 
 def test_without_augmentation_nothing_changes() -> None:
-    frame, depth = augmented(pair(), augmentation(SAME_SIZE, STILL), 0)
+    frame, depth = augmented(pair(), augmentation(SAME_SIZE, STILL, CAMERA), 0)
     np.testing.assert_array_equal(frame, pair().frame)
     np.testing.assert_array_equal(depth, pair().depth)
 
 
 def test_a_flip_is_exact() -> None:
-    frame, depth = augmented(pair(), augmentation(SAME_SIZE, AugmentConfig(0, 1, 1, 0)), 0)
+    frame, depth = augmented(
+        pair(), augmentation(SAME_SIZE, AugmentConfig(rotate=0, zoom=1, flip=1, jitter=0), CAMERA), 0
+    )
     np.testing.assert_array_equal(frame, pair().frame[:, ::-1])
     np.testing.assert_array_equal(depth, pair().depth[:, ::-1])
 
 
 def test_half_of_the_pairs_are_flipped() -> None:
-    transform = augmentation(SAME_SIZE, AugmentConfig(0, 1, 0.5, 0))
+    transform = augmentation(SAME_SIZE, AugmentConfig(rotate=0, zoom=1, flip=0.5, jitter=0), CAMERA)
     flipped = [augmented(pair(), transform, seed)[0][0, 0, 2] > 0 for seed in range(60)]
     assert 15 < sum(flipped) < 45
 
 
 def test_a_rotation_stays_within_its_angle_and_leaves_its_corners_unknown() -> None:
-    transform = augmentation(SAME_SIZE, AugmentConfig(10, 1, 0, 0))
+    transform = augmentation(SAME_SIZE, AugmentConfig(rotate=10, zoom=1, flip=0, jitter=0), CAMERA)
     angles, seen = [], set[float]()
     for seed in range(20):
         rows, columns = pixels_by_depth(transform, seed)
@@ -114,7 +132,7 @@ def test_a_rotation_stays_within_its_angle_and_leaves_its_corners_unknown() -> N
 
 
 def test_a_zoom_divides_depth_by_its_factor() -> None:
-    transform = augmentation(SAME_SIZE, AugmentConfig(0, 1.5, 0, 0))
+    transform = augmentation(SAME_SIZE, AugmentConfig(rotate=0, zoom=1.5, flip=0, jitter=0), CAMERA)
     factors = []
     for seed in range(20):
         frame, depth = augmented(constant(6.0), transform, seed)
@@ -129,9 +147,45 @@ def test_a_zoom_divides_depth_by_its_factor() -> None:
     assert 1.35 < max(factors) <= 1.5 + 1e-4
 
 
+class Standing:
+    """A path of one pose."""
+
+    def __init__(self, pose: NDArray[np.float64]) -> None:
+        self._pose = pose
+
+    def pose(self, time: float) -> NDArray[np.float64]:
+        return self._pose
+
+
+def test_a_tilt_shows_what_the_renderer_sees_from_the_turned_camera(monkeypatch: pytest.MonkeyPatch) -> None:
+    intrinsics, room = default_intrinsics(120, 160), Room(3)
+    matrix = np.array([[intrinsics.fx, 0, intrinsics.cx], [0, intrinsics.fy, intrinsics.cy], [0, 0, 1]])
+    before = room.render(2.0, intrinsics)
+    parts = [image_of(before.frame), tv_tensors.Mask(before.depth)]
+    for seed in range(4):
+        torch.manual_seed(seed)
+        tilt = Tilt(8, matrix)
+        params = tilt.make_params(parts)
+        image, depth = (tilt.transform(part, params).numpy() for part in parts)
+        pose = before.pose.copy()
+        pose[:3, :3] = pose[:3, :3] @ params["turn"].T
+        monkeypatch.setattr(room, "path", Standing(pose))
+        seen = room.render(2.0, intrinsics)
+        known = depth > 0
+        assert 0.6 < known.mean() < 1
+        ratio = (depth / seen.depth)[known]
+        # Edges move by up to half a pixel, and slopes with them; nothing else does.
+        assert np.median(np.abs(ratio - 1)) < 0.004
+        assert np.mean(np.abs(ratio - 1) > 0.05) < 0.03
+        apart = np.abs(image[::-1].transpose(1, 2, 0).astype(int) - seen.frame)[known]
+        assert np.median(apart) <= 4
+        # As a check of the check: without the division depth is another.
+        assert np.median(np.abs(before.depth[known] / seen.depth[known] - 1)) > 0.01
+
+
 def test_jitter_changes_colours_and_no_depth() -> None:
     grey = RgbdPair(np.full((HEIGHT, WIDTH, 3), [60, 100, 140], np.uint8), coordinate_depth(HEIGHT, WIDTH))
-    transform = augmentation(SAME_SIZE, AugmentConfig(0, 1, 0, 0.2))
+    transform = augmentation(SAME_SIZE, AugmentConfig(rotate=0, zoom=1, flip=0, jitter=0.2), CAMERA)
     means = []
     for seed in range(30):
         frame, depth = augmented(grey, transform, seed)
@@ -148,7 +202,7 @@ def flat(blue: int, green: int, red: int) -> RgbdPair:
 
 
 def test_a_tint_is_a_factor_of_each_colour_alone() -> None:
-    transform = augmentation(SAME_SIZE, replace(STILL, tint=0.2))
+    transform = augmentation(SAME_SIZE, replace(STILL, tint=0.2), CAMERA)
     factors = []
     for seed in range(40):
         frame, depth = augmented(flat(100, 100, 100), transform, seed)
@@ -164,7 +218,7 @@ def test_a_tint_is_a_factor_of_each_colour_alone() -> None:
 
 
 def test_gamma_is_a_power_of_all_colours() -> None:
-    transform = augmentation(SAME_SIZE, replace(STILL, gamma=0.5))
+    transform = augmentation(SAME_SIZE, replace(STILL, gamma=0.5), CAMERA)
     powers = []
     for seed in range(30):
         frame, _ = augmented(flat(0, 128, 255), transform, seed)
@@ -177,7 +231,7 @@ def test_gamma_is_a_power_of_all_colours() -> None:
 def test_a_sensor_blurs_and_is_noisy_as_often_as_it_is_asked() -> None:
     bright = flat(100, 100, 100)
     bright.frame[:, WIDTH // 2 :] = 200
-    transform, noise, slopes = augmentation(SAME_SIZE, replace(STILL, sensor=0.5)), [], []
+    transform, noise, slopes = augmentation(SAME_SIZE, replace(STILL, sensor=0.5), CAMERA), [], []
     for seed in range(60):
         frame, depth = augmented(bright, transform, seed)
         np.testing.assert_array_equal(depth, bright.depth)
@@ -191,7 +245,7 @@ def test_a_sensor_blurs_and_is_noisy_as_often_as_it_is_asked() -> None:
 
 
 def test_most_zooms_are_small() -> None:
-    transform = augmentation(SAME_SIZE, AugmentConfig(0, 1.7, 0, 0))
+    transform = augmentation(SAME_SIZE, AugmentConfig(rotate=0, zoom=1.7, flip=0, jitter=0), CAMERA)
     zooms = [6 / augmented(constant(6.0), transform, seed)[1][0, 0] for seed in range(200)]
     # z = 1 + 0.7 u²: the median is at u = 1/2, the mean of u² is 1/3.
     assert np.median(zooms) == pytest.approx(1 + 0.7 / 4, abs=0.05)
@@ -202,7 +256,7 @@ def test_the_papers_random_crop() -> None:
     rows, columns = np.mgrid[:480, :640]
     frame = np.stack([columns % 256, rows % 256, rows // 256 + 2 * (columns // 256)], axis=-1).astype(np.uint8)
     depth = coordinate_depth(480, 640)
-    transform = augmentation(DataConfig(416, 544, "paper"), STILL)
+    transform = augmentation(DataConfig(416, 544, "paper"), STILL, CAMERA)
     tops, lefts = [], []
     for seed in range(12):
         cut, cut_depth = augmented(RgbdPair(frame, depth), transform, seed)
@@ -225,7 +279,7 @@ def painted() -> RgbdPair:
 
 @pytest.mark.parametrize("size", [(HEIGHT, WIDTH), (48, 80), (96, 128)], ids=["same", "smaller", "larger"])
 def test_the_segmentation_is_moved_as_depth_is_and_mixes_no_colours(size: tuple[int, int]) -> None:
-    transform = augmentation(DataConfig(*size), AugmentConfig(rotate=10, zoom=1.5, flip=0.5, jitter=0.4))
+    transform = augmentation(DataConfig(*size), AugmentConfig(rotate=10, zoom=1.5, flip=0.5, jitter=0.4), CAMERA)
     for seed in range(5):
         masks = augment_pair(painted(), transform, seed)["segmentation"]
         assert (masks.dtype, tuple(masks.shape), type(masks)) == (torch.uint8, (*size, 3), Tensor)
@@ -238,14 +292,13 @@ def test_the_segmentation_is_moved_as_depth_is_and_mixes_no_colours(size: tuple[
 
 
 def test_a_pair_looks_the_same_with_and_without_its_segmentation() -> None:
-    transform = augmentation(SAME_SIZE, AugmentConfig())
+    transform = augmentation(SAME_SIZE, AugmentConfig(), CAMERA)
     alone, together = (augment_pair(given, transform, 3) for given in (pair(), painted()))
     assert together.keys() - alone.keys() == {"segmentation"}
     assert all(torch.equal(together[name], value) for name, value in alone.items())
 
 
 ALL = AugmentConfig(rotate=10, zoom=1.5, flip=0.5, jitter=0)
-CAMERA = camera_of(MemorySet([pair()]))
 RAYS = np.linalg.inv(np.array([[100.0, 0, (WIDTH - 1) / 2], [0, 100, (HEIGHT - 1) / 2], [0, 0, 1]]))
 """From pixels of `pair` to directions before its camera."""
 
@@ -257,18 +310,21 @@ def seen_at(matrix: Tensor, rows: NDArray[np.float64], columns: NDArray[np.float
     return pixels
 
 
+@pytest.mark.parametrize("tilt", [0, 5])
 @pytest.mark.parametrize("size", [(HEIGHT, WIDTH), (48, 80), (96, 128)], ids=["same", "smaller", "larger"])
-def test_the_camera_tells_where_every_pixel_went(size: tuple[int, int]) -> None:
-    transform = augmentation(DataConfig(*size), ALL)
+def test_the_camera_tells_where_every_pixel_went(size: tuple[int, int], tilt: float) -> None:
+    transform = augmentation(DataConfig(*size), replace(ALL, tilt=tilt), CAMERA)
     there = np.stack(np.meshgrid(np.arange(size[1]), np.arange(size[0])), axis=-1)
-    # Depth is moved by nearest neighbour: half a pixel of the picture, seen through the zoom, and half of the result.
-    tolerance = 0.5 * 2**0.5 * 1.5 * max(size[0] / HEIGHT, size[1] / WIDTH) + 0.5
+    # Depth is moved by nearest neighbour, by turn and tilt: half a pixel of the picture each, seen through the zoom,
+    # and half of the result. A small tilt is nearly a shift, which is rounded alike for all pixels.
+    tolerance = (2 if tilt else 1) * 0.5 * 2**0.5 * 1.5 * max(size[0] / HEIGHT, size[1] / WIDTH) + 0.5
+    mean_tolerance = 0.5 * 1.5 * max(size[0] / HEIGHT, size[1] / WIDTH) if tilt else 0.1
     for seed in range(6):
         camera = augment_warped(pair(), CAMERA, ViewConfig("warped"), transform, seed)["camera"]
         rows, columns = pixels_by_depth(transform, seed)
         apart = (seen_at(camera, rows, columns) - there)[np.isfinite(rows)]
         assert np.abs(apart).max() <= tolerance
-        assert np.abs(apart.mean(axis=0)).max() <= 0.1
+        assert np.abs(apart.mean(axis=0)).max() <= mean_tolerance
 
 
 def white_blue(given: RgbdPair) -> RgbdPair:
@@ -279,7 +335,7 @@ def white_blue(given: RgbdPair) -> RgbdPair:
 
 
 def test_a_warped_view_shows_what_its_camera_says() -> None:
-    transform = augmentation(SAME_SIZE, ALL)
+    transform = augmentation(SAME_SIZE, ALL, CAMERA)
     for seed in range(8):
         batch = augment_warped(white_blue(pair()), CAMERA, ViewConfig("warped"), transform, seed)
         assert torch.equal(batch["pose"], torch.eye(4))
@@ -295,7 +351,7 @@ def test_a_warped_view_shows_what_its_camera_says() -> None:
 
 
 def test_a_warp_stays_within_its_angle_and_shift_and_mirrors_half() -> None:
-    transform, middle = augmentation(SAME_SIZE, STILL), np.array([(WIDTH - 1) / 2, (HEIGHT - 1) / 2, 1])
+    transform, middle = augmentation(SAME_SIZE, STILL, CAMERA), np.array([(WIDTH - 1) / 2, (HEIGHT - 1) / 2, 1])
     angles, shifts, mirrored = [], [], []
     for seed in range(60):
         batch = augment_warped(pair(), CAMERA, ViewConfig("warped", rotate=8, shift=6), transform, seed)
@@ -311,7 +367,7 @@ def test_a_warp_stays_within_its_angle_and_shift_and_mirrors_half() -> None:
 
 
 def test_a_neighbour_is_augmented_exactly_as_the_pair_is() -> None:
-    transform = augmentation(SAME_SIZE, AugmentConfig(rotate=10, zoom=1.5, flip=0.5, jitter=0.3))
+    transform = augmentation(SAME_SIZE, AugmentConfig(rotate=10, zoom=1.5, flip=0.5, jitter=0.3), CAMERA)
     asked = []
 
     def neighbour(after: bool) -> View:
@@ -346,13 +402,13 @@ def test_the_papers_test_crop() -> None:
 def test_the_papers_crops_need_nyus_size() -> None:
     frames = DataConfig(416, 544, "paper")
     with pytest.raises(UsageError, match=f"these are {WIDTH}×{HEIGHT}"):
-        augment_pair(pair(), augmentation(frames, STILL), 0)
+        augment_pair(pair(), augmentation(frames, STILL, CAMERA), 0)
     with pytest.raises(UsageError, match=f"these are {WIDTH}×{HEIGHT}"):
         transforms.test_pair(pair(), frames)
 
 
 def test_the_seed_alone_decides() -> None:
-    transform = augmentation(SAME_SIZE, AugmentConfig())
+    transform = augmentation(SAME_SIZE, AugmentConfig(), CAMERA)
     torch.manual_seed(1)
     first = augmented(pair(), transform, 7)
     state = torch.get_rng_state()

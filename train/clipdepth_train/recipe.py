@@ -43,6 +43,8 @@ class AugmentConfig:
 
     rotate: float = 2.5
     """Rotate by up to this many degrees."""
+    tilt: float = 0.0
+    """Turn the camera up or down and left or right by up to this many degrees; depth changes as it would."""
     zoom: float = 1.2
     """Cut out up to 1/zoom of the picture, of most less; depth is divided by it, as it looks to the same camera."""
     flip: float = 0.5
@@ -190,6 +192,7 @@ class Recipe:
             _require(value >= 0, f"optim.{name}", value, "0 or more")
         _require(0 <= self.optim.ema < 1, "optim.ema", self.optim.ema, "in [0, 1)")
         _require(0 <= self.augment.rotate <= 180, "augment.rotate", self.augment.rotate, "in [0, 180]")
+        _require(0 <= self.augment.tilt <= 45, "augment.tilt", self.augment.tilt, "in [0, 45]")
         _require(self.augment.zoom >= 1, "augment.zoom", self.augment.zoom, "1 or more")
         for name in ("jitter", "tint"):
             value = getattr(self.augment, name)

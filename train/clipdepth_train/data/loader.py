@@ -50,7 +50,7 @@ class TrainingPairs(Dataset[dict[str, Tensor]]):
     def __init__(self, pairs: RgbdSet, recipe: Recipe) -> None:
         self._pairs = pairs
         self._camera = camera_of(pairs)
-        self._transform = augmentation(recipe.frames, recipe.augment)
+        self._transform = augmentation(recipe.frames, recipe.augment, self._camera)
         self._view = recipe.view
         self._seed = recipe.seed
 

@@ -20,11 +20,11 @@ from clipdepth_train.data.sample import RgbdPair, View
 from clipdepth_train.recipe import AugmentConfig, DataConfig, ViewConfig
 
 
-def augmentation(frames: DataConfig, augment: AugmentConfig) -> v2.Compose:
+def augmentation(frames: DataConfig, augment: AugmentConfig, camera: Camera) -> v2.Compose:
     """Random changes of (picture, depth): tv_tensors Image (3, H, W) uint8 RGB and Mask (H, W) float32 metres.
 
-    Depth is moved by nearest neighbour, and what a rotation moves in from outside is 0, unknown. The result has
-    the model's input size.
+    `camera` is that of the pictures. Depth is moved by nearest neighbour, and what a rotation moves in from outside
+    is 0, unknown. The result has the model's input size.
     """
     cut: list[v2.Transform]
     if frames.picture == "paper":
@@ -35,6 +35,7 @@ def augmentation(frames: DataConfig, augment: AugmentConfig) -> v2.Compose:
     return v2.Compose(
         [
             Rotate(augment.rotate),
+            *([Tilt(augment.tilt, camera.matrix.double().numpy())] if augment.tilt else []),
             *cut,
             v2.RandomHorizontalFlip(augment.flip),
             v2.ColorJitter(brightness=jitter, contrast=jitter, saturation=jitter),
@@ -187,6 +188,46 @@ class Rotate(v2.Transform):  # type: ignore[misc]
         return tv_tensors.Mask(cv2.warpAffine(inpt.numpy(), matrix, (width, height), flags=cv2.INTER_NEAREST))
 
 
+class Tilt(v2.Transform):  # type: ignore[misc]
+    """Turn the camera up or down and left or right, each by up to so many degrees, about its own centre.
+
+    `matrix` (3, 3) takes a point (x, y, z) before the camera to (u·z, v·z, z). A turn R moves pixels by K·R·K⁻¹,
+    whatever their depth; the pixel of ray r, of length 1 along z, then has its old depth over (Rᵀr)z. The picture
+    is reflected at its border; depth is 0 beyond it.
+    """
+
+    def __init__(self, degrees: float, matrix: NDArray[np.float64]) -> None:
+        super().__init__()
+        self.degrees, self.matrix = degrees, matrix
+
+    def make_params(self, flat_inputs: list[Any]) -> dict[str, Any]:
+        """Draw both angles."""
+        up, left = torch.empty(2).uniform_(-self.degrees, self.degrees).tolist()
+        turn = cv2.Rodrigues(np.radians([up, 0.0, 0.0]))[0] @ cv2.Rodrigues(np.radians([0.0, left, 0.0]))[0]
+        return {"turn": turn, "homography": self.matrix @ turn @ np.linalg.inv(self.matrix)}
+
+    def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
+        """Turn; a Camera then takes the same points to where they are seen now."""
+        homography = params["homography"]
+        if isinstance(inpt, Camera):
+            return inpt.moved(homography.tolist(), *inpt.picture_size)
+        height, width = inpt.shape[-2:]
+        if isinstance(inpt, tv_tensors.Image):
+            seen = cv2.warpPerspective(
+                _channels_last(inpt), homography, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT
+            )
+            return tv_tensors.Image(_channels_first(np.asarray(seen, np.uint8)))
+        if isinstance(inpt, Segmentation):
+            moved = cv2.warpPerspective(_channels_last(inpt), homography, (width, height), flags=cv2.INTER_NEAREST)
+            return Segmentation(_channels_first(np.asarray(moved, np.uint8)))
+        moved = cv2.warpPerspective(inpt.numpy(), homography, (width, height), flags=cv2.INTER_NEAREST)
+        across, down, rest = (params["turn"].T @ np.linalg.inv(self.matrix))[2].astype(np.float32)
+        length = (
+            across * np.arange(width, dtype=np.float32) + (down * np.arange(height, dtype=np.float32) + rest)[:, None]
+        )
+        return tv_tensors.Mask(moved / length)
+
+
 class Colours(v2.Transform):  # type: ignore[misc]
     """What cameras' processors do to colours: another white balance, another tone curve."""
 
@@ -275,7 +316,8 @@ def _channels_last(picture: Tensor) -> NDArray[np.uint8]:
 
 
 def _channels_first(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    return np.ascontiguousarray(picture).transpose(2, 0, 1)  # no copy: OpenCV's transforms take them back
+    turned: NDArray[np.uint8] = np.ascontiguousarray(picture).transpose(2, 0, 1)
+    return turned  # no copy: OpenCV's transforms take them back
 
 
 def pair_seed(seed: int, epoch: int, index: int) -> int:
