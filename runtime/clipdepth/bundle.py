@@ -11,6 +11,8 @@ from clipdepth.golden import Golden, load_golden
 from clipdepth.manifest import MANIFEST, Manifest, StoredFile, decode_manifest
 
 _REMEDY = "export the bundle again"
+_OLD_ENGINES = "engines"
+"""Where earlier versions kept TensorRT's engines, which anyone could have put there."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,8 @@ def open_bundle(named: str | Path, box: Path = BOX) -> Bundle:
     """Open the bundle that `named` means, see `find_folder`, and check the size and hash of what a device reads.
 
     The weights to train on from are not read here, but by `Bundle.weights`, since hashing them takes time. Raises
-    BundleError where the bundle is missing, damaged, tampered with or of an unsupported schema.
+    BundleError where the bundle is missing, damaged, tampered with or of an unsupported schema, or holds what its
+    manifest does not state.
     """
     path = find_folder(named, box)
     manifest_path = path / MANIFEST
@@ -55,9 +58,21 @@ def open_bundle(named: str | Path, box: Path = BOX) -> Bundle:
     if not manifest_path.is_file():
         raise BundleError(f"{path} has no {MANIFEST}, so it is no bundle; {_REMEDY}")
     manifest = decode_manifest(manifest_path.read_bytes(), str(manifest_path))
+    _refuse_others(path, manifest)
     needed = {name: stated for name, stated in manifest.files.items() if name != manifest.weights}
     check_files(path, needed, _REMEDY)
     return Bundle(path, manifest)
+
+
+def _refuse_others(path: Path, manifest: Manifest) -> None:
+    others = sorted({entry.name for entry in path.iterdir()} - {MANIFEST, *manifest.files})
+    if not others:
+        return
+    place = str(path / others[0])
+    remedy = "remove it"
+    if others[0] == _OLD_ENGINES:
+        remedy += f": engines lie in the user's cache now, and are built again with 'clipdepth build {path}'"
+    raise BundleError(f"{place if place.isprintable() else repr(place)} is not in the bundle's {MANIFEST}; {remedy}")
 
 
 def stored_file(path: Path) -> StoredFile:

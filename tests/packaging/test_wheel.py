@@ -47,8 +47,6 @@ def sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
         else:
             shutil.copy(ROOT / name, sources / name)
     write_bundle(sources / BOX / MODEL, weights=b"weights")
-    (sources / BOX / MODEL / "engines").mkdir()
-    (sources / BOX / MODEL / "engines" / "gpu.engine").write_bytes(b"built on this machine")
     return sources
 
 
@@ -149,7 +147,6 @@ def files_of_models(root: Path) -> set[str]:
 
 def test_the_models_in_the_box_are_in_it(wheel: Path, sources: Path) -> None:
     assert files_of_models(ROOT) < files_of_models(sources) <= names(wheel)
-    assert not any("engines" in name.split("/")[:4] for name in names(wheel) if name.startswith("clipdepth/box/"))
 
 
 def test_the_models_in_the_box_are_in_the_sources_that_are_handed_out(sources: Path, tmp_path: Path) -> None:
@@ -158,7 +155,6 @@ def test_the_models_in_the_box_are_in_the_sources_that_are_handed_out(sources: P
     with tarfile.open(built) as archive:
         held = {name.partition("/runtime/")[2] for name in archive.getnames()}
     assert files_of_models(sources) <= held
-    assert not any(name.endswith(".engine") for name in held)
 
 
 def test_a_model_in_the_box_is_found_by_its_name(installed: Path, tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ def box(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in ("edge", "base"):
         write_bundle(box / name)
     (box / "__pycache__").mkdir()
-    (box / "gone" / "engines").mkdir(parents=True)
+    (box / "gone").mkdir()
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
     return box

@@ -78,6 +78,23 @@ def test_a_path_out_of_the_bundle_is_not_followed(path: Path, tmp_path: Path) ->
         open_bundle(path)
 
 
+STRAYS = ["depth.trt.engine", "timing.cache", ".hidden", "notes.txt", "weights.safetensors"]
+
+
+@pytest.mark.parametrize("name", STRAYS)
+def test_what_the_manifest_does_not_state_is_refused_by_its_name(path: Path, name: str) -> None:
+    (path / name).write_bytes(b"native code")
+    with pytest.raises(BundleError, match=f"/b/{name} is not in the bundle's manifest.json; remove it$"):
+        open_bundle(path)
+
+
+def test_a_stray_name_writes_no_escape_codes(path: Path) -> None:
+    (path / "\x1b]0;title\x07").touch()
+    with pytest.raises(BundleError, match=r"x1b\]0;title.* is not in") as error:
+        open_bundle(path)
+    assert str(error.value).isprintable()
+
+
 def test_no_bundle_at_all(tmp_path: Path) -> None:
     with pytest.raises(BundleError, match=r"no bundle at .* 'clipdepth export RUN"):
         open_bundle(tmp_path / "nowhere")

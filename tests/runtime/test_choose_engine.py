@@ -14,6 +14,7 @@ from clipdepth.engines import ENGINES
 from clipdepth.engines.choice import Choice, choose_engine, load_fastest
 from clipdepth.engines.trial import Trial, try_engine
 from clipdepth.errors import EngineError, UsageError
+from clipdepth.tensorrt.store import EngineStore
 
 
 @pytest.fixture(autouse=True)
@@ -71,7 +72,7 @@ def test_what_changed_is_measured_again(bundle: Bundle, tmp_path: Path) -> None:
     choose(bundle)
     assert choose(bundle, threads=2)[1]
     assert choose_engine(bundle, ["fp32"], 1).remembered is False
-    built = bundle.path / "engines" / "depth.fp32-orin.json"
+    built = EngineStore(bundle).folder / "depth.fp32-orin.json"
     built.parent.mkdir()
     for text in ("{}", "[]"):
         built.write_text(text)

@@ -17,7 +17,7 @@ from rich.console import Console
 from bundles import write_bundle, write_manifest
 from clipdepth.bundle import Bundle, open_bundle
 from clipdepth.commands import build as command
-from clipdepth.errors import EngineError, UsageError, VerificationError
+from clipdepth.errors import EngineError, OutputError, UsageError, VerificationError
 from clipdepth.golden import Golden
 from clipdepth.manifest import Precision
 from clipdepth.tensorrt.bars import ProgressBars
@@ -32,6 +32,12 @@ pytest_plugins = ["tensorrt_cpu.plugin"]
 pytestmark = pytest.mark.usefixtures("tensorrt")
 
 ORIN = Gpu("Orin (nvgpu)", "8.7")
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return tmp_path / "cache" / "clipdepth"
 
 
 @dataclass
@@ -86,7 +92,7 @@ def wanted(bundle: Bundle, precision: str, engine: StandIn | None = None) -> Dep
 
 
 def kept(bundle: Bundle) -> list[str]:
-    folder = bundle.path / "engines"
+    folder = EngineStore(bundle).folder
     return sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
 
 
@@ -108,9 +114,29 @@ def test_a_verified_engine_is_kept_with_its_record(make: Make) -> None:
     assert record.verification.mean < 1e-3
     store = EngineStore(bundle)
     assert store.find(key) == record
-    assert store.require(key).read_bytes() == plans[0]
+    assert store.require(key) == plans[0]
     name = f"depth.fp16-orin-nvgpu-sm87-trt11.4.0-{key.graph_sha256[:8]}"
     assert kept(bundle) == [f"{name}.engine", f"{name}.json", "timing.cache"]
+
+
+def test_a_bundle_that_cannot_be_written_gets_an_engine_too(make: Make) -> None:
+    bundle = make({"fp16": ("fp16",)})
+    bundle.path.chmod(0o500)
+    before = {path.name: path.read_bytes() for path in bundle.path.iterdir()}
+    deploy(wanted(bundle, "fp16"))
+    assert {path.name: path.read_bytes() for path in bundle.path.iterdir()} == before
+    assert len(kept(open_bundle(bundle.path))) == 3
+
+
+def test_a_cache_of_another_user_is_refused_before_the_build(
+    make: Make, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bundle = make({"fp16": ("fp16",)})
+    cache.mkdir(parents=True)
+    monkeypatch.setattr("os.geteuid", lambda: cache.stat().st_uid + 1)
+    with pytest.raises(OutputError, match="clipdepth in the cache belongs to another user; remove it, or set XDG"):
+        deploy(wanted(bundle, "fp16"))
+    assert kept(bundle) == []
 
 
 def test_an_int8_graph_is_built_as_such(make: Make) -> None:
@@ -170,7 +196,7 @@ def test_the_command_builds_once(make: Make, device: dict[str, StandIn], capsys:
     assert "fp16: built in" in first
     assert "fp32: " not in first
     assert "1 in fp16" in first
-    [engine] = (bundle.path / "engines").glob("*.engine")
+    [engine] = EngineStore(bundle).folder.glob("*.engine")
     assert str(engine) in first.replace("\n", "")
     written = engine.stat().st_mtime_ns
     assert json.loads(engine.with_suffix(".json").read_text())["workspace_mb"] == 512

@@ -1,9 +1,11 @@
-"""Engines kept in a bundle and found again, by an equal key only."""
+"""Engines kept in the user's cache and found again, by an equal key only."""
 
 import json
+import os
 from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
+from shutil import copytree
 
 import msgspec
 import pytest
@@ -11,7 +13,7 @@ import pytest
 from bundles import write_bundle
 from clipdepth.agreement import Agreement, Tolerance
 from clipdepth.bundle import Bundle, open_bundle
-from clipdepth.errors import EngineError, UsageError
+from clipdepth.errors import BundleError, EngineError, UsageError
 from clipdepth.manifest import StoredFile
 from clipdepth.tensorrt.gpu import Gpu
 from clipdepth.tensorrt.record import SCHEMA, EngineKey, EngineRecord, engine_key
@@ -19,6 +21,12 @@ from clipdepth.tensorrt.store import EngineStore
 
 ORIN = Gpu("Orin (nvgpu)", "8.7")
 ENGINE = b"ftrt\x00 an engine"
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return tmp_path / "cache" / "clipdepth"
 
 
 @pytest.fixture
@@ -65,16 +73,63 @@ def test_weights_beside_the_graph_are_part_of_its_hash(bundle: Bundle, key: Engi
     assert len({key.graph_sha256, first.graph_sha256, second.graph_sha256}) == 3
 
 
-def test_an_engine_is_found_again_as_it_was_written(bundle: Bundle, key: EngineKey) -> None:
+def test_an_engine_is_found_again_as_it_was_written(bundle: Bundle, key: EngineKey, cache: Path) -> None:
     store = EngineStore(bundle)
     assert store.find(key) is None
     path = store.write(ENGINE, record_of(key))
     assert path.read_bytes() == ENGINE  # nothing before or after: trtexec reads it
-    assert path.parent == bundle.path / "engines"
+    assert path.parent.parent.parent == cache
+    assert all(folder.stat().st_mode & 0o777 == 0o700 for folder in (cache, path.parent.parent, path.parent))
     assert store.find(key) == record_of(key)
-    assert store.require(key) == path
+    assert store.require(key) == ENGINE
     assert json.loads(path.with_suffix(".json").read_text())["key"]["gpu"] == "Orin (nvgpu)"
     open_bundle(bundle.path)
+
+
+def test_a_copy_of_the_bundle_has_its_engines_and_another_bundle_has_not(
+    bundle: Bundle, key: EngineKey, tmp_path: Path
+) -> None:
+    EngineStore(bundle).write(ENGINE, record_of(key))
+    copy = open_bundle(copytree(bundle.path, tmp_path / "copy"))
+    assert EngineStore(copy).require(key) == ENGINE
+    other = open_bundle(write_bundle(tmp_path / "other", precisions=("fp32", "fp16"), frames=3))
+    assert engine_key(other, "fp16", ORIN, "10.3.0") == key
+    assert EngineStore(other).find(key) is None
+
+
+def test_an_engine_in_a_bundle_is_refused_and_never_read(bundle: Bundle, key: EngineKey) -> None:
+    """Its record is right in all that an attacker can know: the GPU, TensorRT's version and the graph."""
+    store = EngineStore(bundle)
+    path = store.write(ENGINE, record_of(key))
+    store.folder.rename(bundle.path / "engines")
+    assert (bundle.path / "engines" / path.name).read_bytes() == ENGINE
+    assert store.find(key) is None
+    with pytest.raises(BundleError) as error:
+        open_bundle(bundle.path)
+    assert str(error.value) == (
+        f"{bundle.path / 'engines'} is not in the bundle's manifest.json; remove it: engines lie in the user's cache "
+        f"now, and are built again with 'clipdepth build {bundle.path}'"
+    )
+
+
+@pytest.mark.parametrize("suffix", [".engine", ".json"])
+@pytest.mark.parametrize("spoil", ["another user's", "a link", "a pipe", "a folder"])
+def test_what_is_no_plain_file_of_ones_own_is_as_good_as_none(
+    bundle: Bundle, key: EngineKey, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str, spoil: str
+) -> None:
+    store = EngineStore(bundle)
+    path = store.write(ENGINE, record_of(key)).with_suffix(suffix)
+    if spoil == "another user's":
+        owner = path.stat().st_uid
+        monkeypatch.setattr("os.geteuid", lambda: owner + 1)
+    else:
+        path.rename(tmp_path / path.name)
+        {
+            "a link": lambda: path.symlink_to(tmp_path / path.name),
+            "a pipe": lambda: os.mkfifo(path),
+            "a folder": path.mkdir,
+        }[spoil]()
+    assert store.find(key) is None
 
 
 @pytest.mark.parametrize(
@@ -137,6 +192,7 @@ def test_where_none_fits_the_error_names_the_keys_and_the_remedy(bundle: Bundle,
         store.require(msgspec.structs.replace(key, gpu="NVIDIA Thor", compute_capability="11.0", tensorrt="11.4.0.106"))
     message = str(error.value)
     assert "no engine fp16 for NVIDIA Thor (compute capability 11.0), TensorRT 11.4.0.106, graph " in message
+    assert f" was built of {bundle.path} " in message
     assert "(there: fp16 for Orin (nvgpu) (compute capability 8.7), TensorRT 10.3.0, graph " in message
     assert f"run 'clipdepth build {bundle.path} --precision fp16' on this device" in message
 
@@ -146,3 +202,11 @@ def test_the_timing_cache_is_kept(bundle: Bundle) -> None:
     assert store.timing_cache() == b""
     store.keep_timing_cache(b"times")
     assert EngineStore(bundle).timing_cache() == b"times"
+
+
+def test_a_timing_cache_of_another_user_is_not_read(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = EngineStore(bundle)
+    store.keep_timing_cache(b"times")
+    owner = store.folder.stat().st_uid
+    monkeypatch.setattr("os.geteuid", lambda: owner + 1)
+    assert store.timing_cache() == b""

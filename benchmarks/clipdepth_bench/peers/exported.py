@@ -6,7 +6,7 @@ from pathlib import Path
 
 from clipdepth import __version__
 from clipdepth.bundle import Bundle, open_bundle
-from clipdepth.cache import cache_folder
+from clipdepth.cache import cache_folder, make_private
 from clipdepth.errors import BundleError
 from clipdepth.manifest import Licence, Precision
 from clipdepth_bench.peers.peer import Peer
@@ -22,6 +22,7 @@ def peer_bundle(peer: Peer) -> Bundle:
     except BundleError:
         from clipdepth_bench.peers.random_bundle import write_random_bundle
 
+        make_private(path.parent)
         licences = [Licence(peer.title, peer.licence)]
         write_random_bundle(path, peer.build(peer.size), peer.size, PRECISIONS, licences)
         return open_bundle(path)

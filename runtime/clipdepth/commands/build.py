@@ -77,7 +77,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = ArgumentParser(
         "clipdepth build",
         "Build TensorRT engines of a bundle's graphs on this device, verify them on the golden frames and keep them "
-        "in the bundle. An engine that was built before is not built again.",
+        "in the user's cache. An engine that was built before is not built again.",
     )
     add = parser.add_argument
     add("bundle", metavar="BUNDLE", help=BUNDLE_HELP)

@@ -82,9 +82,12 @@ def _build_tensorrt(bundle: Bundle) -> None:
     from clipdepth.tensorrt.gpu import find_gpu
     from clipdepth.tensorrt.library import import_tensorrt
     from clipdepth.tensorrt.record import engine_key
+    from clipdepth.tensorrt.store import EngineStore
 
     version, gpu = import_tensorrt().__version__, find_gpu()
-    deploy(Deployment(bundle, engine_key(bundle, "fp32", gpu, version), lambda engine: TensorRt(engine, gpu)))
+    key = engine_key(bundle, "fp32", gpu, version)
+    if EngineStore(bundle).find(key) is None:
+        deploy(Deployment(bundle, key, lambda engine: TensorRt(engine, gpu)))
 
 
 def _line(diagnosis: Diagnosis) -> Text:

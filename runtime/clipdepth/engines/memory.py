@@ -13,11 +13,13 @@ import msgspec
 from clipdepth import __version__
 from clipdepth.atomic import atomic_file
 from clipdepth.bundle import Bundle
-from clipdepth.cache import bundle_cache
+from clipdepth.cache import bundle_cache, make_private, read_own
 from clipdepth.engines import ENGINES
 from clipdepth.engines.trial import Trial
+from clipdepth.errors import OutputError
 from clipdepth.hardware import describe_hardware
 from clipdepth.record import Record
+from clipdepth.tensorrt.store import EngineStore
 
 _PREFIX = "trials-"
 
@@ -31,14 +33,13 @@ class _Memory(Record, frozen=True):
 
 def situation(bundle: Bundle, precisions: Sequence[str], threads: int) -> dict[str, Any]:
     """All that trials of the bundle depend on, as JSON values; the bundle's files are in the folder's name."""
-    built = sorted((bundle.path / "engines").glob("*.json"))
     return {
         "clipdepth": __version__,
         "precisions": list(precisions),
         "threads": threads,
         "libraries": library_versions(),
         "hardware": describe_hardware(),
-        "built engines": {path.name: sha256(path.read_bytes()).hexdigest() for path in built},
+        "built engines": _built_engines(bundle),
     }
 
 
@@ -52,7 +53,7 @@ def library_versions() -> dict[str, str]:
 def recall(bundle: Bundle, now: Mapping[str, Any]) -> list[Trial]:
     """The trials of that situation; empty where there are none, or none that can be read and worked."""
     try:
-        trials = msgspec.json.decode(_path(bundle, now).read_bytes(), type=_Memory).trials
+        trials = msgspec.json.decode(read_own(_path(bundle, now)) or b"", type=_Memory).trials
     except (OSError, msgspec.DecodeError, UnicodeDecodeError):
         return []
     return trials if any(trials) else []
@@ -61,6 +62,7 @@ def recall(bundle: Bundle, now: Mapping[str, Any]) -> list[Trial]:
 def remember(bundle: Bundle, now: Mapping[str, Any], trials: Sequence[Trial]) -> None:
     """Keep the trials; where the cache cannot be written, they are measured again at the next start."""
     try:
+        make_private(bundle_cache(bundle))
         with atomic_file(_path(bundle, now)) as partial:
             partial.write_bytes(msgspec.json.format(msgspec.json.encode(_Memory(dict(now), list(trials))), indent=2))
     except OSError as error:
@@ -76,6 +78,15 @@ def forget(bundle: Bundle) -> None:
 def _path(bundle: Bundle, now: Mapping[str, Any]) -> Path:
     key = sha256(json.dumps(now, sort_keys=True).encode()).hexdigest()
     return bundle_cache(bundle) / f"{_PREFIX}{key[:16]}.json"
+
+
+def _built_engines(bundle: Bundle) -> dict[str, str]:
+    """The hash of every built engine's record; none where there is no cache."""
+    try:
+        paths = EngineStore(bundle).record_paths()
+    except OutputError:
+        return {}
+    return {path.name: sha256(read_own(path) or b"").hexdigest() for path in paths}
 
 
 def _version(package: str) -> str | None:

@@ -8,9 +8,8 @@ import numpy as np
 import openvino
 from numpy.typing import NDArray
 
-from clipdepth.atomic import make_folder
 from clipdepth.bundle import Bundle
-from clipdepth.cache import bundle_cache
+from clipdepth.cache import bundle_cache, make_private
 from clipdepth.engines.contract import check_contract, name_inputs
 from clipdepth.engines.openvino_unsigned import use_unsigned
 from clipdepth.errors import EngineError
@@ -101,7 +100,7 @@ def _config(device: str, threads: int) -> dict[str, Any]:
 def _cache_of(bundle: Bundle) -> dict[str, str]:
     try:
         cache = bundle_cache(bundle) / "openvino"
-        make_folder(cache)
+        make_private(cache)
     except OSError as error:
         _logger.warning("OpenVINO compiles at every start: %s", error)
         return {}

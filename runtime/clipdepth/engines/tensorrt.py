@@ -149,8 +149,7 @@ def load(bundle: Bundle, precision: str, threads: int) -> TensorRt:
     """
     version = import_tensorrt().__version__
     gpu = find_gpu()
-    path = EngineStore(bundle).require(engine_key(bundle, precision, gpu, version))
-    return TensorRt(path.read_bytes(), gpu)
+    return TensorRt(EngineStore(bundle).require(engine_key(bundle, precision, gpu, version)), gpu)
 
 
 def _loaded(made: Any, deed: str) -> Any:

@@ -1,1 +1,1 @@
-"""TensorRT engines: built on the device from a bundle's graph, verified, kept in the bundle and found again."""
+"""TensorRT engines: built on the device from a bundle's graph, verified, kept in the user's cache and found again."""

@@ -48,12 +48,14 @@ class Deployment:
 
 
 def deploy(wanted: Deployment, progress: BuildProgress | None = None) -> EngineRecord:
-    """Build an engine, verify it on the golden frames and keep it in the bundle.
+    """Build an engine, verify it on the golden frames and keep it in the user's cache.
 
     Raises EngineError where TensorRT refuses the graph or the arithmetic has another precision, VerificationError
-    where its depth is not PyTorch's; nothing but the timing cache is then kept.
+    where its depth is not PyTorch's; nothing but the timing cache is then kept. Raises OutputError where the cache is
+    another user's.
     """
     store = EngineStore(wanted.bundle)
+    store.prepare()
     precision = wanted.key.precision
     graph = wanted.bundle.graph(precision)
     parsed = parse_graph(graph)
