@@ -9,7 +9,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from clipdepth.agreement import Agreement, Tolerance
+from clipdepth.agreement import TOLERANCES, Agreement, Tolerance
 from clipdepth.bundle import stored_file
 from clipdepth.golden import Golden
 from clipdepth.manifest import (
@@ -70,8 +70,9 @@ def write_manifest(
     accuracy: Sequence[Accuracy] = (),
 ) -> None:
     """Write the manifest of the graphs, the golden frames and the weights, if any, that lie in folder `path`."""
-    passed = Agreement(2, tolerance / 4, tolerance / 2, tolerance, True, Tolerance(tolerance))
-    graphs = {name: Graph(f"depth.{name}.onnx", OPSET, 2, passed) for name in precisions}
+    found = (2, tolerance / 4, tolerance / 2, tolerance, True)
+    limits = {name: Tolerance(tolerance, TOLERANCES[name].delta1) for name in precisions}
+    graphs = {name: Graph(f"depth.{name}.onnx", OPSET, 2, Agreement(*found, limits[name])) for name in precisions}
     weights = WEIGHTS if (path / WEIGHTS).is_file() else None
     names = [*(graph.file for graph in graphs.values()), "golden.npz", *([weights] if weights else [])]
     manifest = Manifest(

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-from clipdepth.agreement import Agreement
+from clipdepth.agreement import Agreement, looser_limits
 from clipdepth.atomic import atomic_file
 from clipdepth.errors import BundleError, ClipdepthError
 from clipdepth.latency import Latency, summarise_latency
@@ -184,7 +184,10 @@ def _status(contender: Contender) -> Status:
 def _verdict(contender: Contender) -> str:
     if contender.agreement is None:
         return contender.note
-    return "passed" if contender.agreement else "FAILED: depth differs from PyTorch's"
+    if not contender.agreement:
+        return "FAILED: depth differs from PyTorch's"
+    looser = looser_limits(contender.precision, contender.agreement.tolerance)
+    return f"passed by {looser}" if looser else "passed"
 
 
 def write_report(path: Path, report: Report) -> None:

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from clipdepth.agreement import Tolerance
+from clipdepth.agreement import MOST_LOOSENED, TOLERANCES, Tolerance, largest_mean
 from clipdepth.arguments import ArgumentParser, positive_int
 from clipdepth.manifest import MANIFEST, PRECISIONS, Manifest, Precision
 from clipdepth_export.exporter import ExportConfig, Exported, export_run
@@ -99,7 +99,11 @@ def tolerance(text: str) -> tuple[Precision, Tolerance]:
             f"'{text}' is not PRECISION=MEAN[,POINTS], such as int8=0.03,1: the mean relative difference of depth "
             "from PyTorch's, and the change of δ1 in points"
         )
-    return found, Tolerance(mean, points[0] / 100 if points else None)
+    if mean > largest_mean(found):
+        raise argparse.ArgumentTypeError(
+            f"'{text}' allows more than {largest_mean(found):g}, {MOST_LOOSENED} times what {found} may differ by"
+        )
+    return found, Tolerance(mean, points[0] / 100 if points else TOLERANCES[found].delta1)
 
 
 def _parser() -> ArgumentParser:
@@ -140,6 +144,6 @@ def _parser() -> ArgumentParser:
         default=[],
         metavar="P=MEAN[,POINTS]",
         help="allow precision P another mean relative difference, and change of δ1, than "
-        "fp32=1e-4, fp16=5e-3,0.2 and int8=3e-2,1",
+        "fp32=1e-4, fp16=5e-3,0.2 and int8=3e-2,1; at most ten times that mean, and said wherever a verdict is",
     )
     return parser

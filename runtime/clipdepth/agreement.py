@@ -20,6 +20,25 @@ class Tolerance:
 
 TOLERANCES = {"fp32": Tolerance(1e-4), "fp16": Tolerance(5e-3, 0.002), "int8": Tolerance(3e-2, 0.01)}
 """What each precision may differ by, unless an export says otherwise."""
+MOST_LOOSENED = 10
+"""How many times its default mean a precision's may be: what differs more is another network's depth."""
+
+
+def looser_limits(precision: str, tolerance: Tolerance) -> str | None:
+    """In what a tolerance allows more than the precision's default, for people; None where it does not."""
+    default = TOLERANCES[precision]
+    parts = []
+    if tolerance.mean > default.mean:
+        parts.append(f"mean {tolerance.mean:g} instead of {default.mean:g}")
+    if default.delta1 is not None and (tolerance.delta1 is None or tolerance.delta1 > default.delta1):
+        stated = "any" if tolerance.delta1 is None else f"{100 * tolerance.delta1:g}"
+        parts.append(f"δ1 {stated} instead of {100 * default.delta1:g} points")
+    return f"limits looser than {precision}'s own: {', '.join(parts)}" if parts else None
+
+
+def largest_mean(precision: str) -> float:
+    """The largest mean that a tolerance of that precision may state."""
+    return MOST_LOOSENED * TOLERANCES[precision].mean
 
 
 @dataclass(frozen=True)

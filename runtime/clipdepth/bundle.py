@@ -11,6 +11,7 @@ from clipdepth.golden import Golden, load_golden
 from clipdepth.manifest import MANIFEST, Manifest, StoredFile, decode_manifest
 
 _REMEDY = "export the bundle again"
+_LARGEST_MANIFEST = 16 << 20
 _OLD_ENGINES = "engines"
 """Where earlier versions kept TensorRT's engines, which anyone could have put there."""
 
@@ -43,25 +44,40 @@ class Bundle:
         return self.path / name
 
 
-def open_bundle(named: str | Path, box: Path = BOX) -> Bundle:
+def open_bundle(named: str | Path, box: Path = BOX, any_tolerance: bool = False) -> Bundle:
     """Open the bundle that `named` means, see `find_folder`, and check the size and hash of what a device reads.
 
     The weights to train on from are not read here, but by `Bundle.weights`, since hashing them takes time. Raises
     BundleError where the bundle is missing, damaged, tampered with or of an unsupported schema, or holds what its
-    manifest does not state.
+    manifest does not state. `any_tolerance` as in `decode_manifest`.
     """
     path = find_folder(named, box)
-    manifest_path = path / MANIFEST
     if not path.is_dir():
         models = f"{list_models(box)}; " if is_bare(named) else ""
         raise BundleError(f"no bundle at {path}; {models}make one with 'clipdepth export RUN --out {path}'")
-    if not manifest_path.is_file():
-        raise BundleError(f"{path} has no {MANIFEST}, so it is no bundle; {_REMEDY}")
-    manifest = decode_manifest(manifest_path.read_bytes(), str(manifest_path))
+    manifest = _read_manifest(path, any_tolerance)
     _refuse_others(path, manifest)
     needed = {name: stated for name, stated in manifest.files.items() if name != manifest.weights}
     check_files(path, needed, _REMEDY)
     return Bundle(path, manifest)
+
+
+def is_bundle(path: Path) -> bool:
+    """Whether the folder `path` has a bundle's manifest, and not another program's `manifest.json`."""
+    try:
+        _read_manifest(path, any_tolerance=True)
+    except (BundleError, OSError):
+        return False
+    return True
+
+
+def _read_manifest(path: Path, any_tolerance: bool) -> Manifest:
+    place = path / MANIFEST
+    if not place.is_file() or place.is_symlink():
+        raise BundleError(f"{path} has no {MANIFEST}, so it is no bundle; {_REMEDY}")
+    if place.stat().st_size > _LARGEST_MANIFEST:
+        raise BundleError(f"{place} has more than {_LARGEST_MANIFEST} bytes; {_REMEDY}")
+    return decode_manifest(place.read_bytes(), str(place), any_tolerance)
 
 
 def _refuse_others(path: Path, manifest: Manifest) -> None:

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal, get_args
 
 import msgspec
 
-from clipdepth.agreement import Agreement
+from clipdepth.agreement import MOST_LOOSENED, Agreement, largest_mean, looser_limits
 from clipdepth.errors import BundleError
 from clipdepth.metrics import Align, DepthMetrics
 from clipdepth.record import FileName, Positive, Record, Sha256, decode_record
@@ -123,12 +123,31 @@ class Manifest(Record, frozen=True):
     weights: FileName | None = None
     """The network's weights, to train on from, in safetensors; no device needs them."""
 
+    def looser_limits(self, precision: str) -> str | None:
+        """See `agreement.looser_limits`, of the graph of that precision."""
+        return looser_limits(precision, self.graphs[precision].verification.tolerance)
 
-def decode_manifest(data: bytes, where: str) -> Manifest:
-    """Read and check `data`; raises BundleError naming `where`, the field and the remedy."""
+
+def decode_manifest(data: bytes, where: str, any_tolerance: bool = False) -> Manifest:
+    """Read and check `data`; raises BundleError naming `where`, the field and the remedy.
+
+    With `any_tolerance` depth may differ from PyTorch's by anything: for random weights, which are only timed.
+    """
     manifest = decode_record(data, Manifest, SCHEMA, where, "export the bundle again")
     _check_consistency(manifest, where)
+    if not any_tolerance:
+        _check_tolerances(manifest, where)
     return manifest
+
+
+def _check_tolerances(manifest: Manifest, where: str) -> None:
+    for name, graph in manifest.graphs.items():
+        mean, most = graph.verification.tolerance.mean, largest_mean(name)
+        if mean > most:
+            raise BundleError(
+                f"{where}: field graphs.{name}.verification.tolerance: mean {mean:g} is beyond {most:g}, "
+                f"{MOST_LOOSENED} times what {name} may differ by; export the bundle again"
+            )
 
 
 def _check_consistency(manifest: Manifest, where: str) -> None:

@@ -80,7 +80,7 @@ def test_peers_at_their_own_and_at_the_bundles_size() -> None:
 def test_a_random_bundle_computes_what_the_module_does_in_every_precision(tmp_path: Path) -> None:
     module = tiny(SIZE)
     write_random_bundle(tmp_path / "b", module, InputSize(12, 20, 3), ("fp32", "fp16", "int8"))
-    bundle = open_bundle(tmp_path / "b")
+    bundle = open_bundle(tmp_path / "b", any_tolerance=True)
     for precision, tolerance in (("fp32", 1e-4), ("fp16", 0.05), ("int8", 0.3)):
         require_same(bundle, module, precision, tolerance, count=3)
     assert bundle.manifest.model.flops == 2 * MULTIPLY_ADDS
@@ -89,7 +89,7 @@ def test_a_random_bundle_computes_what_the_module_does_in_every_precision(tmp_pa
 
 def test_all_layers_of_its_int8_graph_are_int8(tmp_path: Path) -> None:
     write_random_bundle(tmp_path / "b", tiny(SIZE), SIZE, ("int8",))
-    graph = onnx.load(open_bundle(tmp_path / "b").graph("int8")).graph
+    graph = onnx.load(open_bundle(tmp_path / "b", any_tolerance=True).graph("int8")).graph
     maker = {node.output[0]: node for node in graph.node}
     # The picture is laid out anew after it is rounded.
     made_by = {

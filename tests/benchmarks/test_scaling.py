@@ -216,11 +216,11 @@ def test_the_model_is_exported_at_other_sizes_and_for_batches(run: Path, tmp_pat
     graphs = Graphs(bundle, ["fp32"], tmp_path)
     plan = Plan(size, ["fp32"], 1)
     larger = next(p for p in plan.points() if p.axis == "size" and p.height > size.height)
-    made = open_bundle(graphs.path(larger))
+    made = open_bundle(graphs.path(larger), any_tolerance=True)
     assert made.manifest.input == InputSize(larger.height, larger.width)
     assert made.manifest.model.flops > bundle.manifest.model.flops
     batch = next(p for p in plan.points() if p.axis == "batch" and p.batch == 4)
-    assert open_bundle(graphs.path(batch)).manifest.input == InputSize(size.height, size.width, 8)
+    assert open_bundle(graphs.path(batch), any_tolerance=True).manifest.input == InputSize(size.height, size.width, 8)
     assert graphs.path(Point("threads", "fp32", size.height, size.width)) == bundle.path
 
 

@@ -54,7 +54,7 @@ def test_an_engine_is_built_of_every_model_in_every_precision(
     config = ExportConfig(PRECISIONS, max_batch, str(many), tolerances=anything)
     exported = export_run(run, tmp_path / "all.bundle", config)
     assert exported.refused == {}
-    bundle = open_bundle(tmp_path / "all.bundle")
+    bundle = open_bundle(tmp_path / "all.bundle", any_tolerance=True)
     build_all(bundle)
     if kind == "mobile":  # the trunk of `edge`, which is nearly all of it
         assert bundle.graph("int8").stat().st_size < 15_000_000

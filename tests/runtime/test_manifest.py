@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from bundles import write_bundle
+from clipdepth.agreement import Tolerance, looser_limits
 from clipdepth.errors import BundleError
 from clipdepth.manifest import decode_manifest
 from clipdepth.record import encode_record
@@ -111,6 +112,33 @@ def test_a_graph_that_was_not_verified_is_refused(content: dict[str, Any], field
     put(content, f"graphs/fp32/verification/{field}", value)
     with pytest.raises(BundleError, match=r"graphs\.fp32\.verification: it did not pass"):
         decode(content)
+
+
+@pytest.mark.parametrize("mean", [1e9, 1.0, 1.1e-3])
+def test_a_tolerance_that_lifts_the_gate_is_refused(content: dict[str, Any], mean: float) -> None:
+    put(content, "graphs/fp32/verification/tolerance/mean", mean)
+    with pytest.raises(BundleError) as error:
+        decode(content)
+    assert str(error.value) == (
+        f"b/manifest.json: field graphs.fp32.verification.tolerance: mean {mean:g} is beyond 0.001, "
+        "10 times what fp32 may differ by; export the bundle again"
+    )
+    assert decode_manifest(json.dumps(content).encode(), "random weights", any_tolerance=True)
+
+
+@pytest.mark.parametrize(
+    ("precision", "mean", "delta1", "told"),
+    [
+        ("fp32", 1e-4, None, None),
+        ("fp32", 1e-3, 0.5, "mean 0.001 instead of 0.0001"),
+        ("fp16", 1e-4, 0.002, None),
+        ("fp16", 5e-3, 0.01, "δ1 1 instead of 0.2 points"),
+        ("int8", 0.3, None, "mean 0.3 instead of 0.03, δ1 any instead of 1 points"),
+    ],
+)
+def test_looser_limits_are_told(precision: str, mean: float, delta1: float | None, told: str | None) -> None:
+    looser = looser_limits(precision, Tolerance(mean, delta1))
+    assert looser == (told and f"limits looser than {precision}'s own: {told}")
 
 
 @pytest.mark.parametrize("data", [b"", b"{", b"[]", b"null", b"\xff\xfe", b'{"schema": "1"}'])

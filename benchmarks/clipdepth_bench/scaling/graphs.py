@@ -29,7 +29,7 @@ class Graphs:
         batch = f"x{size.max_batch}" if size.max_batch > 1 else ""
         path = self._folder / f"random-{size.height}x{size.width}{batch}.bundle"
         try:
-            open_bundle(path)
+            open_bundle(path, any_tolerance=True)
         except BundleError:
             self._write(path, size)
         return path

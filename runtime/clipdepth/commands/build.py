@@ -32,6 +32,8 @@ def main(argv: Sequence[str]) -> int:
     records = [_build(bundle, precision, gpu, version, config, console) for precision in precisions]
     console.print(_table(records))
     for record in records:
+        if looser := bundle.manifest.looser_limits(record.key.precision):
+            console.print(f"{record.key.precision} agrees with PyTorch by {looser}", highlight=False, soft_wrap=True)
         console.print(str(EngineStore(bundle).path(record.key)), highlight=False, soft_wrap=True)
     return 0
 

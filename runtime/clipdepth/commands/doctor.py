@@ -95,6 +95,7 @@ def _line(diagnosis: Diagnosis) -> Text:
     problems = dict.fromkeys(f"{trial.problem}" for trial in diagnosis.trials if not trial)
     times = ", ".join(f"{trial.precision} {trial.milliseconds:.3g} ms" for trial in works)
     found = [f"{works[0].device}: {times} a frame"] if works else []
+    found += [f"{trial.precision} by {trial.looser_limits}" for trial in works if trial.looser_limits]
     mark = ("works  ", "green") if works else ("-      ", "red")
     name = (f"{diagnosis.engine:<22}", "bold")
     return Text.assemble(mark, name, f"{diagnosis.installed or 'not installed'}; ", "; ".join([*found, *problems]))

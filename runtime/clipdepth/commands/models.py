@@ -68,6 +68,7 @@ def _details(manifest: Manifest) -> Table:
     facts = {
         "about": [manifest.description] if manifest.description else [],
         "measured": [f"{_conditions(found)}: {_metrics(found)}" for found in manifest.accuracy],
+        "limits": [found for precision in manifest.graphs if (found := manifest.looser_limits(precision))],
         "camera": [f"{camera} across; depth is metric for it, others give --fov"],
         "licences": [f"{licence.part}: {licence.licence}" for licence in manifest.licences],
     }
@@ -121,6 +122,7 @@ def _as_json(folder: Path, manifest: Manifest) -> dict[str, Any]:
         "parameters": manifest.model.parameters,
         "flops": manifest.model.flops,
         "precisions": list(manifest.graphs),
+        "looser_limits": {name: found for name in manifest.graphs if (found := manifest.looser_limits(name))},
         "accuracy": msgspec.to_builtins(manifest.accuracy),
         "megabytes": megabytes(manifest),
         "weights": manifest.weights is not None,

@@ -97,6 +97,7 @@ def _run(options: RunOptions, bundle: Bundle) -> tuple[RunReport, int]:
         threads=threads,
         latency_ms=pipeline.times.summary(),
         agreement=bundle.manifest.graphs[precision].verification,
+        looser_limits=bundle.manifest.looser_limits(precision),
     )
     return report, status
 
@@ -108,6 +109,8 @@ def _load(bundle: Bundle, options: RunOptions, threads: int) -> tuple[Engine, st
         engine, precision, choice = load_asked(bundle, options.engine, options.precision, threads)
     if choice:
         print_choice(choice, console)
+    elif looser := bundle.manifest.looser_limits(precision):
+        console.print(f"{precision} agrees with PyTorch by {looser}", highlight=False, markup=False, soft_wrap=True)
     return engine, precision
 
 

@@ -55,6 +55,8 @@ class RunReport:
     """Stage by stage, see `clipdepth.pipeline.counts.StageTimes`; the newest 4096 frames."""
     agreement: Agreement
     """With PyTorch, as the bundle's manifest records it."""
+    looser_limits: str | None
+    """What that was held to, where it is less than clipdepth asks for."""
 
 
 def print_report(report: RunReport, console: Console) -> None:
@@ -66,7 +68,7 @@ def print_report(report: RunReport, console: Console) -> None:
         "frames": f"{report.frames} in {report.seconds:.1f} s, {rate:.1f} a second with reading and writing"
         + (" (interrupted)" if report.interrupted else ""),
         "engine": f"{report.engine} on {report.device}, {report.precision}, {threads}",
-        "depth": str(report.agreement),
+        "depth": str(report.agreement) + (f", by {report.looser_limits}" if report.looser_limits else ""),
         "written": ", ".join(report.outputs) or "nothing; give --output to keep the depth",
     }
     for name, fact in facts.items():

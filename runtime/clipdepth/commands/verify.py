@@ -26,6 +26,8 @@ class Verdict:
     device: str
     """What the engine really ran on."""
     agreement: Agreement
+    looser_limits: str | None
+    """What the depth was held to, where that is less than clipdepth asks for."""
 
 
 def main(argv: Sequence[str]) -> int:
@@ -44,6 +46,8 @@ def main(argv: Sequence[str]) -> int:
         "Δδ1 is the change against the measured depth, in points"
     )
     console.print(note, highlight=False, soft_wrap=True)
+    for looser in dict.fromkeys(verdict.looser_limits for verdict in verdicts if verdict.looser_limits):
+        console.print(f"[yellow]{looser}[/yellow]", highlight=False, soft_wrap=True)
     passed = all(verdict.agreement for verdict in verdicts)
     if options.json:
         write_json(options.json, _as_json(options.bundle, verdicts, passed))
@@ -52,7 +56,8 @@ def main(argv: Sequence[str]) -> int:
 
 def _verify(bundle: Bundle, engine_name: str, precision: str) -> Verdict:
     with closing(load_engine(bundle, engine_name, precision)) as engine:
-        return Verdict(precision, engine.name, engine.device, verify_engine(engine, bundle, precision))
+        agreement = verify_engine(engine, bundle, precision)
+        return Verdict(precision, engine.name, engine.device, agreement, bundle.manifest.looser_limits(precision))
 
 
 def _as_json(bundle: str, verdicts: Sequence[Verdict], passed: bool) -> dict[str, Any]:
@@ -68,17 +73,23 @@ def _table(verdicts: Sequence[Verdict]) -> Table:
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("verdict", no_wrap=True)
     for verdict in verdicts:
-        table.add_row(verdict.precision, verdict.engine, verdict.device, *_numbers(verdict.agreement))
+        table.add_row(verdict.precision, verdict.engine, verdict.device, *_numbers(verdict.agreement), _word(verdict))
     return table
 
 
 def _numbers(agreement: Agreement) -> list[str]:
     tolerance = f"{agreement.tolerance.mean:.2g}"
     if not agreement.finite:
-        return ["-", "-", "-", tolerance, "-", "[red]NaN or infinite[/red]"]
+        return ["-", "-", "-", tolerance, "-"]
     found = [f"{value:.2g}" for value in (agreement.mean, agreement.p99, agreement.largest)]
     delta1 = "-" if agreement.delta1_change is None else f"{100 * agreement.delta1_change:+.2f}"
-    return [*found, tolerance, delta1, "[green]agrees[/green]" if agreement else "[red]differs[/red]"]
+    return [*found, tolerance, delta1]
+
+
+def _word(verdict: Verdict) -> str:
+    if not verdict.agreement:
+        return "[red]differs[/red]" if verdict.agreement.finite else "[red]NaN or infinite[/red]"
+    return "[yellow]agrees, by looser limits[/yellow]" if verdict.looser_limits else "[green]agrees[/green]"
 
 
 def _parser() -> argparse.ArgumentParser:

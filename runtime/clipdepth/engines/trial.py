@@ -29,6 +29,8 @@ class Trial:
     """The median time of a frame; None where it may not be used."""
     problem: str | None = None
     """Why it may not be used, and the remedy."""
+    looser_limits: str | None = None
+    """What its depth was held to, where that is less than clipdepth asks for."""
 
     def __bool__(self) -> bool:
         return self.milliseconds is not None
@@ -36,7 +38,8 @@ class Trial:
     def __str__(self) -> str:
         if self.milliseconds is None:
             return f"{self.engine} {self.precision}: {self.problem}"
-        return f"{self.engine} {self.precision} on {self.device}: {self.milliseconds:.3g} ms a frame"
+        looser = f", by {self.looser_limits}" if self.looser_limits else ""
+        return f"{self.engine} {self.precision} on {self.device}: {self.milliseconds:.3g} ms a frame{looser}"
 
 
 def try_engine(bundle: Bundle, name: str, precision: str, threads: int | None = None) -> Trial:
@@ -48,7 +51,8 @@ def try_engine(bundle: Bundle, name: str, precision: str, threads: int | None = 
             agreement = verify_engine(engine, bundle, precision)
             if not agreement:
                 return Trial(name, precision, device, problem=str(agreement))
-            return Trial(name, precision, device, median(_times(engine, bundle.golden().frames)))
+            time = median(_times(engine, bundle.golden().frames))
+            return Trial(name, precision, device, time, looser_limits=bundle.manifest.looser_limits(precision))
     except ClipdepthError as error:
         return Trial(name, precision, device, problem=" ".join(str(error).split()))
 

@@ -39,7 +39,7 @@ class SamTolerance:
 
 
 SAM_TOLERANCES = {"fp32": SamTolerance(0.9999, 0.99, 0.005), "fp16": SamTolerance(0.999, 0.95, 0.01)}
-"""What each precision may differ by, unless an export says otherwise."""
+"""What each precision may differ by."""
 
 
 @dataclass(frozen=True)

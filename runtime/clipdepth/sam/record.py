@@ -7,7 +7,7 @@ import msgspec
 
 from clipdepth.errors import UsageError
 from clipdepth.record import FileName, Positive, Record, Share
-from clipdepth.sam.agreement import SamAgreement
+from clipdepth.sam.agreement import SAM_TOLERANCES, SamAgreement
 
 SamPrecision = Literal["fp32", "fp16"]
 """What the graphs compute in; it stands in the graphs themselves."""
@@ -59,6 +59,8 @@ class SamRecord(Record, frozen=True):
             missing = [name for name in graphs.files if name not in stored]
             if missing:
                 return f"graphs.{precision}: {missing[0]} is not in files"
+            if graphs.verification.tolerance != SAM_TOLERANCES[precision]:
+                return f"graphs.{precision}.verification.tolerance: it is not clipdepth's"
             if not graphs.verification:
                 return f"graphs.{precision}.verification: it did not pass"
         return None
