@@ -13,7 +13,7 @@ import torch
 from clipdepth import __version__
 from clipdepth.agreement import TOLERANCES, Agreement, Tolerance
 from clipdepth.atomic import atomic_folder
-from clipdepth.bundle import stored_file
+from clipdepth.bundle import is_bundle, stored_file
 from clipdepth.errors import UsageError, VerificationError
 from clipdepth.manifest import (
     MANIFEST,
@@ -92,8 +92,8 @@ def export_run(run: Path, out: Path, config: ExportConfig = ExportConfig(), trac
     none is left or the fp32 graph differs, which the others are made of and which is verified whether it is asked for
     or not; UsageError where `out` is something else than a bundle, or int8 has too few frames to be calibrated on.
     """
-    if out.exists() and not (out / MANIFEST).is_file():
-        raise UsageError(f"{out} exists and is no bundle; choose another --out")
+    if out.exists() and not is_bundle(out):
+        raise UsageError(f"{out} exists and is no bundle of this clipdepth; choose another --out")
     return _Export(run, config, track).write(out)
 
 

@@ -68,6 +68,41 @@ def test_a_folder_that_is_no_bundle_is_left_alone(
     assert contents(holiday) == {"photos/beach.jpg": b"sand"}
 
 
+STRANGE = {
+    "a web application": b'{"name": "Shop", "icons": [], "start_url": "/", "display": "standalone"}',
+    "a browser extension": b'{"manifest_version": 3, "name": "Notes", "version": "1.0"}',
+    "another schema": b'{"schema": 3, "name": "kitchen"}',
+    "our schema and nothing else": b'{"schema": 2}',
+    "no JSON": b"manifest",
+    "nothing": b"",
+    "no text": b"\xff\xfe",
+}
+
+
+@pytest.mark.parametrize("content", STRANGE.values(), ids=STRANGE)
+def test_a_folder_with_another_manifest_is_left_alone(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], content: bytes
+) -> None:
+    shop = tmp_path / "shop"
+    (shop / "src").mkdir(parents=True)
+    (shop / "src" / "index.js").write_bytes(b"years of work")
+    (shop / "manifest.json").write_bytes(content)
+    err = fails_in_one_line(["export", str(run), "--out", str(shop)], 2, capsys)
+    assert f"{shop} exists and is no bundle of this clipdepth; choose another --out" in err
+    assert contents(shop) == {"src/index.js": b"years of work", "manifest.json": content}
+    assert list(tmp_path.iterdir()) == [shop]
+
+
+def test_a_link_to_a_bundles_manifest_makes_no_bundle(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bundle, shop = write_bundle(tmp_path / "b"), tmp_path / "shop"
+    shop.mkdir()
+    (shop / "manifest.json").symlink_to(bundle / "manifest.json")
+    assert "is no bundle" in fails_in_one_line(["export", str(run), "--out", str(shop)], 2, capsys)
+    assert (shop / "manifest.json").is_symlink()
+
+
 def test_a_file_in_the_way_is_left_alone(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "notes").write_text("mine")
     err = fails_in_one_line(["export", str(run), "--out", str(tmp_path / "notes")], 2, capsys)

@@ -158,13 +158,22 @@ def save_mini(path: Path) -> Path:
 def test_misuse_is_told_in_a_line_and_writes_nothing(tmp_path: Path) -> None:
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "mine.txt").write_text("mine")
+    (tmp_path / "game").mkdir()
+    (tmp_path / "game" / "sam.json").write_text('{"hero": "Sam"}')
     mini = str(save_mini(tmp_path / "mini.pth"))
     before = sorted(tmp_path.rglob("*"))
     for told, kind, options in (
         ("vit_b needs weights; download https://", UsageError, ["--variant", "vit_b"]),
         ("nowhere.pth' is no file; download https://", WeightsError, ["--weights", "nowhere.pth"]),
         ("does not hold the weights of SAM's vit_b", WeightsError, ["--weights", mini]),
-        ("holds no sam.json; choose another --out", UsageError, ["--variant", "mini", "--out", str(tmp_path / "full")]),
+        *(
+            (
+                "holds no sam.json of this clipdepth; choose another",
+                UsageError,
+                ["--variant", "mini", "--out", str(out)],
+            )
+            for out in (tmp_path / "full", tmp_path / "game")
+        ),
         ("--pred-iou-thresh is 2.0", UsageError, ["--variant", "mini", "--pred-iou-thresh", "2"]),
         ("invalid choice: 'int8'", UsageError, ["--variant", "mini", "--precision", "int8"]),
         ("no data at", ClipdepthError, ["--variant", "mini", "--data", str(tmp_path / "none")]),

@@ -17,11 +17,11 @@ from torch.export import Dim
 from clipdepth import __version__
 from clipdepth.atomic import atomic_folder
 from clipdepth.bundle import stored_file
-from clipdepth.errors import UsageError
+from clipdepth.errors import BundleError, UsageError
 from clipdepth.manifest import Licence
 from clipdepth.record import encode_record
 from clipdepth.sam.agreement import SAM_TOLERANCES, SamAgreement, SamAnswer
-from clipdepth.sam.manifest import SAM_MANIFEST, SAM_SCHEMA, SamManifest
+from clipdepth.sam.manifest import SAM_MANIFEST, SAM_SCHEMA, SamManifest, read_sam_manifest
 from clipdepth.sam.painting import COLOURING
 from clipdepth.sam.record import SamGraphs, SamPrecision, SamRecord
 from clipdepth_export.graph import OPSET, proto_of, trace
@@ -51,8 +51,8 @@ def export_sam(
     Raises WeightsError where weights are missing or unfit; VerificationError, and writes nothing, where graphs
     differ from PyTorch; UsageError where `out` is something else than a folder of SAM.
     """
-    if out.exists() and not (out / SAM_MANIFEST).is_file():
-        raise UsageError(f"{out} exists and holds no {SAM_MANIFEST}; choose another --out")
+    if out.exists():
+        _require_sam(out)
     with atomic_folder(out) as folder:
         record = write_sam(config, folder, precisions, frames, tell)
         manifest = SamManifest(
@@ -64,6 +64,14 @@ def export_sam(
         )
         (folder / SAM_MANIFEST).write_bytes(encode_record(manifest))
     return manifest
+
+
+def _require_sam(out: Path) -> None:
+    """Raise UsageError where `out` is no folder that may be replaced."""
+    try:
+        read_sam_manifest(out)
+    except (BundleError, OSError):
+        raise UsageError(f"{out} exists and holds no {SAM_MANIFEST} of this clipdepth; choose another --out") from None
 
 
 def write_sam(

@@ -32,6 +32,14 @@ class SamFolder:
     manifest: SamManifest
 
 
+def read_sam_manifest(path: Path) -> SamManifest:
+    """The `sam.json` of a folder; raises BundleError where it has none of ours."""
+    where = path / SAM_MANIFEST
+    if not where.is_file():
+        raise BundleError(f"{path} has no {SAM_MANIFEST}, so it holds no SAM; {_REMEDY}")
+    return decode_record(where.read_bytes(), SamManifest, SAM_SCHEMA, str(where), _REMEDY)
+
+
 def open_sam(path: Path) -> SamFolder:
     """Open the folder `path` and check every file's size and hash.
 
@@ -40,9 +48,7 @@ def open_sam(path: Path) -> SamFolder:
     where = path / SAM_MANIFEST
     if not path.is_dir():
         raise BundleError(f"no folder of SAM at {path}; make one with 'clipdepth export-sam --out {path}'")
-    if not where.is_file():
-        raise BundleError(f"{path} has no {SAM_MANIFEST}, so it holds no SAM; {_REMEDY}")
-    manifest = decode_record(where.read_bytes(), SamManifest, SAM_SCHEMA, str(where), _REMEDY)
+    manifest = read_sam_manifest(path)
     problem = manifest.sam.problem(manifest.files)
     if problem:
         raise BundleError(f"{where}: field sam.{problem}; {_REMEDY}")
