@@ -15,6 +15,7 @@ from clipdepth.agreement import TOLERANCES, Agreement, Tolerance
 from clipdepth.atomic import atomic_folder
 from clipdepth.bundle import is_bundle, stored_file
 from clipdepth.errors import UsageError, VerificationError
+from clipdepth.graph_check import graph_problem
 from clipdepth.manifest import (
     MANIFEST,
     SCHEMA,
@@ -31,7 +32,7 @@ from clipdepth.manifest import (
 from clipdepth.record import encode_record
 from clipdepth.sam.record import SamRecord
 from clipdepth_export.gate import judge, require_agreement
-from clipdepth_export.graph import OPSET, proto_of, save_graph, trace_depth
+from clipdepth_export.graph import OPSET, ExportError, proto_of, save_graph, trace_depth
 from clipdepth_export.layers import worst_layers
 from clipdepth_export.reference import Track, golden_frames, reference_frames, silently
 from clipdepth_export.sam.chain import require_masks, segmented
@@ -163,6 +164,8 @@ class _Export:
         variant = variants.make(precision, tolerance)
         path = folder / f"depth.{precision}.onnx"
         save_graph(variant.model, path)
+        if problem := graph_problem(path, ()):
+            raise ExportError(f"no device would run the {precision} graph: {problem}; choose another trunk")
         try:
             verification = self._verify(variant, path, precision, tolerance)
         except VerificationError:

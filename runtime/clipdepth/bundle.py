@@ -8,6 +8,7 @@ from pathlib import Path
 from clipdepth.box import BOX, find_folder, is_bare, list_models
 from clipdepth.errors import BundleError, UsageError
 from clipdepth.golden import Golden, load_golden
+from clipdepth.graph_check import check_graphs
 from clipdepth.manifest import MANIFEST, Manifest, StoredFile, decode_manifest
 
 _REMEDY = "export the bundle again"
@@ -48,8 +49,8 @@ def open_bundle(named: str | Path, box: Path = BOX, any_tolerance: bool = False)
     """Open the bundle that `named` means, see `find_folder`, and check the size and hash of what a device reads.
 
     The weights to train on from are not read here, but by `Bundle.weights`, since hashing them takes time. Raises
-    BundleError where the bundle is missing, damaged, tampered with or of an unsupported schema, or holds what its
-    manifest does not state. `any_tolerance` as in `decode_manifest`.
+    BundleError where the bundle is missing, damaged, tampered with or of an unsupported schema, holds what its
+    manifest does not state, or has a graph that the exporter does not write. `any_tolerance` as in `decode_manifest`.
     """
     path = find_folder(named, box)
     if not path.is_dir():
@@ -59,6 +60,7 @@ def open_bundle(named: str | Path, box: Path = BOX, any_tolerance: bool = False)
     _refuse_others(path, manifest)
     needed = {name: stated for name, stated in manifest.files.items() if name != manifest.weights}
     check_files(path, needed, _REMEDY)
+    check_graphs(path, _graph_files(manifest), needed, _REMEDY)
     return Bundle(path, manifest)
 
 
@@ -78,6 +80,10 @@ def _read_manifest(path: Path, any_tolerance: bool) -> Manifest:
     if place.stat().st_size > _LARGEST_MANIFEST:
         raise BundleError(f"{place} has more than {_LARGEST_MANIFEST} bytes; {_REMEDY}")
     return decode_manifest(place.read_bytes(), str(place), any_tolerance)
+
+
+def _graph_files(manifest: Manifest) -> list[str]:
+    return [graph.file for graph in manifest.graphs.values()] + (manifest.sam.graph_files if manifest.sam else [])
 
 
 def _refuse_others(path: Path, manifest: Manifest) -> None:

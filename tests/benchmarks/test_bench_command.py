@@ -171,7 +171,9 @@ def test_a_row_for_every_graph(tmp_path: Path) -> None:
 
 def test_a_graph_that_does_not_load_says_why(tmp_path: Path) -> None:
     bundle = write_bundle(tmp_path / "b")
-    (bundle / "depth.fp32.onnx").write_bytes(b"no graph")
+    model = brightness_graph(48, 64)
+    model.graph.node[1].input[0] = "nowhere"
+    onnx.save(model, bundle / "depth.fp32.onnx")
     write_manifest(bundle, 48, 64)
     found = row(bench(bundle, status=1), "onnxruntime")
     assert "cannot load" in found["verdict"]

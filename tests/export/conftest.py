@@ -1,6 +1,6 @@
 """Trained runs of every kind of model, exported once a session."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -143,6 +143,12 @@ def sam_run(data: Path, segments: str, tmp_path_factory: pytest.TempPathFactory)
     """A run of a model that takes SAM's masks."""
     frames = replace(INPUT, segments=segments)
     return train_tiny_run(tmp_path_factory.mktemp("runs") / "sam", data, frames=frames, **WITH_SAM)
+
+
+@pytest.fixture(scope="session")
+def kinds() -> Sequence[str]:
+    """Every kind of model."""
+    return tuple(RECIPES)
 
 
 @pytest.fixture(params=RECIPES)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from clipdepth.bundle import check_files
 from clipdepth.errors import BundleError
+from clipdepth.graph_check import check_graphs
 from clipdepth.manifest import Licence, StoredFile
 from clipdepth.record import FileName, Record, decode_record
 from clipdepth.sam.record import SamRecord
@@ -53,4 +54,5 @@ def open_sam(path: Path) -> SamFolder:
     if problem:
         raise BundleError(f"{where}: field sam.{problem}; {_REMEDY}")
     check_files(path, manifest.files, _REMEDY)
+    check_graphs(path, manifest.sam.graph_files, manifest.files, _REMEDY)
     return SamFolder(path, manifest)

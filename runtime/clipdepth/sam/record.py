@@ -66,6 +66,11 @@ class SamRecord(Record, frozen=True):
         return None
 
     @property
+    def graph_files(self) -> list[str]:
+        """The graphs of every precision."""
+        return [name for graphs in self.graphs.values() for name in (graphs.encoder, graphs.decoder)]
+
+    @property
     def files(self) -> list[str]:
         """Every file of every precision."""
         return [name for graphs in self.graphs.values() for name in graphs.files]
