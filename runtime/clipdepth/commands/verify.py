@@ -89,7 +89,7 @@ def _numbers(agreement: Agreement) -> list[str]:
 def _word(verdict: Verdict) -> str:
     if not verdict.agreement:
         return "[red]differs[/red]" if verdict.agreement.finite else "[red]NaN or infinite[/red]"
-    return "[yellow]agrees, by looser limits[/yellow]" if verdict.looser_limits else "[green]agrees[/green]"
+    return "[yellow]agrees, looser[/yellow]" if verdict.looser_limits else "[green]agrees[/green]"
 
 
 def _parser() -> argparse.ArgumentParser:
