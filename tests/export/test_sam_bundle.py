@@ -32,12 +32,11 @@ pytest_plugins = ["tensorrt_cpu.plugin"]
 @pytest.fixture(scope="module")
 def bundle(sam_run: Path, many: Path, segments: str) -> Bundle:
     """The run in every precision, calibrated on `many`, whose paintings the same SAM made."""
-    anything = {name: Tolerance(1e9) for name in ("fp16", "int8")}
-    exported = export_run(
-        sam_run, sam_run.with_suffix(".bundle"), ExportConfig(ALL, data=str(many), tolerances=anything)
-    )
+    # The loosest that a bundle may have: the model learned nothing.
+    loose = {"fp16": Tolerance(0.05), "int8": Tolerance(0.3)}
+    exported = export_run(sam_run, sam_run.with_suffix(".bundle"), ExportConfig(ALL, data=str(many), tolerances=loose))
     assert exported.refused == {}
-    return open_bundle(sam_run.with_suffix(".bundle"), any_tolerance=True)
+    return open_bundle(sam_run.with_suffix(".bundle"))
 
 
 def torch_depth(run: Path, frame: NDArray[np.uint8]) -> NDArray[np.float32]:
