@@ -1,19 +1,19 @@
 """Weights of CLIP models: from files, from nowhere, and from a hub that cannot be reached."""
 
-import warnings
 from pathlib import Path
 
 import open_clip
 import pytest
 import torch
 from safetensors.torch import save_file
-from torch import Tensor, nn
+from torch import Tensor
 
 from clipdepth.cli import main
 from clipdepth.errors import UsageError, WeightsError
 from clipdepth_train.clip import load_clip, text_features
 from clipdepth_train.pretrained import PretrainedConfig
 from tiny_clip import TINY_CLIP
+from torchscript_archives import save_torchscript
 
 
 @pytest.fixture(scope="module")
@@ -32,25 +32,6 @@ def assert_same(found: dict[str, Tensor], wanted: dict[str, Tensor]) -> None:
     assert found.keys() == wanted.keys()
     for name, value in wanted.items():
         assert torch.equal(found[name], value), name
-
-
-class Archive(nn.Module):
-    """A tree of modules that holds named tensors, as a TorchScript archive of a model does."""
-
-    def __init__(self, state: dict[str, Tensor]) -> None:
-        super().__init__()
-        for head in {name.partition(".")[0] for name in state}:
-            below = {name.partition(".")[2]: value for name, value in state.items() if name.partition(".")[0] == head}
-            if "" in below:
-                self.register_buffer(head, below[""])
-            else:
-                self.add_module(head, Archive(below))
-
-
-def save_torchscript(path: Path, state: dict[str, Tensor]) -> None:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # TorchScript is deprecated
-        torch.jit.save(torch.jit.script(Archive(state)), str(path))
 
 
 def test_random_weights_are_those_of_the_seed() -> None:

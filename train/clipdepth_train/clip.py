@@ -1,8 +1,6 @@
 """CLIP models from open_clip: their weights and their two towers."""
 
 import logging
-import warnings
-import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +12,7 @@ from torch import Tensor, nn
 
 from clipdepth.errors import UsageError, WeightsError
 from clipdepth_train.pretrained import NO_WEIGHTS, PretrainedConfig, first_line, root_cause
+from clipdepth_train.torchscript import is_torchscript, torchscript_tensors
 
 # RN50's kind with a block a stage and half the width, to try things out in minutes; it has no pretrained weights.
 open_clip.add_model_config(Path(__file__).with_name("RN-mini.json"))
@@ -22,8 +21,8 @@ open_clip.add_model_config(Path(__file__).with_name("RN-mini.json"))
 def load_clip(config: PretrainedConfig) -> nn.Module:
     """Build open_clip's model with its weights.
 
-    A local file may be an open_clip checkpoint (.pt, .safetensors) or an archive as OpenAI publishes them. Raises
-    UsageError for an unknown model, WeightsError where weights cannot be downloaded or do not fit.
+    A local file may be an open_clip checkpoint (.pt, .safetensors) or an archive as OpenAI publishes them, whose code
+    is not run. Raises UsageError for an unknown model, WeightsError where weights cannot be downloaded or do not fit.
     """
     if config.name not in open_clip.list_models():
         raise UsageError(f"open_clip has no model '{config.name}'; see open_clip.list_models()")
@@ -88,8 +87,8 @@ def _load_file(config: PretrainedConfig, path: Path) -> nn.Module:
         )
     model = _create(config.name, None)
     try:
-        if _is_torchscript(path):
-            model.load_state_dict(_torchscript_state(path))
+        if is_torchscript(path):
+            model.load_state_dict(_published_state(path, model))
         else:
             open_clip.load_checkpoint(model, str(path))
     except Exception as error:  # torch, pickle, zip and safetensors each raise their own
@@ -100,18 +99,12 @@ def _load_file(config: PretrainedConfig, path: Path) -> nn.Module:
     return model
 
 
-def _is_torchscript(path: Path) -> bool:
-    if not zipfile.is_zipfile(path):
-        return False
-    with zipfile.ZipFile(path) as archive:
-        return any(name.endswith("/constants.pkl") for name in archive.namelist())
-
-
-def _torchscript_state(path: Path) -> dict[str, Tensor]:
-    # OpenAI publishes TorchScript archives in half precision, with three integers beside the weights.
-    with warnings.catch_warnings():
-        for deprecation in (DeprecationWarning, FutureWarning):
-            warnings.simplefilter("ignore", deprecation)
-        state = torch.jit.load(path, map_location="cpu").state_dict()  # type: ignore[no-untyped-call]
-    extra = ("input_resolution", "context_length", "vocab_size")
-    return {name: value.float() for name, value in state.items() if name not in extra}
+def _published_state(path: Path, model: nn.Module) -> dict[str, Tensor]:
+    """The weights of an archive as OpenAI publishes them: halves, with a mask and three integers beside them."""
+    wanted = model.state_dict()
+    extra = ("input_resolution", "context_length", "vocab_size", "attn_mask")
+    return {
+        name: value.float() if value.is_floating_point() else value
+        for name, value in torchscript_tensors(path).items()
+        if name in wanted or name.rpartition(".")[2] not in extra
+    }

@@ -24,5 +24,11 @@ def root_cause(error: BaseException) -> BaseException:
 
 
 def first_line(error: BaseException) -> str:
-    """The first line of an error's message; its class where it has none."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+    """The first line of an error's message; its class where it has none.
+
+    PyTorch's advice to load a file that is refused without its guard is left out.
+    """
+    text = str(error).strip()
+    if "weights_only" in text or "Weights only load failed" in text:
+        return "it is damaged, or more than plain tensors"
+    return (text.splitlines() or [type(error).__name__])[0]
