@@ -10,9 +10,11 @@ from pathlib import Path
 from rich.console import Console
 
 from clipdepth.arguments import BUNDLE_HELP, ArgumentParser, positive_int
+from clipdepth.box import find_folder
 from clipdepth.bundle import open_bundle
 from clipdepth.engines import ENGINES, usable_cores
 from clipdepth.errors import UsageError
+from clipdepth.overwriting import refuse_overwriting
 from clipdepth_bench.bench import Parts, run_bench
 from clipdepth_bench.compare import compare_reports, lost_rows
 from clipdepth_bench.conditions import parse_condition, parse_share
@@ -42,6 +44,8 @@ def main(argv: Sequence[str]) -> int:
     if argv and argv[0] in SUBCOMMANDS:
         return _subcommand(argv[0])(argv[1:])
     options = _parser().parse_args(argv)
+    read = [find_folder(options.bundle), options.run, options.fail_if_slower_than]
+    refuse_overwriting(read, [options.json, options.out, options.out and options.out / "report.json"])
     if options.out:
         require_plots("clipdepth bench --out")
     if options.roofline:

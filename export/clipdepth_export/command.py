@@ -11,6 +11,7 @@ from rich.table import Table
 from clipdepth.agreement import MOST_LOOSENED, TOLERANCES, Tolerance, largest_mean
 from clipdepth.arguments import ArgumentParser, positive_int
 from clipdepth.manifest import MANIFEST, PRECISIONS, Manifest, Precision
+from clipdepth.overwriting import refuse_overwriting
 from clipdepth_export.exporter import ExportConfig, Exported, export_run
 from clipdepth_export.measured import read_accuracy
 from clipdepth_export.reference import Item
@@ -20,6 +21,8 @@ def main(argv: Sequence[str]) -> int:
     """Run the command; return 0, or 1 where a precision was refused."""
     options = _parser().parse_args(argv)
     out = options.out or options.run.with_name(options.run.name + ".bundle")
+    read = [options.run, options.data, options.sam_weights, *options.accuracy]
+    refuse_overwriting(read, [], replaced=[out])
     config = ExportConfig(
         precisions=list(dict.fromkeys(options.precision)),
         max_batch=options.max_batch,

@@ -10,9 +10,11 @@ from rich.table import Table as RichTable
 
 from clipdepth.arguments import BUNDLE_HELP, ArgumentParser, positive_int
 from clipdepth.atomic import atomic_file, make_folder
+from clipdepth.box import find_folder
 from clipdepth.bundle import open_bundle
 from clipdepth.engines import ENGINES, usable_cores
 from clipdepth.errors import MissingExtraError
+from clipdepth.overwriting import refuse_overwriting
 from clipdepth.record import encode_record
 from clipdepth_bench.pages import require_plots, write_document
 from clipdepth_bench.pages.document import Table, text_of
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 def main(argv: Sequence[str]) -> int:
     """Run the command: 0; 1 where a row's depth differs from PyTorch's or none was measured; 130 if interrupted."""
     options = _parser().parse_args(argv)
+    refuse_overwriting([*map(find_folder, options.bundles), options.data], [options.out])
     require_plots("clipdepth bench pareto")
     try:
         from clipdepth_bench.pareto.contest import prepare

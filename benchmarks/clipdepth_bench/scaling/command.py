@@ -9,11 +9,13 @@ from pathlib import Path
 from rich.console import Console
 
 from clipdepth.arguments import BUNDLE_HELP, ArgumentParser, positive_int
+from clipdepth.box import find_folder
 from clipdepth.bundle import Bundle, open_bundle
 from clipdepth.engines import ENGINES, usable_cores
 from clipdepth.engines.choice import AUTO, choose_engine
 from clipdepth.errors import MissingExtraError, UsageError
 from clipdepth.manifest import PRECISIONS, Precision
+from clipdepth.overwriting import refuse_overwriting
 from clipdepth.record import encode_record
 from clipdepth_bench.environment import environment
 from clipdepth_bench.scaling.graphs import Graphs
@@ -30,6 +32,7 @@ _BUILT = "tensorrt"
 def main(argv: Sequence[str]) -> int:
     """Run the command; return 0, 1 where no point could be measured, 130 where it was interrupted."""
     options = _parser().parse_args(argv)
+    refuse_overwriting([find_folder(options.bundle)], [options.out])
     if find_spec("matplotlib") is None:
         raise MissingExtraError("plotting", "matplotlib", "bench")
     bundle = open_bundle(options.bundle)

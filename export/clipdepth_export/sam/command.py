@@ -12,6 +12,7 @@ from rich.text import Text
 
 from clipdepth.arguments import ArgumentParser
 from clipdepth.errors import UsageError
+from clipdepth.overwriting import refuse_overwriting
 from clipdepth.rooms import Room, default_intrinsics
 from clipdepth.sam.manifest import SamManifest
 from clipdepth_export.sam.exporter import PRECISIONS, export_sam
@@ -31,6 +32,7 @@ def main(argv: Sequence[str]) -> int:
     if config is None:
         raise UsageError(f"--variant {options.sam} needs weights; {weights_remedy(options.sam)}")
     out = options.out or Path(f"sam-{config.variant}")
+    refuse_overwriting([options.data, config.weights], [], replaced=[out])
     with Console(stderr=True).status(Text(f"exporting SAM's {config.variant}")) as status:
         manifest = export_sam(
             config, out, options.precision, _frames(options.data), lambda doing: status.update(Text(doing))

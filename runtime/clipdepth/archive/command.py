@@ -19,11 +19,12 @@ from clipdepth.archive.report import ArchiveReport, print_report
 from clipdepth.archive.run import Tally, units
 from clipdepth.archive.settings import Settings, read_settings, write_settings
 from clipdepth.archive.sources import Item, find_items
-from clipdepth.box import portable
+from clipdepth.box import find_folder, portable
 from clipdepth.bundle import Bundle, open_bundle, stored_file
 from clipdepth.camera_options import Corrections
 from clipdepth.interruption import exit_status, sigterm_interrupts
 from clipdepth.logs import in_json, log_event
+from clipdepth.overwriting import refuse_overwriting
 
 REPORT = "report.json"
 LOG_S = 30.0
@@ -33,6 +34,7 @@ LOG_S = 30.0
 def main(argv: Sequence[str]) -> int:
     """Run the command; return 0, 1 where a source failed, or 130 after Ctrl-C and 143 after SIGTERM."""
     options = parse_options(argv)
+    refuse_overwriting([find_folder(options.bundle), *options.source, options.calibration], [options.out])
     bundle = open_bundle(options.bundle)
     corrections = Corrections(bundle.manifest, options.camera)
     out = open_place(options.out)

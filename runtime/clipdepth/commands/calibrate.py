@@ -16,6 +16,7 @@ from rich.table import Table
 
 from clipdepth.arguments import BUNDLE_HELP, ArgumentParser, positive_int
 from clipdepth.atomic import atomic_file
+from clipdepth.box import find_folder
 from clipdepth.bundle import open_bundle
 from clipdepth.calibration import SUFFIX, make_calibration, write_calibration
 from clipdepth.calibration_fit import MeasuredPoint, PlacedPoint, fit_scale, measured_point, place_point, residuals
@@ -25,6 +26,7 @@ from clipdepth.correction import Correction, make_correction
 from clipdepth.engines import ENGINES, Engine, load_engine
 from clipdepth.errors import SourceError, UsageError
 from clipdepth.manifest import InputSize
+from clipdepth.overwriting import refuse_overwriting
 from clipdepth.resize import resize_depth, resize_frame
 from clipdepth.sources import open_source
 
@@ -59,6 +61,9 @@ class CalibrateOptions:
 def main(argv: Sequence[str]) -> int:
     """Run the command; return 0."""
     options = CalibrateOptions(**vars(_parser().parse_args(argv)))
+    refuse_overwriting(
+        [find_folder(options.bundle), options.source, options.calibration], [options.out, options.picture]
+    )
     bundle = open_bundle(options.bundle)
     corrections = Corrections(bundle.manifest, CameraOptions(options.focal_px, options.fov, options.calibration))
     frames = _read_frames(options.source, options.frames)

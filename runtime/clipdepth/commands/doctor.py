@@ -15,13 +15,14 @@ from rich.text import Text
 from clipdepth import __version__
 from clipdepth.arguments import BUNDLE_HELP, ArgumentParser, positive_int
 from clipdepth.atomic import write_json
-from clipdepth.box import BOX, DEFAULT, model_names
+from clipdepth.box import BOX, DEFAULT, find_folder, model_names
 from clipdepth.bundle import Bundle, open_bundle
 from clipdepth.engines import ENGINES, usable_cores
 from clipdepth.engines.memory import library_versions
 from clipdepth.engines.trial import Trial, try_engine
 from clipdepth.errors import ClipdepthError
 from clipdepth.hardware import describe_hardware
+from clipdepth.overwriting import refuse_overwriting
 from clipdepth.probe import write_probe
 
 
@@ -39,6 +40,8 @@ def main(argv: Sequence[str], box: Path = BOX) -> int:
     """Run the command; return 0, whatever the engines lack. Where no bundle is named, one in `box` is tried."""
     options = _parser().parse_args(argv)
     named = options.bundle or (DEFAULT if DEFAULT in model_names(box) else None)
+    if named:
+        refuse_overwriting([find_folder(named, box)], [options.json])
     threads = options.threads or usable_cores()
     console = Console()
     hardware = {name: text for name, text in describe_hardware().items() if text}

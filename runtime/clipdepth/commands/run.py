@@ -20,6 +20,7 @@ from rich.progress import (
 from rich.text import Text
 
 from clipdepth.atomic import write_json
+from clipdepth.box import find_folder
 from clipdepth.bundle import Bundle, open_bundle
 from clipdepth.camera_options import Corrections
 from clipdepth.commands.choice_report import print_choice
@@ -29,6 +30,7 @@ from clipdepth.engines import Engine, usable_cores
 from clipdepth.engines.choice import load_asked
 from clipdepth.interruption import exit_status, sigterm_interrupts
 from clipdepth.logs import in_json, log_event
+from clipdepth.overwriting import refuse_overwriting
 from clipdepth.pipeline import Feed, Pipeline
 from clipdepth.sinks import open_sink
 from clipdepth.smoothing import Smoother
@@ -46,6 +48,9 @@ PROGRESS_S = 0.1
 def main(argv: Sequence[str]) -> int:
     """Run the command; return 0, or 130 after Ctrl-C and 143 after SIGTERM."""
     options = parse_options(argv)
+    outputs = [path for paths in _outputs(options) for path in paths]
+    read = [find_folder(options.bundle), *options.source, options.calibration]
+    refuse_overwriting(read, [*outputs, options.json])
     with sigterm_interrupts():
         report, status = _run(options, open_bundle(options.bundle))
     log_event("ended", **asdict(report))
@@ -135,16 +140,21 @@ def _shown(feed: Feed, *screens: "Viewer | Window | None") -> Feed:
 
 
 def _feeds(sources: list[Source], bundle: Bundle, options: RunOptions) -> list[Feed]:
-    """Each source with sinks of its own; with several sources each path gets the source's number, from 1."""
-    numbers = [f"-{number}" if len(sources) > 1 else "" for number in range(1, len(sources) + 1)]
+    """Each source with sinks of its own."""
     feeds = []
-    for source, number in zip(sources, numbers, strict=True):
+    for source, paths in zip(sources, _outputs(options), strict=True):
         corrections = Corrections(bundle.manifest, options.camera)
-        paths = [_numbered(path, number) for path in options.output]
         look = (source.fps, *options.range, corrections.pinhole_at)
         sinks = [open_sink(path, *look, live=source.live) for path in paths]
         feeds.append(Feed(source, sinks, corrections, Smoother() if options.smooth else None))
     return feeds
+
+
+def _outputs(options: RunOptions) -> list[list[Path]]:
+    """The outputs of each source; with several sources each path gets the source's number, from 1."""
+    count = len(options.source)
+    numbers = [f"-{number}" if count > 1 else "" for number in range(1, count + 1)]
+    return [[_numbered(path, number) for path in options.output] for number in numbers]
 
 
 def _numbered(path: Path, number: str) -> Path:

@@ -13,8 +13,10 @@ from rich.table import Table
 from clipdepth.agreement import Agreement
 from clipdepth.arguments import BUNDLE_HELP, ArgumentParser
 from clipdepth.atomic import write_json
+from clipdepth.box import find_folder
 from clipdepth.bundle import Bundle, open_bundle
 from clipdepth.engines import ENGINES, load_engine, verify_engine
+from clipdepth.overwriting import refuse_overwriting
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,7 @@ class Verdict:
 def main(argv: Sequence[str]) -> int:
     """Run the command; return 0, or 1 when a graph does not agree."""
     options = _parser().parse_args(argv)
+    refuse_overwriting([find_folder(options.bundle)], [options.json])
     bundle = open_bundle(options.bundle)
     precisions = options.precision or list(bundle.manifest.graphs)
     for precision in precisions:

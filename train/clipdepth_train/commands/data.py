@@ -13,6 +13,7 @@ from rich.progress import track
 from clipdepth.arguments import ArgumentParser, picture_size
 from clipdepth.errors import UsageError
 from clipdepth.intrinsics import Intrinsics
+from clipdepth.overwriting import refuse_overwriting
 from clipdepth.rooms import Room, default_intrinsics
 from clipdepth_train.commands.sam_arguments import add_sam_arguments, sam_config
 from clipdepth_train.data import nyu
@@ -45,6 +46,7 @@ def main(argv: Sequence[str]) -> int:
 
 def prepare_nyu(arguments: argparse.Namespace) -> str:
     """Use the files that are given, or those in the download folder, downloaded if they are not there."""
+    refuse_overwriting([arguments.labeled, arguments.splits], [arguments.out])
     folder: Path = arguments.download_to or arguments.out / "download"
     splits = arguments.splits or _fetch(nyu.SPLITS_MAT, folder)
     labeled = arguments.labeled or _fetch(nyu.LABELED, folder)

@@ -11,9 +11,11 @@ from rich.progress import track
 
 from clipdepth.arguments import ArgumentParser
 from clipdepth.atomic import write_json
+from clipdepth.box import find_folder
 from clipdepth.engines import ENGINES
 from clipdepth.engines.choice import AUTO
 from clipdepth.metrics import Align, DepthMetrics, mean_metrics
+from clipdepth.overwriting import refuse_overwriting
 from clipdepth_train.candidate import DEFAULT_ENGINE, Candidate, open_candidate
 from clipdepth_train.commands.metrics_table import metrics_table
 from clipdepth_train.data.folder import FolderSet
@@ -25,6 +27,8 @@ from clipdepth_train.evaluation import compare, constant_median, frame_metrics
 def main(argv: Sequence[str]) -> int:
     """Run the command; see `clipdepth evaluate --help`."""
     arguments = _parser().parse_args(argv)
+    written = [arguments.json, arguments.frames_json]
+    refuse_overwriting([find_folder(arguments.model), arguments.data], written)
     with open_candidate(arguments.model, arguments.mirror, arguments.engine, arguments.precision) as candidate:
         data = arguments.data or candidate.data
         tests = open_set(data, arguments.split, candidate.frames)

@@ -13,6 +13,7 @@ from rich.console import Console
 
 from clipdepth.arguments import ArgumentParser, picture_size, positive_int
 from clipdepth.errors import UsageError, WeightsError
+from clipdepth.overwriting import refuse_overwriting
 from clipdepth.picture_grid import save_picture
 from clipdepth_train.commands.plan_table import print_plan
 from clipdepth_train.commands.sam_arguments import add_sam_arguments, sam_config
@@ -41,6 +42,7 @@ def main(argv: Sequence[str]) -> int:
     arguments = _parser().parse_args(argv)
     if arguments.table == FIGURE7 and arguments.only:
         raise UsageError("--only chooses rows of a table; figure7 has none")
+    refuse_overwriting([arguments.data], [arguments.out])
     processes = Accelerator(mixed_precision=arguments.mixed_precision or "no")
     console = Console(stderr=True, quiet=not processes.is_main_process)
     reduction = _reduction(arguments)

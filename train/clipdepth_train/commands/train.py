@@ -9,7 +9,9 @@ import tyro
 from accelerate import PartialState
 from rich.console import Console
 
+from clipdepth.box import find_folder
 from clipdepth.errors import UsageError
+from clipdepth.overwriting import refuse_overwriting
 from clipdepth_train.commands.metrics_table import metrics_table
 from clipdepth_train.recipe import Recipe, trunk_of
 from clipdepth_train.recipes import RECIPES
@@ -42,7 +44,10 @@ def main(argv: Sequence[str]) -> int:
         default=TrainArguments(RECIPES[name], Path("runs") / name),
         config=(tyro.conf.AvoidSubcommands,),
     )
-    trainer = Trainer(like_start(arguments.recipe, RECIPES[name]), arguments.out, console)
+    recipe = arguments.recipe
+    starts = [find_folder(named) for named in (recipe.start, recipe.teacher) if named]
+    refuse_overwriting([recipe.data, *starts], [arguments.out])
+    trainer = Trainer(like_start(recipe, RECIPES[name]), arguments.out, console)
     report = trainer.run()
     if trainer.accelerator.is_main_process:
         Console().print(metrics_table({arguments.out.name: report["metrics"]}))
