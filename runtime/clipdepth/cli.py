@@ -71,6 +71,7 @@ _REMEDIES = {
     errno.EFBIG: "choose a place that takes larger files",
     errno.EROFS: "choose another place",
     errno.EACCES: "change its permissions or choose another place",
+    errno.ENAMETOOLONG: "choose a shorter name",
 }
 
 

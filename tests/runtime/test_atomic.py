@@ -89,7 +89,7 @@ def test_a_failure_leaves_the_old_folder(tmp_path: Path) -> None:
 
 def test_what_a_crash_left_is_cleared_away(tmp_path: Path) -> None:
     make_folder_of(tmp_path / "f", "one")
-    for left in (".f.partial", ".f.replaced"):
+    for left in (".f.0123456789abcdef.partial", ".f.replaced"):
         (tmp_path / left).mkdir()
         (tmp_path / left / "stale").touch()
     make_folder_of(tmp_path / "f", "two")
@@ -109,7 +109,7 @@ def test_a_failing_rename_puts_the_old_folder_back(tmp_path: Path, monkeypatch: 
     rename = Path.replace
 
     def replace(self: Path, target: Path) -> Path:
-        if self.name == ".f.partial":
+        if self.name.endswith(".partial"):
             raise OSError(28, "No space left on device")
         return rename(self, target)
 
@@ -137,6 +137,7 @@ def test_something_else_in_the_way_is_an_output_error(tmp_path: Path) -> None:
 def test_a_full_disk_names_the_file(tmp_path: Path) -> None:
     def fill(path: Path) -> None:
         with atomic_file(path) as partial:
+            partial.unlink()
             partial.symlink_to("/dev/full")
             partial.write_text("more than there is room for")
 
@@ -144,3 +145,33 @@ def test_a_full_disk_names_the_file(tmp_path: Path) -> None:
         fill(tmp_path / "a.txt")
     assert error.value.filename == str(tmp_path / "a.txt")
     assert names(tmp_path) == []
+
+
+def test_a_draft_cannot_be_foreseen_and_goes_through_no_link(tmp_path: Path) -> None:
+    with atomic_file(tmp_path / "a.txt") as first, atomic_file(tmp_path / "a.txt") as second:
+        assert first != second
+        first.write_text("first")
+        second.write_text("second")
+    assert (tmp_path / "a.txt").read_text() == "first"
+
+
+def test_a_link_in_the_place_of_the_file_is_replaced_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "other").write_text("kept")
+    (tmp_path / "a.txt").symlink_to(tmp_path / "other")
+    write_text(tmp_path / "a.txt", "new")
+    assert (tmp_path / "other").read_text() == "kept"
+    assert (tmp_path / "a.txt").read_text() == "new"
+
+
+def test_a_planted_link_is_no_folder_to_restore(tmp_path: Path) -> None:
+    (tmp_path / "theirs").mkdir()
+    (tmp_path / ".f.replaced").symlink_to(tmp_path / "theirs")
+    make_folder_of(tmp_path / "f", "one")
+    assert names(tmp_path) == ["f", "theirs"]
+    assert not (tmp_path / "f").is_symlink()
+
+
+def test_names_of_250_bytes_are_written(tmp_path: Path) -> None:
+    for name in ("a" * 246 + ".txt", "ü" * 123 + ".txt"):
+        write_text(tmp_path / name, "whole")
+        assert (tmp_path / name).read_text() == "whole"

@@ -98,10 +98,11 @@ def test_a_recording_without_frames_writes_nothing(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
-def test_a_full_disk_is_an_error_that_names_the_recording(tmp_path: Path) -> None:
-    """The file that is written to leads to a device that is always full."""
-    pytest.importorskip("rerun")
-    (tmp_path / ".x.partial.rrd").symlink_to("/dev/full")
+def test_a_full_disk_is_an_error_that_names_the_recording(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is written goes to a device that is always full."""
+    stream = pytest.importorskip("rerun").RecordingStream
+    save = stream.save
+    monkeypatch.setattr(stream, "save", lambda self, _: save(self, "/dev/full"))
     noise = np.random.default_rng(0).uniform(1, 6, (48, 64)).astype(np.float32)
 
     def fill() -> None:

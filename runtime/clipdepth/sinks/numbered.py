@@ -1,6 +1,7 @@
 """One file a frame, numbered as the source numbers its frames."""
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from glob import escape
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clipdepth.atomic import atomic_file, make_folder
+from clipdepth.claim import claimed
 from clipdepth.errors import OutputError
 from clipdepth.sources import Captured
 
@@ -25,6 +27,7 @@ class NumberedSink:
         self.name = str(path.with_name(f"{path.stem}_*{path.suffix}"))
         self._folder, self._stem, self._suffix = path.parent, path.stem, path.suffix
         self._encode = encode
+        self._held = ExitStack()
 
     def write(self, captured: Captured, depth: NDArray[np.float32]) -> None:
         """See `Sink.write`; the frame is the one that depth belongs to, straightened where the lens bends."""
@@ -34,9 +37,12 @@ class NumberedSink:
 
     def __enter__(self) -> "NumberedSink":
         make_folder(self._folder)
-        if any(self._folder.glob(f"{escape(self._stem)}_*{self._suffix}")):
-            raise OutputError(f"there are {self.name} files already; remove them or choose another name")
+        with ExitStack() as stack:
+            stack.enter_context(claimed(self._folder / f"{self._stem}{self._suffix}"))
+            if any(self._folder.glob(f"{escape(self._stem)}_*{self._suffix}")):
+                raise OutputError(f"there are {self.name} files already; remove them or choose another name")
+            self._held = stack.pop_all()
         return self
 
     def __exit__(self, *_: object) -> None:
-        pass
+        self._held.close()

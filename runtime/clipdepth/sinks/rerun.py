@@ -8,7 +8,8 @@ import numpy as np
 import rerun
 from numpy.typing import NDArray
 
-from clipdepth.atomic import atomic_file, make_folder
+from clipdepth.atomic import atomic_file, make_folder, remove_drafts
+from clipdepth.claim import claimed
 from clipdepth.errors import OutputError
 from clipdepth.sinks import PinholeAt
 from clipdepth.sinks.depth_png import to_millimetres
@@ -61,6 +62,8 @@ class RerunSink:
 
     def __enter__(self) -> "RerunSink":
         make_folder(self.path.parent)
+        self._file.enter_context(claimed(self.path))
+        remove_drafts(self.path)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:

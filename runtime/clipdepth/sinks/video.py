@@ -1,13 +1,15 @@
 """Frame and depth side by side as an MP4 video."""
 
 import shutil
+from contextlib import ExitStack
 from pathlib import Path
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from clipdepth.atomic import atomic_file, make_folder
+from clipdepth.atomic import atomic_file, draft_file, make_folder, remove_drafts
+from clipdepth.claim import claimed
 from clipdepth.depth_picture import side_by_side
 from clipdepth.errors import OutputError
 from clipdepth.sources import Captured
@@ -26,7 +28,8 @@ class VideoSink:
         self.name = str(path)
         self._fps = fps
         self._range = near, far
-        self._draft = path.with_name(f".{path.stem}.writing{path.suffix}")
+        self._draft = path
+        self._held = ExitStack()
         self._writer: cv2.VideoWriter | None = None
         self._size = (0, 0)
         self._written = 0
@@ -68,16 +71,19 @@ class VideoSink:
 
     def __enter__(self) -> "VideoSink":
         make_folder(self.path.parent)
+        with ExitStack() as stack:
+            stack.enter_context(claimed(self.path))
+            remove_drafts(self.path)
+            self._draft = stack.enter_context(draft_file(self.path))
+            self._held = stack.pop_all()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if self._writer is not None:
             self._writer.release()
-        try:
+        with self._held:
             if self._written and (kind is None or issubclass(kind, KeyboardInterrupt)):
                 self._finish()
-        finally:
-            self._draft.unlink(missing_ok=True)
 
     def _open(self) -> cv2.VideoWriter:
         writer = cv2.VideoWriter(str(self._draft), cv2.VideoWriter.fourcc(*"mp4v"), self._fps, self._size, isColor=True)

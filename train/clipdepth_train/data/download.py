@@ -22,6 +22,7 @@ from rich.progress import (
 )
 
 from clipdepth import __version__
+from clipdepth.claim import claimed
 from clipdepth.errors import ClipdepthError, DownloadError, OutputError
 
 TIMEOUT_SECONDS = 30.0
@@ -38,9 +39,16 @@ def download(url: str, path: Path, md5: str | None) -> Path:
     """
     if path.is_file() and (md5 is None or _md5(path) == md5):
         return path
-    partial = path.with_name(path.name + ".part")
-    with _writing(partial):
+    with _writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
+    with claimed(path):
+        partial = path.with_name(path.name + ".part")
+        _complete(url, path, partial, md5)
+        partial.replace(path)
+    return path
+
+
+def _complete(url: str, path: Path, partial: Path, md5: str | None) -> None:
     offset = partial.stat().st_size if md5 is not None and partial.is_file() else 0
     try:
         _fetch(url, partial, offset)
@@ -51,8 +59,6 @@ def download(url: str, path: Path, md5: str | None) -> Path:
         raise DownloadError(f"cannot download {url}: {_reason(error)}; {remedy}") from error
     if md5 is not None:
         _check(url, partial, md5)
-    partial.replace(path)
-    return path
 
 
 def _fetch(url: str, partial: Path, offset: int) -> None:
@@ -102,7 +108,8 @@ def _total(content_range: str | None) -> int | None:
 def _save(response: HTTPResponse, partial: Path, start: int) -> None:
     total = None if response.length is None else start + response.length
     with _writing(partial):
-        file = partial.open("ab" if start else "wb")
+        # By no link: the name of what came so far can be foreseen.
+        file = open(partial, "ab" if start else "wb", opener=_not_through_links)  # noqa: SIM115
     with file, _progress() as progress:
         task = progress.add_task(partial.stem, total=total, completed=start)
         while chunk := response.read(CHUNK_BYTES):
@@ -164,3 +171,7 @@ def _writing(path: Path) -> Iterator[None]:
     except OSError as error:
         reason = error.strerror or error
         raise OutputError(f"cannot write {path}: {reason}; free some space or choose another place") from error
+
+
+def _not_through_links(name: str, flags: int) -> int:
+    return os.open(name, flags | os.O_NOFOLLOW, 0o666)

@@ -1,0 +1,73 @@
+"""One writer at a time: an output is claimed while it is written, and a crash gives it back."""
+
+import errno
+import fcntl
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from clipdepth.errors import OutputError
+
+_NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP}
+"""What file systems without locks answer; two writers are not told of each other there, and both stay whole."""
+
+
+@contextmanager
+def claimed(path: Path) -> Iterator[None]:
+    """Keep other writers from `path`, whose folder must be there; raises OutputError where one is at work.
+
+    The claim is a locked file, `.NAME.lock` beside it: in another process, on another machine by NFS, and in this one.
+    """
+    lock = path.with_name(f".{path.name}.lock")
+    descriptor = _locked(lock, path)
+    try:
+        yield
+    finally:
+        # Removed while it is locked still: whoever has opened it by then finds that it is not there any more.
+        if _is_at(descriptor, lock):
+            lock.unlink(missing_ok=True)
+        os.close(descriptor)
+
+
+def _locked(lock: Path, path: Path) -> int:
+    while True:
+        descriptor = _opened(lock)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            if error.errno not in _NO_LOCKS:
+                os.close(descriptor)
+                raise OutputError(
+                    f"{path} is being written by another run; wait for its end, or choose another name"
+                ) from None
+        if _is_at(descriptor, lock):
+            return descriptor
+        os.close(descriptor)
+
+
+def _opened(lock: Path) -> int:
+    """Open the file, made where it is missing; NFS locks only what may be written."""
+    try:
+        descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK, 0o666)
+    except OSError as error:
+        if error.errno in (errno.ELOOP, errno.EISDIR, errno.ENXIO):
+            raise _no_file(lock) from None
+        raise
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise _no_file(lock)
+    return descriptor
+
+
+def _no_file(lock: Path) -> OutputError:
+    return OutputError(f"{lock} is a link or no plain file; remove it")
+
+
+def _is_at(descriptor: int, path: Path) -> bool:
+    """Whether the open file is the one of that name."""
+    try:
+        return os.path.samestat(os.fstat(descriptor), path.lstat())
+    except FileNotFoundError:
+        return False
