@@ -33,7 +33,7 @@ def read_accuracy(path: Path, run: str) -> Accuracy:
     """
     try:
         found = msgspec.json.decode(path.read_bytes(), type=_Evaluation)
-    except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         reason = getattr(error, "strerror", None) or error
         raise DataError(f"{path}: {reason}; give what 'clipdepth evaluate {run} --json FILE' writes") from None
     if run not in found.metrics:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clipdepth.errors import SourceError, UsageError
+from clipdepth.picture_file import PictureError, decode_picture
 
 IMAGE, VIDEO = ".png", ".mkv"
 
@@ -44,8 +45,10 @@ def read_depth(path: Path | str) -> Iterator[StoredDepth]:
 
 
 def _read_png(path: Path) -> StoredDepth:
-    data = path.read_bytes() if path.is_file() else b""
-    image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED) if data else None
+    try:
+        image = decode_picture(path.read_bytes() if path.is_file() else b"", cv2.IMREAD_UNCHANGED)
+    except PictureError as error:
+        raise SourceError(f"{path} is missing or no depth: it {error}; make it again") from None
     return StoredDepth(_metres(image, path), None)
 
 

@@ -34,7 +34,7 @@ def decode_record(data: bytes, kind: type[AnyRecord], schema: int, where: str, r
                 f"{remedy}, or install the version of clipdepth that wrote it"
             )
         return msgspec.json.decode(data, type=kind)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         problem, _, place = str(error).partition(" - at ")
         name = place.rpartition("$")[2].strip(".`")
         field = f"field {name}: " if name else ""

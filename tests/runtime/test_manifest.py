@@ -159,3 +159,10 @@ def test_errors_do_not_leak_from_the_decoder(content: dict[str, Any]) -> None:
     with pytest.raises(BundleError) as error:
         decode(content)
     assert not isinstance(error.value, msgspec.MsgspecError)
+
+
+def test_deep_nesting_is_told_in_a_line() -> None:
+    for data in (b"[" * 100_000, b'{"schema":' * 100_000, b'{"schema": 3, "name": ' + b"[" * 100_000):
+        with pytest.raises(BundleError) as error:
+            decode_manifest(data, "there")
+        assert "\n" not in str(error.value)

@@ -250,3 +250,10 @@ def test_what_is_no_frame_is_refused_with_its_place(frame: Any, said: str) -> No
 def test_a_source_that_does_not_exist_is_named() -> None:
     with pytest.raises(SourceError, match=r"no video or folder at 'nowhere\.mp4'"):
         open_source("nowhere.mp4")
+
+
+@pytest.mark.parametrize("spec", ["9" * 5000, "rooms:" + "9" * 5000, "/dev/video" + "9" * 5000])
+def test_endless_numbers_are_told_in_a_line(spec: str) -> None:
+    with pytest.raises((SourceError, UsageError)) as error:
+        open_source(spec)
+    assert "\n" not in str(error.value)

@@ -11,6 +11,7 @@ import zlib
 from base64 import urlsafe_b64encode
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -26,6 +27,7 @@ from clipdepth.sources import Captured
 from clipdepth.sources.frames import FramesSource
 from clipdepth.viewer import Address, Setup, open_viewer
 from clipdepth.viewer.address import ServeError
+from clipdepth.viewer.protocols import MAX_FROM_ONE, MAX_OPEN, is_crowded
 from clipdepth.viewer.viewer import Viewer, ViewerSink
 from live_servers import wait_until
 from slow_stages import SIZE, SlowEngine
@@ -65,7 +67,7 @@ def get(viewer: Viewer, path: str, method: str = "GET", **headers: str) -> tuple
         connection.close()
 
 
-def look(viewer: Viewer, source: int = 0, protocols: tuple[str, ...] = ("clipdepth",), **options: Any) -> Any:
+def look(viewer: Viewer, source: int | str = 0, protocols: tuple[str, ...] = ("clipdepth",), **options: Any) -> Any:
     url = f"ws://127.0.0.1:{viewer.address.port}/live/{source}"
     return connect(url, subprotocols=list(protocols), open_timeout=5, close_timeout=2, **options)
 
@@ -547,3 +549,40 @@ def test_a_sink_does_not_let_the_pipeline_wait_for_viewers() -> None:
             assert pipeline.wait(20)
         assert pipeline.processed == 200
         assert viewer.status.sent <= 2
+
+
+def open_files() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="needs Linux")
+def test_idle_connections_are_sent_away_at_the_door() -> None:
+    guests = 300
+    with serving() as (viewer, _):
+        with ExitStack() as idle:
+            before = open_files()
+            for _ in range(guests):
+                idle.callback(socket.create_connection(("127.0.0.1", viewer.address.port), 5).close)
+            assert wait_until(lambda: viewer.access.refused["busy"] >= guests - MAX_OPEN, 10)
+            assert wait_until(lambda: open_files() <= before + guests + MAX_OPEN, 10)
+        assert wait_until(lambda: get(viewer, "/")[0] == 200, 10)
+
+
+def test_one_address_cannot_take_all_seats() -> None:
+    mine, theirs, own = ("192.0.2.1", 5), ("192.0.2.2", 5), ("127.0.0.1", 5)
+    assert not is_crowded(mine, [mine] * MAX_FROM_ONE)
+    assert is_crowded(mine, [mine] * (MAX_FROM_ONE + 1))
+    assert not is_crowded(theirs, [mine] * 60 + [theirs])
+    assert not is_crowded(own, [own] * MAX_OPEN)
+    assert is_crowded(own, [own] * (MAX_OPEN + 1))
+    assert is_crowded(("fe80::1%eth0", 5), [("fe80::1%eth0", 6)] * (MAX_FROM_ONE + 1))
+    assert not is_crowded(None, [None])
+
+
+def test_a_source_of_5000_digits_is_no_source() -> None:
+    with serving() as (viewer, _):
+        for number in ("9" * 5000, "-1", "1e3", "0x0", "٠", "%20"):
+            with pytest.raises(InvalidStatus) as refused, look(viewer, quote(number)):
+                pass
+            assert refused.value.response.status_code == 403
+        assert get(viewer, "/live/" + "9" * 5000)[0] == 404

@@ -197,7 +197,7 @@ def test_a_picture_without_depth(folder: Path) -> None:
 def test_a_damaged_picture(folder: Path, name: str, kept: int) -> None:
     path = folder / "train/attic" / name
     path.write_bytes(path.read_bytes()[:kept])
-    told(folder, f"{path} is damaged or no picture", "restore it")
+    told(folder, f"{path} is damaged or no image", "restore it")
 
 
 def test_a_picture_that_vanished(folder: Path) -> None:

@@ -44,7 +44,7 @@ def read_checkpoint(path: Path) -> tuple[dict[str, Tensor], Recipe, dict[str, An
             tensors = {name: _whole(file.get_tensor(name)) for name in file.keys()}  # noqa: SIM118 (no mapping)
         recipe = decode_recipe(json.loads(metadata["recipe"]), str(path))
         return tensors, recipe, json.loads(metadata["state"])
-    except (SafetensorError, KeyError, json.JSONDecodeError) as error:
+    except (SafetensorError, KeyError, json.JSONDecodeError, RecursionError) as error:
         raise CheckpointError(f"{path} is damaged ({error}); restore it or train again into an empty folder") from None
 
 

@@ -19,7 +19,7 @@ def sam_of_run(data: str, segments: str, weights: str | None) -> SamConfig:
         digest = settings.pop("weights")
         del settings["colouring"]
         config = SamConfig(**settings, weights=weights or NO_WEIGHTS)
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise DataError(
             f"{path} does not say which SAM the run was trained with ({error}); "
             "give --data, a dataset that 'clipdepth data segment' painted with the same settings"

@@ -56,7 +56,7 @@ def read_settings(out: Place) -> Settings | None:
         if stored.pop("schema") != SCHEMA:
             raise ValueError
         return Settings(**stored)
-    except (ValueError, TypeError, KeyError, AttributeError):
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         raise OutputError(f"{place} is not of this version of clipdepth; choose another --out") from None
 
 

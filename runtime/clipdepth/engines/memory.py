@@ -54,7 +54,7 @@ def recall(bundle: Bundle, now: Mapping[str, Any]) -> list[Trial]:
     """The trials of that situation; empty where there are none, or none that can be read and worked."""
     try:
         trials = msgspec.json.decode(read_own(_path(bundle, now)) or b"", type=_Memory).trials
-    except (OSError, msgspec.DecodeError, UnicodeDecodeError):
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return []
     return trials if any(trials) else []
 

@@ -99,17 +99,22 @@ def open_source(spec: str, mode: "CameraMode | None" = None) -> Source:
 
 def is_camera(spec: str) -> bool:
     """Whether `spec` is a webcam's number or device file."""
-    return re.fullmatch(r"[0-9]+|/dev/(video[0-9]+|v4l/.+)", spec) is not None
+    return re.fullmatch(r"[0-9]{1,9}|/dev/(video[0-9]+|v4l/.+)", spec) is not None
 
 
 def _open_path(spec: str) -> Source:
     from clipdepth.sources.folder import open_folder, open_images
 
     path = Path(spec)
-    if path.is_dir():
-        return open_folder(path)
-    if path.is_file():
-        return _open_file(path)
+    try:
+        if path.is_dir():
+            return open_folder(path)
+        if path.is_file():
+            return _open_file(path)
+    except SourceError:
+        raise
+    except OSError as error:  # a name that is too long, a folder that may not be looked into
+        raise SourceError(f"'{spec}' cannot be opened ({error.strerror}); check the path") from None
     if any(character in spec for character in "*?["):
         return open_images(spec)
     raise SourceError(f"there is no video or folder at '{spec}'; check the path, or give 'rooms'")
@@ -118,7 +123,7 @@ def _open_path(spec: str) -> Source:
 def _open_rooms(spec: str, seed: str) -> Source:
     from clipdepth.sources.rooms import RoomsSource
 
-    if spec != "rooms" and not (seed.isascii() and seed.isdigit()):
+    if spec != "rooms" and not re.fullmatch(r"[0-9]{1,18}", seed):
         raise UsageError(f"'{spec}' is no source; write 'rooms' or 'rooms:SEED' with a whole number from 0")
     return RoomsSource(int(seed or "0"))
 

@@ -11,9 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clipdepth.errors import SourceError
+from clipdepth.picture_file import PictureError, decode_picture, jpeg_segments
 from clipdepth.sources import Captured
 
 _LOG = logging.getLogger(__name__)
+
+_REMEDY = "copy it again or remove it"
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp")
 
@@ -92,12 +95,17 @@ def read_image(path: Path) -> NDArray[np.uint8]:
 
 
 def decode_image(data: bytes, name: str) -> NDArray[np.uint8]:
-    """Decode an image file as (H, W, 3) uint8 BGR; raises SourceError for one that is damaged or cut short."""
-    image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if data else None
+    """Decode an image file as (H, W, 3) uint8 BGR.
+
+    Raises SourceError for one that is damaged, cut short, or larger than any camera's.
+    """
     # OpenCV 4 fills up a JPEG that was cut short with grey and says nothing.
-    if image is None or _is_cut_jpeg(data):
-        raise SourceError(f"{name} is damaged or no image; copy it again or remove it")
-    return np.asarray(image, np.uint8)
+    if _is_cut_jpeg(data):
+        raise SourceError(f"{name} is damaged or no image; {_REMEDY}")
+    try:
+        return np.asarray(decode_picture(data, cv2.IMREAD_COLOR), np.uint8)
+    except PictureError as error:
+        raise SourceError(f"{name} {error}; {_REMEDY}") from None
 
 
 def _is_16_bit_png(path: Path) -> bool:
@@ -114,12 +122,8 @@ def _is_cut_jpeg(data: bytes) -> bool:
     """Whether a JPEG lacks the end-of-image marker after its picture (ITU-T T.81, annex B)."""
     if not data.startswith(b"\xff\xd8"):
         return False
-    place = 2
-    # Over the headers, since a thumbnail among them has an end of its own.
-    while data[place : place + 1] == b"\xff" and data[place + 1 : place + 2] != b"\xda":
-        is_fill = data[place + 1 : place + 2] == b"\xff"
-        place += 1 if is_fill else 2 + int.from_bytes(data[place + 2 : place + 4], "big")
-    return b"\xff\xd9" not in data[place:]
+    last = max((place for _, place in jpeg_segments(data)), default=2)
+    return b"\xff\xd9" not in data[last:]
 
 
 def natural_order(name: str) -> list[tuple[int, str]]:

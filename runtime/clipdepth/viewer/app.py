@@ -38,6 +38,8 @@ HEADERS = [
 def make_app(setup: Setup, channels: list[Channel], status: Status, access: Access, *, metrics: bool) -> ASGIApp:
     """The page at /, /info and the WebSockets /live/0 … for it, and with `metrics` /metrics for Prometheus."""
 
+    numbered = {str(number): channel for number, channel in enumerate(channels)}
+
     def file(request: Request) -> Response:
         return FileResponse(PAGE[request.url.path])
 
@@ -53,14 +55,14 @@ def make_app(setup: Setup, channels: list[Channel], status: Status, access: Acce
         await socket.close()
 
     async def live(socket: WebSocket) -> None:
-        source = socket.path_params["source"]
+        number = socket.path_params["source"]
         if status.viewers >= MAX_VIEWERS:
             access.count(FULL)
             await socket.close()
-        elif source >= len(channels):
+        elif number not in numbered:
             await nothing(socket)
         else:
-            await _seat(socket, channels[source])
+            await _seat(socket, numbered[number])
 
     async def _seat(socket: WebSocket, channel: Channel) -> None:
         status.viewers += 1
@@ -72,7 +74,7 @@ def make_app(setup: Setup, channels: list[Channel], status: Status, access: Acce
 
     routes: list[BaseRoute] = [Route(path, file) for path in PAGE]
     routes += [Route("/info", info)] + ([Route("/metrics", numbers)] if metrics else [])
-    routes += [WebSocketRoute("/live/{source:int}", live), WebSocketRoute("/{path:path}", nothing)]
+    routes += [WebSocketRoute("/live/{source}", live), WebSocketRoute("/{path:path}", nothing)]
     return Guard(Starlette(routes=routes), access)
 
 

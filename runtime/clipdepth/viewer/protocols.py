@@ -1,15 +1,31 @@
-"""uvicorn's protocols, which answer broken requests before the app hears of them; here they count those."""
+"""uvicorn's protocols: they see connections and broken requests before the app does, and count and end those here."""
+
+import asyncio
+from collections.abc import Iterable
+from ipaddress import ip_address
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
-from clipdepth.viewer.access import MALFORMED, Access
+from clipdepth.viewer.access import BUSY, MALFORMED, Access
+
+MAX_OPEN = 128
+"""Connections at once, also those that say nothing: each takes a file of the process."""
+MAX_FROM_ONE = 32
+"""Of one address; this machine's own may be a proxy's, which speaks for all."""
 
 
 def counting_protocols(access: Access) -> tuple[type[H11Protocol], type[WebSocketsSansIOProtocol]]:
     """Classes for HTTP and for WebSockets that count with `access`."""
 
     class Http(H11Protocol):
+        def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+            """See uvicorn, which takes any number."""
+            super().connection_made(transport)
+            if is_crowded(self.client, [getattr(other, "client", None) for other in self.connections]):
+                access.count(BUSY)
+                transport.abort()
+
         def send_400_response(self, msg: str) -> None:
             """See uvicorn."""
             access.count(MALFORMED)
@@ -33,6 +49,14 @@ def counting_protocols(access: Access) -> tuple[type[H11Protocol], type[WebSocke
             super().send_receive_event_to_app()
 
     return Http, WebSocket
+
+
+def is_crowded(client: tuple[str, int] | None, connected: Iterable[tuple[str, int] | None]) -> bool:
+    """Whether there are too many connections, or too many of this client's; its own is one of them."""
+    hosts = [other[0] if other else "" for other in connected]
+    host = client[0] if client else ""
+    is_own = not host or ip_address(host.partition("%")[0]).is_loopback
+    return len(hosts) > MAX_OPEN or (not is_own and hosts.count(host) > MAX_FROM_ONE)
 
 
 def _is_utf8(data: bytes) -> bool:

@@ -32,6 +32,7 @@ class Server(uvicorn.Server):
         config = uvicorn.Config(
             self._limited,
             interface="asgi3",
+            backlog=MAX_CONNECTIONS,  # asyncio takes so many in one go, before any can be sent away
             http=http,
             ws=websocket,
             ws_max_size=MAX_MESSAGE,

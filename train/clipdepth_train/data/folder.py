@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clipdepth.errors import DataError
+from clipdepth.picture_file import PictureError, decode_picture
 from clipdepth_train.data.crop import INNER, NYU_SIZE, has_frame
 from clipdepth_train.data.poses import between, neighbour_of
 from clipdepth_train.data.sample import RgbdPair, Split, View
@@ -128,13 +129,11 @@ def read_depth(path: Path, scale: float, max_depth: float) -> NDArray[np.float32
 
 def _decode(path: Path, flags: int) -> NDArray[np.generic]:
     try:
-        data = np.frombuffer(path.read_bytes(), np.uint8)
+        return decode_picture(path.read_bytes(), flags)
     except OSError as error:
         raise DataError(f"{path} cannot be read ({error.strerror}); restore it or take it off the list") from None
-    picture = cv2.imdecode(data, flags) if data.size else None
-    if picture is None:
-        raise DataError(f"{path} is damaged or no picture; restore it or take its pair away")
-    return picture
+    except PictureError as error:
+        raise DataError(f"{path} {error}; restore it or take its pair away") from None
 
 
 def _listed(list_file: Path, folder: Path, split: Split) -> Iterator[tuple[PairPaths, float | None]]:
