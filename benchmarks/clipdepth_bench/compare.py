@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from clipdepth.foreign import shown
 from clipdepth.record import Record
 from clipdepth_bench.interval import ratio_interval
 from clipdepth_bench.report import Report, Row
@@ -104,10 +105,10 @@ def print_comparison(before: Report, after: Report, console: Console) -> None:
 
 def _print_lines(lines: Sequence[str], console: Console) -> None:
     for line in lines:
-        console.print(escape(line), highlight=False, soft_wrap=True)
+        console.print(escape(shown(line)), highlight=False, soft_wrap=True)
 
 
 def _cells(change: Change) -> list[str]:
     interval = "" if change.interval is None else f"{change.interval[0]:.3f} to {change.interval[1]:.3f}"
     times = (f"{change.before_ms:.2f}", f"{change.after_ms:.2f}", f"{change.ratio:.3f}")
-    return [change.key, *times, interval, change.verdict]
+    return [escape(shown(change.key)), *times, interval, change.verdict]

@@ -10,6 +10,7 @@ from rich.table import Table
 
 from clipdepth.agreement import MOST_LOOSENED, TOLERANCES, Tolerance, largest_mean
 from clipdepth.arguments import ArgumentParser, positive_int
+from clipdepth.foreign import shown
 from clipdepth.manifest import MANIFEST, PRECISIONS, Manifest, Precision
 from clipdepth.overwriting import refuse_overwriting
 from clipdepth_export.exporter import ExportConfig, Exported, export_run
@@ -66,7 +67,7 @@ def _print(exported: Exported, out: Path) -> None:
         if graph.excluded:
             worst = graph.excluded[0]
             others = f", and {len(graph.excluded) - 1} more that {MANIFEST} names" if len(graph.excluded) > 1 else ""
-            console.print(f"{precision} leaves {worst.layer} in fp32, since {worst.reason}{others}")
+            console.print(shown(f"{precision} leaves {worst.layer} in fp32, since {worst.reason}{others}"))
     for precision, reason in exported.refused.items():
         Console(stderr=True, highlight=False, soft_wrap=True, markup=False).print(
             f"clipdepth: error: {precision} is not in {out}: {reason}"

@@ -1,5 +1,6 @@
 """Logs on stderr: warnings in text for people, or every event as a line of JSON for programs that gather them."""
 
+import json
 import logging
 import os
 import sys
@@ -9,6 +10,7 @@ from typing import Any
 import msgspec
 
 from clipdepth.errors import UsageError
+from clipdepth.foreign import shown
 
 VARIABLE = "CLIPDEPTH_LOG"
 """The environment variable that chooses: text (the default) or json."""
@@ -22,7 +24,7 @@ def set_up_logging() -> None:
     if form not in ("text", "json"):
         raise UsageError(f"{VARIABLE} is '{form}'; set it to text or json")
     handler = _StderrHandler()
-    handler.setFormatter(JsonFormatter() if in_json() else logging.Formatter("%(levelname)s: %(message)s"))
+    handler.setFormatter(JsonFormatter() if in_json() else TextFormatter())
     logging.basicConfig(handlers=[handler])
     _LOG.setLevel(logging.INFO if in_json() else logging.NOTSET)
 
@@ -40,9 +42,18 @@ def log_event(name: str, **fields: Any) -> None:
 def log_failure(message: str) -> None:
     """Say, in a line, why the command ends."""
     if in_json():
-        _LOG.error(message)
+        _LOG.error("%s", message)
     else:
-        sys.stderr.write(f"clipdepth: error: {message}\n")
+        sys.stderr.write(f"clipdepth: error: {shown(message)}\n")
+
+
+class TextFormatter(logging.Formatter):
+    """A record as a line for people."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """See `logging.Formatter.format`; only a traceback has more lines."""
+        line = f"{record.levelname}: {shown(record.getMessage())}"
+        return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
 
 
 class JsonFormatter(logging.Formatter):
@@ -60,7 +71,10 @@ class JsonFormatter(logging.Formatter):
         }
         if record.exc_info:
             line["traceback"] = self.formatException(record.exc_info)
-        return msgspec.json.encode(line, enc_hook=str).decode()
+        try:
+            return msgspec.json.encode(line, enc_hook=str).decode()
+        except UnicodeEncodeError:  # a file's name that is no UTF-8
+            return json.dumps(line, default=str)
 
 
 class _StderrHandler(logging.Handler):

@@ -38,6 +38,16 @@ def test_a_record_is_its_message_and_its_fields() -> None:
     }
 
 
+def test_a_name_that_is_no_utf_8_is_logged() -> None:
+    assert record("lost %s", "caf\udce9", source="caf\udce9") | {"time": ""} == {
+        "time": "",
+        "level": "warning",
+        "logger": "clipdepth.here",
+        "message": "lost caf\udce9",
+        "source": "caf\udce9",
+    }
+
+
 def test_an_exception_keeps_its_traceback() -> None:
     try:
         raise ValueError("odd")

@@ -55,7 +55,7 @@ def main(argv: Sequence[str]) -> int:
                 remote = ray.remote(settle).options(num_cpus=resources.cpus, num_gpus=resources.gpus)
                 settings = ray.get(remote.remote(place, settings, threads))
             write_settings(out, settings)
-            job = Job(str(out), place, settings, threads, bundle.manifest.input, corrections)
+            job = Job(out.uri, place, settings, threads, bundle.manifest.input, corrections)
             report, status = _run(items, job, resources, console)
     except ray.exceptions.RayTaskError as error:
         raise _cause(error) from None
@@ -83,7 +83,7 @@ def _settings(options: ArchiveOptions, bundle: Bundle) -> Settings:
 def _run(items: Sequence[Item], job: Job, resources: Resources, console: Console) -> tuple[ArchiveReport, int]:
     found, done = units(items, job)
     report = ArchiveReport(
-        out=job.out,
+        out=str(job.place),
         settings=job.settings,
         ray=resources.address,
         sources=len(items),

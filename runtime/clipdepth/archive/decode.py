@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from clipdepth.archive.chunk import NOTHING, Chunk, Frame, Row, Span, pack, unpack
 from clipdepth.archive.job import Job
-from clipdepth.archive.place import open_place
 from clipdepth.archive.results import Failed
 from clipdepth.archive.video import open_video
 from clipdepth.camera_options import Corrections
@@ -77,7 +76,7 @@ def _chunk(frames: tuple[Frame, ...], pictures: Pictures, span: Span, job: Job, 
 
 def _of_images(span: Span) -> Pictures:
     for frame in (frame for chunk in span.chunks for frame in chunk):
-        place = open_place(frame.item.source)
+        place = frame.item.place
         try:
             data = place.read()
             if is_16_bit_png(data):
@@ -85,14 +84,14 @@ def _of_images(span: Span) -> Pictures:
             yield frame, decode_image(data, str(place))
         except SourceError as error:
             yield frame, str(error)
-        except OSError as error:
-            yield frame, f"{place} cannot be read ({error.strerror or error}); check the file"
+        except Exception as error:  # file systems elsewhere raise their own
+            yield frame, f"{place} cannot be read ({place.reason(error)}); check the file"
 
 
 def _of_video(span: Span) -> Pictures:
     """Each frame of the span in its turn; where seeking leads astray, by decoding from the file's start."""
     frames = [frame for chunk in span.chunks for frame in chunk]
-    place = open_place(frames[0].item.source)
+    place = frames[0].item.place
     reason = "could not be decoded"
     with open_video(place) as video:
         found = video.frames(span.key)

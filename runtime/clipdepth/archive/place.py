@@ -1,6 +1,7 @@
 """Files and folders wherever pyarrow's file systems or fsspec reach: local disks, S3, GCS and others."""
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -15,6 +16,8 @@ from pyarrow import ArrowInvalid
 from pyarrow.fs import FileInfo, FileSelector, FileSystem, FileType, FSSpecHandler, LocalFileSystem, PyFileSystem
 
 from clipdepth.errors import OutputError, UsageError
+from clipdepth.foreign import shown
+from clipdepth.sources.network import redacted
 
 _OBJECT_STORES = ("s3", "gcs")
 """In pyarrow's names."""
@@ -22,7 +25,7 @@ _OBJECT_STORES = ("s3", "gcs")
 
 @dataclass(frozen=True)
 class Place:
-    """A file or folder: a file system and a path on it, with '/' between folders; `str` is what `open_place` takes."""
+    """A file or folder: a file system and a path on it, with '/' between folders; `str` has no secret in it."""
 
     system: FileSystem
     path: str
@@ -30,9 +33,35 @@ class Place:
     """What stands before '://', empty for a local path."""
     query: str = ""
     """What stands behind '?', such as an S3 region."""
+    user: str = ""
+    """What stands before '@', such as an S3 key and its secret."""
+
+    @property
+    def uri(self) -> str:
+        """What `open_place` takes, passwords and signatures included."""
+        if not self.scheme or self._is_url:
+            return self.path
+        return f"{self.scheme}://{self.user}{self.path}{self.query}"
 
     def __str__(self) -> str:
-        return f"{self.scheme}://{self.path}{self.query}" if self.scheme else self.path
+        if self._is_url:
+            return redacted(self.path)
+        hidden = replace(self, user=self.user and "***@", query=self.query and "?***")
+        return hidden.uri
+
+    @property
+    def name(self) -> str:
+        """The path without what stands behind '?' in a URL."""
+        return re.split(r"[?#]", self.path)[0] if self._is_url else self.path
+
+    @property
+    def _is_url(self) -> bool:
+        """Whether the file system takes whole URLs as paths, as fsspec's for HTTP does."""
+        return bool(self.scheme) and self.path.startswith(f"{self.scheme}://")
+
+    def reason(self, error: Exception) -> str:
+        """What an error says, where that cannot name the place with its secrets."""
+        return str(getattr(error, "strerror", None) or (error if self.is_local else type(error).__name__))
 
     def at(self, path: str) -> "Place":
         """Another path on the same file system."""
@@ -146,8 +175,12 @@ def open_place(spec: str) -> Place:
     """The place that a path or URI names, such as 'films', 's3://bucket/films' or 'gs://bucket/film.mp4'.
 
     Schemes that pyarrow has no file system for are fsspec's. Raises UsageError for one that neither knows, or
-    whose package is not installed.
+    whose package is not installed, or for a path that is no UTF-8.
     """
+    try:
+        spec.encode()
+    except UnicodeEncodeError:
+        raise UsageError(f"'{shown(spec)}' is not UTF-8; rename it") from None
     scheme, separator, _ = spec.partition("://")
     if not separator:
         return Place(LocalFileSystem(), str(Path(spec).absolute()))
@@ -156,12 +189,15 @@ def open_place(spec: str) -> Place:
         system, path = FileSystem.from_uri(spec)
     except ArrowInvalid:
         return _open_by_fsspec(spec, scheme)
-    return Place(system, path, "" if scheme == "file" else scheme, query)
+    user, at, _ = spec.partition("://")[2].partition("/")[0].rpartition("@")
+    return Place(system, path, "" if scheme == "file" else scheme, query, user + at)
 
 
 def _open_by_fsspec(spec: str, scheme: str) -> Place:
     try:
         system, path = fsspec.core.url_to_fs(spec)
-    except (ValueError, ImportError) as error:
-        raise UsageError(f"'{spec}' cannot be opened: {error}; give a path, or install what the scheme needs") from None
+    except (ValueError, ImportError, OSError) as error:
+        hidden = redacted(spec)
+        reason = f"{str(error).replace(spec, hidden)}; give a path, or install what the scheme needs"
+        raise UsageError(f"'{hidden}' cannot be opened: {reason}") from None
     return Place(PyFileSystem(FSSpecHandler(system)), path, scheme)

@@ -11,7 +11,6 @@ from clipdepth.archive.chunk import Frame, Row, Span, pack
 from clipdepth.archive.index import read_facts
 from clipdepth.archive.job import Job
 from clipdepth.archive.part import list_parts
-from clipdepth.archive.place import open_place
 from clipdepth.archive.results import Complete, Failed, Joinable
 from clipdepth.archive.sources import Item
 from clipdepth.archive.video import Video, open_video
@@ -24,6 +23,9 @@ def plan(row: Row, job: Job) -> Iterator[Row]:
     What is done already gives no span; a video with nothing left, or that cannot be read, gives its result.
     """
     items: list[Item] = pickle.loads(row["items"])
+    if items[0].problem:
+        yield pack(Failed(items[0].source, f"{items[0].source} {items[0].problem}", items[0].size))
+        return
     if items[0].is_image:
         frames = tuple(Frame(item, 0) for item in items)
         yield pack(Span((frames,), 0))
@@ -43,7 +45,7 @@ def _plan_video(item: Item, job: Job) -> Iterator[Span | Complete | Joinable]:
             )
         yield Complete(item, facts.lost)
         return
-    with open_video(open_place(item.source)) as video:
+    with open_video(item.place) as video:
         stream = video.stream
         spans = cut(item, video, job)
     done = list_parts(job.parts(item))

@@ -6,6 +6,7 @@ from rich.console import Console
 
 from clipdepth.archive.results import Failed
 from clipdepth.archive.settings import Settings
+from clipdepth.foreign import shown
 
 
 @dataclass
@@ -76,9 +77,9 @@ def print_report(report: ArchiveReport, console: Console) -> None:
         facts["store"] = f"{peak:.0f} MB of Ray's object store at most, of {limit:.0f}"
     facts["written"] = report.out
     for name, fact in facts.items():
-        console.print(f"{name:<9}{fact}", markup=False, highlight=False, soft_wrap=True)
+        console.print(shown(f"{name:<9}{fact}"), markup=False, highlight=False, soft_wrap=True)
     for failed in report.failed:
-        console.print(f"failed   {failed.reason}", markup=False, highlight=False, soft_wrap=True)
+        console.print(shown(f"failed   {failed.reason}"), markup=False, highlight=False, soft_wrap=True)
 
 
 def _stages(report: ArchiveReport) -> str:

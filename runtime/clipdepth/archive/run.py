@@ -30,12 +30,13 @@ class Watcher(Protocol):
 
 def units(items: Sequence[Item], job: Job) -> tuple[list[list[Item]], int]:
     """Videos one by one and the images that have no depth yet in groups; and how many images have it."""
-    images = [item for item in items if item.is_image]
+    images = [item for item in items if item.is_image and not item.problem]
     done = _done_images(job) if images else set()
     left = [item for item in images if item.source not in done]
     together = min(IMAGES_TOGETHER, job.chunk_frames)
     groups = [left[at : at + together] for at in range(0, len(left), together)]
-    return [*([item] for item in items if not item.is_image), *groups], len(images) - len(left)
+    alone = [[item] for item in items if not item.is_image or item.problem]
+    return [*alone, *groups], len(images) - len(left)
 
 
 def _done_images(job: Job) -> set[str]:

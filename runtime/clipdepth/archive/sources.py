@@ -7,10 +7,12 @@ from functools import partial
 from posixpath import basename, dirname, relpath, splitext
 
 from fsspec.utils import glob_translate
-from pyarrow.fs import FileInfo
+from pyarrow.fs import FileInfo, FileType
 
+from clipdepth.archive.local_files import Listed, local_files
 from clipdepth.archive.place import Place, open_place
 from clipdepth.errors import SourceError, UsageError
+from clipdepth.foreign import shown
 from clipdepth.sources.folder import IMAGE_SUFFIXES, natural_order
 
 VIDEO_SUFFIXES = (
@@ -18,19 +20,31 @@ VIDEO_SUFFIXES = (
     *(".mpg", ".mpeg", ".wmv", ".flv", ".3gp", ".mjpeg", ".mjpg", ".ogv"),
 )
 
+LONGEST_NAME = 255 - 17
+"""Bytes of a file's name: what its depth and its parts are called adds up to 17."""
+
 
 @dataclass(frozen=True)
 class Item:
     """A video or an image."""
 
     source: str
-    """Its path or URI."""
+    """Its path or URI, without passwords and signatures."""
     name: str
     """Its path below the archive's folders, such as 'films/kitchen.mp4'."""
     size: int
     """Bytes."""
     modified: float
     """Seconds since 1970; 0 where its file system does not know."""
+    uri: str = ""
+    """What opens it, where that is not `source`."""
+    problem: str = ""
+    """Why it cannot be taken, and the remedy."""
+
+    @property
+    def place(self) -> Place:
+        """The file."""
+        return open_place(self.uri or self.source)
 
     @property
     def is_image(self) -> bool:
@@ -51,7 +65,7 @@ def find_items(specs: Sequence[str], out: Place) -> list[Item]:
     named: dict[str, Item] = {}
     for item in items:
         other = named.setdefault(item.name, item)
-        if other.source != item.source:
+        if (other.source, other.uri) != (item.source, item.uri):
             raise UsageError(
                 f"{other.source} and {item.source} would both be called {item.name}; give a folder that holds both"
             )
@@ -60,19 +74,27 @@ def find_items(specs: Sequence[str], out: Place) -> list[Item]:
 
 def _found(spec: str) -> list[Item]:
     place = open_place(spec)
-    info = place.info
-    if place.is_file:
-        return [_item(place, info, dirname(place.path))]
-    if place.is_folder:
-        return _all(place, place.files(), dirname(place.path.rstrip("/")), spec)
+    try:
+        info = place.info
+    except Exception as error:  # file systems elsewhere raise their own
+        raise SourceError(f"{place} cannot be looked at ({place.reason(error)}); check it") from None
+    named = str(place)
+    if info.type == FileType.File:
+        return [_item(place, info, dirname(place.name))]
+    if info.type == FileType.Directory:
+        return _all(place, _below(place), dirname(place.path.rstrip("/")), named)
     if re.search(r"[*?[]", place.path):
         root = place.at(re.split(r"[^/]*[*?[]", place.path)[0].rstrip("/") or "/")
         matches = partial(re.fullmatch, glob_translate(place.path))
-        return _all(root, [info for info in root.files() if matches(info.path)], root.path, spec)
-    raise SourceError(f"there is no video, image or folder at '{spec}'; check the path")
+        return _all(root, [info for info in _below(root) if matches(info.path)], root.path, named)
+    raise SourceError(f"there is no video, image or folder at '{named}'; check the path")
 
 
-def _all(place: Place, files: Iterable[FileInfo], root: str, spec: str) -> list[Item]:
+def _below(place: Place) -> Iterable[FileInfo | Listed]:
+    return local_files(place.path) if place.is_local else place.files()
+
+
+def _all(place: Place, files: Iterable[FileInfo | Listed], root: str, spec: str) -> list[Item]:
     seen = [file for file in files if not basename(file.path).startswith(".")]
     known = [file for file in seen if splitext(file.path)[1].lower() in (*VIDEO_SUFFIXES, *IMAGE_SUFFIXES)]
     items = [_item(place.at(file.path), file, root) for file in _without_depth(known)]
@@ -81,7 +103,7 @@ def _all(place: Place, files: Iterable[FileInfo], root: str, spec: str) -> list[
     return items
 
 
-def _without_depth(files: Sequence[FileInfo]) -> Iterator[FileInfo]:
+def _without_depth(files: Sequence[FileInfo | Listed]) -> Iterator[FileInfo | Listed]:
     with_rgb = {dirname(file.path) for file in files if basename(file.path).startswith("rgb_")}
     for file in files:
         name = basename(file.path)
@@ -90,6 +112,19 @@ def _without_depth(files: Sequence[FileInfo]) -> Iterator[FileInfo]:
             yield file
 
 
-def _item(place: Place, info: FileInfo, root: str) -> Item:
+def _item(place: Place, info: FileInfo | Listed, root: str) -> Item:
     modified = info.mtime_ns / 1e9 if info.mtime_ns else 0.0
-    return Item(str(place), relpath(place.path, root), info.size or 0, modified)
+    source, name = str(place), relpath(place.name, root)
+    problem = _problem(source, name)
+    if problem:
+        source, name = shown(source), shown(name)
+    return Item(source, name, info.size or 0, modified, "" if source == place.uri else place.uri, problem)
+
+
+def _problem(source: str, name: str) -> str:
+    try:
+        source.encode()
+    except UnicodeEncodeError:
+        return "has a name that is not UTF-8; rename it"
+    length = len(basename(name).encode())
+    return f"has a name of {length} bytes, more than {LONGEST_NAME}; rename it" if length > LONGEST_NAME else ""

@@ -116,10 +116,10 @@ def open_video(place: Place) -> Iterator[Video]:
             yield Video(name, file, container)
     except av.FFmpegError as error:
         raise SourceError(f"{name} is damaged, cut short or no video ({error.strerror}); {_REMEDY}") from None
-    except OSError as error:
-        if isinstance(error, SourceError):
-            raise
-        raise SourceError(f"{name} cannot be read ({error.strerror or error}); check the file") from None
+    except SourceError:
+        raise
+    except Exception as error:  # file systems elsewhere raise their own
+        raise SourceError(f"{name} cannot be read ({place.reason(error)}); check the file") from None
 
 
 def _video_track(name: str, container: InputContainer) -> VideoStream:

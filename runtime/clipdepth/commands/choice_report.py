@@ -4,13 +4,14 @@ from rich.console import Console
 
 from clipdepth.engines.choice import Choice
 from clipdepth.engines.trial import Trial
+from clipdepth.foreign import shown
 
 
 def print_choice(choice: Choice, console: Console) -> None:
     """Print what was chosen and, where it was measured just now, a line for every candidate, the fastest first."""
     lines = [] if choice.remembered else [f"  {trial}" for trial in _worth_a_line(choice.trials)]
     for line in (*lines, str(choice)):
-        console.print(line, highlight=False, markup=False, soft_wrap=True)
+        console.print(shown(line), highlight=False, markup=False, soft_wrap=True)
 
 
 def _worth_a_line(trials: tuple[Trial, ...]) -> list[Trial]:

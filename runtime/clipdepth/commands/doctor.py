@@ -21,6 +21,7 @@ from clipdepth.engines import ENGINES, usable_cores
 from clipdepth.engines.memory import library_versions
 from clipdepth.engines.trial import Trial, try_engine
 from clipdepth.errors import ClipdepthError
+from clipdepth.foreign import shown
 from clipdepth.hardware import describe_hardware
 from clipdepth.overwriting import refuse_overwriting
 from clipdepth.probe import write_probe
@@ -48,7 +49,8 @@ def main(argv: Sequence[str], box: Path = BOX) -> int:
     console.print(f"clipdepth {__version__}, Python {platform.python_version()}, {threads} threads", highlight=False)
     for name, text in hardware.items():
         console.print(f"{name}: {text}", highlight=False, markup=False, soft_wrap=True)
-    console.print(f"model: {named or 'a tiny graph made for this'}", highlight=False, markup=False, soft_wrap=True)
+    model = f"model: {named or 'a tiny graph made for this'}"
+    console.print(shown(model), highlight=False, markup=False, soft_wrap=True)
     diagnoses = _diagnose_all(named, box, threads, console)
     if options.json:
         write_json(options.json, _as_json(named, threads, hardware, diagnoses))
@@ -101,7 +103,8 @@ def _line(diagnosis: Diagnosis) -> Text:
     found += [f"{trial.precision} by {trial.looser_limits}" for trial in works if trial.looser_limits]
     mark = ("works  ", "green") if works else ("-      ", "red")
     name = (f"{diagnosis.engine:<22}", "bold")
-    return Text.assemble(mark, name, f"{diagnosis.installed or 'not installed'}; ", "; ".join([*found, *problems]))
+    said = shown("; ".join([*found, *problems]))
+    return Text.assemble(mark, name, f"{diagnosis.installed or 'not installed'}; ", said)
 
 
 def _as_json(

@@ -12,6 +12,7 @@ from rich.table import Table
 from clipdepth.arguments import ArgumentParser
 from clipdepth.atomic import write_json
 from clipdepth.box import BOX, model_names
+from clipdepth.foreign import shown
 from clipdepth.manifest import MANIFEST, Accuracy, Manifest, decode_manifest
 
 _CROPS = {"all": "all pixels", "eigen": "Eigen's crop", "paper": "the paper's crop"}
@@ -38,7 +39,7 @@ def _manifest(path: Path) -> Manifest:
 def _print(manifests: Mapping[str, Manifest], console: Console) -> None:
     console.print(_table(manifests))
     for name, manifest in manifests.items():
-        console.print(f"\n{name}", style="bold")
+        console.print(f"\n{shown(name)}", style="bold")
         console.print(_details(manifest))
 
 
@@ -50,13 +51,13 @@ def _table(manifests: Mapping[str, Manifest]) -> Table:
     for name, manifest in manifests.items():
         size, model = manifest.input, manifest.model
         table.add_row(
-            name,
+            shown(name),
             f"{size.height}×{size.width}",
             f"{model.parameters / 1e6:.1f} M",
             f"{model.flops / 1e9:.1f}",
             f"{megabytes(manifest):.1f}",
             *_figures(manifest),
-            ", ".join(manifest.graphs),
+            shown(", ".join(manifest.graphs)),
         )
     return table
 
@@ -75,7 +76,7 @@ def _details(manifest: Manifest) -> Table:
     grid = Table.grid(padding=(0, 2))
     for fact, lines in facts.items():
         for number, line in enumerate(lines):
-            grid.add_row("" if number else f"  {fact}", line)
+            grid.add_row("" if number else f"  {fact}", shown(line))
     return grid
 
 

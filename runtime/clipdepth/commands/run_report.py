@@ -6,6 +6,7 @@ from rich.console import Console
 from rich.table import Table
 
 from clipdepth.agreement import Agreement
+from clipdepth.foreign import shown
 from clipdepth.latency import Latency
 from clipdepth.pipeline.lane import Lane
 
@@ -64,12 +65,12 @@ def print_report(report: RunReport, console: Console) -> None:
     rate = report.frames / report.seconds
     threads = f"{report.threads} thread{'s' if report.threads > 1 else ''}"
     facts = {
-        "source": "\n         ".join(str(source) for source in report.sources),
+        "source": "\n         ".join(shown(str(source)) for source in report.sources),
         "frames": f"{report.frames} in {report.seconds:.1f} s, {rate:.1f} a second with reading and writing"
         + (" (interrupted)" if report.interrupted else ""),
         "engine": f"{report.engine} on {report.device}, {report.precision}, {threads}",
         "depth": str(report.agreement) + (f", by {report.looser_limits}" if report.looser_limits else ""),
-        "written": ", ".join(report.outputs) or "nothing; give --output to keep the depth",
+        "written": ", ".join(map(shown, report.outputs)) or "nothing; give --output to keep the depth",
     }
     for name, fact in facts.items():
         console.print(f"{name:<9}{fact}", markup=False, highlight=False, soft_wrap=True)

@@ -156,6 +156,11 @@ def test_a_cluster_does_mixed_sources_and_lists_what_fails(
     mixed = tmp_path / "mixed"
     mixed.mkdir()
     (mixed / "good.mp4").write_bytes((films / "00.mp4").read_bytes())
+    (mixed / f"{'n' * 234}.mp4").write_bytes((films / "00.mp4").read_bytes())
+    (mixed / f"{'n' * 245}.mp4").write_bytes((films / "00.mp4").read_bytes())
+    (mixed / "\x1b[2J.mp4").write_bytes(b"no video")
+    (mixed / "loop").symlink_to(".")
+    Path(os.fsdecode(os.fsencode(mixed) + b"/caf\xe9.mp4")).touch()
     (mixed / "bad.mp4").write_bytes(b"no video")
     for number in range(3):
         cv2.imwrite(str(mixed / f"photo{number}.jpg"), np.full((50, 60, 3), 60 * number, np.uint8))
@@ -163,18 +168,23 @@ def test_a_cluster_does_mixed_sources_and_lists_what_fails(
     out = tmp_path / "out"
     ended = run(bundle, mixed, out, "--ray", cluster)
     assert ended.returncode == 1, ended.stderr
-    assert "6: 4 made, 0 done before, 2 failed" in ended.stdout
+    assert "10: 5 made, 0 done before, 5 failed" in ended.stdout
+    assert f"failed   {mixed}/caf\\xe9.mp4 has a name that is not UTF-8; rename it" in ended.stdout
+    assert "nnn.mp4 has a name of 249 bytes, more than 238; rename it" in ended.stdout
+    assert f"failed   {mixed}/\\x1b[2J.mp4 is damaged" in ended.stdout
     assert f"failed   {mixed / 'bad.mp4'} is damaged, cut short or no video" in ended.stdout
     assert f"failed   {mixed / 'cut.jpg'} is damaged or no image" in ended.stdout
     assert ended.stderr == ""
     report = json.loads((out / "report.json").read_text())
-    assert [Path(failed["source"]).name for failed in report["failed"]] == ["bad.mp4", "cut.jpg"]
+    failed = {Path(failed["source"]).name for failed in report["failed"]}
+    assert failed == {"bad.mp4", "cut.jpg", "\x1b[2J.mp4", "caf\\xe9.mp4", f"{'n' * 245}.mp4"}
     rows = pyarrow.dataset.dataset(out / "index").to_table().to_pydict()
     assert sorted(set(rows["depth"])) == [
         "depth/mixed/good.mp4.mkv",
+        f"depth/mixed/{'n' * 234}.mp4.mkv",
         *(f"depth/mixed/photo{n}.jpg.png" for n in range(3)),
     ]
-    assert len(rows["depth"]) == FRAMES + 3
+    assert len(rows["depth"]) == 2 * FRAMES + 3
 
 
 def test_other_settings_do_not_mix(

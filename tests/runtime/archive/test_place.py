@@ -35,7 +35,7 @@ def test_what_is_written_is_read_and_listed(folder: Place) -> None:
 @EVERY
 def test_its_name_opens_it_again(folder: Place) -> None:
     (folder / "x.bin").write(b"one")
-    assert open_place(str(folder / "x.bin")).read() == b"one"
+    assert open_place((folder / "x.bin").uri).read() == b"one"
 
 
 def write_and_fail(place: Place) -> None:
@@ -86,8 +86,26 @@ def test_a_relative_path_is_of_the_working_folder(tmp_path: Path, monkeypatch: p
 def test_a_query_is_kept() -> None:
     spec = "s3://bucket/films?region=eu-west-1&endpoint_override=localhost:1&scheme=http"
     place = open_place(spec)
-    assert str(place) == spec
-    assert str(place / "a.mp4") == spec.replace("films", "films/a.mp4")
+    assert place.uri == spec
+    assert (place / "a.mp4").uri == spec.replace("films", "films/a.mp4")
+
+
+SECRETS = ("AKIAKEY", "topsecret", "X-Signature", "deadbeef")
+
+
+def test_keys_open_a_place_and_are_not_shown() -> None:
+    spec = "s3://AKIAKEY:topsecret@bucket/date=2019/films?region=eu"
+    place = open_place(spec)
+    assert place.uri == spec
+    assert str(place / "a.mp4") == "s3://***@bucket/date=2019/films/a.mp4?***"
+    with pytest.raises(UsageError) as error:
+        open_place("nowhere://AKIAKEY:topsecret@bucket/films?X-Signature=deadbeef")
+    assert not any(secret in str(error.value) for secret in SECRETS)
+
+
+def test_a_name_that_is_no_utf_8_is_told() -> None:
+    with pytest.raises(UsageError, match=r"'caf\\xe9' is not UTF-8; rename it"):
+        open_place("caf\udce9")
 
 
 def test_an_unknown_scheme_is_named() -> None:

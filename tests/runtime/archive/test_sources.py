@@ -1,8 +1,12 @@
 """Which videos and images the SOURCE arguments mean, and how their depth is called."""
 
+import os
 from pathlib import Path
+from typing import Any
 
+import fsspec
 import pytest
+from fsspec.implementations.memory import MemoryFileSystem
 
 from clipdepth.archive.place import open_place
 from clipdepth.archive.sources import find_items
@@ -76,3 +80,70 @@ def test_nothing_is_an_error(tmp_path: Path, spec: str) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(SourceError, match=r"has no video and no image|there is no video"):
         names(tmp_path, str(tmp_path / spec))
+
+
+def test_a_folder_is_listed_once_wherever_links_lead(tmp_path: Path) -> None:
+    touch(tmp_path, "films/a.mp4", "films/deep/b.mp4", "elsewhere/c.mp4", "outside.mp4")
+    for name, target in {"loop": ".", "up": "..", "again": "deep", "deep/top": "..", "far": "../elsewhere"}.items():
+        (tmp_path / "films" / name).symlink_to(target)
+    (tmp_path / "films" / "nothing.mp4").symlink_to("absent")
+    assert sorted(names(tmp_path, str(tmp_path / "films"))) == ["films/a.mp4", "films/deep/b.mp4", "films/far/c.mp4"]
+    assert names(tmp_path, f"{tmp_path}/films/**/b.mp4") == ["deep/b.mp4"]
+
+
+def test_pipes_and_devices_are_no_films(tmp_path: Path) -> None:
+    touch(tmp_path, "films/a.mp4")
+    os.mkfifo(tmp_path / "films" / "b.mp4")
+    assert names(tmp_path, str(tmp_path / "films")) == ["films/a.mp4"]
+
+
+def test_names_that_cannot_be_taken_stop_nothing(tmp_path: Path) -> None:
+    touch(tmp_path, "films/a.mp4", "films/" + "n" * 234 + ".mp4", "films/" + "n" * 235 + ".mp4")
+    Path(os.fsdecode(os.fsencode(tmp_path) + b"/films/caf\xe9.mp4")).touch()
+    Path(os.fsdecode(os.fsencode(tmp_path) + b"/films/d\xff")).mkdir()
+    Path(os.fsdecode(os.fsencode(tmp_path) + b"/films/d\xff/b.jpg")).touch()
+    found = {item.name: item.problem for item in find_items([str(tmp_path / "films")], open_place("out"))}
+    assert found == {
+        "films/a.mp4": "",
+        "films/" + "n" * 234 + ".mp4": "",
+        "films/" + "n" * 235 + ".mp4": "has a name of 239 bytes, more than 238; rename it",
+        "films/caf\\xe9.mp4": "has a name that is not UTF-8; rename it",
+        "films/d\\xff/b.jpg": "has a name that is not UTF-8; rename it",
+    }
+
+
+class WebFiles(MemoryFileSystem):
+    """Takes whole URLs as paths, as fsspec's file system for HTTP does."""
+
+    protocol = "web"
+
+    @classmethod
+    def _strip_protocol(cls, path: str) -> str:
+        return path
+
+    def info(self, path: str, **_: Any) -> dict[str, Any]:
+        if "missing" in path:
+            raise PermissionError(f"403 for {path}")
+        return {"name": path, "size": 7, "type": "file"}
+
+
+@pytest.fixture
+def web() -> None:
+    fsspec.register_implementation("web", WebFiles, clobber=True)
+
+
+@pytest.mark.usefixtures("web")
+def test_a_url_stays_one_and_its_secrets_are_not_shown() -> None:
+    url = "web://anna:topsecret@host/films/a.mp4?X-Signature=deadbeef"
+    (item,) = find_items([url], open_place("out"))
+    assert item.place.uri == url
+    assert (item.source, item.name) == ("web://***@host/films/a.mp4?***", "a.mp4")
+    with pytest.raises(SourceError) as error:
+        find_items([url.replace("a.mp4", "missing.mp4")], open_place("out"))
+    assert str(error.value).startswith("web://***@host/films/missing.mp4?*** cannot be looked at (PermissionError)")
+
+
+@pytest.mark.usefixtures("web")
+def test_two_urls_that_are_shown_alike_are_not_taken_for_one() -> None:
+    with pytest.raises(UsageError, match=r"would both be called a\.mp4"):
+        find_items(["web://host/a.mp4?id=1", "web://host/a.mp4?id=2"], open_place("out"))

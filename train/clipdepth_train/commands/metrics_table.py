@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from rich.markup import escape
 from rich.table import Table
 
+from clipdepth.foreign import shown
+
 HEADINGS = {
     "rel": "rel ↓",
     "rmse": "rmse m ↓",
@@ -18,10 +20,10 @@ HEADINGS = {
 
 def metrics_table(rows: Mapping[str, Mapping[str, float]], title: str | None = None) -> Table:
     """A row for each model, its metrics by name."""
-    table = Table(title=escape(title) if title else None, title_justify="left")
+    table = Table(title=escape(shown(title)) if title else None, title_justify="left")
     table.add_column("model", overflow="fold")
     for heading in HEADINGS.values():
         table.add_column(heading, justify="right")
     for name, metrics in rows.items():
-        table.add_row(escape(name), *(f"{metrics[key]:.3f}" for key in HEADINGS))
+        table.add_row(escape(shown(name)), *(f"{metrics[key]:.3f}" for key in HEADINGS))
     return table
