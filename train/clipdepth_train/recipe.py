@@ -43,8 +43,6 @@ class AugmentConfig:
 
     rotate: float = 2.5
     """Rotate by up to this many degrees."""
-    tilt: float = 0.0
-    """Turn the camera up or down and left or right by up to this many degrees; depth changes as it would."""
     zoom: float = 1.2
     """Cut out up to 1/zoom of the picture, of most less; depth is divided by it, as it looks to the same camera."""
     flip: float = 0.5
@@ -57,6 +55,8 @@ class AugmentConfig:
     """Change of the tone curve: colours to a power from exp(-gamma) to exp(gamma)."""
     sensor: float = 0.0
     """Chance of a picture that is blurred and noisy as a webcam's is."""
+    tilt: float = 0.0
+    """Turn the camera up or down and left or right by up to this many degrees; depth changes as it would."""
 
 
 @dataclass(frozen=True)
