@@ -112,8 +112,12 @@ def test_what_is_killed_or_interrupted_loses_nothing(films: Path, bundle: Path, 
 
     def made() -> int:
         """Clips, of a chunk each, whose depth is there, joined or not."""
-        parts = {file.parent.name[:2] for file in (out / ".work").rglob("0*.parquet")}
-        return len(parts | {file.name[:2] for file in (out / "index").rglob("*.parquet")})
+        while True:
+            try:
+                parts = {file.parent.name[:2] for file in (out / ".work").rglob("0*.parquet")}
+                return len(parts | {file.name[:2] for file in (out / "index").rglob("*.parquet")})
+            except FileNotFoundError:  # a folder was joined and removed while it was listed
+                continue
 
     with subprocess.Popen(command(bundle, films, out), env=environment, stdout=subprocess.DEVNULL) as driver:
         wait_until(lambda: made() >= 2)
