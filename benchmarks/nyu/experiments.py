@@ -10,7 +10,7 @@ camera that nothing is trained on, training frames are measured too.
 import argparse
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,8 @@ from clipdepth.metrics import Align, mean_metrics
 from clipdepth_train.checkpoint import load_run
 from clipdepth_train.data.loader import open_set
 from clipdepth_train.data.sample import RgbdSet
-from clipdepth_train.evaluation import Crop, evaluate, predictor
+from clipdepth_train.depth_model import DepthModel
+from clipdepth_train.evaluation import Crop, compare, frame_metrics, predictor
 from clipdepth_train.recipe import Recipe, with_trunk
 from clipdepth_train.recipes import RECIPES
 from clipdepth_train.trainer import Trainer
@@ -102,16 +103,23 @@ def _measured(run: Path, other: str | None) -> dict[str, float]:
     """rel, rmse and δ1 in Eigen's crop of the frames held out, after median alignment too, and of the other camera."""
     model, recipe = load_run(run)
     held_out = open_set(recipe.data, "test", recipe.frames)
-    cases: list[tuple[str, RgbdSet, Crop, Align]] = [
-        ("", held_out, "eigen", "none"),
-        ("aligned ", held_out, "eigen", "median"),
-    ]
+    found = _errors(model, recipe, held_out, "eigen", {"none": "", "median": "aligned "})
     if other is not None:
-        cases.append(("other ", open_set(other, "train", replace(recipe.frames, held_out=0)), "all", "none"))
+        found |= _errors(
+            model, recipe, open_set(other, "train", replace(recipe.frames, held_out=0)), "all", {"none": "other "}
+        )
+    return found
+
+
+def _errors(
+    model: DepthModel, recipe: Recipe, pairs: RgbdSet, crop: Crop, prefixes: Mapping[Align, str]
+) -> dict[str, float]:
+    """Of some hundred pairs, evenly spread: each is predicted once, and measured by every alignment of `prefixes`."""
+    indices = range(0, len(pairs), max(1, len(pairs) // 100))
+    compared = list(compare(predictor(model, recipe.frames), pairs, recipe.frames, crop, indices))
     found: dict[str, float] = {}
-    for prefix, pairs, crop, align in cases:
-        indices = range(0, len(pairs), max(1, len(pairs) // 100))
-        metrics = mean_metrics(evaluate(predictor(model, recipe.frames), pairs, recipe.frames, crop, indices, align))
+    for align, prefix in prefixes.items():
+        metrics = mean_metrics(list(frame_metrics(compared, align).values()))
         found |= {f"{prefix}rel": metrics.rel, f"{prefix}rmse": metrics.rmse, f"{prefix}δ1": metrics.delta1}
     return found
 
