@@ -7,6 +7,7 @@ from pathlib import Path
 
 from clipdepth.box import BOX, find_folder, is_bare, list_models
 from clipdepth.errors import BundleError, UsageError
+from clipdepth.foreign import shown
 from clipdepth.golden import Golden, load_golden
 from clipdepth.graph_check import check_graphs
 from clipdepth.manifest import MANIFEST, Manifest, StoredFile, decode_manifest
@@ -90,11 +91,10 @@ def _refuse_others(path: Path, manifest: Manifest) -> None:
     others = sorted({entry.name for entry in path.iterdir()} - {MANIFEST, *manifest.files})
     if not others:
         return
-    place = str(path / others[0])
     remedy = "remove it"
     if others[0] == _OLD_ENGINES:
         remedy += f": engines lie in the user's cache now, and are built again with 'clipdepth build {path}'"
-    raise BundleError(f"{place if place.isprintable() else repr(place)} is not in the bundle's {MANIFEST}; {remedy}")
+    raise BundleError(f"{shown(str(path / others[0]))} is not in the bundle's {MANIFEST}; {remedy}")
 
 
 def stored_file(path: Path) -> StoredFile:
