@@ -29,10 +29,12 @@ from clipdepth_train.recipes import RECIPES
 from clipdepth_train.trainer import Trainer
 
 _EDGE = RECIPES["edge-nyu"]
+WHOLE = replace(_EDGE, frames=replace(_EDGE.frames, held_out=5))
+"""The recipe as it is, but for the frames held out."""
 _BASE = replace(
-    _EDGE,
+    WHOLE,
     model=with_trunk(_EDGE.model, name="tf_efficientnet_lite0"),
-    frames=replace(_EDGE.frames, height=192, width=256, held_out=5),
+    frames=replace(WHOLE.frames, height=192, width=256),
     epochs=8,
 )
 """Smaller, shorter and with the smallest trunk, so that an experiment takes minutes; it ranks, and no more."""
@@ -80,6 +82,12 @@ EXPERIMENTS = {
     "no-decay": _part("optim", "no weight decay", weight_decay=0.0),
     "gradient-1": _part("loss", "the whole gradient loss (base: half)", gradient=1.0),
     "lambda-0": _part("loss", "SILog forgives nothing", silog_lambda=0.0),
+    "colours": _part(
+        "augment", "jitter 0.5, tint 0.2, gamma 0.5 (base: 0.3, 0.1, 0.25)", jitter=0.5, tint=0.2, gamma=0.5
+    ),
+    "sensor": _part("augment", "half of the pictures blurred and noisy (base: a tenth)", sensor=0.5),
+    "rates": _part("optim", "one rate of 1e-3 (base: 2e-3, trunk 5e-4)", learning_rate=1e-3, trunk_learning_rate=1e-3),
+    "decay": _part("optim", "weight decay 0.2 (base: 0.05)", weight_decay=0.2),
 }
 
 
@@ -96,12 +104,11 @@ def main() -> None:
         console.print(f"{name}: {EXPERIMENTS[name].tells}", highlight=False)
         run = options.out / "runs" / name
         report = Trainer(replace(EXPERIMENTS[name].change(_BASE), data=options.data), run, console).run()
-        _note(options.out, name, _measured(run, options.other), report)
+        note(options.out, name, measured(*load_run(run), options.other), report)
 
 
-def _measured(run: Path, other: str | None) -> dict[str, float]:
+def measured(model: DepthModel, recipe: Recipe, other: str | None) -> dict[str, float]:
     """rel, rmse and δ1 in Eigen's crop of the frames held out, after median alignment too, and of the other camera."""
-    model, recipe = load_run(run)
     held_out = open_set(recipe.data, "test", recipe.frames)
     found = _errors(model, recipe, held_out, "eigen", {"none": "", "median": "aligned "})
     if other is not None:
@@ -124,11 +131,12 @@ def _errors(
     return found
 
 
-def _note(out: Path, name: str, measured: dict[str, float], report: dict[str, Any]) -> None:
+def note(out: Path, name: str, errors: dict[str, float], report: dict[str, Any]) -> None:
+    """Add what an experiment measured to `out/experiments.json`, and print its row."""
     path = out / "experiments.json"
     found = json.loads(path.read_text()) if path.is_file() else {}
     kept = {key: report[key] for key in ("training_frames", "test_frames", "training_seconds", "parameters", "flops")}
-    found[name] = {"tells": EXPERIMENTS[name].tells, **measured, **kept}
+    found[name] = {"tells": EXPERIMENTS[name].tells, **errors, **kept}
     write_json(path, found)
     rows = [f"| `{each}` | {_cells(result)} |" for each, result in found.items()]
     heading = "| | what differs | rel ↓ | δ1 ↑ | rmse m ↓ | aligned rel ↓ | aligned δ1 ↑ | other rel ↓ | other δ1 ↑ |"
