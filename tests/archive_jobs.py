@@ -17,14 +17,15 @@ from clipdepth.archive.plan import plan
 from clipdepth.archive.settings import Settings
 from clipdepth.archive.sources import Item
 from clipdepth.bundle import open_bundle
-from clipdepth.camera_options import CameraOptions, Corrections
+from clipdepth.camera.camera import Camera
+from clipdepth.camera.corrections import Corrections
 
 HEIGHT, WIDTH = 48, 64
 OPEN_GOP = {"x264-params": "open-gop=1:bframes=3:scenecut=0"}
 """Key frames before which frames are shown that need them."""
 
 
-def make_job(tmp_path: Path, *, camera: CameraOptions | None = None, max_batch: int = 1, **settings: Any) -> Job:
+def make_job(tmp_path: Path, *, camera: Camera | None = None, max_batch: int = 1, **settings: Any) -> Job:
     """A job of the brightness bundle with its output in tmp_path / 'out'."""
     path = write_bundle(tmp_path / "made.bundle", HEIGHT, WIDTH, max_batch=max_batch)
     bundle = open_bundle(path)
@@ -35,7 +36,7 @@ def make_job(tmp_path: Path, *, camera: CameraOptions | None = None, max_batch: 
         settings=Settings(bundle=bundle_sha256(bundle), camera={}, **(usual | settings)),
         threads=1,
         size=bundle.manifest.input,
-        corrections=Corrections(bundle.manifest, camera or CameraOptions()),
+        corrections=Corrections(bundle.manifest, camera or Camera()),
     )
 
 

@@ -16,7 +16,6 @@ from clipdepth.manifest import (
     MANIFEST,
     SCHEMA,
     Accuracy,
-    Camera,
     DepthRange,
     Graph,
     InputSize,
@@ -24,6 +23,7 @@ from clipdepth.manifest import (
     Manifest,
     Model,
     Precision,
+    TrainingCamera,
 )
 from clipdepth.record import encode_record
 
@@ -82,7 +82,7 @@ def write_manifest(
         model=Model({"name": "brightness"}, 2, 8 * height * width, "0" * 64),
         input=InputSize(height, width, max_batch),
         depth=DepthRange(0.5, 5.5),
-        camera=Camera(width * 0.9, width * 0.9),
+        camera=TrainingCamera(width * 0.9, width * 0.9),
         licences=[Licence("graph", "MIT")],
         graphs=graphs,
         golden="golden.npz",

@@ -20,7 +20,6 @@ from clipdepth.manifest import (
     MANIFEST,
     SCHEMA,
     Accuracy,
-    Camera,
     DepthRange,
     Graph,
     InputSize,
@@ -28,6 +27,7 @@ from clipdepth.manifest import (
     Manifest,
     Model,
     Precision,
+    TrainingCamera,
 )
 from clipdepth.record import encode_record
 from clipdepth.sam.record import SamRecord
@@ -220,7 +220,7 @@ class _Export:
             ),
             input=InputSize(height=size.height, width=size.width, max_batch=self.config.max_batch),
             depth=DepthRange(minimum=minimum, maximum=maximum),
-            camera=Camera(**self.state["camera"]),
+            camera=TrainingCamera(**self.state["camera"]),
             licences=[CODE, *self.ingredients, *(sam_licences(self.sam) if self.sam else [])],
             graphs=graphs,
             golden=GOLDEN,

@@ -45,7 +45,7 @@ class DepthRange(Record, frozen=True):
     maximum: PositiveFloat
 
 
-class Camera(Record, frozen=True):
+class TrainingCamera(Record, frozen=True):
     """The training camera's focal lengths, in pixels of the input size; depth is metric for such a camera."""
 
     fx: PositiveFloat
@@ -110,7 +110,7 @@ class Manifest(Record, frozen=True):
     model: Model
     input: InputSize
     depth: DepthRange
-    camera: Camera
+    camera: TrainingCamera
     licences: list[Licence]
     graphs: Annotated[dict[_PrecisionName, Graph], msgspec.Meta(min_length=1)]
     golden: FileName

@@ -9,7 +9,7 @@ from clipdepth.agreement import TOLERANCES, Agreement
 from clipdepth.atomic import atomic_file
 from clipdepth.bundle import Bundle, stored_file
 from clipdepth.golden import Golden
-from clipdepth.manifest import SCHEMA, Camera, DepthRange, Graph, InputSize, Manifest, Model
+from clipdepth.manifest import SCHEMA, DepthRange, Graph, InputSize, Manifest, Model, TrainingCamera
 
 HEIGHT, WIDTH = 240, 320
 _FILE, _GOLDEN, _OPSET = "depth.fp32.onnx", "golden.npz", 18
@@ -32,7 +32,7 @@ def write_probe(folder: Path) -> Bundle:
         model=Model({}, 1, 5 * HEIGHT * WIDTH, "0" * 64),
         input=InputSize(HEIGHT, WIDTH),
         depth=DepthRange(0.5, 5.5),
-        camera=Camera(WIDTH, WIDTH),
+        camera=TrainingCamera(WIDTH, WIDTH),
         licences=[],
         graphs={"fp32": Graph(_FILE, _OPSET, 4, Agreement(2, 0.0, 0.0, 0.0, True, tolerance))},
         golden=_GOLDEN,

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clipdepth.bundle import open_bundle
-from clipdepth.camera_options import CameraOptions, Corrections
+from clipdepth.camera.camera import Camera
+from clipdepth.camera.corrections import Corrections
 from clipdepth.engines.choice import AUTO, load_asked
 from clipdepth.pipeline import Feed, Pipeline
 from clipdepth.smoothing import Smoother
@@ -25,7 +26,7 @@ def stream(
     precision: str | None = None,
     threads: int | None = None,
     mode: CameraMode | None = None,
-    camera: CameraOptions | None = None,
+    camera: Camera | None = None,
     smooth: bool = False,
     live: bool = False,
 ) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.float32]]]:
@@ -42,7 +43,7 @@ def stream(
         opened = open_bundle(bundle)
         loaded, _, _ = load_asked(opened, engine, precision, threads)
         stack.enter_context(closing(loaded))
-        corrections = Corrections(opened.manifest, camera or CameraOptions())
+        corrections = Corrections(opened.manifest, camera or Camera())
         smoother = Smoother() if smooth else None
         feed = Feed(stack.enter_context(_open(source, mode, live)), (), corrections, smoother)
         pipeline = Pipeline(loaded, opened.manifest.input, [feed])

@@ -11,8 +11,9 @@ import pytest
 
 from bundles import write_bundle
 from clipdepth.bundle import open_bundle
-from clipdepth.calibration import read_calibration
-from clipdepth.camera_options import CameraOptions, Corrections
+from clipdepth.camera.calibration import read_calibration
+from clipdepth.camera.camera import Camera
+from clipdepth.camera.corrections import Corrections
 from clipdepth.commands.calibrate import main
 from clipdepth.errors import ClipdepthError, SourceError, UsageError
 
@@ -58,11 +59,11 @@ def test_the_median_of_ratios_ignores_a_wrong_point(
 def test_what_run_is_given_makes_the_points_right(bundle: Path, picture: Path) -> None:
     calibrate(bundle, picture, "--point", "10,24=1.2", "--along", "axis", "--fov", 70)
     manifest = open_bundle(bundle).manifest
-    correction = Corrections(manifest, CameraOptions(calibration=bundle.parent / "c.json")).at(48, 64)
+    correction = Corrections(manifest, Camera(calibration=bundle.parent / "c.json")).at(48, 64)
     assert correction.metres(np.float32([1.5]))[0] == pytest.approx(1.2)
     assert correction.intrinsics.fx == pytest.approx(32 / math.tan(math.radians(35)))
     # And twice as large a picture of the same camera.
-    double = Corrections(manifest, CameraOptions(calibration=bundle.parent / "c.json")).at(96, 128)
+    double = Corrections(manifest, Camera(calibration=bundle.parent / "c.json")).at(96, 128)
     assert double.scale == pytest.approx(correction.scale)
 
 

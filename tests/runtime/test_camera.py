@@ -8,10 +8,11 @@ import cv2
 import numpy as np
 import pytest
 
-from clipdepth.camera import Camera, camera_from_focal, camera_from_fov
-from clipdepth.camera_file import read_camera
+from clipdepth.camera.camera import Camera
+from clipdepth.camera.opencv_file import read_camera
+from clipdepth.camera.pinhole import Intrinsics
+from clipdepth.camera.sized import SizedCamera, camera_from_fov
 from clipdepth.errors import SourceError, UsageError
-from clipdepth.intrinsics import Intrinsics
 
 PINHOLE = Intrinsics(640, 480, 500.0, 510.0, 322.0, 236.0)
 
@@ -48,7 +49,7 @@ def test_a_right_angle_sees_half_its_width_away() -> None:
 @pytest.mark.parametrize("suffix", [".yml", ".yaml", ".xml"])
 def test_reads_what_opencv_writes(tmp_path: Path, suffix: str) -> None:
     camera = read_camera(write_opencv(tmp_path / f"c{suffix}"))
-    assert camera == Camera(PINHOLE, (-0.25, 0.07, 0.001, -0.002, 0.01))
+    assert camera == SizedCamera(PINHOLE, (-0.25, 0.07, 0.001, -0.002, 0.01))
     assert camera.is_distorted
 
 
@@ -96,7 +97,7 @@ def test_a_file_that_is_no_camera(tmp_path: Path, text: str) -> None:
 
 
 def test_half_the_pixels_see_the_same_rays() -> None:
-    half = Camera(PINHOLE, (-0.2, 0, 0, 0)).resized(320, 240)
+    half = SizedCamera(PINHOLE, (-0.2, 0, 0, 0)).resized(320, 240)
     assert half.distortion == (-0.2, 0, 0, 0)
     # The outer edge of the last pixel lies on the same ray.
     for pinhole, edge in ((PINHOLE, 639.5), (half.intrinsics, 319.5)):
@@ -105,16 +106,16 @@ def test_half_the_pixels_see_the_same_rays() -> None:
 
 def test_another_shape_of_picture_is_refused() -> None:
     with pytest.raises(SourceError, match=r"640×480.*1280×720.*calibrate"):
-        Camera(PINHOLE).resized(1280, 720)
+        SizedCamera(PINHOLE).resized(1280, 720)
 
 
 @pytest.mark.parametrize("focal", [0.0, -1.0, math.nan, math.inf])
 def test_impossible_focal_lengths(focal: float) -> None:
     with pytest.raises(UsageError):
-        camera_from_focal(focal, 640, 480)
+        Camera.from_focal(focal)
 
 
 @pytest.mark.parametrize("degrees", [0.0, 180.0, -60.0, math.nan])
 def test_impossible_fields_of_view(degrees: float) -> None:
     with pytest.raises(UsageError):
-        camera_from_fov(degrees, 640, 480)
+        Camera.from_fov(degrees)

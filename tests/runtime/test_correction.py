@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 
 from bundles import write_bundle
 from clipdepth.bundle import open_bundle
-from clipdepth.camera import Camera, camera_from_focal, camera_from_fov
-from clipdepth.camera_options import CameraOptions, Corrections
-from clipdepth.correction import make_correction, training_camera
+from clipdepth.camera.camera import Camera
+from clipdepth.camera.correction import make_correction, training_camera
+from clipdepth.camera.corrections import Corrections
+from clipdepth.camera.pinhole import Intrinsics
+from clipdepth.camera.sized import SizedCamera, camera_from_focal, camera_from_fov
 from clipdepth.errors import SourceError, UsageError
-from clipdepth.intrinsics import Intrinsics
 from clipdepth.manifest import Manifest
 from clipdepth.resize import resize_frame
 from clipdepth.rooms import RgbdFrame, Room
@@ -47,7 +48,7 @@ def room() -> Room:
     return Room(2)
 
 
-def render(room: Room, camera: Camera) -> RgbdFrame:
+def render(room: Room, camera: SizedCamera) -> RgbdFrame:
     return room.render(TIME, camera.intrinsics)
 
 
@@ -103,7 +104,7 @@ def test_a_wide_picture_is_stretched_to_the_input_and_metric_too(room: Room, man
 
 def test_a_lens_that_bends_is_corrected_for_the_view_that_is_left(room: Room, manifest: Manifest) -> None:
     training = render(room, training_camera(manifest, WIDTH, HEIGHT))
-    camera = Camera(Intrinsics(WIDTH, HEIGHT, 300.0, 300.0, 159.5, 119.5), (-0.25, 0.05, 0.0, 0.0))
+    camera = SizedCamera(Intrinsics(WIDTH, HEIGHT, 300.0, 300.0, 159.5, 119.5), (-0.25, 0.05, 0.0, 0.0))
     correction = make_correction(camera, manifest)
     assert correction.intrinsics.fx < 300
     assert correction.scale == pytest.approx(correction.intrinsics.fx / 288)
@@ -119,7 +120,7 @@ def test_a_lens_that_bends_is_corrected_for_the_view_that_is_left(room: Room, ma
     looked_up = (rays.reshape(HEIGHT, WIDTH, 2) * 600 + [479.5, 359.5]).astype(np.float32)
     bent = np.asarray(cv2.remap(wide.frame, looked_up[..., 0], looked_up[..., 1], cv2.INTER_LINEAR), np.uint8)
 
-    frame = correction.straighten(bent)
+    frame = correction.undistort(bent)
     wrong = np.abs(bent.astype(int) - straight.frame).mean()
     assert np.abs(frame.astype(int) - straight.frame).mean() < 0.4 * wrong
     corrected = correction.metres(oracle_depth(training, frame))
@@ -129,18 +130,18 @@ def test_a_lens_that_bends_is_corrected_for_the_view_that_is_left(room: Room, ma
 def test_the_training_camera_needs_no_correction(manifest: Manifest) -> None:
     depth = np.full((3, 4), 2, np.float32)
     for height, width in ((240, 320), (480, 640), (1080, 1920), (1, 1)):
-        correction = Corrections(manifest, CameraOptions()).at(height, width)
+        correction = Corrections(manifest, Camera()).at(height, width)
         assert correction.scale == pytest.approx(1)
         assert correction.view is None
         np.testing.assert_allclose(correction.metres(depth), depth)
     frame = np.zeros((240, 320, 3), np.uint8)
-    assert Corrections(manifest, CameraOptions()).at(240, 320).straighten(frame) is frame
+    assert Corrections(manifest, Camera()).at(240, 320).undistort(frame) is frame
 
 
 def test_options_say_the_same_camera_in_three_ways(manifest: Manifest, tmp_path: Path) -> None:
     file = tmp_path / "c.yml"
     file.write_text(OPENCV_FILE)
-    ways = [CameraOptions(focal_px=640.0), CameraOptions(fov=53.130102354), CameraOptions(calibration=file)]
+    ways = [Camera(focal_px=640.0), Camera(fov=53.130102354), Camera(calibration=file)]
     for options in ways:
         correction = Corrections(manifest, options).at(480, 640)
         assert correction.scale == pytest.approx(320 / 288)
@@ -148,7 +149,7 @@ def test_options_say_the_same_camera_in_three_ways(manifest: Manifest, tmp_path:
 
 
 def test_pictures_may_change_in_size_but_not_in_shape(manifest: Manifest) -> None:
-    corrections = Corrections(manifest, CameraOptions(focal_px=640.0))
+    corrections = Corrections(manifest, Camera(focal_px=640.0))
     first = corrections.at(480, 640)
     assert corrections.at(240, 320).intrinsics.fx == pytest.approx(320)
     assert corrections.at(240, 320).scale == pytest.approx(first.scale)
@@ -156,15 +157,15 @@ def test_pictures_may_change_in_size_but_not_in_shape(manifest: Manifest) -> Non
     assert corrections.pinhole_at(480, 640) == Intrinsics(640, 480, 640.0, 640.0, 319.5, 239.5)
     with pytest.raises(SourceError, match="of another shape"):
         corrections.at(360, 640)
-    by_angle = Corrections(manifest, CameraOptions(fov=60.0))
+    by_angle = Corrections(manifest, Camera(fov=60.0))
     assert by_angle.at(360, 640).intrinsics.fx == pytest.approx(by_angle.at(480, 640).intrinsics.fx)
     assert by_angle.at(360, 640).intrinsics == camera_from_fov(60.0, 640, 360).intrinsics
 
 
 def test_options_that_contradict_or_name_nothing(manifest: Manifest, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="exclude each other"):
-        CameraOptions(focal_px=500.0, fov=60.0)
+    with pytest.raises(UsageError, match="give only one"):
+        Camera(focal_px=500.0, fov=60.0)
     with pytest.raises(UsageError, match=r"x\.txt is no calibration"):
-        Corrections(manifest, CameraOptions(calibration=tmp_path / "x.txt"))
+        Corrections(manifest, Camera(calibration=tmp_path / "x.txt"))
     with pytest.raises(SourceError, match=r"x\.json"):
-        Corrections(manifest, CameraOptions(calibration=tmp_path / "x.json"))
+        Corrections(manifest, Camera(calibration=tmp_path / "x.json"))

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from clipdepth.camera.pinhole import Intrinsics
 from clipdepth.errors import OutputError
-from clipdepth.intrinsics import Intrinsics
 from clipdepth.rooms import Room, default_intrinsics
 from clipdepth.sinks import PinholeAt, Sink, open_sink
 from clipdepth.sources import Captured

@@ -7,8 +7,8 @@ import cv2
 import numpy as np
 import pytest
 
+from clipdepth.camera.pinhole import Intrinsics
 from clipdepth.errors import MissingExtraError, OutputError
-from clipdepth.intrinsics import Intrinsics
 from clipdepth.sinks import open_sink
 from clipdepth.sources import Captured
 

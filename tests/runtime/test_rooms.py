@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 import clipdepth.rooms
-from clipdepth.intrinsics import Intrinsics
+from clipdepth.camera.pinhole import Intrinsics
 from clipdepth.rooms import RgbdFrame, Room, default_intrinsics
 from clipdepth.rooms.render import meet_shell, ray_directions
 from clipdepth.rooms.shapes import Box, Cylinder, Shape, Sphere

@@ -266,7 +266,7 @@ def test_another_focal_length_scales_depth_and_an_unknown_lens_is_misuse(
     assert np.abs(depth - expected).max() < 0.002
     capsys.readouterr()
     assert run(bundle, "--source", images, "--focal-px", 60, "--fov", 50) == 2
-    assert "exclude each other" in capsys.readouterr().err
+    assert "not allowed with" in capsys.readouterr().err
 
 
 def test_smoothing_steadies_a_still_picture_with_noise(bundle: Path, tmp_path: Path) -> None:

@@ -4,9 +4,9 @@ import cv2
 import numpy as np
 import pytest
 
+from clipdepth.camera.pinhole import Intrinsics
 from clipdepth.depth_picture import side_by_side
 from clipdepth.errors import OutputError, UsageError
-from clipdepth.intrinsics import Intrinsics
 from clipdepth.rooms import default_intrinsics
 from clipdepth.sinks import open_sink
 from clipdepth.sinks.depth_png import to_millimetres

@@ -21,7 +21,6 @@ from clipdepth.golden import Golden
 from clipdepth.manifest import (
     MANIFEST,
     SCHEMA,
-    Camera,
     DepthRange,
     Graph,
     InputSize,
@@ -29,6 +28,7 @@ from clipdepth.manifest import (
     Manifest,
     Model,
     Precision,
+    TrainingCamera,
 )
 from clipdepth.record import encode_record
 from clipdepth_export.calibration import Feeds, largest_values
@@ -70,7 +70,7 @@ def write_random_bundle(
             model=Model({}, _parameters(module), _flops(module, size), "0" * 64),
             input=size,
             depth=DepthRange(1e-3, 1e3),
-            camera=Camera(size.width, size.width),
+            camera=TrainingCamera(size.width, size.width),
             licences=list(licences),
             graphs=graphs,
             golden=_GOLDEN,

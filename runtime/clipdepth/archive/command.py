@@ -21,7 +21,7 @@ from clipdepth.archive.settings import Settings, read_settings, write_settings
 from clipdepth.archive.sources import Item, find_items
 from clipdepth.box import find_folder, portable
 from clipdepth.bundle import Bundle, open_bundle, stored_file
-from clipdepth.camera_options import Corrections
+from clipdepth.camera.corrections import Corrections
 from clipdepth.interruption import exit_status, sigterm_interrupts
 from clipdepth.logs import in_json, log_event
 from clipdepth.overwriting import refuse_overwriting

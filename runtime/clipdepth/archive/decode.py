@@ -12,7 +12,7 @@ from clipdepth.archive.chunk import NOTHING, Chunk, Frame, Row, Span, pack, unpa
 from clipdepth.archive.job import Job
 from clipdepth.archive.results import Failed
 from clipdepth.archive.video import open_video
-from clipdepth.camera_options import Corrections
+from clipdepth.camera.corrections import Corrections
 from clipdepth.errors import SourceError
 from clipdepth.resize import resize_frame
 from clipdepth.sources.folder import decode_image, is_16_bit_png
@@ -56,7 +56,7 @@ def _chunk(frames: tuple[Frame, ...], pictures: Pictures, span: Span, job: Job, 
             continue
         height, width = (span.stream.height, span.stream.width) if span.stream else picture.shape[:2]
         correction = corrections.at(*picture.shape[:2])
-        array[len(kept)] = resize_frame(correction.straighten(picture), job.size.height, job.size.width)
+        array[len(kept)] = resize_frame(correction.undistort(picture), job.size.height, job.size.width)
         kept.append(frame)
         sizes.append((height, width))
         scales.append(correction.scale)

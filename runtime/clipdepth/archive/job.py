@@ -6,7 +6,7 @@ from hashlib import sha256
 from clipdepth.archive.place import Place, open_place
 from clipdepth.archive.settings import Settings
 from clipdepth.archive.sources import Item
-from clipdepth.camera_options import Corrections
+from clipdepth.camera.corrections import Corrections
 from clipdepth.manifest import InputSize
 
 CHUNK_BYTES = 32 << 20

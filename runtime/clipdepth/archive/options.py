@@ -7,7 +7,8 @@ from pathlib import Path
 
 from clipdepth.archive.cluster import LOCAL, Resources
 from clipdepth.arguments import BUNDLE_HELP, ArgumentParser, float_from_0, positive_float, positive_int
-from clipdepth.camera_options import CameraOptions, add_camera_arguments
+from clipdepth.camera.camera import Camera
+from clipdepth.camera.options import add_camera_arguments
 from clipdepth.engines import ENGINES
 from clipdepth.engines.choice import AUTO
 from clipdepth.errors import UsageError
@@ -38,9 +39,9 @@ class ArchiveOptions:
     store: float
 
     @property
-    def camera(self) -> CameraOptions:
+    def camera(self) -> Camera:
         """Which camera filmed."""
-        return CameraOptions(self.focal_px, self.fov, self.calibration)
+        return Camera(self.focal_px, self.fov, self.calibration)
 
     @property
     def resources(self) -> Resources:

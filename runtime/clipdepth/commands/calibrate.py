@@ -18,11 +18,20 @@ from clipdepth.arguments import BUNDLE_HELP, ArgumentParser, positive_int
 from clipdepth.atomic import atomic_file
 from clipdepth.box import find_folder
 from clipdepth.bundle import open_bundle
-from clipdepth.calibration import SUFFIX, make_calibration, write_calibration
-from clipdepth.calibration_fit import MeasuredPoint, PlacedPoint, fit_scale, measured_point, place_point, residuals
-from clipdepth.calibration_picture import calibration_picture
-from clipdepth.camera_options import CameraOptions, Corrections, add_camera_arguments
-from clipdepth.correction import Correction, make_correction
+from clipdepth.camera.calibration import SUFFIX, make_calibration, write_calibration
+from clipdepth.camera.calibration_fit import (
+    MeasuredPoint,
+    PlacedPoint,
+    fit_scale,
+    measured_point,
+    place_point,
+    residuals,
+)
+from clipdepth.camera.calibration_picture import calibration_picture
+from clipdepth.camera.camera import Camera
+from clipdepth.camera.correction import Correction, make_correction
+from clipdepth.camera.corrections import Corrections
+from clipdepth.camera.options import add_camera_arguments
 from clipdepth.engines import ENGINES, Engine, load_engine
 from clipdepth.errors import SourceError, UsageError
 from clipdepth.manifest import InputSize
@@ -65,7 +74,7 @@ def main(argv: Sequence[str]) -> int:
         [find_folder(options.bundle), options.source, options.calibration], [options.out, options.picture]
     )
     bundle = open_bundle(options.bundle)
-    corrections = Corrections(bundle.manifest, CameraOptions(options.focal_px, options.fov, options.calibration))
+    corrections = Corrections(bundle.manifest, Camera(options.focal_px, options.fov, options.calibration))
     frames = _read_frames(options.source, options.frames)
     camera = corrections.camera(*frames[0].shape[:2])
     correction = make_correction(camera, bundle.manifest)
@@ -75,7 +84,7 @@ def main(argv: Sequence[str]) -> int:
     points = [point.calibrated for point in placed]
     scale = fit_scale(points)
     if options.picture:
-        _draw(options.picture, calibration_picture(correction.straighten(frames[0]), depth, placed, scale))
+        _draw(options.picture, calibration_picture(correction.undistort(frames[0]), depth, placed, scale))
     write_calibration(options.out, make_calibration(camera, bundle.manifest, scale, points))
     _print(placed, scale, options.out, Console())
     return 0
@@ -97,7 +106,7 @@ def _still_depth(
     """The median over frames of one still scene of its depth, (H, W) float32 metres, corrected for the focal length."""
     depths = []
     for frame in frames:
-        resized = resize_frame(correction.straighten(frame), size.height, size.width)
+        resized = resize_frame(correction.undistort(frame), size.height, size.width)
         depths.append(resize_depth(engine.infer(resized[None])[0], *frame.shape[:2]))
     return correction.metres(np.asarray(np.median(depths, axis=0), np.float32))
 

@@ -22,7 +22,7 @@ from rich.text import Text
 from clipdepth.atomic import write_json
 from clipdepth.box import find_folder
 from clipdepth.bundle import Bundle, open_bundle
-from clipdepth.camera_options import Corrections
+from clipdepth.camera.corrections import Corrections
 from clipdepth.commands.choice_report import print_choice
 from clipdepth.commands.run_options import RunOptions, parse_options
 from clipdepth.commands.run_report import RunReport, SourceReport, print_report

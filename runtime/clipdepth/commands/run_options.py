@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from clipdepth.arguments import BUNDLE_HELP, ArgumentParser, depth_span, positive_int
-from clipdepth.camera_options import CameraOptions, add_camera_arguments
+from clipdepth.camera.camera import Camera
+from clipdepth.camera.options import add_camera_arguments
 from clipdepth.engines import ENGINES
 from clipdepth.engines.choice import AUTO
 from clipdepth.errors import UsageError
@@ -53,9 +54,9 @@ class RunOptions:
         return self.token or os.environ.get("CLIPDEPTH_TOKEN")
 
     @property
-    def camera(self) -> CameraOptions:
+    def camera(self) -> Camera:
         """Which camera films."""
-        return CameraOptions(self.focal_px, self.fov, self.calibration)
+        return Camera(self.focal_px, self.fov, self.calibration)
 
 
 def parse_options(argv: Sequence[str]) -> RunOptions:

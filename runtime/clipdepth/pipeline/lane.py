@@ -9,8 +9,8 @@ from time import monotonic_ns, perf_counter_ns
 import numpy as np
 from numpy.typing import NDArray
 
-from clipdepth.camera_options import Corrections
-from clipdepth.correction import Correction
+from clipdepth.camera.correction import Correction
+from clipdepth.camera.corrections import Corrections
 from clipdepth.manifest import InputSize
 from clipdepth.pipeline.counts import Counts, StageTimes
 from clipdepth.pipeline.slot import Slot
@@ -104,7 +104,7 @@ class Lane:
             start = perf_counter_ns()
             correction = self._corrections.at(*captured.frame.shape[:2]) if self._corrections else None
             if correction:
-                captured = replace(captured, frame=correction.straighten(captured.frame))
+                captured = replace(captured, frame=correction.undistort(captured.frame))
             picture = resize_frame(captured.frame, self._size.height, self._size.width)
             prepared = Prepared(captured, picture, correction, (perf_counter_ns() - start) / 1e9)
             self._drop("engine", self.prepared.put(prepared))

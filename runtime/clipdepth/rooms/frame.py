@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from clipdepth.intrinsics import Intrinsics
+from clipdepth.camera.pinhole import Intrinsics
 
 KINECT_FOCAL = 518.86 / 640
 """Focal length of a Kinect's colour camera, in picture widths."""

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from clipdepth.intrinsics import Intrinsics
+from clipdepth.camera.pinhole import Intrinsics
 from clipdepth.rooms.atlas import Atlas
 from clipdepth.rooms.light import CELLS, Lighting
 from clipdepth.rooms.shapes import TINY, Shape

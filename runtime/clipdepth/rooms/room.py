@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from clipdepth.intrinsics import Intrinsics
+from clipdepth.camera.pinhole import Intrinsics
 from clipdepth.rooms.atlas import make_atlas
 from clipdepth.rooms.frame import RgbdFrame
 from clipdepth.rooms.layout import furnish, panels, shell_faces

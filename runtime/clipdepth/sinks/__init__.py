@@ -8,8 +8,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from clipdepth.camera.pinhole import Intrinsics
 from clipdepth.errors import MissingExtraError, UsageError
-from clipdepth.intrinsics import Intrinsics
 from clipdepth.sinks.numbered import NumberedSink
 from clipdepth.sources import Captured
 

@@ -5,7 +5,7 @@ from io import BytesIO
 import numpy as np
 from numpy.typing import NDArray
 
-from clipdepth.intrinsics import Intrinsics
+from clipdepth.camera.pinhole import Intrinsics
 from clipdepth.sources import Captured
 
 

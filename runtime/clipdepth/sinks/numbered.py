@@ -30,7 +30,7 @@ class NumberedSink:
         self._held = ExitStack()
 
     def write(self, captured: Captured, depth: NDArray[np.float32]) -> None:
-        """See `Sink.write`; the frame is the one that depth belongs to, straightened where the lens bends."""
+        """See `Sink.write`; the frame is the one that depth belongs to, undistorted where the lens bends."""
         data = self._encode(captured, depth)
         with atomic_file(self._folder / f"{self._stem}_{captured.index:06d}{self._suffix}") as partial:
             partial.write_bytes(data)

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from clipdepth.intrinsics import Intrinsics
+from clipdepth.camera.pinhole import Intrinsics
 from clipdepth.sources import Captured
 
 VERTEX = np.dtype([*((axis, "<f4") for axis in "xyz"), *((colour, "u1") for colour in ("red", "green", "blue"))])

@@ -35,7 +35,7 @@ class RerunSink:
         self._stream: rerun.RecordingStream | None = None
 
     def write(self, captured: Captured, depth: NDArray[np.float32]) -> None:
-        """See `Sink.write`; the frame is the one that depth belongs to, straightened where the lens bends."""
+        """See `Sink.write`; the frame is the one that depth belongs to, undistorted where the lens bends."""
         try:
             if self._stream is None:
                 self._stream = rerun.RecordingStream("clipdepth")

@@ -13,7 +13,7 @@ from clipdepth.archive.decode import decode
 from clipdepth.archive.job import Job
 from clipdepth.archive.results import Failed
 from clipdepth.archive.sources import Item
-from clipdepth.camera_options import CameraOptions
+from clipdepth.camera.camera import Camera
 from clipdepth.resize import resize_frame
 from clips import decoded, room_frames, write_clip
 
@@ -55,7 +55,7 @@ def test_pictures_come_at_the_networks_size(tmp_path: Path) -> None:
 
 
 def test_a_camera_scales_depth_and_each_video_has_its_own_size(tmp_path: Path) -> None:
-    job = make_job(tmp_path, camera=CameraOptions(focal_px=100.0))
+    job = make_job(tmp_path, camera=Camera(focal_px=100.0))
     small = write_clip(tmp_path / "small.mp4", room_frames(1, 3))
     large = write_clip(tmp_path / "large.mp4", room_frames(1, 3, 96, 128))
     trained = 0.9 * WIDTH

@@ -27,7 +27,7 @@ OPEN = Resources("local", None, 1.0, None, 10**9)
         ("--gpus -1", "'-1' is not a number from 0 on"),
         ("--store 0.01", "--store 0.01 is too small for Ray; give 0.1 or more"),
         ("--format jpg", "invalid choice: 'jpg'"),
-        ("--fov 60 --focal-px 500", "exclude each other"),
+        ("--fov 60 --focal-px 500", "not allowed with"),
     ],
 )
 def test_mistakes_are_told(given: str, message: str) -> None:

@@ -20,8 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clipdepth.atomic import atomic_file, make_folder
+from clipdepth.camera.pinhole import Intrinsics
 from clipdepth.errors import ClipdepthError, OutputError
-from clipdepth.intrinsics import Intrinsics
 
 SPLITS = ("train", "test")
 JPEG_QUALITY = 95

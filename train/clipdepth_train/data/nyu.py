@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import track
 
+from clipdepth.camera.pinhole import Intrinsics
 from clipdepth.errors import DataError
-from clipdepth.intrinsics import Intrinsics
 from clipdepth_train.data.crop import INNER
 from clipdepth_train.data.folder import NYU_CENTRE, NYU_FOCAL
 from clipdepth_train.data.layout import (

@@ -6,9 +6,9 @@ from typing import Annotated
 import msgspec
 
 from clipdepth.atomic import atomic_file
-from clipdepth.camera import Camera
+from clipdepth.camera.pinhole import Intrinsics
+from clipdepth.camera.sized import SizedCamera
 from clipdepth.errors import BundleError, SourceError
-from clipdepth.intrinsics import Intrinsics
 from clipdepth.manifest import Manifest, PositiveFloat
 from clipdepth.record import Positive, Record, Sha256, decode_record, encode_record
 
@@ -18,7 +18,7 @@ REMEDY = "write it again with 'clipdepth calibrate'"
 
 
 class CalibratedCamera(Record, frozen=True):
-    """The camera whose pictures were measured, in pixels; see `clipdepth.camera.Camera`."""
+    """The camera whose pictures were measured, in pixels; see `SizedCamera`."""
 
     width: Positive
     height: Positive
@@ -52,7 +52,9 @@ class Calibration(Record, frozen=True):
     points: Annotated[list[CalibratedPoint], msgspec.Meta(min_length=1)]
 
 
-def make_calibration(camera: Camera, manifest: Manifest, scale: float, points: list[CalibratedPoint]) -> Calibration:
+def make_calibration(
+    camera: SizedCamera, manifest: Manifest, scale: float, points: list[CalibratedPoint]
+) -> Calibration:
     """Gather what belongs together."""
     pinhole = camera.intrinsics
     described = CalibratedCamera(
@@ -67,7 +69,7 @@ def write_calibration(path: Path, calibration: Calibration) -> None:
         partial.write_bytes(encode_record(calibration))
 
 
-def read_calibration(path: Path, manifest: Manifest) -> tuple[Camera, float]:
+def read_calibration(path: Path, manifest: Manifest) -> tuple[SizedCamera, float]:
     """Read the camera and the scale for a bundle.
 
     Raises SourceError for a file that is missing, damaged or was measured with another network.
@@ -78,7 +80,7 @@ def read_calibration(path: Path, manifest: Manifest) -> tuple[Camera, float]:
         found = decode_record(path.read_bytes(), Calibration, SCHEMA, str(path), REMEDY)
         described = found.camera
         pinhole = Intrinsics(described.width, described.height, described.fx, described.fy, described.cx, described.cy)
-        camera = Camera(pinhole, tuple(described.distortion))
+        camera = SizedCamera(pinhole, tuple(described.distortion))
     except BundleError as error:
         raise SourceError(str(error)) from None
     if found.checkpoint_sha256 != manifest.model.checkpoint_sha256:

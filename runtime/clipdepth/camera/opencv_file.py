@@ -7,15 +7,15 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from clipdepth.camera import Camera
+from clipdepth.camera.pinhole import Intrinsics
+from clipdepth.camera.sized import SizedCamera
 from clipdepth.errors import SourceError
-from clipdepth.intrinsics import Intrinsics
 
 SUFFIXES = (".yml", ".yaml", ".xml")
 REMEDY = "write it with OpenCV's camera calibration"
 
 
-def read_camera(path: Path) -> Camera:
+def read_camera(path: Path) -> SizedCamera:
     """Read camera_matrix, distortion_coefficients (optional), image_width and image_height.
 
     Raises SourceError, naming the file and the field, for a file that is none or of a fisheye lens.
@@ -34,7 +34,7 @@ def read_camera(path: Path) -> Camera:
         storage.release()
     intrinsics = Intrinsics(width, height, *(float(matrix[at]) for at in ((0, 0), (1, 1), (0, 2), (1, 2))))
     try:
-        return Camera(intrinsics, () if distortion is None else tuple(map(float, distortion.ravel())))
+        return SizedCamera(intrinsics, () if distortion is None else tuple(map(float, distortion.ravel())))
     except SourceError as error:
         raise SourceError(f"{path}: {error}") from None
 

@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from clipdepth.camera import Camera
-from clipdepth.camera_straight import straight_view
+from clipdepth.camera.pinhole import Intrinsics
+from clipdepth.camera.sized import SizedCamera
+from clipdepth.camera.undistortion import undistortion_of
 from clipdepth.errors import SourceError
-from clipdepth.intrinsics import Intrinsics
 
 BENT = Intrinsics(320, 240, 200.0, 210.0, 165.0, 117.0)
 LENSES = {
@@ -40,7 +40,7 @@ def grid(step: int = 20) -> NDArray[np.float64]:
 
 @pytest.mark.parametrize("lens", LENSES.values(), ids=LENSES.keys())
 def test_each_pixel_is_fetched_from_where_the_lens_put_it(lens: tuple[float, ...]) -> None:
-    view = straight_view(Camera(BENT, lens))
+    view = undistortion_of(SizedCamera(BENT, lens))
     # Pictures of the coordinates: what is fetched says from where.
     across = np.broadcast_to(np.arange(320, dtype=np.float32), (240, 320))
     down = np.broadcast_to(np.arange(240, dtype=np.float32)[:, None], (240, 320))
@@ -52,15 +52,15 @@ def test_each_pixel_is_fetched_from_where_the_lens_put_it(lens: tuple[float, ...
 
 @pytest.mark.parametrize("lens", LENSES.values(), ids=LENSES.keys())
 def test_points_of_the_bent_picture_come_back_to_their_rays(lens: tuple[float, ...]) -> None:
-    view = straight_view(Camera(BENT, lens))
+    view = undistortion_of(SizedCamera(BENT, lens))
     pixels = grid()
     bent = brown(rays_of(view.intrinsics, pixels), lens)
     np.testing.assert_allclose(view.points(bent), pixels, atol=1e-4)
 
 
 @pytest.mark.parametrize("lens", LENSES.values(), ids=LENSES.keys())
-def test_a_dot_is_straightened_to_its_pinhole_pixel(lens: tuple[float, ...]) -> None:
-    view = straight_view(Camera(BENT, lens))
+def test_a_dot_is_undistorted_to_its_pinhole_pixel(lens: tuple[float, ...]) -> None:
+    view = undistortion_of(SizedCamera(BENT, lens))
     for pixel in grid(80):
         (centre,) = brown(rays_of(view.intrinsics, pixel[None]), lens)
         y, x = np.mgrid[:240, :320]
@@ -73,7 +73,7 @@ def test_a_dot_is_straightened_to_its_pinhole_pixel(lens: tuple[float, ...]) -> 
 
 @pytest.mark.parametrize("lens", LENSES.values(), ids=LENSES.keys())
 def test_every_pixel_was_seen_and_no_wider_view_would_be(lens: tuple[float, ...]) -> None:
-    straight = straight_view(Camera(BENT, lens)).intrinsics
+    straight = undistortion_of(SizedCamera(BENT, lens)).intrinsics
     assert (straight.cx, straight.cy) == (BENT.cx, BENT.cy)
     assert straight.fx / straight.fy == pytest.approx(BENT.fx / BENT.fy)
     y, x = np.mgrid[:240, :320].astype(np.float64)
@@ -87,7 +87,7 @@ def test_every_pixel_was_seen_and_no_wider_view_would_be(lens: tuple[float, ...]
 def test_a_lens_whose_model_fails_in_the_corners_leaves_the_middle() -> None:
     # r (1 - 0.3 r²) is largest at r = 1.054: what lies beyond is folded back into the picture.
     wide = Intrinsics(320, 240, 150.0, 150.0, 159.5, 119.5)
-    view = straight_view(Camera(wide, (-0.3, 0.0, 0.0, 0.0)))
+    view = undistortion_of(SizedCamera(wide, (-0.3, 0.0, 0.0, 0.0)))
     corner = np.hypot(159.5, 119.5) / view.intrinsics.fx
     assert 0.8 < corner < 1.054 * (1 + 1 / 64)
     found = view.points(np.array([[159.5, 119.5], [0.0, 0.0]]))
@@ -96,4 +96,4 @@ def test_a_lens_whose_model_fails_in_the_corners_leaves_the_middle() -> None:
 
 def test_a_lens_that_folds_the_picture_is_refused() -> None:
     with pytest.raises(SourceError, match=r"-9.*calibrate the camera again"):
-        straight_view(Camera(BENT, (-9.0, 0.0, 0.0, 0.0)))
+        undistortion_of(SizedCamera(BENT, (-9.0, 0.0, 0.0, 0.0)))

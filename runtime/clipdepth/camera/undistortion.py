@@ -6,9 +6,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from clipdepth.camera import Camera
+from clipdepth.camera.pinhole import Intrinsics
+from clipdepth.camera.sized import SizedCamera
 from clipdepth.errors import SourceError
-from clipdepth.intrinsics import Intrinsics
 
 Points = NDArray[np.float64]
 GRID = 65
@@ -22,14 +22,14 @@ ACCURATE = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 200, 1e-10)
 
 
 @dataclass(frozen=True, eq=False)
-class StraightView:
+class Undistortion:
     """A camera's pictures made straight, by tables that are computed once.
 
     The straight picture has the same size, principal point and pixel shape. Its focal length is the smallest at
     which every pixel was seen by the camera: nothing is made up at its edges.
     """
 
-    camera: Camera
+    camera: SizedCamera
     intrinsics: Intrinsics
     """The pinhole of the straight picture."""
     maps: tuple[NDArray[np.int16], NDArray[np.uint16]]
@@ -50,16 +50,16 @@ class StraightView:
         return np.where(undone, rays * _focal(self.intrinsics) + _centre(self.intrinsics), np.nan)
 
 
-def straight_view(camera: Camera) -> StraightView:
+def undistortion_of(camera: SizedCamera) -> Undistortion:
     """Compute the tables; raises SourceError where the distortion leaves less than a quarter of the picture."""
     bent = camera.intrinsics
     straight = _zoomed(bent, _least_zoom(camera))
     size = bent.width, bent.height
     maps = cv2.initUndistortRectifyMap(bent.matrix, camera.coefficients, np.eye(3), straight.matrix, size, cv2.CV_16SC2)
-    return StraightView(camera, straight, (np.asarray(maps[0], np.int16), np.asarray(maps[1], np.uint16)))
+    return Undistortion(camera, straight, (np.asarray(maps[0], np.int16), np.asarray(maps[1], np.uint16)))
 
 
-def _least_zoom(camera: Camera) -> float:
+def _least_zoom(camera: SizedCamera) -> float:
     """The smallest factor on the focal length at which the camera sees the whole straight picture, by bisection.
 
     A view that is seen stays so when it is narrowed, so that there is one such factor.
@@ -76,7 +76,7 @@ def _least_zoom(camera: Camera) -> float:
     return high
 
 
-def _sees(camera: Camera, zoom: float) -> bool:
+def _sees(camera: SizedCamera, zoom: float) -> bool:
     """Whether a straight picture lies inside the bent one and is not folded over itself (beyond the model's range)."""
     pinhole = camera.intrinsics
     last = np.array([pinhole.width - 1, pinhole.height - 1])
@@ -94,7 +94,7 @@ def _zoomed(pinhole: Intrinsics, zoom: float) -> Intrinsics:
     return Intrinsics(pinhole.width, pinhole.height, pinhole.fx * zoom, pinhole.fy * zoom, pinhole.cx, pinhole.cy)
 
 
-def _rays(camera: Camera, pixels: Points) -> Points:
+def _rays(camera: SizedCamera, pixels: Points) -> Points:
     """The straight rays (x / z, y / z) that bent pixels belong to, (N, 2)."""
     rays = cv2.undistortPoints(
         pixels[:, None], camera.intrinsics.matrix, camera.coefficients, R=np.eye(3), P=np.eye(3), criteria=ACCURATE
@@ -102,7 +102,7 @@ def _rays(camera: Camera, pixels: Points) -> Points:
     return np.asarray(rays[:, 0], np.float64)
 
 
-def _bent(camera: Camera, rays: Points) -> Points:
+def _bent(camera: SizedCamera, rays: Points) -> Points:
     """The pixels that straight rays (x / z, y / z) fall on, (N, 2)."""
     points, nought = np.hstack([rays, np.ones((len(rays), 1))]), np.zeros(3)
     pixels, _ = cv2.projectPoints(points[:, None], nought, nought, camera.intrinsics.matrix, camera.coefficients)

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from clipdepth.errors import SourceError, UsageError
-from clipdepth.intrinsics import Intrinsics
+from clipdepth.camera.pinhole import Intrinsics
+from clipdepth.errors import SourceError
 
 COEFFICIENT_COUNTS = (0, 4, 5, 8, 12, 14)
 """How many distortion coefficients OpenCV's pinhole model may have."""
@@ -15,7 +15,7 @@ ASPECT_TOLERANCE = 0.01
 
 
 @dataclass(frozen=True)
-class Camera:
+class SizedCamera:
     """A camera of known focal length.
 
     `distortion` are OpenCV's coefficients k1, k2, p1, p2, k3 … of the pinhole model, empty for a straight lens.
@@ -29,7 +29,7 @@ class Camera:
         if problem:
             raise SourceError(f"{problem}; calibrate the camera again")
 
-    def resized(self, width: int, height: int) -> "Camera":
+    def resized(self, width: int, height: int) -> "SizedCamera":
         """The same camera with pictures of `width` × `height`.
 
         Raises SourceError for another aspect: how a sensor is cropped for it is not known.
@@ -40,7 +40,7 @@ class Camera:
                 f"the camera is known for {known.width}×{known.height} pictures, but they come as {width}×{height}, "
                 "of another shape; calibrate it at that size"
             )
-        return Camera(known.resized(width, height), self.distortion)
+        return SizedCamera(known.resized(width, height), self.distortion)
 
     @property
     def is_distorted(self) -> bool:
@@ -53,17 +53,13 @@ class Camera:
         return np.array(self.distortion, np.float64)
 
 
-def camera_from_focal(focal: float, width: int, height: int) -> Camera:
+def camera_from_focal(focal: float, width: int, height: int) -> SizedCamera:
     """A straight lens of `focal` pixels, square pixels and a central axis, for `width` × `height` pictures."""
-    if not 0 < focal < math.inf:
-        raise UsageError(f"a focal length of {focal:g} pixels cannot be; give a number above 0")
-    return Camera(Intrinsics(width, height, focal, focal, (width - 1) / 2, (height - 1) / 2))
+    return SizedCamera(Intrinsics(width, height, focal, focal, (width - 1) / 2, (height - 1) / 2))
 
 
-def camera_from_fov(degrees: float, width: int, height: int) -> Camera:
+def camera_from_fov(degrees: float, width: int, height: int) -> SizedCamera:
     """A straight lens that sees `degrees` across the picture's width, between its outer edges."""
-    if not 0 < degrees < 180:
-        raise UsageError(f"a field of view of {degrees:g}° cannot be; give degrees across the width, between 0 and 180")
     return camera_from_focal(width / 2 / math.tan(math.radians(degrees) / 2), width, height)
 
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from clipdepth.calibration import CalibratedPoint
-from clipdepth.correction import Correction
+from clipdepth.camera.calibration import CalibratedPoint
+from clipdepth.camera.correction import Correction
+from clipdepth.camera.pinhole import Intrinsics
 from clipdepth.errors import UsageError
-from clipdepth.intrinsics import Intrinsics
 
 PATCH = 5
 """The predicted depth of a point is the median over this many pixels across and down."""
@@ -28,7 +28,7 @@ class MeasuredPoint:
 
 @dataclass(frozen=True)
 class PlacedPoint:
-    """A measured point with the pixel of the straightened frame that it lies on."""
+    """A measured point with the pixel of the undistorted frame that it lies on."""
 
     column: int
     row: int
@@ -51,12 +51,12 @@ def measured_point(text: str) -> MeasuredPoint:
 def place_point(
     point: MeasuredPoint, depth: NDArray[np.float32], correction: Correction, along_ray: bool
 ) -> PlacedPoint:
-    """Find a point in the straightened frame's depth, (H, W) float32 metres, corrected for the focal length.
+    """Find a point in the undistorted frame's depth, (H, W) float32 metres, corrected for the focal length.
 
     `along_ray` says that its distance is from the camera to the point, as a tape or a laser measures it, and not
     along the optical axis. Raises UsageError for a point outside the picture.
     """
-    (x, y), (height, width) = correction.straighten_points(np.array([[point.x, point.y]]))[0], depth.shape
+    (x, y), (height, width) = correction.undistort_points(np.array([[point.x, point.y]]))[0], depth.shape
     if not (-0.5 < x < width - 0.5 and -0.5 < y < height - 0.5):  # NaN is outside too
         lost = "outside what is left after undistortion of" if correction.view else "outside"
         raise UsageError(f"the point {point.x:g},{point.y:g} is {lost} the {width}×{height} picture; choose another")

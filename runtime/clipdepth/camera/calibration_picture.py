@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from clipdepth.calibration_fit import PlacedPoint
+from clipdepth.camera.calibration_fit import PlacedPoint
 from clipdepth.depth_picture import FONT, INK, colour_bar, colourise
 
 DARK = (20, 20, 20)
@@ -17,7 +17,7 @@ def calibration_picture(
 ) -> NDArray[np.uint8]:
     """Three panels and a colour bar, (H, W', 3) uint8 BGR: what was typed, depth before, depth after.
 
-    `frame` is the straightened frame, (H, W, 3) uint8 BGR, and `depth` its depth before the fit, (H, W) float32
+    `frame` is the undistorted frame, (H, W, 3) uint8 BGR, and `depth` its depth before the fit, (H, W) float32
     metres. Both depths have the colours of one bar, so that a change of scale shows.
     """
     after = np.asarray(depth * np.float32(scale), np.float32)

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from clipdepth.camera import Camera
-from clipdepth.camera_straight import StraightView, straight_view
-from clipdepth.intrinsics import Intrinsics
+from clipdepth.camera.pinhole import Intrinsics
+from clipdepth.camera.sized import SizedCamera
+from clipdepth.camera.undistortion import Undistortion, undistortion_of
 from clipdepth.manifest import Manifest
 
 
@@ -19,22 +19,22 @@ class Correction:
     A thing of a certain size at a certain distance is f' pixels wide for a camera of focal length f' where it was f
     pixels wide in training, so a network takes it to be f / f' times as far: its depth is multiplied by f' / f.
 
-    Depth belongs to the frame that `straighten` returns, pixel by pixel, and is measured along the optical axis;
+    Depth belongs to the frame that `undistort` returns, pixel by pixel, and is measured along the optical axis;
     `intrinsics` is that frame's pinhole. For a straight lens it is the camera's own frame.
     """
 
     scale: float
     """Metres for each metre that the network answers."""
     intrinsics: Intrinsics
-    view: StraightView | None
+    view: Undistortion | None
     """None for a straight lens."""
 
-    def straighten(self, frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    def undistort(self, frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """The frame without distortion, (H, W, 3) uint8 BGR: what the network sees and depth belongs to."""
         return self.view.frame(frame) if self.view else frame
 
-    def straighten_points(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Where pixels (x, y) of the camera's frame, (N, 2) float64, lie in the straightened one."""
+    def undistort_points(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Where pixels (x, y) of the camera's frame, (N, 2) float64, lie in the undistorted one."""
         return self.view.points(points) if self.view else points
 
     def metres(self, depth: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -42,12 +42,12 @@ class Correction:
         return depth if self.scale == 1 else np.asarray(depth * np.float32(self.scale), np.float32)
 
 
-def make_correction(camera: Camera, manifest: Manifest, calibrated: float = 1.0) -> Correction:
+def make_correction(camera: SizedCamera, manifest: Manifest, calibrated: float = 1.0) -> Correction:
     """Correct for `camera`, with its pictures at its size, whose scale was `calibrated` on top of its focal length.
 
     Raises SourceError for a distortion that cannot be undone.
     """
-    view = straight_view(camera) if camera.is_distorted else None
+    view = undistortion_of(camera) if camera.is_distorted else None
     intrinsics = view.intrinsics if view else camera.intrinsics
     return Correction(focal_ratio(intrinsics, manifest) * calibrated, intrinsics, view)
 
@@ -62,8 +62,8 @@ def focal_ratio(intrinsics: Intrinsics, manifest: Manifest) -> float:
     return math.sqrt(seen.fx / manifest.camera.fx * seen.fy / manifest.camera.fy)
 
 
-def training_camera(manifest: Manifest, width: int, height: int) -> Camera:
+def training_camera(manifest: Manifest, width: int, height: int) -> SizedCamera:
     """The camera that needs no correction: the training camera, with its pictures at `width` × `height`."""
     size, trained = manifest.input, manifest.camera
     at_input = Intrinsics(size.width, size.height, trained.fx, trained.fy, (size.width - 1) / 2, (size.height - 1) / 2)
-    return Camera(at_input.resized(width, height))
+    return SizedCamera(at_input.resized(width, height))

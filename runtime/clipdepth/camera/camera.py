@@ -1,0 +1,47 @@
+"""The camera that films, as a user knows it."""
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+from clipdepth.errors import UsageError
+
+
+@dataclass(frozen=True)
+class Camera:
+    """The camera that films, known in one of three ways; `Camera()` is the one that the network was trained with.
+
+    Depth is in metres for any camera whose focal length is known. Raises UsageError for values that cannot be.
+    """
+
+    focal_px: float | None = None
+    """Focal length in pixels of its pictures, at the size in which they come."""
+    fov: float | None = None
+    """Degrees that it sees across the width of its pictures."""
+    calibration: Path | None = None
+    """A file of OpenCV's camera calibration (.yml, .yaml, .xml), or one of `clipdepth calibrate` (.json)."""
+
+    def __post_init__(self) -> None:
+        if sum(given is not None for given in (self.focal_px, self.fov, self.calibration)) > 1:
+            raise UsageError("a camera is known by one of focal_px, fov and calibration; give only one")
+        if self.focal_px is not None and not 0 < self.focal_px < math.inf:
+            raise UsageError(f"a focal length of {self.focal_px:g} pixels cannot be; give a number above 0")
+        if self.fov is not None and not 0 < self.fov < 180:
+            raise UsageError(
+                f"a field of view of {self.fov:g}° cannot be; give degrees across the width, between 0 and 180"
+            )
+
+    @classmethod
+    def from_fov(cls, degrees: float) -> "Camera":
+        """A straight lens that sees `degrees` across the width of its pictures."""
+        return cls(fov=degrees)
+
+    @classmethod
+    def from_focal(cls, pixels: float) -> "Camera":
+        """A straight lens with a focal length of `pixels` of its pictures."""
+        return cls(focal_px=pixels)
+
+    @classmethod
+    def from_file(cls, path: Path | str) -> "Camera":
+        """The camera of a calibration file: OpenCV's .yml, .yaml or .xml, or the .json of `clipdepth calibrate`."""
+        return cls(calibration=Path(path))

@@ -1,0 +1,61 @@
+"""The corrections that follow from the camera that films."""
+
+from pathlib import Path
+
+from clipdepth.camera.calibration import SUFFIX, read_calibration
+from clipdepth.camera.camera import Camera
+from clipdepth.camera.correction import Correction, make_correction, training_camera
+from clipdepth.camera.opencv_file import SUFFIXES, read_camera
+from clipdepth.camera.pinhole import Intrinsics
+from clipdepth.camera.sized import SizedCamera, camera_from_focal, camera_from_fov
+from clipdepth.errors import UsageError
+from clipdepth.manifest import Manifest
+
+
+class Corrections:
+    """The correction for every size in which a source's pictures come, computed once a size.
+
+    A focal length in pixels is of the first size asked for. Files are read, and checked, when it is made.
+    """
+
+    def __init__(self, manifest: Manifest, told: Camera) -> None:
+        self._manifest = manifest
+        self._told = told
+        self._camera: SizedCamera | None = None
+        self._scale = 1.0
+        self._made: dict[tuple[int, int], Correction] = {}
+        if told.calibration is not None:
+            self._camera, self._scale = _read(told.calibration, manifest)
+
+    def at(self, height: int, width: int) -> Correction:
+        """The correction for pictures of `height` × `width`, as `frame.shape[:2]` has them.
+
+        Raises SourceError where the camera's file, or its focal length, is of pictures of another shape.
+        """
+        if (height, width) not in self._made:
+            self._made[height, width] = make_correction(self.camera(height, width), self._manifest, self._scale)
+        return self._made[height, width]
+
+    def pinhole_at(self, height: int, width: int) -> Intrinsics:
+        """The pinhole of the frames that depth belongs to, as point clouds need it."""
+        return self.at(height, width).intrinsics
+
+    def camera(self, height: int, width: int) -> SizedCamera:
+        """The camera with its pictures at that size."""
+        if self._told.fov is not None:
+            return camera_from_fov(self._told.fov, width, height)
+        if self._told.focal_px is not None and self._camera is None:
+            self._camera = camera_from_focal(self._told.focal_px, width, height)
+        return self._camera.resized(width, height) if self._camera else training_camera(self._manifest, width, height)
+
+
+def _read(path: Path, manifest: Manifest) -> tuple[SizedCamera, float]:
+    suffix = path.suffix.lower()
+    if suffix == SUFFIX:
+        return read_calibration(path, manifest)
+    if suffix in SUFFIXES:
+        return read_camera(path), 1.0
+    raise UsageError(
+        f"{path} is no calibration: give a {SUFFIX} file of 'clipdepth calibrate', "
+        f"or a {', '.join(SUFFIXES)} file of OpenCV's camera calibration"
+    )
