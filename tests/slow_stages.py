@@ -6,8 +6,8 @@ import numpy as np
 
 from bundles import brightness_depth
 from clipdepth.errors import OutputError
+from clipdepth.frame import DepthFrame
 from clipdepth.manifest import InputSize
-from clipdepth.sources import Captured
 
 SIZE = InputSize(48, 64)
 
@@ -41,19 +41,19 @@ class Kept:
 
     def __init__(self, seconds: float = 0, fails_at: int | None = None) -> None:
         self.name = "kept"
-        self.got: list[tuple[Captured, np.ndarray, int]] = []
+        self.got: list[tuple[DepthFrame, int]] = []
         self.closed = False
         self._seconds = seconds
         self._fails_at = fails_at
 
     @property
     def indices(self) -> list[int]:
-        return [captured.index for captured, _, _ in self.got]
+        return [frame.index for frame, _ in self.got]
 
-    def write(self, captured: Captured, depth: np.ndarray) -> None:
+    def write(self, frame: DepthFrame) -> None:
         if len(self.got) == self._fails_at:
             raise OutputError("the disk is full")
-        self.got.append((captured, depth, time.monotonic_ns()))
+        self.got.append((frame, time.monotonic_ns()))
         time.sleep(self._seconds)
 
     def __enter__(self) -> "Kept":

@@ -14,11 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clipdepth.engines import Engine, usable_cores
+from clipdepth.frame import DepthFrame
 from clipdepth.hardware import cpu_name
 from clipdepth.manifest import InputSize
 from clipdepth.pipeline import Feed, Pipeline
 from clipdepth.rooms import Room, default_intrinsics
-from clipdepth.sources import Captured
 from clipdepth.sources.frames import FramesSource
 
 HEIGHT, WIDTH = 480, 640
@@ -82,12 +82,12 @@ class Stamps:
         """Seconds since capture."""
         self.shapes: list[tuple[int, ...]] = []
 
-    def write(self, captured: Captured, depth: NDArray[np.float32]) -> None:
-        """See `Sink.write`."""
+    def write(self, frame: DepthFrame) -> None:
+        """See `Sink.write`; depth is brought to the frame's size, as for a file."""
+        self.shapes.append(frame.depth.shape)
         now = time.monotonic_ns()
         self.delivered.append(now / 1e9)
-        self.ages.append((now - captured.captured_ns) / 1e9)
-        self.shapes.append(depth.shape)
+        self.ages.append((now - frame.captured_ns) / 1e9)
 
     def __enter__(self) -> "Stamps":
         return self

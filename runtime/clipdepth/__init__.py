@@ -1,29 +1,67 @@
-"""clipdepth on the device: bundles, engines, sources, metrics. Needs neither PyTorch nor ONNX.
+"""clipdepth on the device: metric depth of pictures and cameras. Needs neither PyTorch nor ONNX.
 
 import clipdepth
-for frame, depth in clipdepth.stream("kitchen.bundle", 0):
+
+model = clipdepth.load("edge-nyu")
+for image, depth in model.stream(0):
     ...
 """
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from clipdepth.camera.camera import Camera
     from clipdepth.depth_file import read_depth
-    from clipdepth.streaming import stream
+    from clipdepth.errors import (
+        BundleError,
+        ClipdepthError,
+        EngineError,
+        MissingExtraError,
+        OutputError,
+        SourceError,
+        UsageError,
+        VerificationError,
+    )
+    from clipdepth.frame import DepthFrame
+    from clipdepth.model import DepthModel, load, stream
 
-__all__ = ["__version__", "read_depth", "stream"]
+__all__ = [
+    "BundleError",
+    "Camera",
+    "ClipdepthError",
+    "DepthFrame",
+    "DepthModel",
+    "EngineError",
+    "MissingExtraError",
+    "OutputError",
+    "SourceError",
+    "UsageError",
+    "VerificationError",
+    "__version__",
+    "load",
+    "read_depth",
+    "stream",
+]
 
 __version__ = "0.1.0"
+
+_MODULES = {
+    "Camera": "camera.camera",
+    "DepthFrame": "frame",
+    "DepthModel": "model",
+    "load": "model",
+    "read_depth": "depth_file",
+    "stream": "model",
+}
 
 
 def __getattr__(name: str) -> Any:
     """Import what is asked for on first use, so that `import clipdepth` stays light."""
-    if name == "stream":
-        from clipdepth.streaming import stream
+    if name not in __all__:
+        raise AttributeError(f"module 'clipdepth' has no attribute '{name}'")
+    return getattr(import_module(f"clipdepth.{_MODULES.get(name, 'errors')}"), name)
 
-        return stream
-    if name == "read_depth":
-        from clipdepth.depth_file import read_depth
 
-        return read_depth
-    raise AttributeError(f"module 'clipdepth' has no attribute '{name}'")
+def __dir__() -> list[str]:
+    return __all__

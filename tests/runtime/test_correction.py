@@ -154,7 +154,7 @@ def test_pictures_may_change_in_size_but_not_in_shape(manifest: Manifest) -> Non
     assert corrections.at(240, 320).intrinsics.fx == pytest.approx(320)
     assert corrections.at(240, 320).scale == pytest.approx(first.scale)
     assert corrections.at(480, 640) is first
-    assert corrections.pinhole_at(480, 640) == Intrinsics(640, 480, 640.0, 640.0, 319.5, 239.5)
+    assert corrections.at(480, 640).intrinsics == Intrinsics(640, 480, 640.0, 640.0, 319.5, 239.5)
     with pytest.raises(SourceError, match="of another shape"):
         corrections.at(360, 640)
     by_angle = Corrections(manifest, Camera(fov=60.0))

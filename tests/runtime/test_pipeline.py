@@ -14,11 +14,11 @@ from bundles import brightness_depth, write_bundle
 from clipdepth.bundle import open_bundle
 from clipdepth.engines import load_engine
 from clipdepth.errors import OutputError
+from clipdepth.frame import DepthFrame
 from clipdepth.manifest import InputSize
 from clipdepth.pipeline import Feed, Pipeline
 from clipdepth.pipeline.slot import Slot, Stopped
 from clipdepth.sinks.video import VideoSink
-from clipdepth.sources import Captured
 from clipdepth.sources.frames import FramesSource
 from live_servers import wait_until
 from slow_stages import SIZE, Kept, SlowEngine
@@ -63,8 +63,8 @@ def test_every_frame_of_a_file_arrives_in_order_with_the_graphs_depth(tmp_path: 
     pipeline = run(engine, Feed(FramesSource(given), [sink]))
     engine.close()
     assert sink.indices == list(range(20))
-    for (captured, depth, _), frame in zip(sink.got, given, strict=True):
-        assert captured.frame is frame
+    for ((image, depth), _), frame in zip(sink.got, given, strict=True):
+        assert image is frame
         assert depth.dtype == np.float32
         np.testing.assert_allclose(depth, brightness_depth(frame), rtol=1e-6)
     counts = pipeline.lanes[0].counts
@@ -78,7 +78,7 @@ def test_depth_comes_back_at_the_frames_own_size_which_may_change() -> None:
     frames = [np.repeat(ramp[..., None], 3, axis=2).astype(np.uint8) for ramp in ramps]
     sink = Kept()
     run(SlowEngine(), Feed(FramesSource(frames), [sink]))
-    for (_, depth, _), frame in zip(sink.got, frames, strict=True):
+    for ((_, depth), _), frame in zip(sink.got, frames, strict=True):
         # A ramp is one whatever its size: away from the borders the depth is that of the frame's own pixels.
         assert depth.shape == frame.shape[:2]
         assert np.abs(depth - brightness_depth(frame))[:, 4:-4].max() < 0.1
@@ -120,7 +120,7 @@ def test_depth_of_a_camera_stays_fresh_however_slow_the_engine_is() -> None:
     period, sink = 0.1, Kept()
     with Pipeline(SlowEngine(period), SIZE, [Feed(camera(60), [sink])]):
         assert wait_until(lambda: len(sink.got) >= 20)
-    ages = [(delivered - captured.captured_ns) / 1e9 for captured, _, delivered in sink.got[2:]]
+    ages = [(delivered - frame.captured_ns) / 1e9 for frame, delivered in sink.got[2:]]
     # The median, since one moment of a busy machine is no delay of ours; a queue would make it grow without end.
     assert np.median(ages) < 2 * period
     assert np.median(ages[-5:]) < 2 * period
@@ -155,9 +155,9 @@ def test_frames_of_several_sources_go_through_a_graph_that_takes_a_batch_togethe
     engine.close()
     for sink, frames in zip(sinks, given, strict=True):
         assert sink.indices == list(range(len(frames)))
-        for (captured, depth, _), frame in zip(sink.got, frames, strict=True):
+        for ((image, depth), _), frame in zip(sink.got, frames, strict=True):
             expected = brightness_depth(frame)
-            assert depth.shape == captured.frame.shape[:2]
+            assert depth.shape == image.shape[:2]
             assert abs(depth.mean() - expected.mean()) < 0.02
 
 
@@ -190,9 +190,9 @@ def test_a_file_whose_sink_is_stuck_does_not_hold_up_a_camera() -> None:
     free = threading.Event()
 
     class Stuck(Kept):
-        def write(self, captured: Captured, depth: np.ndarray) -> None:
+        def write(self, frame: DepthFrame) -> None:
             free.wait()
-            super().write(captured, depth)
+            super().write(frame)
 
     stuck, sink = Stuck(), Kept()
     with Pipeline(SlowEngine(), SIZE, [Feed(FramesSource(pictures(30)), [stuck]), Feed(camera(), [sink])]) as pipeline:

@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 from clipdepth.camera.pinhole import Intrinsics
 from clipdepth.errors import OutputError
 from clipdepth.rooms import Room, default_intrinsics
-from clipdepth.sinks import PinholeAt, Sink, open_sink
+from clipdepth.sinks import Sink, open_sink
 from clipdepth.sources import Captured
+from depth_frames import with_depth
 
 PLY_TYPES = {"float": "<f4", "uchar": "u1"}
 
@@ -34,15 +35,15 @@ def read_ply(path: Path) -> dict[str, NDArray[np.float64]]:
     return columns
 
 
-def cloud_sink(path: Path, pinhole_at: PinholeAt) -> Sink:
-    return open_sink(path, None, 0.3, 6.0, pinhole_at)
+def cloud_sink(path: Path) -> Sink:
+    return open_sink(path, None, 0.3, 6.0)
 
 
 def test_points_lie_on_the_rooms_surfaces_in_their_colours(tmp_path: Path) -> None:
     room, pinhole = Room(1), default_intrinsics(48, 64)
     view = room.render(2.0, pinhole)
-    with cloud_sink(tmp_path / "new" / "x.ply", lambda height, width: pinhole) as sink:
-        sink.write(Captured(view.frame, 0.1, 7), view.depth)
+    with cloud_sink(tmp_path / "new" / "x.ply") as sink:
+        sink.write(with_depth(Captured(view.frame, 0.1, 7), view.depth, pinhole))
     assert [file.name for file in (tmp_path / "new").iterdir()] == ["x_000007.ply"]
     cloud = read_ply(tmp_path / "new" / "x_000007.ply")
     assert list(cloud) == ["x", "y", "z", "red", "green", "blue"]
@@ -56,16 +57,11 @@ def test_points_lie_on_the_rooms_surfaces_in_their_colours(tmp_path: Path) -> No
     np.testing.assert_array_equal(bgr, view.frame.reshape(-1, 3))
 
 
-def test_the_pinhole_is_asked_for_by_height_and_width(tmp_path: Path) -> None:
-    asked = []
-
-    def pinhole_at(height: int, width: int) -> Intrinsics:
-        asked.append((height, width))
-        return Intrinsics(width, height, 2.0, 4.0, 1.0, 0.5)
-
-    with cloud_sink(tmp_path / "x.ply", pinhole_at) as sink:
-        sink.write(Captured(np.zeros((2, 3, 3), np.uint8), 0.0, 0), np.full((2, 3), 8, np.float32))
-    assert asked == [(2, 3)]
+def test_points_follow_the_frames_pinhole(tmp_path: Path) -> None:
+    pinhole = Intrinsics(3, 2, 2.0, 4.0, 1.0, 0.5)
+    with cloud_sink(tmp_path / "x.ply") as sink:
+        black = Captured(np.zeros((2, 3, 3), np.uint8), 0.0, 0)
+        sink.write(with_depth(black, np.full((2, 3), 8, np.float32), pinhole))
     cloud = read_ply(tmp_path / "x_000000.ply")
     assert cloud["x"].tolist() == [-4, 0, 4, -4, 0, 4]
     assert cloud["y"].tolist() == [-1, -1, -1, 1, 1, 1]
@@ -75,8 +71,8 @@ def test_the_pinhole_is_asked_for_by_height_and_width(tmp_path: Path) -> None:
 def test_pixels_without_depth_are_left_out(tmp_path: Path) -> None:
     depth = np.array([[1, 0, np.nan], [-1, np.inf, 2]], np.float32)
     frame = np.arange(18, dtype=np.uint8).reshape(2, 3, 3)
-    with cloud_sink(tmp_path / "x.ply", lambda h, w: Intrinsics(w, h, 1.0, 1.0, 0.0, 0.0)) as sink:
-        sink.write(Captured(frame, 0.0, 0), depth)
+    with cloud_sink(tmp_path / "x.ply") as sink:
+        sink.write(with_depth(Captured(frame, 0.0, 0), depth, Intrinsics(3, 2, 1.0, 1.0, 0.0, 0.0)))
     cloud = read_ply(tmp_path / "x_000000.ply")
     assert cloud["z"].tolist() == [1, 2]
     assert cloud["x"].tolist() == [0, 4]
@@ -87,15 +83,15 @@ def test_clouds_of_two_runs_are_not_mixed(tmp_path: Path) -> None:
     (tmp_path / "x_000000.ply").touch()
     with (
         pytest.raises(OutputError, match=r"x_\*\.ply files already"),
-        cloud_sink(tmp_path / "x.ply", default_intrinsics),
+        cloud_sink(tmp_path / "x.ply"),
     ):
         pass
-    with cloud_sink(tmp_path / "y.ply", default_intrinsics) as sink:
+    with cloud_sink(tmp_path / "y.ply") as sink:
         assert sink.name == str(tmp_path / "y_*.ply")
 
 
 def test_a_file_in_the_way_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    sink = cloud_sink(tmp_path / "file" / "x.ply", default_intrinsics)
+    sink = cloud_sink(tmp_path / "file" / "x.ply")
     with pytest.raises(OutputError, match="choose another"), sink:
         pass

@@ -11,13 +11,9 @@ from clipdepth.camera.pinhole import Intrinsics
 from clipdepth.errors import MissingExtraError, OutputError
 from clipdepth.sinks import open_sink
 from clipdepth.sources import Captured
+from depth_frames import with_depth
 
 CAMERA = Intrinsics(64, 48, 50.0, 55.0, 30.5, 20.0)
-
-
-def pinhole(height: int, width: int) -> Intrinsics:
-    assert (height, width) == (48, 64)
-    return CAMERA
 
 
 def read(path: Path) -> dict[str, dict[str, list[object]]]:
@@ -44,9 +40,9 @@ def scene(index: int) -> tuple[Captured, np.ndarray]:
 def test_a_recording_holds_camera_picture_and_depth_over_time(tmp_path: Path) -> None:
     pytest.importorskip("rerun")
     path = tmp_path / "new" / "x.rrd"
-    with open_sink(path, 30, 0.3, 6.0, pinhole) as sink:
+    with open_sink(path, 30, 0.3, 6.0) as sink:
         for index in range(3):
-            sink.write(*scene(index))
+            sink.write(with_depth(*scene(index), CAMERA))
     assert [file.name for file in path.parent.iterdir()] == ["x.rrd"]
     found = read(path)
 
@@ -76,9 +72,9 @@ def test_ctrl_c_keeps_a_recording_and_another_error_the_earlier_file(
     path.write_bytes(b"earlier")
 
     def ended() -> None:
-        with open_sink(path, 30, 0.3, 6.0, pinhole) as sink:
-            sink.write(*scene(0))
-            sink.write(*scene(1))
+        with open_sink(path, 30, 0.3, 6.0) as sink:
+            sink.write(with_depth(*scene(0), CAMERA))
+            sink.write(with_depth(*scene(1), CAMERA))
             raise error
 
     with pytest.raises(error):
@@ -92,7 +88,7 @@ def test_ctrl_c_keeps_a_recording_and_another_error_the_earlier_file(
 
 def test_a_recording_without_frames_writes_nothing(tmp_path: Path) -> None:
     pytest.importorskip("rerun")
-    with open_sink(tmp_path / "x.rrd", 30, 0.3, 6.0, pinhole):
+    with open_sink(tmp_path / "x.rrd", 30, 0.3, 6.0):
         pass
     assert list(tmp_path.iterdir()) == []
 
@@ -106,9 +102,9 @@ def test_a_full_disk_is_an_error_that_names_the_recording(tmp_path: Path, monkey
     noise = np.random.default_rng(0).uniform(1, 6, (48, 64)).astype(np.float32)
 
     def fill() -> None:
-        with open_sink(tmp_path / "x.rrd", 30, 0.3, 6.0, pinhole) as sink:
+        with open_sink(tmp_path / "x.rrd", 30, 0.3, 6.0) as sink:
             for index in range(200):
-                sink.write(scene(index)[0], noise)
+                sink.write(with_depth(scene(index)[0], noise))
 
     with pytest.raises(OutputError, match=r"x\.rrd could not be written .*free some space"):
         fill()
@@ -119,4 +115,4 @@ def test_without_the_package_its_extra_is_named(tmp_path: Path, monkeypatch: pyt
     monkeypatch.delitem(sys.modules, "clipdepth.sinks.rerun", raising=False)
     monkeypatch.setitem(sys.modules, "rerun", None)
     with pytest.raises(MissingExtraError, match=r"clipdepth\[rerun\]"):
-        open_sink(tmp_path / "x.rrd", 30, 0.3, 6.0, pinhole)
+        open_sink(tmp_path / "x.rrd", 30, 0.3, 6.0)

@@ -4,7 +4,6 @@ import cv2
 import numpy as np
 import pytest
 
-from clipdepth.camera.pinhole import Intrinsics
 from clipdepth.depth_picture import side_by_side
 from clipdepth.errors import OutputError, UsageError
 from clipdepth.rooms import default_intrinsics
@@ -13,12 +12,9 @@ from clipdepth.sinks.depth_png import to_millimetres
 from clipdepth.sinks.numbered import NumberedSink
 from clipdepth.sinks.video import VideoSink
 from clipdepth.sources import Captured
+from depth_frames import with_depth
 
 NEAR, FAR = 0.3, 6.0
-
-
-def pinhole(height: int, width: int) -> Intrinsics:
-    return default_intrinsics(height, width)
 
 
 def captured(index: int, height: int = 48, width: int = 64) -> Captured:
@@ -46,9 +42,9 @@ def files(folder: Path) -> list[str]:
 
 def test_video_shows_frame_and_depth_side_by_side(tmp_path: Path) -> None:
     path = tmp_path / "new" / "x.mp4"
-    with open_sink(path, 12.5, NEAR, FAR, pinhole) as sink:
+    with open_sink(path, 12.5, NEAR, FAR) as sink:
         for index in range(4):
-            sink.write(captured(index), depth(1 + index))
+            sink.write(with_depth(captured(index), depth(1 + index)))
     frames, fps = read_video(path)
     assert fps == 12.5
     assert len(frames) == 4
@@ -62,15 +58,15 @@ def test_video_shows_frame_and_depth_side_by_side(tmp_path: Path) -> None:
 
 
 def test_video_of_images_plays_at_ten_frames_a_second(tmp_path: Path) -> None:
-    with open_sink(tmp_path / "x.mp4", None, NEAR, FAR, pinhole) as sink:
-        sink.write(captured(0), depth(1))
+    with open_sink(tmp_path / "x.mp4", None, NEAR, FAR) as sink:
+        sink.write(with_depth(captured(0), depth(1)))
     assert read_video(tmp_path / "x.mp4")[1] == 10
 
 
 def test_frames_of_changed_or_odd_size_are_fitted(tmp_path: Path) -> None:
-    with open_sink(tmp_path / "x.mp4", 30, NEAR, FAR, pinhole) as sink:
-        sink.write(captured(0, 47, 63), depth(1, 47, 63))
-        sink.write(captured(1, 96, 128), depth(1, 96, 128))
+    with open_sink(tmp_path / "x.mp4", 30, NEAR, FAR) as sink:
+        sink.write(with_depth(captured(0, 47, 63), depth(1, 47, 63)))
+        sink.write(with_depth(captured(1, 96, 128), depth(1, 96, 128)))
     frames, _ = read_video(tmp_path / "x.mp4")
     assert len(frames) == 2
     assert frames[0].shape[0] == 48
@@ -80,9 +76,10 @@ def test_frames_of_changed_or_odd_size_are_fitted(tmp_path: Path) -> None:
 
 def test_the_video_of_a_live_source_keeps_its_time(tmp_path: Path) -> None:
     """Frames at 1.0, 1.02, 1.3 and 1.5 s, at 10 a second: the second has no place, the last two stand where due."""
-    with open_sink(tmp_path / "x.mp4", 10, NEAR, FAR, pinhole, live=True) as sink:
+    with open_sink(tmp_path / "x.mp4", 10, NEAR, FAR, live=True) as sink:
         for index, seconds in enumerate((1.0, 1.02, 1.3, 1.5)):
-            sink.write(Captured(np.full((48, 64, 3), 60 * index, np.uint8), seconds, index), depth(1))
+            captured = Captured(np.full((48, 64, 3), 60 * index, np.uint8), seconds, index)
+            sink.write(with_depth(captured, depth(1)))
     frames, _ = read_video(tmp_path / "x.mp4")
     levels = [float(frame[8:40, 8:56].mean()) for frame in frames]
     assert levels == pytest.approx([0, 60, 60, 120, 120, 180], abs=6)
@@ -90,9 +87,9 @@ def test_the_video_of_a_live_source_keeps_its_time(tmp_path: Path) -> None:
 
 def test_ctrl_c_keeps_a_playable_video(tmp_path: Path) -> None:
     def interrupted() -> None:
-        with open_sink(tmp_path / "x.mp4", 30, NEAR, FAR, pinhole) as sink:
+        with open_sink(tmp_path / "x.mp4", 30, NEAR, FAR) as sink:
             for index in range(3):
-                sink.write(captured(index), depth(1))
+                sink.write(with_depth(captured(index), depth(1)))
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -103,8 +100,8 @@ def test_ctrl_c_keeps_a_playable_video(tmp_path: Path) -> None:
 
 def test_any_other_error_leaves_an_earlier_video_as_it_was(tmp_path: Path) -> None:
     def failing() -> None:
-        with open_sink(tmp_path / "x.mp4", 30, NEAR, FAR, pinhole) as sink:
-            sink.write(captured(0), depth(1))
+        with open_sink(tmp_path / "x.mp4", 30, NEAR, FAR) as sink:
+            sink.write(with_depth(captured(0), depth(1)))
             raise ZeroDivisionError
 
     (tmp_path / "x.mp4").write_bytes(b"earlier")
@@ -115,7 +112,7 @@ def test_any_other_error_leaves_an_earlier_video_as_it_was(tmp_path: Path) -> No
 
 
 def test_a_video_without_frames_writes_nothing(tmp_path: Path) -> None:
-    with open_sink(tmp_path / "x.mp4", 30, NEAR, FAR, pinhole):
+    with open_sink(tmp_path / "x.mp4", 30, NEAR, FAR):
         pass
     assert files(tmp_path) == []
 
@@ -125,7 +122,7 @@ def test_a_video_that_lost_its_end_is_an_error(tmp_path: Path) -> None:
     sink = VideoSink(tmp_path / "x.mp4", 30, NEAR, FAR)
     sink.__enter__()
     for index in range(3):
-        sink.write(captured(index), depth(1))
+        sink.write(with_depth(captured(index), depth(1)))
     (draft,) = tmp_path.glob("*.mp4")
     draft.unlink()
     draft.touch()
@@ -138,16 +135,16 @@ def test_a_video_that_lost_its_end_is_an_error(tmp_path: Path) -> None:
 def test_a_full_disk_is_an_error_that_names_the_picture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     real = Path.write_bytes
     monkeypatch.setattr(Path, "write_bytes", lambda _, data: real(Path("/dev/full"), data))
-    with open_sink(tmp_path / "d", None, NEAR, FAR, pinhole) as sink, pytest.raises(OSError, match="No space") as error:
-        sink.write(captured(5), depth(1))
+    with open_sink(tmp_path / "d", None, NEAR, FAR) as sink, pytest.raises(OSError, match="No space") as error:
+        sink.write(with_depth(captured(5), depth(1)))
     assert error.value.filename == str(tmp_path / "d" / "depth_000005.png")
     assert files(tmp_path / "d") == []
 
 
 def test_depth_is_kept_in_millimetres(tmp_path: Path) -> None:
     metres = np.linspace(0.5, 9.5, 48 * 64, dtype=np.float32).reshape(48, 64)
-    with open_sink(tmp_path / "depth", None, NEAR, FAR, pinhole) as sink:
-        sink.write(captured(3), metres)
+    with open_sink(tmp_path / "depth", None, NEAR, FAR) as sink:
+        sink.write(with_depth(captured(3), metres))
     assert files(tmp_path / "depth") == ["depth_000003.png"]
     kept = cv2.imread(str(tmp_path / "depth" / "depth_000003.png"), cv2.IMREAD_UNCHANGED)
     assert kept.dtype == np.uint16
@@ -160,24 +157,24 @@ def test_depth_that_is_unknown_or_does_not_fit_is_zero() -> None:
 
 
 def test_pictures_of_two_runs_are_not_mixed(tmp_path: Path) -> None:
-    with open_sink(tmp_path, None, NEAR, FAR, pinhole) as sink:
-        sink.write(captured(0), depth(1))
-    with pytest.raises(OutputError, match="already"), open_sink(tmp_path, None, NEAR, FAR, pinhole):
+    with open_sink(tmp_path, None, NEAR, FAR) as sink:
+        sink.write(with_depth(captured(0), depth(1)))
+    with pytest.raises(OutputError, match="already"), open_sink(tmp_path, None, NEAR, FAR):
         pass
 
 
 @pytest.mark.parametrize("name", ["file/x.mp4", "file/folder", "file"])
 def test_a_file_in_the_way_is_an_error(tmp_path: Path, name: str) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(OutputError, match="choose another"), open_sink(tmp_path / name, 30, NEAR, FAR, pinhole):
+    with pytest.raises(OutputError, match="choose another"), open_sink(tmp_path / name, 30, NEAR, FAR):
         pass
 
 
 def test_other_suffixes_are_misuse_and_an_existing_folder_may_have_any(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"\.mp4"):
-        open_sink(tmp_path / "x.avi", 30, NEAR, FAR, pinhole)
+        open_sink(tmp_path / "x.avi", 30, NEAR, FAR)
     (tmp_path / "run.1").mkdir()
-    sink = open_sink(tmp_path / "run.1", 30, NEAR, FAR, pinhole)
+    sink = open_sink(tmp_path / "run.1", 30, NEAR, FAR)
     assert isinstance(sink, NumberedSink)
     assert sink.name == str(tmp_path / "run.1" / "depth_*.png")
 
@@ -185,8 +182,8 @@ def test_other_suffixes_are_misuse_and_an_existing_folder_may_have_any(tmp_path:
 def test_point_clouds_are_of_the_pinhole_that_is_told(tmp_path: Path) -> None:
     """A plane 2 m ahead, seen by a camera of 48×64: x / z of its corners is that of the corner pixels."""
     camera = default_intrinsics(48, 64)
-    with open_sink(tmp_path / "x.ply", 30, NEAR, FAR, pinhole) as sink:
-        sink.write(captured(0), depth(2))
+    with open_sink(tmp_path / "x.ply", 30, NEAR, FAR) as sink:
+        sink.write(with_depth(captured(0), depth(2)))
     (cloud,) = tmp_path.glob("*.ply")
     header, _, data = cloud.read_bytes().partition(b"end_header\n")
     assert b"element vertex 3072" in header
@@ -200,8 +197,8 @@ def test_arrays_are_exactly_what_was_delivered(tmp_path: Path) -> None:
     metres = rng.uniform(0.3, 6, (48, 64)).astype(np.float32)
     metres[0, :3] = np.nan, np.inf, 0
     frame = rng.integers(0, 256, (48, 64, 3), dtype=np.uint8)
-    with open_sink(tmp_path / "x.npz", 30, NEAR, FAR, pinhole) as sink:
-        sink.write(Captured(frame, 1 / 3, 12), metres)
+    with open_sink(tmp_path / "x.npz", 30, NEAR, FAR) as sink:
+        sink.write(with_depth(Captured(frame, 1 / 3, 12), metres))
     assert files(tmp_path) == ["x_000012.npz"]
     with np.load(tmp_path / "x_000012.npz") as kept:
         assert sorted(kept) == ["depth", "frame", "intrinsics", "time"]
@@ -215,7 +212,7 @@ def test_arrays_are_exactly_what_was_delivered(tmp_path: Path) -> None:
 
 def test_arrays_of_two_runs_are_not_mixed_and_other_names_are_no_matter(tmp_path: Path) -> None:
     for name in ("x[1].npz", "y.npz"):
-        with open_sink(tmp_path / name, 30, NEAR, FAR, pinhole) as sink:
-            sink.write(captured(0), depth(1))
-    with pytest.raises(OutputError, match="already"), open_sink(tmp_path / "x[1].npz", 30, NEAR, FAR, pinhole):
+        with open_sink(tmp_path / name, 30, NEAR, FAR) as sink:
+            sink.write(with_depth(captured(0), depth(1)))
+    with pytest.raises(OutputError, match="already"), open_sink(tmp_path / "x[1].npz", 30, NEAR, FAR):
         pass

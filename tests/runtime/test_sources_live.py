@@ -185,11 +185,11 @@ def test_a_server_that_restarts_during_a_pipeline_loses_nothing_but_time() -> No
         server.close()
         assert wait_until(lambda: source.losses == 1)
         server.enter_context(mjpeg_server(port, 60, 80))
-        assert wait_until(lambda: sink.got[-1][1].shape == (60, 80))
+        assert wait_until(lambda: sink.got[-1][0].depth.shape == (60, 80))
         assert not pipeline.wait(0)
         pipeline.stop()
         server.close()
-    assert all(depth.shape == captured.frame.shape[:2] for captured, depth, _ in sink.got)
+    assert all(frame.depth.shape == frame.image.shape[:2] for frame, _ in sink.got)
 
 
 def test_rtsp_killed_and_started_again_with_another_size_goes_on(readers: list[tuple[LiveSource, Reader]]) -> None:

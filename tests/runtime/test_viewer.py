@@ -21,6 +21,7 @@ from clipdepth.viewer.address import ServeError
 from clipdepth.viewer.broadcast import Channel
 from clipdepth.viewer.messages import Shot
 from clipdepth.viewer.status import describe
+from depth_frames import with_depth
 
 SETUP = Setup("slow", "CPU", "fp32", 0.5, 5.0)
 
@@ -110,7 +111,7 @@ def test_a_shot_is_encoded_once_for_all_and_only_when_asked_for(encoded: list[in
         channel = Channel("camera")
         channel.attach(asyncio.get_running_loop())
         for index in range(5):
-            channel.put(*shot(index))
+            channel.put(with_depth(*shot(index)))
         assert not encoded
         return await asyncio.gather(*(channel.message(-1) for _ in range(8)))
 
@@ -127,7 +128,7 @@ def test_a_waiting_viewer_wakes_whatever_the_moment_of_the_frame(encoded: list[i
 
         def give() -> None:
             for index in range(250):
-                channel.put(*shot(index))
+                channel.put(with_depth(*shot(index)))
                 time.sleep(0.0001 * (index % 30))
                 if stop.is_set():
                     return
@@ -153,7 +154,7 @@ def test_a_source_is_encoded_no_more_often_than_its_limit(encoded: list[int]) ->
         channel.attach(asyncio.get_running_loop())
         start = time.perf_counter()
         for index in range(11):
-            channel.put(*shot(index))
+            channel.put(with_depth(*shot(index)))
             assert (await channel.message(index - 1)).number == index
         return time.perf_counter() - start
 

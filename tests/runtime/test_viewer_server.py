@@ -29,6 +29,7 @@ from clipdepth.viewer import Address, Setup, open_viewer
 from clipdepth.viewer.address import ServeError
 from clipdepth.viewer.protocols import MAX_FROM_ONE, MAX_OPEN, is_crowded
 from clipdepth.viewer.viewer import Viewer, ViewerSink
+from depth_frames import with_depth
 from live_servers import wait_until
 from slow_stages import SIZE, SlowEngine
 
@@ -109,7 +110,7 @@ def test_a_viewer_gets_the_picture_and_the_depth_to_the_millimetre() -> None:
     with serving() as (viewer, [sink]), look(viewer) as guest:
         captured, depth = shot(7)
         depth[0, :4] = 0, np.nan, 70.0, 65.535
-        sink.write(captured, depth)
+        sink.write(with_depth(captured, depth))
         header, picture, millimetres = next_frame(guest)
     assert guest.subprotocol == "clipdepth"
     assert (header["number"], header["frame"], header["time"]) == (0, 7, 0.7)
@@ -123,7 +124,7 @@ def test_a_viewer_gets_the_picture_and_the_depth_to_the_millimetre() -> None:
 def test_large_frames_are_reduced_and_depth_keeps_values_of_its_own() -> None:
     with serving() as (viewer, [sink]), look(viewer) as guest:
         captured, depth = shot(1, 720, 1280)
-        sink.write(captured, depth)
+        sink.write(with_depth(captured, depth))
         _, picture, millimetres = next_frame(guest)
     assert picture.shape == (360, 640, 3)
     assert millimetres.shape == (180, 320)
@@ -135,24 +136,24 @@ def test_each_ask_brings_one_frame_the_newest(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr("clipdepth.viewer.session.STATUS_S", 0.2)
     with serving() as (viewer, [sink]), look(viewer) as guest:
         for index in range(10):
-            sink.write(*shot(index))
+            sink.write(with_depth(*shot(index)))
         assert next_frame(guest)[0]["frame"] == 9
         guest.send("next")
         for _ in range(2):
             assert isinstance(guest.recv(3), str)  # statuses only, as nothing is newer
-        sink.write(*shot(10))
-        sink.write(*shot(11))
+        sink.write(with_depth(*shot(10)))
+        sink.write(with_depth(*shot(11)))
         kinds = [type(guest.recv(3)) for _ in range(3)]
         assert sorted(kinds, key=str) == [bytes, str, str]
 
 
 def test_a_frame_that_waited_long_is_not_shown_to_a_newcomer() -> None:
     with serving() as (viewer, [sink]):
-        sink.write(*shot(0))
+        sink.write(with_depth(*shot(0)))
         with look(viewer) as guest:
             assert next_frame(guest)[0]["frame"] == 0
         for index in (1, 2):
-            sink.write(*shot(index))
+            sink.write(with_depth(*shot(index)))
         time.sleep(0.1)
         with look(viewer) as guest:
             assert next_frame(guest)[0]["frame"] == 2
@@ -161,7 +162,7 @@ def test_a_frame_that_waited_long_is_not_shown_to_a_newcomer() -> None:
 def test_sources_have_channels_of_their_own() -> None:
     with serving(sources=2) as (viewer, sinks):
         for index, sink in enumerate(sinks):
-            sink.write(*shot(index + 40))
+            sink.write(with_depth(*shot(index + 40)))
         with look(viewer, 0) as first, look(viewer, 1) as second:
             assert next_frame(first)[0]["frame"] == 40
             assert next_frame(second)[0]["frame"] == 41
@@ -206,7 +207,7 @@ def test_a_websocket_needs_the_token_among_its_subprotocols(protocols: tuple[str
         with pytest.raises(InvalidStatus) as refused, look(viewer, protocols=protocols):
             pass
         assert refused.value.response.status_code == 403
-        sink.write(*shot(3))
+        sink.write(with_depth(*shot(3)))
         with look(viewer, protocols=("clipdepth", TOKEN_PROTOCOL)) as guest:
             assert guest.subprotocol == "clipdepth"  # the token is not sent back
             assert next_frame(guest)[0]["frame"] == 3
@@ -236,7 +237,7 @@ def test_on_loopback_only_names_of_loopback_are_answered(host: str, status: int)
 
 def test_a_page_of_another_site_is_refused() -> None:
     with serving() as (viewer, [sink]):
-        sink.write(*shot())
+        sink.write(with_depth(*shot()))
         own = f"http://127.0.0.1:{viewer.address.port}"
         for origin in ("http://evil.example", "null", "http://127.0.0.1:1", own + "1", "http://[", ""):
             assert get(viewer, "/info", Origin=origin)[0] == 403, origin
@@ -266,7 +267,7 @@ def test_a_bad_request_is_answered_with_an_error_or_nothing(data: bytes) -> None
         except ConnectionResetError:
             answer = b""
         assert not answer or answer.split()[1] in (b"400", b"421", b"431")
-        sink.write(*shot(5))
+        sink.write(with_depth(*shot(5)))
         with look(viewer) as guest:
             assert next_frame(guest)[0]["frame"] == 5
 
@@ -398,7 +399,7 @@ def test_who_leaves_in_order_is_not_lost_and_who_is_cut_off_is(caplog: pytest.Lo
 
 def test_only_so_many_may_look_and_who_leaves_makes_room() -> None:
     with serving() as (viewer, [sink]), ExitStack() as leaving:
-        sink.write(*shot())
+        sink.write(with_depth(*shot()))
         guests = [leaving.enter_context(look(viewer)) for _ in range(8)]
         assert json.loads(get(viewer, "/info")[1])["full"] is True
         with pytest.raises(InvalidStatus) as refused, look(viewer):
@@ -433,7 +434,7 @@ def test_a_viewer_that_stops_reading_delays_nobody_and_is_let_go(monkeypatch: py
         deadline = time.monotonic() + 15
         while viewer.status.viewers > 1 and time.monotonic() < deadline:
             start = time.perf_counter()
-            sink.write(Captured(noise, frames / 10, frames), depth)
+            sink.write(with_depth(Captured(noise, frames / 10, frames), depth))
             times.append(time.perf_counter() - start)
             assert next_frame(reader)[0]["frame"] == frames
             frames += 1
@@ -465,7 +466,7 @@ def test_writing_costs_next_to_nothing() -> None:
         captured, depth = shot(0, 480, 640)
         start = time.perf_counter()
         for _ in range(2000):
-            sink.write(captured, depth)
+            sink.write(with_depth(captured, depth))
         assert (time.perf_counter() - start) / 2000 < 0.0005
 
 
@@ -479,7 +480,7 @@ def test_it_stops_within_a_second_whatever_is_connected() -> None:
             leaving.enter_context(deaf(viewer))
             # More than the system's buffers take.
             noise = np.random.default_rng(0).integers(0, 256, (8000, 640, 3), dtype=np.uint8)
-            sink.write(Captured(noise, 0.0, 0), np.ones((8000, 640), np.float32))
+            sink.write(with_depth(Captured(noise, 0.0, 0), np.ones((8000, 640), np.float32)))
             assert wait_until(lambda: viewer.status.sent > 0, 10)
             start = time.perf_counter()
         assert time.perf_counter() - start < 1
@@ -488,7 +489,7 @@ def test_it_stops_within_a_second_whatever_is_connected() -> None:
             read_to_the_end(guests[1])
         assert closed.value.rcvd
         assert closed.value.rcvd.code == 1012
-        sink.write(*shot(1))  # a pipeline that ends later is not disturbed
+        sink.write(with_depth(*shot(1)))  # a pipeline that ends later is not disturbed
 
 
 def test_a_port_in_use_is_said_in_a_line() -> None:

@@ -6,7 +6,6 @@ from clipdepth.camera.calibration import SUFFIX, read_calibration
 from clipdepth.camera.camera import Camera
 from clipdepth.camera.correction import Correction, make_correction, training_camera
 from clipdepth.camera.opencv_file import SUFFIXES, read_camera
-from clipdepth.camera.pinhole import Intrinsics
 from clipdepth.camera.sized import SizedCamera, camera_from_focal, camera_from_fov
 from clipdepth.errors import UsageError
 from clipdepth.manifest import Manifest
@@ -15,17 +14,19 @@ from clipdepth.manifest import Manifest
 class Corrections:
     """The correction for every size in which a source's pictures come, computed once a size.
 
-    A focal length in pixels is of the first size asked for. Files are read, and checked, when it is made.
+    A focal length in pixels is of the first size asked for. Files are read, and checked, when it is made; without
+    `scaled` the scale that `clipdepth calibrate` fitted is left out.
     """
 
-    def __init__(self, manifest: Manifest, told: Camera) -> None:
+    def __init__(self, manifest: Manifest, told: Camera, scaled: bool = True) -> None:
         self._manifest = manifest
         self._told = told
         self._camera: SizedCamera | None = None
         self._scale = 1.0
         self._made: dict[tuple[int, int], Correction] = {}
         if told.calibration is not None:
-            self._camera, self._scale = _read(told.calibration, manifest)
+            self._camera, scale = _read(told.calibration, manifest)
+            self._scale = scale if scaled else 1.0
 
     def at(self, height: int, width: int) -> Correction:
         """The correction for pictures of `height` × `width`, as `frame.shape[:2]` has them.
@@ -35,10 +36,6 @@ class Corrections:
         if (height, width) not in self._made:
             self._made[height, width] = make_correction(self.camera(height, width), self._manifest, self._scale)
         return self._made[height, width]
-
-    def pinhole_at(self, height: int, width: int) -> Intrinsics:
-        """The pinhole of the frames that depth belongs to, as point clouds need it."""
-        return self.at(height, width).intrinsics
 
     def camera(self, height: int, width: int) -> SizedCamera:
         """The camera with its pictures at that size."""

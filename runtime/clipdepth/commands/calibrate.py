@@ -3,7 +3,6 @@
 import argparse
 import logging
 from collections.abc import Sequence
-from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -29,14 +28,12 @@ from clipdepth.camera.calibration_fit import (
 )
 from clipdepth.camera.calibration_picture import calibration_picture
 from clipdepth.camera.camera import Camera
-from clipdepth.camera.correction import Correction, make_correction
 from clipdepth.camera.corrections import Corrections
 from clipdepth.camera.options import add_camera_arguments
-from clipdepth.engines import ENGINES, Engine, load_engine
+from clipdepth.engines import ENGINES, load_engine
 from clipdepth.errors import SourceError, UsageError
-from clipdepth.manifest import InputSize
+from clipdepth.model import DepthModel
 from clipdepth.overwriting import refuse_overwriting
-from clipdepth.resize import resize_depth, resize_frame
 from clipdepth.sources import open_source
 
 _LOG = logging.getLogger(__name__)
@@ -74,12 +71,14 @@ def main(argv: Sequence[str]) -> int:
         [find_folder(options.bundle), options.source, options.calibration], [options.out, options.picture]
     )
     bundle = open_bundle(options.bundle)
-    corrections = Corrections(bundle.manifest, Camera(options.focal_px, options.fov, options.calibration))
+    known = Camera(options.focal_px, options.fov, options.calibration)
+    corrections = Corrections(bundle.manifest, known, scaled=False)
     frames = _read_frames(options.source, options.frames)
-    camera = corrections.camera(*frames[0].shape[:2])
-    correction = make_correction(camera, bundle.manifest)
-    with closing(load_engine(bundle, options.engine, options.precision)) as engine:
-        depth = _still_depth(engine, bundle.manifest.input, frames, correction)
+    height, width = frames[0].shape[:2]
+    camera, correction = corrections.camera(height, width), corrections.at(height, width)
+    engine = load_engine(bundle, options.engine, options.precision)
+    with DepthModel(bundle, engine, options.precision, corrections) as model:
+        depth = np.asarray(np.median([model(frame).depth for frame in frames], axis=0), np.float32)
     placed = [place_point(point, depth, correction, options.along == "ray") for point in options.point]
     points = [point.calibrated for point in placed]
     scale = fit_scale(points)
@@ -98,17 +97,6 @@ def _read_frames(spec: str, count: int) -> list[NDArray[np.uint8]]:
     if len({frame.shape for frame in frames}) > 1:
         raise SourceError(f"{spec} gives frames of several sizes; calibrate with one camera that stands still")
     return frames
-
-
-def _still_depth(
-    engine: Engine, size: InputSize, frames: Sequence[NDArray[np.uint8]], correction: Correction
-) -> NDArray[np.float32]:
-    """The median over frames of one still scene of its depth, (H, W) float32 metres, corrected for the focal length."""
-    depths = []
-    for frame in frames:
-        resized = resize_frame(correction.undistort(frame), size.height, size.width)
-        depths.append(resize_depth(engine.infer(resized[None])[0], *frame.shape[:2]))
-    return correction.metres(np.asarray(np.median(depths, axis=0), np.float32))
 
 
 def _draw(path: Path, picture: NDArray[np.uint8]) -> None:

@@ -143,9 +143,8 @@ def _feeds(sources: list[Source], bundle: Bundle, options: RunOptions) -> list[F
     """Each source with sinks of its own."""
     feeds = []
     for source, paths in zip(sources, _outputs(options), strict=True):
+        sinks = [open_sink(path, source.fps, *options.range, live=source.live) for path in paths]
         corrections = Corrections(bundle.manifest, options.camera)
-        look = (source.fps, *options.range, corrections.pinhole_at)
-        sinks = [open_sink(path, *look, live=source.live) for path in paths]
         feeds.append(Feed(source, sinks, corrections, Smoother() if options.smooth else None))
     return feeds
 

@@ -1,7 +1,7 @@
 """From sources to sinks through one engine, each stage in a thread of its own."""
 
-from clipdepth.pipeline.lane import Depth, Feed
+from clipdepth.pipeline.lane import Feed
 from clipdepth.pipeline.pipeline import Pipeline
 from clipdepth.pipeline.slot import Slot
 
-__all__ = ["Depth", "Feed", "Pipeline", "Slot"]
+__all__ = ["Feed", "Pipeline", "Slot"]

@@ -1,7 +1,7 @@
 """One source's way through the pipeline: its stages, and the slots between them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import islice
 from threading import Condition, Event
 from time import monotonic_ns, perf_counter_ns
@@ -9,12 +9,12 @@ from time import monotonic_ns, perf_counter_ns
 import numpy as np
 from numpy.typing import NDArray
 
-from clipdepth.camera.correction import Correction
 from clipdepth.camera.corrections import Corrections
+from clipdepth.frame import DepthFrame
 from clipdepth.manifest import InputSize
+from clipdepth.optics import Optics, Prepared
 from clipdepth.pipeline.counts import Counts, StageTimes
 from clipdepth.pipeline.slot import Slot
-from clipdepth.resize import resize_depth, resize_frame
 from clipdepth.sinks import Sink
 from clipdepth.smoothing import Smoother
 from clipdepth.sources import Captured, Source
@@ -36,29 +36,19 @@ class Feed:
 
 
 @dataclass(frozen=True)
-class Depth:
-    """A frame and its depth, (H, W) float32 metres at the frame's own size."""
+class Ready:
+    """A frame that is prepared for the engine, with the seconds that took."""
 
-    captured: Captured
-    depth: NDArray[np.float32]
-
-
-@dataclass(frozen=True)
-class Prepared:
-    """A frame, undistorted, and its picture at the model's size, (H, W, 3) uint8 BGR, with the seconds it took."""
-
-    captured: Captured
-    picture: NDArray[np.uint8]
-    correction: Correction | None
-    resize: float
+    prepared: Prepared
+    seconds: float
 
 
 @dataclass(frozen=True)
 class Inferred:
-    """A prepared frame and the graph's depth, (H, W) float32 metres at the model's size, with the seconds that the
-    graph took for all frames that it was given together."""
+    """A frame and the graph's depth, (h, w) float32 metres at the model's size, with the seconds that the graph took
+    for all frames that it was given together."""
 
-    prepared: Prepared
+    ready: Ready
     raw: NDArray[np.float32]
     engine: float
 
@@ -73,20 +63,19 @@ class Lane:
         live = feed.source.live
         self.source = feed.source
         self.counts = Counts()
-        self.prepared: Slot[Prepared] = Slot(newest_only=live, changed=turn)
+        self.prepared: Slot[Ready] = Slot(newest_only=live, changed=turn)
         self.inferred: Slot[Inferred] = Slot(changed=turn)
         self._captured: Slot[Captured] = Slot(newest_only=live)
-        self._outlets: list[tuple[str, Slot[Depth]]] = []
-        self._size = size
-        self._corrections, self._smoother = feed.corrections, feed.smoother
+        self._outlets: list[tuple[str, Slot[DepthFrame]]] = []
+        self._optics = Optics(size, feed.corrections, feed.smoother)
         self._limit = limit
         self._taken = 0
         self._times = times
         self.sinks = [SinkWriter(sink, self.outlet(sink.name)) for sink in feed.sinks]
 
-    def outlet(self, name: str, capacity: int = SINK_SLOTS) -> Slot[Depth]:
+    def outlet(self, name: str, capacity: int = SINK_SLOTS) -> Slot[DepthFrame]:
         """A new slot that gets the lane's depth; `name` stands in the counters."""
-        slot: Slot[Depth] = Slot(capacity, newest_only=self.source.live)
+        slot: Slot[DepthFrame] = Slot(capacity, newest_only=self.source.live)
         self._outlets.append((name, slot))
         return slot
 
@@ -102,21 +91,17 @@ class Lane:
         """Undistort frames and bring them to the model's size."""
         for captured in self._captured:
             start = perf_counter_ns()
-            correction = self._corrections.at(*captured.frame.shape[:2]) if self._corrections else None
-            if correction:
-                captured = replace(captured, frame=correction.undistort(captured.frame))
-            picture = resize_frame(captured.frame, self._size.height, self._size.width)
-            prepared = Prepared(captured, picture, correction, (perf_counter_ns() - start) / 1e9)
-            self._drop("engine", self.prepared.put(prepared))
+            prepared = self._optics.prepare(captured)
+            self._drop("engine", self.prepared.put(Ready(prepared, (perf_counter_ns() - start) / 1e9)))
         self.prepared.end()
 
-    def take(self) -> Prepared:
+    def take(self) -> Ready:
         """The frame that is prepared, for the engine's thread, which calls it when `is_ready`."""
-        prepared = self.prepared.take()
+        ready = self.prepared.take()
         self._taken += 1
         if self._taken == self._limit:
             self.stop_input()
-        return prepared
+        return ready
 
     @property
     def is_ready(self) -> bool:
@@ -124,19 +109,15 @@ class Lane:
         return self.prepared.has_item and self.inferred.has_room
 
     def deliver(self) -> None:
-        """Bring depth to this camera's metres and the frame's own size, and pass it to every sink."""
+        """Bring depth to this camera's metres, and pass it to every sink."""
         for inferred in self.inferred:
-            prepared = inferred.prepared
-            captured = prepared.captured
             start = perf_counter_ns()
-            raw = self._smoother.smooth(prepared.picture, inferred.raw) if self._smoother else inferred.raw
-            metres = prepared.correction.metres(raw) if prepared.correction else raw
-            depth = resize_depth(metres, *captured.frame.shape[:2])
-            resize = prepared.resize + (perf_counter_ns() - start) / 1e9
-            self._times.add(resize, inferred.engine, (monotonic_ns() - captured.captured_ns) / 1e9)
+            frame = self._optics.depth_frame(inferred.ready.prepared, inferred.raw, self.source.name)
+            seconds = inferred.ready.seconds + (perf_counter_ns() - start) / 1e9
+            self._times.add(seconds, inferred.engine, (monotonic_ns() - frame.captured_ns) / 1e9)
             self.counts.processed += 1
             for name, outlet in self._outlets:
-                self._drop(name, outlet.put(Depth(captured, depth)))
+                self._drop(name, outlet.put(frame))
         for _, outlet in self._outlets:
             outlet.end()
 
@@ -161,7 +142,7 @@ class Lane:
 class SinkWriter:
     """A sink and what waits for it."""
 
-    def __init__(self, sink: Sink, waiting: Slot[Depth]) -> None:
+    def __init__(self, sink: Sink, waiting: Slot[DepthFrame]) -> None:
         self.sink = sink
         self.entered = Event()
         self._waiting = waiting
@@ -171,7 +152,7 @@ class SinkWriter:
         try:
             with self.sink:
                 self.entered.set()
-                for result in self._waiting:
-                    self.sink.write(result.captured, result.depth)
+                for frame in self._waiting:
+                    self.sink.write(frame)
         finally:
             self.entered.set()

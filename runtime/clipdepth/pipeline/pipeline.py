@@ -113,11 +113,12 @@ class Pipeline:
 
     def _infer(self) -> None:
         for lanes in self._in_turn():
-            prepared = [lane.take() for lane in lanes]
+            ready = [lane.take() for lane in lanes]
             start = perf_counter_ns()
-            depths = self._engine.infer(np.stack([frame.picture for frame in prepared]))
+            pictures = [frame.prepared.picture for frame in ready]
+            depths = self._engine.infer(pictures[0][None] if len(pictures) == 1 else np.stack(pictures))
             seconds = (perf_counter_ns() - start) / 1e9
-            for lane, frame, raw in zip(lanes, prepared, depths, strict=True):
+            for lane, frame, raw in zip(lanes, ready, depths, strict=True):
                 lane.inferred.put(Inferred(frame, raw, seconds))
 
     def _in_turn(self) -> Iterator[list[Lane]]:

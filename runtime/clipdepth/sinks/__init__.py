@@ -1,17 +1,12 @@
 """Sinks: where depth goes. Files to look at, to measure with or to compute with, or a window."""
 
-from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
-from clipdepth.camera.pinhole import Intrinsics
 from clipdepth.errors import MissingExtraError, UsageError
+from clipdepth.frame import DepthFrame
 from clipdepth.sinks.numbered import NumberedSink
-from clipdepth.sources import Captured
 
 __all__ = ["Sink", "open_sink"]
 
@@ -25,8 +20,8 @@ class Sink(Protocol):
     name: str
     """What it writes, for counters and reports: a file, such as 'x_*.ply' many, or a screen."""
 
-    def write(self, captured: Captured, depth: NDArray[np.float32]) -> None:
-        """Keep a frame and its depth, (H, W) float32 metres; raises OSError where that is impossible."""
+    def write(self, frame: DepthFrame) -> None:
+        """Keep a frame and its depth; raises OSError where that is impossible."""
 
     def __enter__(self) -> "Sink":
         """Return itself."""
@@ -37,13 +32,7 @@ class Sink(Protocol):
         """Finish what was written; see each sink for what an error or Ctrl-C leaves behind."""
 
 
-PinholeAt = Callable[[int, int], Intrinsics]
-"""From the height and width of a frame to the pinhole that its depth belongs to."""
-
-
-def open_sink(
-    path: Path, fps: float | None, near: float, far: float, pinhole_at: PinholeAt, *, live: bool = False
-) -> Sink:
+def open_sink(path: Path, fps: float | None, near: float, far: float, *, live: bool = False) -> Sink:
     """A video for x.mp4, arrays for x.npz, point clouds for x.ply, a recording for x.rrd, else 16-bit PNG files.
 
     Those go into a folder: one that exists, or a name without suffix. `fps` is the source's, None for images; `near`
@@ -62,21 +51,21 @@ def open_sink(
     if suffix == ".npz":
         from clipdepth.sinks.arrays import encode_npz
 
-        return NumberedSink(path, lambda captured, depth: encode_npz(captured, depth, pinhole_at(*depth.shape)))
+        return NumberedSink(path, encode_npz)
     if suffix == ".ply":
         from clipdepth.sinks.point_cloud import encode_ply
 
-        return NumberedSink(path, lambda captured, depth: encode_ply(captured, depth, pinhole_at(*depth.shape)))
+        return NumberedSink(path, encode_ply)
     if suffix == ".rrd":
-        return _open_rerun(path, pinhole_at)
+        return _open_rerun(path)
     raise UsageError(f"cannot write {path}: give a name in .mp4, .npz, .ply or .rrd, or a folder for 16-bit PNGs")
 
 
-def _open_rerun(path: Path, pinhole_at: PinholeAt) -> Sink:
+def _open_rerun(path: Path) -> Sink:
     try:
         from clipdepth.sinks.rerun import RerunSink
     except ModuleNotFoundError as error:
         if (error.name or "").startswith("clipdepth"):
             raise
         raise MissingExtraError("an .rrd recording", "rerun-sdk", "rerun") from error
-    return RerunSink(path, pinhole_at)
+    return RerunSink(path)

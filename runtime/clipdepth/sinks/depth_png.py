@@ -4,14 +4,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from clipdepth.sources import Captured
+from clipdepth.frame import DepthFrame
 
 MAX_MILLIMETRES = 65535
 
 
-def encode_png(_: Captured, depth: NDArray[np.float32]) -> bytes:
-    """Depth, (H, W) float32 metres, as a PNG file of `to_millimetres`."""
-    return cv2.imencode(".png", to_millimetres(depth))[1].tobytes()
+def encode_png(frame: DepthFrame) -> bytes:
+    """A frame's depth as a PNG file of `to_millimetres`."""
+    return cv2.imencode(".png", to_millimetres(frame.depth))[1].tobytes()
 
 
 def to_millimetres(depth: NDArray[np.float32]) -> NDArray[np.uint16]:

@@ -5,16 +5,13 @@ from contextlib import ExitStack
 from glob import escape
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
 from clipdepth.atomic import atomic_file, make_folder
 from clipdepth.claim import claimed
 from clipdepth.errors import OutputError
-from clipdepth.sources import Captured
+from clipdepth.frame import DepthFrame
 
-Encode = Callable[[Captured, NDArray[np.float32]], bytes]
-"""From a frame and its depth, (H, W) float32 metres, to the content of a file."""
+Encode = Callable[[DepthFrame], bytes]
+"""From a frame and its depth to the content of a file."""
 
 
 class NumberedSink:
@@ -29,10 +26,10 @@ class NumberedSink:
         self._encode = encode
         self._held = ExitStack()
 
-    def write(self, captured: Captured, depth: NDArray[np.float32]) -> None:
-        """See `Sink.write`; the frame is the one that depth belongs to, undistorted where the lens bends."""
-        data = self._encode(captured, depth)
-        with atomic_file(self._folder / f"{self._stem}_{captured.index:06d}{self._suffix}") as partial:
+    def write(self, frame: DepthFrame) -> None:
+        """See `Sink.write`."""
+        data = self._encode(frame)
+        with atomic_file(self._folder / f"{self._stem}_{frame.index:06d}{self._suffix}") as partial:
             partial.write_bytes(data)
 
     def __enter__(self) -> "NumberedSink":

@@ -3,32 +3,26 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from clipdepth.camera.pinhole import Intrinsics
-from clipdepth.sources import Captured
+from clipdepth.frame import DepthFrame
 
 VERTEX = np.dtype([*((axis, "<f4") for axis in "xyz"), *((colour, "u1") for colour in ("red", "green", "blue"))])
 TYPE_NAMES = {"<f4": "float", "|u1": "uchar"}
 
 
-def encode_ply(captured: Captured, depth: NDArray[np.float32], pinhole: Intrinsics) -> bytes:
-    """A frame and its depth, (H, W) float32 metres, as a PLY file; see `point_cloud`."""
-    return ply(point_cloud(captured.frame, depth, pinhole))
+def encode_ply(frame: DepthFrame) -> bytes:
+    """A frame and its depth as a PLY file; see `point_cloud`."""
+    return ply(point_cloud(frame))
 
 
-def point_cloud(frame: NDArray[np.uint8], depth: NDArray[np.float32], pinhole: Intrinsics) -> NDArray[np.void]:
-    """The points of a frame, (H, W, 3) uint8 BGR, with depth, (H, W) float32 metres, row by row as VERTEX records.
-
-    Metres from the camera: x to the right, y down, z along the optical axis. Pixels without depth are left out.
-    """
-    known = np.isfinite(depth) & (depth > 0)
-    row, column = np.nonzero(known)
-    z = depth[known]
-    points = np.empty(len(z), VERTEX)
-    points["x"] = (column - pinhole.cx) / pinhole.fx * z
-    points["y"] = (row - pinhole.cy) / pinhole.fy * z
-    points["z"] = z
+def point_cloud(frame: DepthFrame) -> NDArray[np.void]:
+    """`DepthFrame.points` with their colours, row by row as VERTEX records; pixels without depth are left out."""
+    known = np.isfinite(frame.depth) & (frame.depth > 0)
+    places = frame.points()[known]
+    points = np.empty(len(places), VERTEX)
+    for axis, name in enumerate("xyz"):
+        points[name] = places[:, axis]
     for channel, colour in enumerate(("blue", "green", "red")):
-        points[colour] = frame[..., channel][known]
+        points[colour] = frame.image[..., channel][known]
     return points
 
 

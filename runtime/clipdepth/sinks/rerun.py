@@ -4,16 +4,13 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import cv2
-import numpy as np
 import rerun
-from numpy.typing import NDArray
 
 from clipdepth.atomic import atomic_file, make_folder, remove_drafts
 from clipdepth.claim import claimed
 from clipdepth.errors import OutputError
-from clipdepth.sinks import PinholeAt
+from clipdepth.frame import DepthFrame
 from clipdepth.sinks.depth_png import to_millimetres
-from clipdepth.sources import Captured
 
 JPEG_QUALITY = 90
 FLUSH_S = 30.0
@@ -27,38 +24,37 @@ class RerunSink:
     and Ctrl-C leave a file; any other error leaves none, and an earlier file as it was.
     """
 
-    def __init__(self, path: Path, pinhole_at: PinholeAt) -> None:
+    def __init__(self, path: Path) -> None:
         self.path = path
         self.name = str(path)
-        self._pinhole_at = pinhole_at
         self._file = ExitStack()
         self._stream: rerun.RecordingStream | None = None
 
-    def write(self, captured: Captured, depth: NDArray[np.float32]) -> None:
-        """See `Sink.write`; the frame is the one that depth belongs to, undistorted where the lens bends."""
+    def write(self, frame: DepthFrame) -> None:
+        """See `Sink.write`."""
         try:
             if self._stream is None:
                 self._stream = rerun.RecordingStream("clipdepth")
                 self._stream.save(self._file.enter_context(atomic_file(self.path)))
-            self._log(self._stream, captured, depth)
+            self._log(self._stream, frame)
             self._stream.flush(timeout_sec=FLUSH_S)
         except RuntimeError as error:
             raise OutputError(f"{self.path} could not be written ({error}); free some space there") from None
 
-    def _log(self, stream: rerun.RecordingStream, captured: Captured, depth: NDArray[np.float32]) -> None:
-        pinhole = self._pinhole_at(*depth.shape)
+    def _log(self, stream: rerun.RecordingStream, frame: DepthFrame) -> None:
+        pinhole = frame.intrinsics
         size = pinhole.width, pinhole.height
         # Rerun has the top-left pixel's corner at (0, 0), not its centre.
         centre = pinhole.cx + 0.5, pinhole.cy + 0.5
-        jpeg = cv2.imencode(".jpg", captured.frame, (cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY))[1].tobytes()
-        stream.set_time("capture", duration=captured.time)
-        stream.set_time("frame", sequence=captured.index)
+        jpeg = cv2.imencode(".jpg", frame.image, (cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY))[1].tobytes()
+        stream.set_time("capture", duration=frame.time)
+        stream.set_time("frame", sequence=frame.index)
         stream.log(
             "camera",
             rerun.Pinhole(focal_length=(pinhole.fx, pinhole.fy), principal_point=centre, resolution=size),
         )
         stream.log("camera/image", rerun.EncodedImage(contents=jpeg, media_type="image/jpeg"))
-        stream.log("camera/depth", rerun.DepthImage(to_millimetres(depth), meter=1000.0))
+        stream.log("camera/depth", rerun.DepthImage(to_millimetres(frame.depth), meter=1000.0))
 
     def __enter__(self) -> "RerunSink":
         make_folder(self.path.parent)

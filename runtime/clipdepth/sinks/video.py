@@ -12,7 +12,7 @@ from clipdepth.atomic import atomic_file, draft_file, make_folder, remove_drafts
 from clipdepth.claim import claimed
 from clipdepth.depth_picture import side_by_side
 from clipdepth.errors import OutputError
-from clipdepth.sources import Captured
+from clipdepth.frame import DepthFrame
 
 
 class VideoSink:
@@ -37,15 +37,15 @@ class VideoSink:
         self._start = 0.0
         self._last: NDArray[np.uint8] | None = None
 
-    def write(self, captured: Captured, depth: NDArray[np.float32]) -> None:
+    def write(self, frame: DepthFrame) -> None:
         """See `Sink.write`."""
-        picture = _even(side_by_side(captured.frame, depth, *self._range))
+        picture = _even(side_by_side(frame.image, frame.depth, *self._range))
         if self._writer is None:
             self._size = picture.shape[1], picture.shape[0]
             self._writer = self._open()
         if (picture.shape[1], picture.shape[0]) != self._size:
             picture = np.asarray(cv2.resize(picture, self._size, interpolation=cv2.INTER_AREA), np.uint8)
-        place = self._place(captured)
+        place = self._place(frame)
         if self._last is not None:
             while self._written < place:
                 self._append(self._last)
@@ -53,13 +53,13 @@ class VideoSink:
             self._append(picture)
         self._last = picture
 
-    def _place(self, captured: Captured) -> int:
+    def _place(self, frame: DepthFrame) -> int:
         """The number of a frame in the video: the next one, or for a live source what its time says."""
         if not self._live:
             return self._written
         if self._last is None:
-            self._start = captured.time
-        return round((captured.time - self._start) * self._fps)
+            self._start = frame.time
+        return round((frame.time - self._start) * self._fps)
 
     def _append(self, picture: NDArray[np.uint8]) -> None:
         assert self._writer

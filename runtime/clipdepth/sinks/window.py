@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clipdepth.errors import OutputError
+from clipdepth.frame import DepthFrame
 from clipdepth.sinks.window_picture import WindowPicture
-from clipdepth.sources import Captured
 
 PERIOD_MS = 30
 """How often windows are drawn at most, milliseconds."""
@@ -34,11 +34,11 @@ class WindowSink:
 
     def __init__(self, title: str) -> None:
         self.title = title
-        self.newest: tuple[Captured, NDArray[np.float32]] | None = None
+        self.newest: DepthFrame | None = None
 
-    def write(self, captured: Captured, depth: NDArray[np.float32]) -> None:
-        """See `Sink.write`; keeps both arrays until the next one, so nobody may write into them."""
-        self.newest = captured, depth
+    def write(self, frame: DepthFrame) -> None:
+        """See `Sink.write`; keeps the frame until the next one."""
+        self.newest = frame
 
     def __enter__(self) -> "WindowSink":
         return self
@@ -112,8 +112,7 @@ class _Pane:
         """Show what is new: depth, or where the pointer is."""
         newest = self._sink.newest
         if newest is not None and newest is not self._shown:
-            captured, depth = newest
-            self._picture = WindowPicture(captured.frame, depth, *self._range)
+            self._picture = WindowPicture(newest.image, newest.depth, *self._range)
         elif not self._moved:
             return
         self._shown, self._moved = newest, False

@@ -6,7 +6,7 @@ from time import monotonic_ns
 import numpy as np
 from numpy.typing import NDArray
 
-from clipdepth.errors import SourceError
+from clipdepth.frame import checked_image
 from clipdepth.sources import Captured
 
 
@@ -34,7 +34,8 @@ class FramesSource:
                 return
             now = monotonic_ns()
             start = start if index else now
-            yield Captured(self._checked(frame, index), (now - start) / 1e9, index, now)
+            checked = checked_image(frame, f"frame {index} of {self.name}")
+            yield Captured(checked, (now - start) / 1e9, index, now)
 
     def close(self) -> None:
         """See `Source.close`."""
@@ -45,12 +46,3 @@ class FramesSource:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-    def _checked(self, frame: object, index: int) -> NDArray[np.uint8]:
-        if not isinstance(frame, np.ndarray):
-            raise SourceError(f"frame {index} of {self.name} is a {type(frame).__name__}; give arrays")
-        if frame.dtype != np.uint8 or frame.ndim != 3 or frame.shape[2] != 3 or not frame.size:
-            raise SourceError(
-                f"frame {index} of {self.name} is {frame.dtype} of shape {frame.shape}; give uint8 (H, W, 3), BGR"
-            )
-        return frame

@@ -4,10 +4,7 @@ import asyncio
 from dataclasses import dataclass
 from time import monotonic_ns
 
-import numpy as np
-from numpy.typing import NDArray
-
-from clipdepth.sources import Captured
+from clipdepth.frame import DepthFrame
 from clipdepth.viewer.messages import Shot, encode
 
 MAX_FPS = 20
@@ -43,10 +40,10 @@ class Channel:
         """Say in which loop viewers wait, or that there is none any more."""
         self._loop = loop
 
-    def put(self, captured: Captured, depth: NDArray[np.float32]) -> None:
+    def put(self, frame: DepthFrame) -> None:
         """Make this the newest; returns at once."""
         number = self._newest.number + 1 if self._newest else 0
-        self._newest = Shot(number, captured, depth, (monotonic_ns() - captured.captured_ns) / 1e9)
+        self._newest = Shot(number, frame, (monotonic_ns() - frame.captured_ns) / 1e9)
         loop = self._loop
         if loop and self._waiting:
             loop.call_soon_threadsafe(self._wake)

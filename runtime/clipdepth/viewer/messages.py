@@ -11,8 +11,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from clipdepth.frame import DepthFrame
 from clipdepth.sinks.depth_png import to_millimetres
-from clipdepth.sources import Captured
 
 PICTURE_WIDTH = 640
 DEPTH_WIDTH = 320
@@ -24,35 +24,35 @@ STEP_M = 0.001
 
 @dataclass(frozen=True)
 class Shot:
-    """A frame and its depth, (H, W) float32 metres, as the viewer got it.
+    """A frame and its depth as the viewer got it.
 
     `number` counts from 0, and `age` is the seconds from the capture until then.
     """
 
     number: int
-    captured: Captured
-    depth: NDArray[np.float32]
+    frame: DepthFrame
     age: float
 
 
 def encode(shot: Shot) -> bytes:
     """The message of a shot."""
-    frame = _shrink(shot.captured.frame)
-    _, picture = cv2.imencode(".jpg", frame, (cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY))
-    depth = sample(to_millimetres(shot.depth))
+    image = _shrink(shot.frame.image)
+    _, picture = cv2.imencode(".jpg", image, (cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY))
+    # The network's own depth: at the frame's size it would be made larger only to be sampled again.
+    depth = to_millimetres(sample(shot.frame.raw))
     header = {
         "number": shot.number,
-        "frame": shot.captured.index,
-        "time": round(shot.captured.time, 3),
+        "frame": shot.frame.index,
+        "time": round(shot.frame.time, 3),
         "age": round(shot.age, 6),
-        "picture": {"width": frame.shape[1], "height": frame.shape[0], "bytes": picture.nbytes},
+        "picture": {"width": image.shape[1], "height": image.shape[0], "bytes": picture.nbytes},
         "depth": {"width": depth.shape[1], "height": depth.shape[0]},
     }
     text = json.dumps(header, separators=(",", ":")).encode()
     return b"".join((len(text).to_bytes(4, "little"), text, picture.tobytes(), pack_depth(depth)))
 
 
-def sample(depth: NDArray[np.uint16]) -> NDArray[np.uint16]:
+def sample(depth: NDArray[np.float32]) -> NDArray[np.float32]:
     """Every so many-th pixel, so that at most DEPTH_WIDTH are in a row; values as they are, none averaged."""
     height, width = depth.shape
     columns = min(width, DEPTH_WIDTH)

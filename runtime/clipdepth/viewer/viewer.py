@@ -3,11 +3,8 @@
 from socket import gethostname
 from urllib.parse import quote
 
-import numpy as np
-from numpy.typing import NDArray
-
+from clipdepth.frame import DepthFrame
 from clipdepth.pipeline import Pipeline
-from clipdepth.sources import Captured
 from clipdepth.viewer.access import Access
 from clipdepth.viewer.address import Address
 from clipdepth.viewer.app import make_app
@@ -26,9 +23,9 @@ class ViewerSink:
     def __init__(self, channel: Channel) -> None:
         self._channel = channel
 
-    def write(self, captured: Captured, depth: NDArray[np.float32]) -> None:
-        """See `Sink.write`; keeps both arrays until the next one, so nobody may write into them."""
-        self._channel.put(captured, depth)
+    def write(self, frame: DepthFrame) -> None:
+        """See `Sink.write`; keeps the frame until the next one."""
+        self._channel.put(frame)
 
     def __enter__(self) -> "ViewerSink":
         return self

@@ -1,0 +1,62 @@
+"""A picture with its depth: what a model makes and what sinks keep."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from time import monotonic_ns
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clipdepth.camera.pinhole import Intrinsics
+from clipdepth.errors import SourceError
+from clipdepth.resize import resize_depth
+
+
+@dataclass(frozen=True, eq=False)
+class DepthFrame:
+    """A picture and its depth, which belong together pixel by pixel.
+
+    Unpacks into picture and depth: `image, depth = frame`. Arrays are shared, not copied; do not write into them.
+    """
+
+    image: NDArray[np.uint8]
+    """The picture, (H, W, 3) uint8 BGR; undistorted where the camera's lens bends."""
+    raw: NDArray[np.float32]
+    """Depth at the network's own size, (h, w) float32, metres along the optical axis of this camera."""
+    intrinsics: Intrinsics
+    """The pinhole of `image`, pixels; its focal lengths are NaN where no camera is known."""
+    time: float = 0.0
+    """Seconds since the source's first frame."""
+    index: int = 0
+    """The frame's number in its source, from 0; a live source's numbers have gaps where frames were dropped."""
+    source: str = "image"
+    """The source's name."""
+    captured_ns: int = field(default_factory=monotonic_ns)
+    """`time.monotonic_ns()` when the picture had been read."""
+
+    @cached_property
+    def depth(self) -> NDArray[np.float32]:
+        """Depth at the picture's size, (H, W) float32 metres; made when it is first asked for."""
+        return resize_depth(self.raw, *self.image.shape[:2])
+
+    def points(self) -> NDArray[np.float32]:
+        """Where each pixel lies, (H, W, 3) float32 metres from the camera: x to the right, y down, z ahead."""
+        pinhole, z = self.intrinsics, self.depth
+        height, width = z.shape
+        x = (np.arange(width, dtype=np.float32) - np.float32(pinhole.cx)) / np.float32(pinhole.fx)
+        y = (np.arange(height, dtype=np.float32) - np.float32(pinhole.cy)) / np.float32(pinhole.fy)
+        return np.stack((x * z, y[:, None] * z, z), axis=-1)
+
+    def __iter__(self) -> Iterator[NDArray[np.generic]]:
+        yield self.image
+        yield self.depth
+
+
+def checked_image(image: object, name: str) -> NDArray[np.uint8]:
+    """The picture, if it is one, (H, W, 3) uint8; raises SourceError, which calls it `name`, if not."""
+    if not isinstance(image, np.ndarray):
+        raise SourceError(f"{name} is a {type(image).__name__}; give an array, uint8 (H, W, 3), BGR")
+    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or not image.size:
+        raise SourceError(f"{name} is {image.dtype} of shape {image.shape}; give uint8 (H, W, 3), BGR")
+    return image

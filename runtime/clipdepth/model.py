@@ -1,0 +1,147 @@
+"""A depth model on this device: a bundle, the engine that runs it, and the camera that films."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clipdepth.agreement import Agreement
+from clipdepth.bundle import Bundle, open_bundle
+from clipdepth.camera.camera import Camera
+from clipdepth.camera.corrections import Corrections
+from clipdepth.engines import Engine, verify_engine
+from clipdepth.engines.choice import AUTO, Choice, load_asked
+from clipdepth.frame import DepthFrame, checked_image
+from clipdepth.optics import Optics
+from clipdepth.pipeline import Feed, Pipeline
+from clipdepth.smoothing import Smoother
+from clipdepth.sources import Captured, Source, open_source
+from clipdepth.sources.camera import CameraMode
+from clipdepth.sources.frames import FramesSource
+
+Frames = int | str | Path | Iterable[NDArray[np.uint8]]
+"""What `stream` takes: what `clipdepth run --source` does, a webcam's number, or an iterable of pictures."""
+
+
+class DepthModel:
+    """From a picture to its depth; `load` makes one. A context manager: its end, or `close`, frees the device."""
+
+    def __init__(
+        self,
+        bundle: Bundle,
+        engine: Engine,
+        precision: str,
+        corrections: Corrections | None = None,
+        choice: Choice | None = None,
+    ) -> None:
+        self.bundle = bundle
+        self.engine = engine
+        self.precision = precision
+        """Which of the bundle's graphs runs: fp32, fp16 or int8."""
+        self.choice = choice
+        """What was tried, where the engine was chosen and not named."""
+        self._corrections = corrections or Corrections(bundle.manifest, Camera())
+        self._optics = Optics(bundle.manifest.input, self._corrections)
+
+    def __call__(self, image: NDArray[np.uint8]) -> DepthFrame:
+        """The depth of a picture, (H, W, 3) uint8 BGR of any size.
+
+        Raises SourceError for what is no picture, or of a size at which the camera is not known.
+        """
+        prepared = self._optics.prepare(Captured(checked_image(image, "the image"), 0.0, 0))
+        return self._optics.depth_frame(prepared, self.engine.infer(prepared.picture[None])[0], "image")
+
+    def stream(
+        self, source: Frames, *, mode: CameraMode | None = None, smooth: bool = False, live: bool = False
+    ) -> Iterator[DepthFrame]:
+        """Depth of frame after frame, while the next ones are read.
+
+        A webcam is asked for `mode`; `smooth` steadies depth over time; with `live` only the newest frame of an
+        iterable counts. Of a camera or a network stream the loop gets the newest depth each time, of anything else
+        every frame. Leaving the loop closes the source. Raises SourceError where the source cannot be opened.
+        """
+        return self._streamed(ExitStack(), source, mode, smooth, live)
+
+    def verify(self) -> Agreement:
+        """How far this engine's depth of the bundle's golden frames is from PyTorch's."""
+        return verify_engine(self.engine, self.bundle, self.precision)
+
+    def close(self) -> None:
+        """Free the device; the model cannot be used after."""
+        self.engine.close()
+
+    def __enter__(self) -> "DepthModel":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _streamed(
+        self, stack: ExitStack, source: Frames, mode: CameraMode | None, smooth: bool, live: bool
+    ) -> Iterator[DepthFrame]:
+        """Open at once, close what `stack` holds at the end."""
+        frames = self._frames(stack, source, mode, smooth, live)
+        # Up to its first yield, which gives None: what is wrong with the arguments is told now, and a generator that
+        # was begun closes what it holds even if nobody asks it for a frame.
+        next(frames)
+        return frames  # type: ignore[return-value]
+
+    def _frames(
+        self, stack: ExitStack, source: Frames, mode: CameraMode | None, smooth: bool, live: bool
+    ) -> Iterator[DepthFrame | None]:
+        with stack:
+            opened = stack.enter_context(_open(source, mode, live))
+            feed = Feed(opened, (), self._corrections, Smoother() if smooth else None)
+            pipeline = Pipeline(self.engine, self.bundle.manifest.input, [feed])
+            frames = pipeline.lanes[0].outlet("the loop", capacity=1)
+            yield None
+            with pipeline:
+                yield from frames
+                pipeline.wait()
+
+
+def load(
+    bundle: Path | str,
+    *,
+    engine: str = AUTO,
+    precision: str | None = None,
+    threads: int | None = None,
+    camera: Camera | None = None,
+) -> DepthModel:
+    """Load a depth model: the name of one that ships with clipdepth, or a bundle's path.
+
+    The engine is the fastest that agrees with PyTorch, unless one is named; the precision the engine's fastest that
+    does, unless one is named. `camera` says which one films where it is not the training camera. Raises as
+    `open_bundle`, `load_engine` and `choose_engine` do.
+    """
+    opened = open_bundle(bundle)
+    corrections = Corrections(opened.manifest, camera or Camera())
+    loaded, chosen, choice = load_asked(opened, engine, precision, threads)
+    return DepthModel(opened, loaded, chosen, corrections, choice)
+
+
+def stream(
+    bundle: Path | str,
+    source: Frames,
+    *,
+    engine: str = AUTO,
+    precision: str | None = None,
+    threads: int | None = None,
+    mode: CameraMode | None = None,
+    camera: Camera | None = None,
+    smooth: bool = False,
+    live: bool = False,
+) -> Iterator[DepthFrame]:
+    """Depth of frame after frame: `load` and `DepthModel.stream` in one; leaving the loop frees the device."""
+    model = load(bundle, engine=engine, precision=precision, threads=threads, camera=camera)
+    stack = ExitStack()
+    stack.enter_context(model)
+    return model._streamed(stack, source, mode, smooth, live)
+
+
+def _open(source: Frames, mode: CameraMode | None, live: bool) -> Source:
+    if isinstance(source, int | str | Path):
+        return open_source(str(source), mode)
+    return FramesSource(source, live=live)

@@ -1,0 +1,60 @@
+"""What is done to a source's pictures before the network, and to the network's depth after it."""
+
+from dataclasses import dataclass
+from math import nan
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clipdepth.camera.correction import Correction
+from clipdepth.camera.corrections import Corrections
+from clipdepth.camera.pinhole import Intrinsics
+from clipdepth.frame import DepthFrame
+from clipdepth.manifest import InputSize
+from clipdepth.resize import resize_frame
+from clipdepth.smoothing import Smoother
+from clipdepth.sources import Captured
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A frame, undistorted, and its picture at the network's size, (h, w, 3) uint8 BGR."""
+
+    captured: Captured
+    picture: NDArray[np.uint8]
+    correction: Correction | None
+
+
+class Optics:
+    """One source's camera: its pictures for the network, and the network's depth in its metres.
+
+    Without `corrections` no camera is known: pictures and depth are left as they are. `smoother` steadies depth over
+    the frames that come, so optics are for one source.
+    """
+
+    def __init__(
+        self, size: InputSize, corrections: Corrections | None = None, smoother: Smoother | None = None
+    ) -> None:
+        self._size, self._corrections, self._smoother = size, corrections, smoother
+
+    def prepare(self, captured: Captured) -> Prepared:
+        """Undistort a frame and resize it; raises SourceError for a size that the camera is not known at."""
+        frame, correction = captured.frame, None
+        if self._corrections is not None:
+            correction = self._corrections.at(*frame.shape[:2])
+            frame = correction.undistort(frame)
+        if frame is not captured.frame:
+            captured = Captured(frame, captured.time, captured.index, captured.captured_ns)
+        return Prepared(captured, resize_frame(frame, self._size.height, self._size.width), correction)
+
+    def depth_frame(self, prepared: Prepared, raw: NDArray[np.float32], source: str) -> DepthFrame:
+        """The frame with the network's depth of it, (h, w) float32 metres of the training camera."""
+        captured = prepared.captured
+        if self._smoother is not None:
+            raw = self._smoother.smooth(prepared.picture, raw)
+        if prepared.correction is not None:
+            raw, pinhole = prepared.correction.metres(raw), prepared.correction.intrinsics
+        else:
+            height, width = captured.frame.shape[:2]
+            pinhole = Intrinsics(width, height, nan, nan, (width - 1) / 2, (height - 1) / 2)
+        return DepthFrame(captured.frame, raw, pinhole, captured.time, captured.index, source, captured.captured_ns)
