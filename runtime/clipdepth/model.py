@@ -14,8 +14,8 @@ from clipdepth.camera.corrections import Corrections
 from clipdepth.engines import Engine, verify_engine
 from clipdepth.engines.choice import AUTO, Choice, load_asked
 from clipdepth.frame import DepthFrame, checked_image
-from clipdepth.optics import Optics
 from clipdepth.pipeline import Feed, Pipeline
+from clipdepth.pipeline.optics import Optics
 from clipdepth.smoothing import Smoother
 from clipdepth.sources import Captured, Source, open_source
 from clipdepth.sources.camera import CameraMode

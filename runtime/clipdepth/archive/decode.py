@@ -12,9 +12,9 @@ from clipdepth.archive.chunk import NOTHING, Chunk, Frame, Row, Span, pack, unpa
 from clipdepth.archive.job import Job
 from clipdepth.archive.results import Failed
 from clipdepth.archive.video import open_video
-from clipdepth.camera.corrections import Corrections
 from clipdepth.errors import SourceError
-from clipdepth.resize import resize_frame
+from clipdepth.pipeline.optics import Optics
+from clipdepth.sources import Captured
 from clipdepth.sources.folder import decode_image, is_16_bit_png
 
 Pictures = Iterator[tuple[Frame, NDArray[np.uint8] | str]]
@@ -39,12 +39,12 @@ def decode(row: Row, job: Job) -> Iterator[Row]:
 def _chunks(span: Span, job: Job) -> Iterator[Row]:
     pictures = _of_images(span) if span.stream is None else _of_video(span)
     # A focal length in pixels is of the first picture's size; the next video has its own.
-    corrections = deepcopy(job.corrections)
+    optics = Optics(job.size, deepcopy(job.corrections))
     for frames in span.chunks:
-        yield _chunk(frames, pictures, span, job, corrections)
+        yield _chunk(frames, pictures, span, job, optics)
 
 
-def _chunk(frames: tuple[Frame, ...], pictures: Pictures, span: Span, job: Job, corrections: Corrections) -> Row:
+def _chunk(frames: tuple[Frame, ...], pictures: Pictures, span: Span, job: Job, optics: Optics) -> Row:
     start = perf_counter()
     array = np.empty((len(frames), job.size.height, job.size.width, 3), np.uint8)
     kept: list[Frame] = []
@@ -55,11 +55,11 @@ def _chunk(frames: tuple[Frame, ...], pictures: Pictures, span: Span, job: Job, 
             lost.append((frame.item.source, picture))
             continue
         height, width = (span.stream.height, span.stream.width) if span.stream else picture.shape[:2]
-        correction = corrections.at(*picture.shape[:2])
-        array[len(kept)] = resize_frame(correction.undistort(picture), job.size.height, job.size.width)
+        prepared = optics.prepare(Captured(picture, frame.time or 0.0, frame.index))
+        array[len(kept)] = prepared.picture
         kept.append(frame)
         sizes.append((height, width))
-        scales.append(correction.scale)
+        scales.append(prepared.correction.scale if prepared.correction else 1.0)
     chunk = Chunk(
         frames=tuple(kept),
         sizes=tuple(sizes),

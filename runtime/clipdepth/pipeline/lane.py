@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from clipdepth.camera.corrections import Corrections
 from clipdepth.frame import DepthFrame
 from clipdepth.manifest import InputSize
-from clipdepth.optics import Optics, Prepared
 from clipdepth.pipeline.counts import Counts, StageTimes
+from clipdepth.pipeline.optics import Optics, Prepared
 from clipdepth.pipeline.slot import Slot
 from clipdepth.sinks import Sink
 from clipdepth.smoothing import Smoother
