@@ -1,4 +1,4 @@
-"""Real servers of live pictures on loopback: MJPEG over HTTP, and RTSP where GStreamer's server is installed."""
+"""Real servers on loopback: MJPEG over HTTP, RTSP where GStreamer's server is installed, and a web server of files."""
 
 import select
 import socket
@@ -8,6 +8,8 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import cv2
@@ -129,6 +131,25 @@ def mjpeg_server(
         yield f"http://127.0.0.1:{port}/camera", server
     finally:
         server.close()
+
+
+class _Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@contextmanager
+def web_server(folder: Path) -> Iterator[str]:
+    """A web server of a folder's files, and its URL."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=str(folder)))
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
 
 
 @contextmanager

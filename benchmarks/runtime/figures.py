@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clipdepth.engines import Engine, usable_cores
+from clipdepth.ffmpeg import open_file
 from clipdepth.frame import DepthFrame
 from clipdepth.hardware import cpu_name
 from clipdepth.manifest import InputSize
@@ -46,7 +47,7 @@ def real_frames(video: Path | None) -> list[Frame]:
     if video is None:
         room, camera = Room(100), default_intrinsics(HEIGHT, WIDTH)
         return [room.render(index / 30, camera).frame for index in range(FRAMES)]
-    capture = cv2.VideoCapture(str(video))
+    capture = open_file(video)
     read = [capture.read() for _ in range(FRAMES)]
     frames = [np.asarray(cv2.resize(frame, (WIDTH, HEIGHT)), np.uint8) for is_frame, frame in read if is_frame]
     if not frames:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clipdepth.errors import SourceError, UsageError
+from clipdepth.ffmpeg import open_file
 from clipdepth.picture_file import PictureError, decode_picture
 
 IMAGE, VIDEO = ".png", ".mkv"
@@ -56,8 +57,10 @@ def _read_video(path: Path) -> Iterator[StoredDepth]:
     # As it is in the file, where OpenCV would make three colours of 8 bits of it; it warns of that.
     level = cv2.utils.logging.getLogLevel()
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)
-    capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG, [cv2.CAP_PROP_CONVERT_RGB, 0])
-    cv2.utils.logging.setLogLevel(level)
+    try:
+        capture = open_file(path, [cv2.CAP_PROP_CONVERT_RGB, 0])
+    finally:
+        cv2.utils.logging.setLogLevel(level)
     if not capture.isOpened():
         raise SourceError(f"{path} is missing, damaged or no video; make it again")
     try:

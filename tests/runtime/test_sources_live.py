@@ -3,8 +3,6 @@ import threading
 import weakref
 from collections.abc import Iterator
 from contextlib import ExitStack
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from itertools import islice
 from pathlib import Path
 
@@ -21,7 +19,7 @@ from clipdepth.sources.camera import CameraMode, camera_source
 from clipdepth.sources.capture import Capture
 from clipdepth.sources.live import LiveSource, Reconnect
 from clipdepth.sources.network import open_stream, redacted
-from live_servers import free_port, mjpeg_server, rtsp_server, wait_until
+from live_servers import free_port, mjpeg_server, rtsp_server, wait_until, web_server
 from slow_stages import SIZE, Kept, SlowEngine
 
 LOGIN = b"YWRtaW46aHVudGVyMg=="
@@ -205,26 +203,14 @@ def test_rtsp_killed_and_started_again_with_another_size_goes_on(readers: list[t
 
 
 def test_a_video_on_a_server_is_read_frame_by_frame_to_its_end(tmp_path: Path) -> None:
-    class Quiet(SimpleHTTPRequestHandler):
-        def log_message(self, *_: object) -> None:
-            pass
-
     writer = cv2.VideoWriter(str(tmp_path / "v.mp4"), cv2.VideoWriter.fourcc(*"mp4v"), 25, (64, 48))
     for level in range(0, 200, 10):
         writer.write(np.full((48, 64, 3), level, np.uint8))
     writer.release()
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(tmp_path)))
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        with open_source(f"http://127.0.0.1:{server.server_port}/v.mp4") as source:
-            assert not source.live
-            assert (source.fps, source.frame_count) == (25, 20)
-            levels = [float(captured.frame.mean()) for captured in source]
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with web_server(tmp_path) as url, open_source(f"{url}/v.mp4") as source:
+        assert not source.live
+        assert (source.fps, source.frame_count) == (25, 20)
+        levels = [float(captured.frame.mean()) for captured in source]
     assert levels == pytest.approx(range(0, 200, 10), abs=4)
 
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from clipdepth.archive.chunk import Stream
 from clipdepth.archive.place import Place
 from clipdepth.errors import SourceError
+from clipdepth.ffmpeg import HANDLE, HEAD_BYTES, refuse_lists
 
 _REMEDY = "copy it again or convert it"
 
@@ -112,8 +113,11 @@ def open_video(place: Place) -> Iterator[Video]:
     """Open a video; raises SourceError where it cannot be read or has no frame that can be decoded."""
     name = str(place)
     try:
-        with place.open() as file, av.open(file) as container:
-            yield Video(name, file, container)
+        with place.open() as file:
+            refuse_lists(name, file.read(HEAD_BYTES))
+            file.seek(0)
+            with av.open(file, options=HANDLE.options) as container:
+                yield Video(name, file, container)
     except av.FFmpegError as error:
         raise SourceError(f"{name} is damaged, cut short or no video ({error.strerror}); {_REMEDY}") from None
     except SourceError:

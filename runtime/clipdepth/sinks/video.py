@@ -12,6 +12,7 @@ from clipdepth.atomic import atomic_file, draft_file, make_folder, remove_drafts
 from clipdepth.claim import claimed
 from clipdepth.depth_picture import side_by_side
 from clipdepth.errors import OutputError
+from clipdepth.ffmpeg import open_file
 from clipdepth.frame import DepthFrame
 
 
@@ -111,7 +112,7 @@ class VideoSink:
 
 def _frame_count(path: Path) -> int:
     """How many frames an MP4's index, which is written last, says it has; 0 where it has no index."""
-    reader = cv2.VideoCapture(str(path))
+    reader = open_file(path)
     try:
         return int(reader.get(cv2.CAP_PROP_FRAME_COUNT)) if reader.isOpened() else 0
     finally:

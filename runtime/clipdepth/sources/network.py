@@ -6,12 +6,12 @@ from functools import partial
 import cv2
 
 from clipdepth.errors import SourceError, UsageError
+from clipdepth.ffmpeg import STREAMS, open_url
 from clipdepth.sources import Source
 from clipdepth.sources.capture import Capture
 from clipdepth.sources.live import LiveSource, Reconnect
 from clipdepth.sources.video import VideoSource, stated
 
-SCHEMES = ("rtsp", "rtsps", "rtmp", "rtmps", "http", "https", "udp", "tcp", "rtp", "srt")
 OPEN_TIMEOUT_MS = 10_000
 READ_TIMEOUT_MS = 5_000
 
@@ -22,8 +22,8 @@ def open_stream(url: str, reconnect: Reconnect | None = None, read_timeout_ms: i
     Raises SourceError where nothing answers with video, UsageError for another kind of URL.
     """
     name = redacted(url)
-    if url.partition("://")[0].lower() not in SCHEMES:
-        raise UsageError(f"'{name}' is no stream; its URL must begin with one of {', '.join(SCHEMES)}")
+    if url.partition("://")[0].lower() not in STREAMS:
+        raise UsageError(f"'{name}' is no stream; its URL must begin with one of {', '.join(STREAMS)}")
     connect = partial(_connect, url, name, read_timeout_ms)
     capture = connect()
     if stated(capture.get(cv2.CAP_PROP_FRAME_COUNT)):
@@ -46,8 +46,8 @@ def redacted(url: str) -> str:
 
 def _connect(url: str, name: str, read_timeout_ms: int) -> Capture:
     limits = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, OPEN_TIMEOUT_MS, cv2.CAP_PROP_READ_TIMEOUT_MSEC, read_timeout_ms]
-    # FFmpeg by name: OpenCV's other back ends have no time-outs, and one writes the URL, password and all, to stderr.
-    capture = cv2.VideoCapture(url, cv2.CAP_FFMPEG, limits)
+    # FFmpeg's it is: OpenCV's other back ends have no time-outs, and one writes the URL, password and all, to stderr.
+    capture = open_url(url, limits)
     if not capture.isOpened():
         raise SourceError(f"no video comes from {name}; check the address, the password and that the server runs")
     return capture

@@ -8,6 +8,7 @@ from pathlib import Path
 import cv2
 
 from clipdepth.errors import SourceError
+from clipdepth.ffmpeg import open_file
 from clipdepth.sources import Captured
 from clipdepth.sources.capture import Capture, read_frame
 
@@ -69,8 +70,8 @@ class VideoSource:
 
 
 def open_video(path: Path) -> VideoSource:
-    """Open a video file; raises SourceError where it has no frame."""
-    return VideoSource(str(path), cv2.VideoCapture(str(path)))
+    """Open a video file; raises SourceError where it has no frame, or names other files instead."""
+    return VideoSource(str(path), open_file(path))
 
 
 def stated(value: float) -> float | None:
