@@ -10,3 +10,5 @@ os.environ["OMP_NUM_THREADS"] = "1"
 # Engines remember what they compiled and which was fastest; tests neither read nor fill the user's cache.
 os.environ["XDG_CACHE_HOME"] = mkdtemp(prefix="clipdepth-tests-")
 atexit.register(rmtree, os.environ["XDG_CACHE_HOME"], ignore_errors=True)
+
+pytest_plugins = ["skips"]

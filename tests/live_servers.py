@@ -156,14 +156,15 @@ def web_server(folder: Path) -> Iterator[str]:
 def rtsp_server(port: int, height: int, width: int) -> Iterator[str]:
     """GStreamer's RTSP server in a process that is killed at the end; skips where it is not installed."""
     if not (sys.platform == "linux" and Path(DEBIAN_PYTHON).exists()):
-        pytest.skip("needs Debian's python3-gi")
+        pytest.skip("needs Debian's Python and python3-gi")
     command = [DEBIAN_PYTHON, "-c", RTSP_SERVER, str(port), str(width), str(height)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
         assert process.stdout
         assert process.stderr
         if process.stdout.readline() != "ready\n":
-            pytest.skip(f"needs gir1.2-gst-rtsp-server-1.0 and its plugins: {process.stderr.read()[-80:].strip()}")
+            missing = process.stderr.read()[-80:].strip()
+            pytest.skip(f"needs GStreamer's RTSP server (Debian: the packages of tests/debian.txt): {missing}")
         yield f"rtsp://127.0.0.1:{port}/camera"
     finally:
         process.kill()

@@ -110,7 +110,7 @@ def test_a_machine_that_reports_none_says_why(tmp_path: Path) -> None:
 @pytest.fixture
 def nvml_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     if not shutil.which("cc"):
-        pytest.skip("no C compiler")
+        pytest.skip("needs a C compiler (Debian: gcc, libc6-dev)")
     (tmp_path / "nvml.c").write_text(NVML, encoding="ascii")
     library = tmp_path / "libnvidia-ml.so.1"
     subprocess.run(["cc", "-shared", "-fPIC", "-o", str(library), str(tmp_path / "nvml.c")], check=True)

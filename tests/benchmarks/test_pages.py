@@ -151,10 +151,10 @@ def test_without_matplotlib_one_line_says_what_brings_it(monkeypatch: pytest.Mon
 
 @pytest.mark.parametrize("width", [390, 1280])
 def test_a_browser_has_nothing_to_complain_of_and_the_page_fits(tmp_path: Path, width: int) -> None:
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright")
     chromium = shutil.which("chromium") or shutil.which("chromium-browser")
     if not chromium:
-        pytest.skip("there is no chromium")
+        pytest.skip("needs Chromium (Debian: chromium)")
     write_pages(full_report(), tmp_path)
     complaints: list[str] = []
     with playwright.sync_playwright() as engine:

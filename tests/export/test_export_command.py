@@ -140,7 +140,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     place.mkdir()
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.mount(b"none", os.fsencode(place), b"tmpfs", 0, b"size=512k"):
-        pytest.skip(f"cannot mount a small disk: {os.strerror(ctypes.get_errno())}")
+        pytest.skip(f"needs root, to mount a small disk: {os.strerror(ctypes.get_errno())}")
     yield place
     libc.umount2(os.fsencode(place), 2)  # 2: detach even if something is open
 

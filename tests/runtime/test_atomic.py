@@ -133,7 +133,7 @@ def test_something_else_in_the_way_is_an_output_error(tmp_path: Path) -> None:
         write_text(tmp_path / "file" / "deep" / "a.txt", "")
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 def test_a_full_disk_names_the_file(tmp_path: Path) -> None:
     def fill(path: Path) -> None:
         with atomic_file(path) as partial:

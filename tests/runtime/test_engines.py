@@ -14,7 +14,7 @@ from clipdepth.bundle import open_bundle
 from clipdepth.engines import load_engine, usable_cores, verify_engine
 from clipdepth.errors import EngineError, MissingExtraError, UsageError
 
-needs_openvino = pytest.mark.skipif(find_spec("openvino") is None, reason="OpenVINO is not installed")
+needs_openvino = pytest.mark.skipif(find_spec("openvino") is None, reason="needs openvino")
 ANYWHERE = ["onnxruntime", pytest.param("openvino", marks=needs_openvino)]
 """Engines that need no GPU."""
 

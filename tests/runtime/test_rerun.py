@@ -93,7 +93,7 @@ def test_a_recording_without_frames_writes_nothing(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 def test_a_full_disk_is_an_error_that_names_the_recording(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is written goes to a device that is always full."""
     stream = pytest.importorskip("rerun").RecordingStream

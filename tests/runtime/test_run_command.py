@@ -140,7 +140,7 @@ def start_run(*arguments: str) -> subprocess.Popen[str]:
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
-@pytest.mark.skipif(os.name != "posix", reason="sends signals")
+@pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals")
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["ctrl-c", "sigterm"])
 def test_a_signal_ends_an_endless_stream_with_everything_whole(
     number: signal.Signals, status: int, bundle: Path, tmp_path: Path
@@ -197,7 +197,7 @@ def test_a_sink_that_cannot_open_fails_before_the_other_writes(
     assert (tmp_path / "x.mp4").read_bytes() == b"earlier"
 
 
-@pytest.mark.skipif(os.name != "posix", reason="sends SIGINT")
+@pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals")
 def test_ctrl_c_ends_a_stream_that_has_stalled_and_leaves_its_video_playable(bundle: Path, tmp_path: Path) -> None:
     video, report = tmp_path / "x.mp4", tmp_path / "r.json"
     folder, outputs = tmp_path / "d", ["--output", str(video), "--output", str(tmp_path / "d")]
@@ -222,7 +222,7 @@ def test_ctrl_c_ends_a_stream_that_has_stalled_and_leaves_its_video_playable(bun
     assert all(frames.read()[0] for _ in range(count))
 
 
-@pytest.mark.skipif(os.name != "posix", reason="sends SIGINT")
+@pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals")
 def test_ctrl_c_does_not_hide_that_the_video_was_lost(bundle: Path, tmp_path: Path) -> None:
     """As on a full disk, where the writer says nothing and the index, written last, is missing."""
     outputs = ["--output", str(tmp_path / "x.mp4"), "--output", str(tmp_path / "d")]
@@ -305,7 +305,7 @@ def test_depth_is_served_while_it_streams(bundle: Path, tmp_path: Path) -> None:
     assert process.returncode == 130
 
 
-@pytest.mark.skipif(os.name != "posix", reason="sends SIGTERM")
+@pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals")
 def test_a_service_logs_json_lines_alone_and_no_token_that_it_was_given(
     bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -131,7 +131,7 @@ def test_a_video_that_lost_its_end_is_an_error(tmp_path: Path) -> None:
     assert files(tmp_path) == []
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 def test_a_full_disk_is_an_error_that_names_the_picture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     real = Path.write_bytes
     monkeypatch.setattr(Path, "write_bytes", lambda _, data: real(Path("/dev/full"), data))

@@ -19,9 +19,9 @@ from clipdepth.viewer.viewer import Viewer
 from live_servers import wait_until
 from slow_stages import SIZE
 
-playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-pytestmark = pytest.mark.skipif(not CHROMIUM, reason="there is no chromium")
+pytestmark = pytest.mark.skipif(not CHROMIUM, reason="needs Chromium (Debian: chromium)")
 
 HEIGHT, WIDTH = 240, 320
 NEAR, FAR = 0.5, 4.5

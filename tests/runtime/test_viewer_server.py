@@ -556,7 +556,7 @@ def open_files() -> int:
     return len(list(Path("/proc/self/fd").iterdir()))
 
 
-@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="needs Linux")
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="needs /proc")
 def test_idle_connections_are_sent_away_at_the_door() -> None:
     guests = 300
     with serving() as (viewer, _):

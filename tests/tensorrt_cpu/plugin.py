@@ -31,8 +31,8 @@ def tensorrt(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
         module = load_tensorrt()
     except UnavailableError as error:
         if os.environ.get("CLIPDEPTH_TENSORRT_CPU") == "required":
-            pytest.fail(f"TensorRT without a GPU: {error}")
-        pytest.skip(f"TensorRT without a GPU: {error}")
+            pytest.fail(f"needs TensorRT's parser: {error}")
+        pytest.skip(f"needs TensorRT's parser: {error}")
     monkeypatch.setitem(sys.modules, "tensorrt", module)
     return module
 
