@@ -5,6 +5,7 @@ has are known here; all others are refused, so that no engine reads what was not
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -18,11 +19,12 @@ _MOST_FIELDS = 1_000_000
 """A bound on the time it takes: the largest Segment Anything has a tenth."""
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 _EXTERNAL = 1
+_INPUT, _OUTPUT, _NAME, _OPERATOR = 1, 2, 3, 4
 
 # The numbers of fields, from onnx.proto, that hold nothing to look at.
 _MODEL = frozenset({1, 2, 3, 4, 5, 6, 14})
 _GRAPH = frozenset({2, 10, 11, 12, 13, 16})
-_NODE = frozenset({1, 2, 3, 6, 9})
+_NODE = frozenset({6, 9})
 _ATTRIBUTE = frozenset({1, 2, 3, 4, 7, 8, 9, 13, 20})
 _TENSOR = frozenset({1, 2, 4, 5, 6, 7, 8, 9, 10, 11, 12, 16})
 _NAMES = {
@@ -41,13 +43,23 @@ class OnnxFileError(ClipdepthError, ValueError):
     """A file is no ONNX, or has more than a graph and its weights. The message is a clause: 'it has subgraphs'."""
 
 
+@dataclass(frozen=True)
+class Node:
+    """An operation of the graph; tensors are named, '' where an input is left out."""
+
+    name: str
+    operator: str
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+
+
 class OnnxFile:
     """The parts of an ONNX file that name what an engine is to load."""
 
     def __init__(self, path: Path) -> None:
         """Read the file at `path`; raises OnnxFileError where it has what no exported graph has."""
-        self.operators: set[str] = set()
-        """Every node's operator."""
+        self.nodes: list[Node] = []
+        """In an order in which they can run."""
         self.domains: set[str] = set()
         """Where operators come from: '' is ONNX itself."""
         self.files: set[str] = set()
@@ -55,6 +67,11 @@ class OnnxFile:
         self._left = _MOST_FIELDS
         size = path.stat().st_size
         self._model(np.memmap(path, np.uint8, "r").data if size else memoryview(b""))
+
+    @property
+    def operators(self) -> set[str]:
+        """Every node's operator."""
+        return {node.operator for node in self.nodes}
 
     def _model(self, data: memoryview) -> None:
         graphs = 0
@@ -83,19 +100,20 @@ class OnnxFile:
                 _require(number, _GRAPH, "graph")
 
     def _node(self, data: memoryview) -> None:
-        operators = []
+        texts: dict[int, list[str]] = {number: [] for number in (_INPUT, _OUTPUT, _NAME, _OPERATOR)}
         for number, value in self._fields(data):
-            if number == 4:
-                operators.append(_text(value))
+            if number in texts:
+                texts[number].append(_text(value))
             elif number == 7:
                 self.domains.add(_text(value))
             elif number == 5:
                 self._attribute(_bytes(value))
             else:
                 _require(number, _NODE, "node")
-        if len(operators) != 1:
-            raise OnnxFileError(f"a node has {len(operators)} operators")
-        self.operators.update(operators)
+        if len(texts[_OPERATOR]) != 1:
+            raise OnnxFileError(f"a node has {len(texts[_OPERATOR])} operators")
+        (operator,), names = texts[_OPERATOR], texts[_NAME] or [""]
+        self.nodes.append(Node(names[-1], operator, tuple(texts[_INPUT]), tuple(texts[_OUTPUT])))
 
     def _attribute(self, data: memoryview) -> None:
         for number, value in self._fields(data):

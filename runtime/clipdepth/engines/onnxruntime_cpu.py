@@ -8,9 +8,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from clipdepth.bundle import Bundle
-from clipdepth.engines.onnxruntime_session import OnnxRuntime, open_session, session_options
-
-PROVIDER = "CPUExecutionProvider"
+from clipdepth.engines.onnxruntime_session import CPU, OnnxRuntime, open_session, session_options
 
 
 def load(bundle: Bundle, precision: str, threads: int) -> OnnxRuntime:
@@ -20,7 +18,7 @@ def load(bundle: Bundle, precision: str, threads: int) -> OnnxRuntime:
 
 def load_graph(graph: Path, threads: int) -> OnnxRuntime:
     """Load an ONNX file; raises EngineError where ONNX Runtime refuses it or takes another device."""
-    session = open_session(graph, session_options(threads), PROVIDER, [(PROVIDER, {})])
+    session = open_session(graph, session_options(threads), CPU, [(CPU, {})])
     return OnnxRuntime("onnxruntime", session, partial(_run, session))
 
 

@@ -12,13 +12,12 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from clipdepth.bundle import Bundle
-from clipdepth.engines.onnxruntime_session import OnnxRuntime, Provider, open_session, session_options
+from clipdepth.engines.onnxruntime_session import CPU, OnnxRuntime, Provider, open_session, session_options
 from clipdepth.errors import EngineError, MissingExtraError
 
 CUDA, RTX = "CUDAExecutionProvider", "NvTensorRTRTXExecutionProvider"
 # TF32 is on by default, and is not the fp32 that the graph says.
 _CUDA: Provider = (CUDA, {"use_tf32": 0})
-_CPU: Provider = ("CPUExecutionProvider", {})
 _FATAL_ONLY = 4
 
 
@@ -50,7 +49,7 @@ class BoundCall:
 
 def load_cuda(bundle: Bundle, precision: str, threads: int) -> OnnxRuntime:
     """Load the bundle's graph of `precision` on CUDA; raises EngineError where it is not there."""
-    return _load("onnxruntime-cuda", bundle, precision, threads, [_CUDA, _CPU])
+    return _load("onnxruntime-cuda", bundle, precision, threads, [_CUDA, (CPU, {})])
 
 
 def load_rtx(bundle: Bundle, precision: str, threads: int) -> OnnxRuntime:

@@ -1,4 +1,4 @@
-"""ONNX Runtime's sessions: opened for one execution provider, refused where they land on another."""
+"""ONNX Runtime's sessions: opened for one execution provider, refused where they or their nodes land on another."""
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -8,6 +8,7 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
+from clipdepth.engines.assignment import RECORD, refuse_elsewhere
 from clipdepth.engines.contract import check_contract, name_inputs
 from clipdepth.errors import EngineError
 
@@ -15,6 +16,7 @@ Provider = tuple[str, Mapping[str, Any]]
 """An execution provider's name and options."""
 Call = Callable[[dict[str, NDArray[np.uint8]]], NDArray[np.float32]]
 """Runs a session: inputs by name to depth."""
+CPU = "CPUExecutionProvider"
 _TYPES = {"tensor(uint8)": "uint8", "tensor(float)": "float32"}
 _SUFFIX = "ExecutionProvider"
 
@@ -56,8 +58,11 @@ def open_session(
 ) -> onnxruntime.InferenceSession:
     """Open an ONNX file on execution provider `wanted`; `providers` is None where the options hold it.
 
-    Raises EngineError where ONNX Runtime refuses the graph, runs it on another provider, or it is none of ours.
+    Raises EngineError where ONNX Runtime refuses the graph, runs it or some of its arithmetic on another provider, or
+    it is none of ours.
     """
+    if wanted != CPU:
+        options.add_session_config_entry(*RECORD)
     try:
         # Its Python wrapper would retry on the CPU, while loading and later while running, with a print for a warning.
         session = onnxruntime.InferenceSession(graph, options, providers=providers, enable_fallback=0)
@@ -65,6 +70,8 @@ def open_session(
         raise EngineError(f"ONNX Runtime cannot load {graph}: {error}") from error
     if session.get_providers()[0] != wanted:
         raise EngineError(f"ONNX Runtime runs {graph} on {session.get_providers()[0]}, asked for {wanted}")
+    if wanted != CPU:
+        refuse_elsewhere(session, graph, wanted)
     ports = [[(node.name, _TYPES.get(node.type, node.type)) for node in side] for side in _sides(session)]
     check_contract(graph, *ports)
     return session

@@ -1,0 +1,76 @@
+"""Which nodes of a graph ONNX Runtime gave to another execution provider than the one that was asked for."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Protocol
+
+import onnxruntime
+
+from clipdepth.errors import EngineError
+from clipdepth.onnx_file import Node, OnnxFile
+
+RECORD = ("session.record_ep_graph_assignment_info", "1")
+"""The session's option without which ONNX Runtime does not tell."""
+_ASKS_SHAPE = frozenset({"Shape", "Size"})
+_MOVES = frozenset({"Cast", "Concat", "Expand", "Gather", "Reshape", "Slice", "Split", "Squeeze", "Unsqueeze"})
+_PICTURES = frozenset({"frame", "segmentation"})
+
+
+class AssignedNode(Protocol):
+    """`onnxruntime.OrtEpAssignedNode`, of the graph as it was optimised before it was divided."""
+
+    name: str
+    op_type: str
+
+
+class AssignedSubgraph(Protocol):
+    """`onnxruntime.OrtEpAssignedSubgraph`."""
+
+    ep_name: str
+
+    def get_nodes(self) -> Sequence[AssignedNode]:
+        """Its nodes, by their names in the ONNX file unless they are several in one."""
+
+
+def refuse_elsewhere(session: onnxruntime.InferenceSession, graph: Path, wanted: str) -> None:
+    """Raise EngineError, with the operators, where a session of `RECORD` computes pictures elsewhere than on `wanted`.
+
+    Raises it too before ONNX Runtime 1.24, which does not tell.
+    """
+    if not hasattr(session, "get_provider_graph_assignment_info"):
+        raise EngineError(
+            f"onnxruntime {onnxruntime.__version__} does not tell which nodes {wanted} runs; install 1.24 or newer"
+        )
+    found = nodes_elsewhere(session.get_provider_graph_assignment_info(), OnnxFile(graph).nodes, wanted)
+    if found:
+        counts = ", ".join(f"{count} {operator}" for operator, count in found.most_common())
+        raise EngineError(
+            f"ONNX Runtime runs {found.total()} nodes of {graph} elsewhere than on {wanted}: {counts}; "
+            "choose another precision or engine"
+        )
+
+
+def nodes_elsewhere(subgraphs: Iterable[AssignedSubgraph], nodes: Sequence[Node], wanted: str) -> Counter[str]:
+    """How many nodes of each operator work on pictures and are not on `wanted`; `nodes` are those of the ONNX file.
+
+    Shapes and constants may be computed anywhere: ONNX Runtime keeps them on the CPU, where a GPU would be slower.
+    """
+    on_pictures = _on_pictures(nodes)
+    aside = {node.name for node in nodes} - on_pictures - {""}
+    others = [node for graph in subgraphs if graph.ep_name != wanted for node in graph.get_nodes()]
+    return Counter(
+        node.op_type
+        for node in others
+        if node.name in on_pictures or (node.name not in aside and node.op_type not in _MOVES | _ASKS_SHAPE)
+    )
+
+
+def _on_pictures(nodes: Sequence[Node]) -> set[str]:
+    """The names of the nodes whose input is a picture, or was made from one."""
+    made, names = set(_PICTURES), set()
+    for node in nodes:
+        if node.operator not in _ASKS_SHAPE and made.intersection(node.inputs):
+            made.update(node.outputs)
+            names.add(node.name)
+    return names - {""}
