@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from clipdepth.arguments import BUNDLE_HELP, ArgumentParser, positive_int
+from clipdepth.arguments import BUNDLE_HELP, DEVICE_HELP, ArgumentParser, device_index, positive_int
 from clipdepth.box import find_folder
 from clipdepth.bundle import open_bundle
 from clipdepth.engines import ENGINES, usable_cores
@@ -58,6 +58,7 @@ def main(argv: Sequence[str]) -> int:
         "compile" not in options.skip,
         options.peers,
         tuple(options.without),
+        options.device,
     )
     _check_rows(options, setup)
     limits = Limits(options.seconds, options.rounds, options.per_round)
@@ -138,6 +139,7 @@ def _parser() -> ArgumentParser:
     parser.add_argument("--rounds", type=positive_int, help="rounds at most (default: as many as fit)")
     parser.add_argument("--per-round", type=positive_int, help="samples a round of each (default: a quarter second's)")
     parser.add_argument("--threads", type=positive_int, default=usable_cores(), help="threads (default: all cores)")
+    parser.add_argument("--device", type=device_index, metavar="N", help=DEVICE_HELP)
     parser.add_argument("--skip", action="append", choices=PARTS, default=[], help="leave a part out; may be repeated")
     parser.add_argument(
         "--without", nargs="+", default=[], metavar="ROW", help="leave rows out: 'tensorrt', 'onnxruntime-rtx int8'"

@@ -25,7 +25,8 @@ def measure_memory(setup: Setup, key: str) -> Memory:
     Raises EngineError where the child fails.
     """
     run = "" if setup.run is None else str(setup.run)
-    command = [sys.executable, "-c", _CHILD, str(setup.bundle.path), run, str(setup.threads), key]
+    device = "" if setup.device is None else str(setup.device)
+    command = [sys.executable, "-c", _CHILD, str(setup.bundle.path), run, str(setup.threads), device, key]
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=_SECONDS)
     except subprocess.TimeoutExpired:
@@ -38,10 +39,16 @@ def measure_memory(setup: Setup, key: str) -> Memory:
 
 
 def main(argv: Sequence[str]) -> None:
-    """The child: `BUNDLE RUN THREADS KEY`; its last line is JSON."""
-    bundle, run, threads, key = argv
+    """The child: `BUNDLE RUN THREADS GPU KEY`; its last line is JSON."""
+    bundle, run, threads, gpu, key = argv
     before = used_megabytes()
-    setup = Setup(open_bundle(Path(bundle)), Path(run) if run else None, int(threads), peers=True)
+    setup = Setup(
+        open_bundle(Path(bundle)),
+        Path(run) if run else None,
+        int(threads),
+        peers=True,
+        device=int(gpu) if gpu else None,
+    )
     contender = find_entry(setup, key).load()
     if contender.infer is None:
         raise EngineError(contender.note)

@@ -23,10 +23,25 @@ BUNDLE_HELP = "a model that ships ('clipdepth models' lists them), or the folder
 """The help of an argument for `open_bundle`, which is to be text, since `./NAME` and NAME differ."""
 
 
+_DIGITS = 4
+"""Of a GPU's number, at most."""
+
+
 def positive_int(text: str) -> int:
     """Read a whole number above 0; for `add_argument(type=…)`."""
     if not (text.isascii() and text.isdigit() and int(text) > 0):
         raise argparse.ArgumentTypeError(f"'{text}' is not a whole number above 0")
+    return int(text)
+
+
+DEVICE_HELP = "which GPU, from 0 on, for engines on GPUs (default: the first)"
+"""The help of an argument for `load_engine`'s device."""
+
+
+def device_index(text: str) -> int:
+    """Read a whole number from 0 on; for `add_argument(type=…)`."""
+    if not (text.isascii() and text.isdigit() and len(text) <= _DIGITS):
+        raise argparse.ArgumentTypeError(f"'{text}' is not a GPU's number: 0, 1, …")
     return int(text)
 
 

@@ -108,17 +108,19 @@ def load(
     engine: str = AUTO,
     precision: str | None = None,
     threads: int | None = None,
+    device: int | None = None,
     camera: Camera | None = None,
 ) -> DepthModel:
     """Load a depth model: the name of one that ships with clipdepth, or a bundle's path.
 
     The engine is the fastest that agrees with PyTorch, unless one is named; the precision the engine's fastest that
-    does, unless one is named. `camera` says which one films where it is not the training camera. Raises as
-    `open_bundle`, `load_engine` and `choose_engine` do.
+    does, unless one is named. `device` is a GPU's number, from 0 on, with which only engines on GPUs are tried.
+    `camera` says which one films where it is not the training camera. Raises as `open_bundle`, `load_engine` and
+    `choose_engine` do.
     """
     opened = open_bundle(bundle)
     corrections = Corrections(opened.manifest, camera or Camera())
-    loaded, chosen, choice = load_asked(opened, engine, precision, threads)
+    loaded, chosen, choice = load_asked(opened, engine, precision, threads, device)
     return DepthModel(opened, loaded, chosen, corrections, choice)
 
 
@@ -129,13 +131,14 @@ def stream(
     engine: str = AUTO,
     precision: str | None = None,
     threads: int | None = None,
+    device: int | None = None,
     mode: CameraMode | None = None,
     camera: Camera | None = None,
     smooth: bool = False,
     live: bool = False,
 ) -> Iterator[DepthFrame]:
     """Depth of frame after frame: `load` and `DepthModel.stream` in one; leaving the loop frees the device."""
-    model = load(bundle, engine=engine, precision=precision, threads=threads, camera=camera)
+    model = load(bundle, engine=engine, precision=precision, threads=threads, device=device, camera=camera)
     stack = ExitStack()
     stack.enter_context(model)
     return model._streamed(stack, source, mode, smooth, live)

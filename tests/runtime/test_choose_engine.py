@@ -10,7 +10,7 @@ from rich.console import Console
 from bundles import brightness_graph, write_bundle, write_manifest
 from clipdepth.bundle import Bundle, open_bundle
 from clipdepth.commands.choice_report import print_choice
-from clipdepth.engines import ENGINES
+from clipdepth.engines import ENGINES, Engine
 from clipdepth.engines.choice import Choice, choose_engine, load_fastest
 from clipdepth.engines.trial import Trial, try_engine
 from clipdepth.errors import EngineError, UsageError
@@ -52,6 +52,19 @@ def test_the_fastest_that_agrees_is_chosen(bundle: Bundle) -> None:
     wrong = next(trial for trial in tried if (trial.engine, trial.precision) == ("onnxruntime", "fp16"))
     assert wrong.device == "CPU"
     assert "differs from PyTorch: relative depth difference mean 0.5" in f"{wrong.problem}"
+
+
+def test_a_device_leaves_engines_on_gpus(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[str, int | None]] = []
+
+    def load(bundle: Bundle, name: str, precision: str, threads: int | None, device: int | None) -> Engine:
+        asked.append((name, device))
+        raise EngineError("not here")
+
+    monkeypatch.setattr("clipdepth.engines.trial.load_engine", load)
+    with pytest.raises(EngineError, match="no engine runs"):
+        choose_engine(bundle, ["fp32"], device=1)
+    assert asked == [(name, 1) for name in ("onnxruntime-cuda", "onnxruntime-rtx", "openvino-gpu", "tensorrt")]
 
 
 def test_a_trial_that_fails_says_why(bundle: Bundle) -> None:

@@ -122,6 +122,13 @@ def test_unknown_engines_and_precisions_are_misuse(tmp_path: Path) -> None:
         load_engine(bundle, precision="int8")
 
 
+@pytest.mark.parametrize("name", ["onnxruntime", "openvino", "openvino-npu"])
+def test_a_device_is_for_engines_on_gpus(tmp_path: Path, name: str) -> None:
+    bundle = open_bundle(write_bundle(tmp_path / "b"))
+    with pytest.raises(UsageError, match=rf"^engine '{name}' is not for GPUs, .* no device 1; .* onnxruntime-cuda, "):
+        load_engine(bundle, name, device=1)
+
+
 @pytest.mark.parametrize("name", ANYWHERE)
 def test_a_file_that_is_no_graph_is_an_engine_error(tmp_path: Path, name: str) -> None:
     bundle = open_bundle(write_bundle(tmp_path / "b"))

@@ -1,6 +1,8 @@
 """What ONNX Runtime's engines share and what its GPU providers say where there is no GPU."""
 
+import ctypes
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import onnx
@@ -10,7 +12,8 @@ import pytest
 from bundles import brightness_depth, brightness_graph, write_bundle
 from clipdepth.bundle import open_bundle
 from clipdepth.engines import load_engine
-from clipdepth.engines.onnxruntime_gpu import BoundCall
+from clipdepth.engines.nvidia import require_gpu
+from clipdepth.engines.onnxruntime_gpu import BoundCall, cuda_provider
 from clipdepth.engines.onnxruntime_session import open_session, session_options
 from clipdepth.errors import EngineError
 
@@ -66,3 +69,31 @@ def test_onnxruntime_without_cuda_says_what_to_install(tmp_path: Path) -> None:
 def test_without_a_driver_the_plugin_is_not_even_loaded(tmp_path: Path) -> None:
     with pytest.raises(EngineError, match=r"no NVIDIA driver here \(libcuda\.so\.1.*; install it, or give"):
         load_engine(open_bundle(write_bundle(tmp_path / "b")), "onnxruntime-rtx")
+
+
+class Driver(SimpleNamespace):
+    """`libcuda.so.1` with two GPUs."""
+
+    def __init__(self, status: int = 0) -> None:
+        def cuDeviceGetCount(count: ctypes.c_int) -> int:
+            count._obj.value = 2  # type: ignore[attr-defined]
+            return 0
+
+        super().__init__(cuInit=lambda flags: status, cuDeviceGetCount=cuDeviceGetCount)
+
+
+def test_a_gpu_that_the_driver_does_not_have_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("clipdepth.engines.nvidia.ctypes.CDLL", lambda name: Driver())
+    for device in (None, 0, 1):
+        require_gpu(device)
+    with pytest.raises(EngineError, match=r"^there is no device 2: the numbers of each NVIDIA GPU here are 0 to 1"):
+        require_gpu(2)
+    monkeypatch.setattr("clipdepth.engines.nvidia.ctypes.CDLL", lambda name: Driver(100))
+    with pytest.raises(EngineError, match=r"^no NVIDIA GPU can be used here: cuInit answers 100; look at nvidia-smi$"):
+        require_gpu(0)
+
+
+@pytest.mark.parametrize(("device", "number"), [(None, 0), (0, 0), (3, 3)])
+def test_cuda_gets_the_number(device: int | None, number: int) -> None:
+    name, options = cuda_provider(device)
+    assert (name, options["device_id"], options["use_tf32"]) == ("CUDAExecutionProvider", number, 0)

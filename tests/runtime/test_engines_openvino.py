@@ -1,6 +1,7 @@
 """OpenVINO's own ways: its precision, its devices and its cache."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -61,3 +62,28 @@ def test_a_cache_that_cannot_be_written_only_costs_time(
     engine = load_engine(open_bundle(write_bundle(tmp_path / "b")), "openvino")
     assert engine.infer(np.zeros((1, 48, 64, 3), np.uint8)).max() == pytest.approx(0.5)
     assert "compiles at every start" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("there", "index", "name"),
+    [
+        (["CPU", "GPU"], None, "GPU"),
+        (["CPU", "GPU"], 0, "GPU"),
+        (["CPU", "GPU.0", "GPU.1", "NPU"], None, "GPU"),
+        (["CPU", "GPU.0", "GPU.1", "NPU"], 1, "GPU.1"),
+    ],
+)
+def test_a_gpu_is_found_by_its_number(there: list[str], index: int | None, name: str) -> None:
+    from clipdepth.engines.openvino import find_device
+
+    core = SimpleNamespace(available_devices=there, get_property=lambda device, key: f" {device}'s name ")
+    assert find_device(core, "GPU", index) == (name, f"{name}'s name")
+
+
+def test_a_gpu_that_openvino_does_not_have_is_refused() -> None:
+    from clipdepth.engines.openvino import find_device
+
+    with pytest.raises(
+        EngineError, match=r"^there is no device 1: the numbers of each GPU of OpenVINO here are 0 alone"
+    ):
+        find_device(SimpleNamespace(available_devices=["CPU", "GPU"]), "GPU", 1)

@@ -238,6 +238,19 @@ def test_ctrl_c_does_not_hide_that_the_video_was_lost(bundle: Path, tmp_path: Pa
     assert not (tmp_path / "x.mp4").exists()
 
 
+@pytest.mark.parametrize("command", ["run", "verify", "calibrate"])
+def test_a_device_of_an_engine_on_the_cpu_is_misuse(
+    command: str, bundle: Path, images: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = ["--source", str(images / "0.png")] if command != "verify" else []
+    point = ["--point", "1,1=1", "--out", str(tmp_path / "c.json")] if command == "calibrate" else []
+    arguments = [command, str(bundle), *source, *point, "--engine", "onnxruntime", "--device", "1"]
+    assert main(arguments) == 2
+    err = capsys.readouterr().err
+    assert "engine 'onnxruntime' is not for GPUs, so that it has no device 1; leave the device out" in err
+    assert err.count("\n") == 1
+
+
 def test_by_default_the_fastest_engine_that_agrees_is_taken(
     bundle: Path,
     images: Path,

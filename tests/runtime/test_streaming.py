@@ -11,7 +11,7 @@ import pytest
 
 import clipdepth
 from bundles import brightness_depth, write_bundle
-from clipdepth.errors import BundleError, SourceError
+from clipdepth.errors import BundleError, SourceError, UsageError
 from live_servers import mjpeg_server, wait_until
 
 
@@ -41,6 +41,11 @@ def test_a_path_a_pattern_or_a_string_is_opened(bundle: Path, tmp_path: Path) ->
         ((frame, depth),) = clipdepth.stream(str(bundle), source)
         assert frame[0, 0, 0] == 10
         np.testing.assert_allclose(depth, np.full((30, 40), brightness_depth(frame)[0, 0]), rtol=1e-6)
+
+
+def test_a_gpu_for_an_engine_on_the_cpu_is_misuse(bundle: Path) -> None:
+    with pytest.raises(UsageError, match="engine 'onnxruntime' is not for GPUs, so that it has no device 1"):
+        next(clipdepth.stream(bundle, "rooms", engine="onnxruntime", device=1))
 
 
 def test_leaving_the_loop_closes_everything(bundle: Path) -> None:

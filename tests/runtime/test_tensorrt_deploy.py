@@ -183,7 +183,7 @@ def test_an_engine_whose_depth_is_wrong_is_not_kept(make: Make, further: float, 
 def device(monkeypatch: pytest.MonkeyPatch) -> dict[str, StandIn]:
     """What the command finds instead of a GPU; `device[plan]` would be the engine, here the one of the last graph."""
     engines: dict[str, StandIn] = {}
-    monkeypatch.setattr(command, "find_gpu", lambda: ORIN)
+    monkeypatch.setitem(sys.modules, "cuda.bindings.runtime", SimulatedCuda())
     monkeypatch.setattr(command, "TensorRt", lambda plan, gpu: engines["next"])
     return engines
 
@@ -211,6 +211,21 @@ def test_the_command_builds_fp32_where_it_is_asked_for_or_alone(make: Make, devi
     device["next"] = StandIn(bundle.graph("fp32"), tells="Float")
     assert command.main([str(bundle.path)]) == 0
     assert [name.partition("-")[0] for name in kept(bundle)[:2]] == ["depth.fp32"] * 2
+
+
+def test_the_thread_that_builds_has_the_gpu_that_is_asked_for(
+    make: Make, device: dict[str, StandIn], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cuda = SimulatedCuda(devices=2)
+    monkeypatch.setitem(sys.modules, "cuda.bindings.runtime", cuda)
+    bundle = make({"fp16": ("fp16",)})
+    device["next"] = StandIn(bundle.graph("fp16"))
+    with pytest.raises(EngineError, match=r"^there is no device 2: .* are 0 to 1"):
+        command.main([str(bundle.path), "--device", "2"])
+    assert cuda.set_in == []
+    assert command.main([str(bundle.path), "--device", "1"]) == 0
+    assert [gpu for _, gpu in cuda.set_in] == [1, 1]
+    assert {thread.partition("_")[0] for thread, _ in cuda.set_in} == {"MainThread", "tensorrt-build"}
 
 
 def test_limits_that_are_looser_are_said(

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from bundles import brightness_depth, write_bundle
 from clipdepth.bundle import open_bundle
-from clipdepth.engines import verify_engine
+from clipdepth.engines import load_engine, verify_engine
 from clipdepth.engines.tensorrt import TensorRt, load
 from clipdepth.errors import EngineError, MissingExtraError
 from clipdepth.tensorrt.gpu import Gpu, find_gpu
@@ -42,13 +42,13 @@ def cuda(monkeypatch: pytest.MonkeyPatch) -> SimulatedCuda:
 def start(cuda: SimulatedCuda, monkeypatch: pytest.MonkeyPatch) -> Start:
     """Loads an engine that computes `brightness`, for one frame, or for up to `max_batch`."""
 
-    def load_engine(max_batch: int | None = None, batch: int = 1) -> TensorRt:
+    def start_engine(max_batch: int | None = None, batch: int = 1, gpu: Gpu = GPU) -> TensorRt:
         inputs: dict[str, tuple[int, ...]] = {"frame": (batch if max_batch is None else -1, *FRAME)}
         trt = SimulatedTensorRt(cuda, brightness, inputs, max_batch or batch)
         monkeypatch.setitem(sys.modules, "tensorrt", trt)
-        return TensorRt(b"engine", GPU)
+        return TensorRt(b"engine", gpu)
 
-    return load_engine
+    return start_engine
 
 
 def frames(count: int, seed: int = 0) -> NDArray[np.uint8]:
@@ -118,14 +118,48 @@ def test_what_does_not_fit_is_an_error(start: Start, wrong: NDArray[np.uint8]) -
         start().infer(wrong)
 
 
-def test_another_thread_infers_on_the_gpu_that_the_engine_was_loaded_on(start: Start, cuda: SimulatedCuda) -> None:
-    cuda.devices = 2
-    cuda.cudaSetDevice(1)
-    engine = start()
-    with ThreadPoolExecutor(1) as pool:
+def test_each_thread_infers_on_the_gpu_that_the_engine_was_loaded_for(start: Start, cuda: SimulatedCuda) -> None:
+    cuda.devices = 3
+    engine = start(gpu=find_gpu(2))
+    assert cuda.set_in == [("MainThread", 2)]
+    with ThreadPoolExecutor(1, "infers") as pool:
         for seed in range(3):
             depth = pool.submit(engine.infer, frames(1, seed)).result()
             np.testing.assert_array_equal(depth, brightness_depth(frames(1, seed)))
+    assert set(cuda.set_in[1:]) == {("infers_0", 2)}
+
+
+def test_without_a_number_the_current_gpu_is_taken(cuda: SimulatedCuda) -> None:
+    cuda.devices = 2
+    cuda.cudaSetDevice(1)
+    assert (find_gpu().index, find_gpu(0).index) == (1, 0)
+
+
+def test_a_gpu_that_is_not_there_is_refused_in_a_line(cuda: SimulatedCuda) -> None:
+    cuda.devices = 2
+    with pytest.raises(
+        EngineError, match=r"^there is no device 2: the numbers of each NVIDIA GPU here are 0 to 1; cho"
+    ):
+        find_gpu(2)
+    cuda.devices = 0
+    with pytest.raises(EngineError, match=r"^there is no NVIDIA GPU here"):
+        find_gpu(1)
+
+
+def test_an_engine_is_loaded_for_the_number_that_is_asked_for(
+    start: Start, cuda: SimulatedCuda, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cuda.devices = 2
+    start().close()
+    monkeypatch.setattr("clipdepth.engines.tensorrt.EngineStore.require", lambda store, key: b"engine")
+    bundle = open_bundle(write_bundle(tmp_path / "b", *FRAME[:2]))
+    engine = load_engine(bundle, "tensorrt", device=1)
+    assert cuda.gpu == 1
+    cuda.cudaSetDevice(0)
+    np.testing.assert_array_equal(engine.infer(frames(1)), brightness_depth(frames(1)))
+    assert cuda.gpu == 1
+    with pytest.raises(EngineError, match="there is no device 2"):
+        load_engine(bundle, "tensorrt", device=2)
 
 
 def test_a_second_input_goes_with_the_frame(cuda: SimulatedCuda, monkeypatch: pytest.MonkeyPatch) -> None:

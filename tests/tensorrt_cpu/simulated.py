@@ -54,6 +54,8 @@ class SimulatedCuda:
         self.streams: dict[int, list[Work]] = {}
         self.captured: list[Work] | None = None
         self.graphs: dict[int, list[Work]] = {}
+        self.set_in: list[tuple[str, int]] = []
+        """The name of the thread and the device of every `cudaSetDevice`."""
         self.launches = 0
         self.enqueued = 0
         self._next = 1
@@ -74,6 +76,7 @@ class SimulatedCuda:
         if device >= self.devices:
             return (Status.cudaErrorInvalidValue,)
         self._current.gpu = device
+        self.set_in.append((threading.current_thread().name, device))
         return (Status.cudaSuccess,)
 
     def cudaGetDeviceProperties(self, device: int) -> tuple[Status, Any]:
@@ -233,6 +236,8 @@ class SimulatedContext:
         self._trt, self._log = trt, log
         self.shapes: dict[str, tuple[int, ...]] = {}
         self._addresses: dict[str, int] = {}
+        self.gpu = trt.cuda.gpu
+        """That of the thread which made it: TensorRT keeps it, and runs on no other."""
         self.fails = False
 
     def set_input_shape(self, name: str, shape: tuple[int, ...]) -> bool:
@@ -250,6 +255,7 @@ class SimulatedContext:
         if self.fails:
             self._log.log("error", "out of\nluck")
             return False
+        assert self._trt.cuda.gpu == self.gpu
         self._trt.cuda.enqueued += 1
         shapes = dict(self.shapes)
         self._trt.cuda.queue(stream, lambda: self._run(shapes))

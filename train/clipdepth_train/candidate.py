@@ -45,25 +45,29 @@ class Candidate:
 
 @contextmanager
 def open_candidate(
-    named: str | Path, mirror: bool | None = None, engine: str | None = None, precision: str | None = None
+    named: str | Path,
+    mirror: bool | None = None,
+    engine: str | None = None,
+    precision: str | None = None,
+    device: int | None = None,
 ) -> Iterator[Candidate]:
     """Load the run or the bundle that `named` means, see `find_folder`; a folder with a manifest is a bundle.
 
-    `mirror` averages in a run's mirrored depth, or not; None does as it was trained. `engine` (ONNX Runtime) and
-    `precision` (the first) are a bundle's. Raises UsageError for an option of the other kind, BundleError or
-    CheckpointError for a damaged folder, and as `load_asked` does for engines.
+    `mirror` averages in a run's mirrored depth, or not; None does as it was trained. `engine` (ONNX Runtime),
+    `precision` (the first) and `device`, a GPU's number, are a bundle's. Raises UsageError for an option of the other
+    kind, BundleError or CheckpointError for a damaged folder, and as `load_asked` does for engines.
     """
     path = find_run_or_bundle(named)
     if not (path / MANIFEST).is_file():
-        if engine or precision:
-            raise UsageError(f"--engine and --precision are for bundles and {path} is none; leave them out")
+        if engine or precision or device is not None:
+            raise UsageError(f"--engine, --precision and --device are for bundles and {path} is none; leave them out")
         yield _run(path, mirror)
         return
     if mirror:
         raise UsageError(f"--mirror is for runs: the graphs of {path} make one pass; leave it out, or name the run")
     bundle = open_bundle(path)
     recipe = bundle_recipe(bundle)
-    loaded, precision, _ = load_asked(bundle, engine or DEFAULT_ENGINE, precision)
+    loaded, precision, _ = load_asked(bundle, engine or DEFAULT_ENGINE, precision, device=device)
     with closing(loaded):
         predict = engine_predictor(loaded.infer, bundle.manifest.input)
         yield Candidate(bundle.path.name, predict, recipe.frames, recipe.data, loaded.name, precision, mirrored=False)

@@ -26,6 +26,8 @@ class Setup:
     """Whether what people would use instead takes part."""
     without: tuple[str, ...] = ()
     """Rows that take no part, each a name or a name and a precision."""
+    device: int | None = None
+    """The number of the GPU that those on a GPU run on; None for the first."""
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,8 @@ def entries(setup: Setup) -> list[Entry]:
 def _load(setup: Setup, name: str, precision: str) -> Contender:
     bundle = setup.bundle
     try:
-        engine = load_engine(bundle, name, precision, setup.threads)
+        device = setup.device if ENGINES[name].on_gpus else None
+        engine = load_engine(bundle, name, precision, setup.threads, device)
         agreement = verify_engine(engine, bundle, precision)
     except ClipdepthError as error:  # also of an engine that loads, and cannot run
         return absent(name, precision, str(error))

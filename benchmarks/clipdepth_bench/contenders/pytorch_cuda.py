@@ -4,6 +4,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
+from clipdepth.engines.nvidia import require_device
 from clipdepth.errors import EngineError
 from clipdepth_bench.contenders import Contender, Entry, Setup, absent, first_line
 from clipdepth_bench.contenders.pytorch import deployed_model, gate, guarded
@@ -39,7 +40,9 @@ def _load_here(setup: Setup, name: str, precision: str) -> Contender:
     torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
     torch.backends.cudnn.benchmark = True
     try:
-        return load_on(torch.device("cuda"), setup, name, precision)
+        device = require_device(setup.device, torch.cuda.device_count(), "CUDA GPU of PyTorch")
+        torch.cuda.set_device(device)  # what names none, the roofline say, is measured there too
+        return load_on(torch.device("cuda", device), setup, name, precision)
     except EngineError as error:
         return absent(name, precision, str(error))
     except (RuntimeError, TypeError) as error:  # too little memory, or an operator that knows no half

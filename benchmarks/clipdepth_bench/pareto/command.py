@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table as RichTable
 
-from clipdepth.arguments import BUNDLE_HELP, ArgumentParser, positive_int
+from clipdepth.arguments import BUNDLE_HELP, DEVICE_HELP, ArgumentParser, device_index, positive_int
 from clipdepth.atomic import atomic_file, make_folder
 from clipdepth.box import find_folder
 from clipdepth.bundle import open_bundle
@@ -39,7 +39,7 @@ def main(argv: Sequence[str]) -> int:
     bundles = [open_bundle(named) for named in options.bundles]
     examination = prepare(bundles, options.data, options.crop, options.frames)
     make_folder(options.out)
-    contest = Contest(bundles, options.engine, options.threads, options.data, examination)
+    contest = Contest(bundles, options.engine, options.threads, options.data, examination, options.device)
     limits = Limits(options.seconds, options.rounds, options.per_round)
     report = run_contest(contest, limits, Console(stderr=True))
     _print(report)
@@ -92,6 +92,7 @@ def _parser() -> ArgumentParser:
     parser.add_argument("--data", required=True, help="folder of RGB-D pairs, or 'rooms'; its test frames count")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for tables, plots and JSON")
     parser.add_argument("--engine", action="append", choices=tuple(ENGINES), default=[], help="may be repeated (all)")
+    parser.add_argument("--device", type=device_index, metavar="N", help=DEVICE_HELP)
     parser.add_argument("--frames", type=positive_int, help="test frames, evenly spread (default: all)")
     parser.add_argument(
         "--crop", choices=("all", "eigen", "paper"), default="all", help="pixels that count, as in 'clipdepth evaluate'"

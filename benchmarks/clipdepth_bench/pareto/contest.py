@@ -96,7 +96,11 @@ def name_of(bundle: Bundle, contender: Contender) -> Name:
 
 @contextmanager
 def load_field(
-    bundles: Sequence[Bundle], wanted: Sequence[str], threads: int, loading: Callable[[str], None]
+    bundles: Sequence[Bundle],
+    wanted: Sequence[str],
+    threads: int,
+    loading: Callable[[str], None],
+    device: int | None = None,
 ) -> Iterator[Field]:
     """Load the `wanted` engines (all, where none is named) with each graph; `loading` hears of each before."""
     loaded: list[Contender] = []
@@ -106,7 +110,7 @@ def load_field(
         loaded.append(reference)
         pairs: list[tuple[Bundle, Contender]] = []
         for bundle in bundles:
-            found = load_all(_entries(Setup(bundle, None, threads), wanted), loading)
+            found = load_all(_entries(Setup(bundle, None, threads, device=device), wanted), loading)
             loaded += found
             pairs += [(bundle, contender) for contender in found]
         yield Field(reference, pairs)

@@ -27,6 +27,8 @@ class Contest:
     threads: int
     data: str
     examination: Examination
+    device: int | None = None
+    """The GPU's number, for engines on GPUs."""
 
 
 def run_contest(contest: Contest, limits: Limits, console: Console) -> ParetoReport:
@@ -38,7 +40,7 @@ def run_contest(contest: Contest, limits: Limits, console: Console) -> ParetoRep
         def loading(key: str) -> None:
             progress.update(task, description=f"loading {key}")
 
-        with load_field(contest.bundles, contest.engines, contest.threads, loading) as field:
+        with load_field(contest.bundles, contest.engines, contest.threads, loading, contest.device) as field:
             progress.update(task, description="timing", total=limits.seconds)
             timing, samples = field.time(limits, lambda seconds: progress.update(task, completed=seconds))
             report = _report(contest, field, timing, samples, limits, machine)

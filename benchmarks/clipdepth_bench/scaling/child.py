@@ -41,6 +41,7 @@ class Task(Record, frozen=True):
     cameras: int
     camera_fps: float
     seconds: float
+    device: int | None = None
 
 
 def measure(task: Task) -> Sample:
@@ -68,7 +69,7 @@ def main(argv: Sequence[str]) -> None:
     task = msgspec.json.decode(argv[0], type=Task)
     before = used_megabytes()
     bundle = open_bundle(Path(task.bundle), any_tolerance=True)  # of random weights, at other sizes
-    with closing(load_engine(bundle, task.engine, task.precision, task.threads)) as engine:
+    with closing(load_engine(bundle, task.engine, task.precision, task.threads, task.device)) as engine:
         latency, fps = stream(engine, bundle, task) if task.cameras else call(engine, bundle, task)
         after = used_megabytes()
     device = None if before is None or after is None else max(0.0, after - before)

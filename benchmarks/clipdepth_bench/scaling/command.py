@@ -8,10 +8,10 @@ from pathlib import Path
 
 from rich.console import Console
 
-from clipdepth.arguments import BUNDLE_HELP, ArgumentParser, positive_int
+from clipdepth.arguments import BUNDLE_HELP, DEVICE_HELP, ArgumentParser, device_index, positive_int
 from clipdepth.box import find_folder
 from clipdepth.bundle import Bundle, open_bundle
-from clipdepth.engines import ENGINES, usable_cores
+from clipdepth.engines import ENGINES, engines_for, usable_cores
 from clipdepth.engines.choice import AUTO, choose_engine
 from clipdepth.errors import MissingExtraError, UsageError
 from clipdepth.manifest import PRECISIONS, Precision
@@ -58,7 +58,9 @@ def _run(bundle: Bundle, options: Namespace) -> Run:
     chosen = [name for name in precisions if not options.precision or name in options.precision]
     engine = options.engine
     if engine == AUTO:
-        engine = choose_engine(bundle, chosen, options.threads).engine
+        engine = choose_engine(bundle, chosen, options.threads, device=options.device).engine
+    if engine not in engines_for(options.device):
+        raise UsageError(f"--device {options.device}: engine '{engine}' is not for GPUs; leave one of them out")
     axes = options.axis or AXES
     if engine == _BUILT and {"size", "batch"} & set(axes):
         raise UsageError(
@@ -75,6 +77,7 @@ def _run(bundle: Bundle, options: Namespace) -> Run:
         environment=environment(options.threads),
         interrupted=False,
         measured=[],
+        device=options.device,
     )
     plan = Plan(bundle.manifest.input, chosen, options.threads, axes)
     graphs = Graphs(bundle, chosen, options.out / "bundles")
@@ -86,6 +89,7 @@ def _parser() -> ArgumentParser:
     parser.add_argument("bundle", metavar="BUNDLE", help=BUNDLE_HELP)
     parser.add_argument("--out", type=Path, metavar="DIR", required=True, help="for results; it may hold earlier ones")
     parser.add_argument("--engine", choices=[AUTO, *ENGINES], default=AUTO, help="default: the fastest here")
+    parser.add_argument("--device", type=device_index, metavar="N", help=DEVICE_HELP)
     parser.add_argument("--precision", action="append", choices=PRECISIONS, default=[], help="default: the bundle's")
     parser.add_argument("--axis", action="append", choices=AXES, default=[], help="default: all; may be repeated")
     parser.add_argument("--rounds", type=positive_int, default=3, help="samples of each point (default: 3)")

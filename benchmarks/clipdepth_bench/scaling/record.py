@@ -89,6 +89,8 @@ class Scaling(Record, frozen=True):
     interrupted: bool
     measured: list[Measured]
     """In the order of their first measurement."""
+    device: int | None = None
+    """The GPU's number, where one was named."""
 
     def samples(self, point: Point) -> list[Sample]:
         """Those of `point`."""

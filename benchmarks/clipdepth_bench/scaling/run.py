@@ -54,7 +54,7 @@ def _resume(run: Run) -> Scaling:
     found = read_scaling(run.out)
     if found is None:
         return run.start
-    for name in ("bundle_sha256", "engine", "seconds", "camera_fps"):
+    for name in ("bundle_sha256", "engine", "device", "seconds", "camera_fps"):
         _require_same(name, getattr(found, name), getattr(run.start, name), run.out)
     for name in ("cpu", "gpus", "libraries"):
         old, new = (getattr(scaling.environment, name) for scaling in (found, run.start))
@@ -83,6 +83,7 @@ def _try(run: Run, point: Point, measure: Callable[[Task], Sample]) -> Sample | 
                 point.cameras,
                 start.camera_fps,
                 start.seconds,
+                start.device,
             )
         )
     except ClipdepthError as error:

@@ -17,7 +17,6 @@ from clipdepth.errors import EngineError, UsageError
 LOCAL = "local"
 _QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
-    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "1",
     "RAY_BACKEND_LOG_LEVEL": "fatal",
 }
 _LOOPBACK = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
@@ -40,6 +39,8 @@ class Resources:
     """GPUs of each, or a fraction; None for one where there are GPUs and none elsewhere."""
     store: int
     """Bytes of Ray's object store that pictures and depth may take."""
+    sees_all_gpus: bool = False
+    """Whether workers that have no GPU of Ray's see those of the machine."""
 
 
 @contextmanager
@@ -50,7 +51,7 @@ def connect(wanted: Resources) -> Iterator[Resources]:
     take their turns on the same ones. Raises EngineError where there is no cluster at the address, UsageError where
     it is too small.
     """
-    os.environ.update(_QUIET)
+    os.environ.update(_QUIET, RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO="0" if wanted.sees_all_gpus else "1")
     is_local = wanted.address == LOCAL
     if is_local:
         os.environ.update(_LOOPBACK)

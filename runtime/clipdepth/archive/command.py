@@ -53,9 +53,9 @@ def main(argv: Sequence[str]) -> int:
             place, threads = portable(bundle.path), max(int(resources.cpus), 1)
             with console.status("verifying the bundle on a worker"):
                 remote = ray.remote(settle).options(num_cpus=resources.cpus, num_gpus=resources.gpus)
-                settings = ray.get(remote.remote(place, settings, threads))
+                settings = ray.get(remote.remote(place, settings, threads, options.device))
             write_settings(out, settings)
-            job = Job(out.uri, place, settings, threads, bundle.manifest.input, corrections)
+            job = Job(out.uri, place, settings, threads, bundle.manifest.input, corrections, options.device)
             report, status = _run(items, job, resources, console)
     except ray.exceptions.RayTaskError as error:
         raise _cause(error) from None

@@ -23,7 +23,7 @@ class Inference:
     def __init__(self, job: Job) -> None:
         self._batch = job.size.max_batch
         self._worker = ray.get_runtime_context().get_actor_id() or ""
-        self._engine = load_verified(job.bundle, job.settings, job.threads)
+        self._engine = load_verified(job.bundle, job.settings, job.threads, job.device)
 
     def __call__(self, row: Row) -> Row:
         """From a chunk's pictures to their depth, (N, H, W) float32 metres of the training camera; results pass."""
@@ -37,18 +37,18 @@ class Inference:
         return pack(replace(chunk, inference=perf_counter() - start, worker=self._worker), depth)
 
 
-def settle(bundle: str, settings: Settings, threads: int) -> Settings:
+def settle(bundle: str, settings: Settings, threads: int, device: int | None) -> Settings:
     """The settings with an engine and a precision, tried on one worker for all; raises as `load_verified`."""
     opened = _open_here(bundle)
     if settings.engine == AUTO:
-        choice = choose_engine(opened, (settings.precision,) if settings.precision else (), threads)
+        choice = choose_engine(opened, (settings.precision,) if settings.precision else (), threads, device=device)
         settings = replace(settings, engine=choice.engine, precision=choice.precision)
     settings = replace(settings, precision=settings.precision or next(iter(opened.manifest.graphs)))
-    load_verified(bundle, settings, threads).close()
+    load_verified(bundle, settings, threads, device).close()
     return settings
 
 
-def load_verified(bundle: str, settings: Settings, threads: int) -> Engine:
+def load_verified(bundle: str, settings: Settings, threads: int, device: int | None = None) -> Engine:
     """Load an engine whose depth agrees with PyTorch's on this node; `bundle` is what `portable` says.
 
     Raises BundleError where another bundle is there than the one meant, VerificationError where depth differs, and
@@ -57,7 +57,7 @@ def load_verified(bundle: str, settings: Settings, threads: int) -> Engine:
     opened = _open_here(bundle)
     if bundle_sha256(opened) != settings.bundle:
         raise BundleError(f"{bundle} is another bundle on this node; put the same one on all of them")
-    engine = load_engine(opened, settings.engine, settings.precision, threads)
+    engine = load_engine(opened, settings.engine, settings.precision, threads, device)
     agreement = verify_engine(engine, opened, settings.precision)
     if not agreement:
         engine.close()

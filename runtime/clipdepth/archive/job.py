@@ -29,6 +29,8 @@ class Job:
     """Of the network."""
     corrections: Corrections
     """For the camera that filmed."""
+    device: int | None = None
+    """The GPU's number, where one is named."""
 
     @property
     def chunk_frames(self) -> int:

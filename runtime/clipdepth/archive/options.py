@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from clipdepth.archive.cluster import LOCAL, Resources
-from clipdepth.arguments import BUNDLE_HELP, ArgumentParser, float_from_0, positive_float, positive_int
+from clipdepth.arguments import BUNDLE_HELP, ArgumentParser, device_index, float_from_0, positive_float, positive_int
 from clipdepth.camera.camera import Camera
 from clipdepth.camera.options import add_camera_arguments
-from clipdepth.engines import ENGINES
+from clipdepth.engines import ENGINES, engines_for
 from clipdepth.engines.choice import AUTO
 from clipdepth.errors import UsageError
 
@@ -31,6 +31,7 @@ class ArchiveOptions:
     fov: float | None
     calibration: Path | None
     engine: str
+    device: int | None
     precision: str | None
     ray: str
     workers: int | None
@@ -46,7 +47,10 @@ class ArchiveOptions:
     @property
     def resources(self) -> Resources:
         """What the run may use of Ray."""
-        return Resources(self.ray, self.workers, self.cpus, self.gpus, int(self.store * 1e9))
+        # Ray hides GPUs that it does not give out, so that a GPU which was named is not Ray's to give.
+        own = self.device is not None
+        workers, gpus = (self.workers or 1, 0.0) if own else (self.workers, self.gpus)
+        return Resources(self.ray, workers, self.cpus, gpus, int(self.store * 1e9), sees_all_gpus=own)
 
 
 def parse_options(argv: Sequence[str]) -> ArchiveOptions:
@@ -54,6 +58,12 @@ def parse_options(argv: Sequence[str]) -> ArchiveOptions:
     options = ArchiveOptions(**vars(_parser().parse_args(argv)))
     if options.engine not in (AUTO, *ENGINES):
         raise UsageError(f"unknown engine '{options.engine}'; choose one of {', '.join((AUTO, *ENGINES))}")
+    if options.device is not None and (options.gpus is not None or options.ray != LOCAL):
+        raise UsageError(
+            "--device is for this machine's own GPUs, and --gpus and --ray have Ray give them out; leave it out"
+        )
+    if options.engine not in (AUTO, *engines_for(options.device)):
+        raise UsageError(f"--device {options.device}: engine '{options.engine}' is not for GPUs; leave one of them out")
     if options.store < LEAST_STORE_GB:
         raise UsageError(f"--store {options.store:g} is too small for Ray; give {LEAST_STORE_GB} or more")
     if options.end is not None and options.end <= options.start:
@@ -99,6 +109,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="NAME",
         help=f"{AUTO}: the fastest on the first worker, or one of {', '.join(ENGINES)} (default: %(default)s)",
     )
+    add("--device", type=device_index, metavar="N", help="which GPU of this machine all workers take (default: Ray's)")
     add("--precision", metavar="P", help="which of the bundle's graphs (default: auto's fastest, else the first)")
     add(
         "--ray",

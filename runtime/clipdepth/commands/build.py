@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.table import Table
 
-from clipdepth.arguments import BUNDLE_HELP, ArgumentParser, positive_int
+from clipdepth.arguments import BUNDLE_HELP, DEVICE_HELP, ArgumentParser, device_index, positive_int
 from clipdepth.bundle import Bundle, open_bundle
 from clipdepth.engines.tensorrt import TensorRt
 from clipdepth.tensorrt.bars import ProgressBars
@@ -26,7 +26,7 @@ def main(argv: Sequence[str]) -> int:
     precisions = _precisions(bundle, options.precision)
     config = BuildConfig(workspace_mb=options.workspace_mb)
     version = import_tensorrt().__version__
-    gpu = find_gpu()
+    gpu = find_gpu(options.device)
     console = Console()
     console.print(f"{bundle.path} for {gpu}, TensorRT {version}", highlight=False, soft_wrap=True)
     records = [_build(bundle, precision, gpu, version, config, console) for precision in precisions]
@@ -53,7 +53,7 @@ def _build(
     if earlier is not None:
         console.print(f"{precision}: built before", highlight=False)
         return earlier
-    wanted = Deployment(bundle, key, lambda engine: TensorRt(engine, gpu), config)
+    wanted = Deployment(bundle, key, lambda engine: TensorRt(engine, gpu), config, gpu)
     with ProgressBars(console) as bars:
         record = deploy(wanted, bars)
     console.print(f"{precision}: built in {record.build_seconds:.0f} s and verified", highlight=False)
@@ -89,6 +89,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="P",
         help="build only this graph; may be given more than once (default: all but fp32, or fp32 where it is alone)",
     )
+    add("--device", type=device_index, metavar="N", help=DEVICE_HELP)
     add(
         "--workspace-mb",
         type=positive_int,

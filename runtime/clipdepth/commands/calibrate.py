@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from clipdepth.arguments import BUNDLE_HELP, ArgumentParser, positive_int
+from clipdepth.arguments import BUNDLE_HELP, DEVICE_HELP, ArgumentParser, device_index, positive_int
 from clipdepth.atomic import atomic_file
 from clipdepth.box import find_folder
 from clipdepth.bundle import open_bundle
@@ -52,6 +52,7 @@ class CalibrateOptions:
     out: Path
     picture: Path | None
     engine: str
+    device: int | None
     precision: str
     focal_px: float | None
     fov: float | None
@@ -76,7 +77,7 @@ def main(argv: Sequence[str]) -> int:
     frames = _read_frames(options.source, options.frames)
     height, width = frames[0].shape[:2]
     camera, correction = corrections.camera(height, width), corrections.at(height, width)
-    engine = load_engine(bundle, options.engine, options.precision)
+    engine = load_engine(bundle, options.engine, options.precision, device=options.device)
     with DepthModel(bundle, engine, options.precision, corrections) as model:
         depth = np.asarray(np.median([model(frame).depth for frame in frames], axis=0), np.float32)
     placed = [place_point(point, depth, correction, options.along == "ray") for point in options.point]
@@ -151,6 +152,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--picture", type=Path, metavar="FILE", help="draw the points and the depth before and after, x.png")
     add("--frames", type=positive_int, default=1, metavar="N", help="take the median of N frames (default: 1)")
     add("--engine", default="onnxruntime", metavar="NAME", help=f"one of {', '.join(ENGINES)} (default: %(default)s)")
+    add("--device", type=device_index, metavar="N", help=DEVICE_HELP)
     add("--precision", default="fp32", metavar="P", help="which of the bundle's graphs (default: %(default)s)")
     add_camera_arguments(parser)
     return parser

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.text import Text
 
 from clipdepth import __version__
-from clipdepth.arguments import BUNDLE_HELP, ArgumentParser, positive_int
+from clipdepth.arguments import BUNDLE_HELP, DEVICE_HELP, ArgumentParser, device_index, positive_int
 from clipdepth.atomic import write_json
 from clipdepth.box import BOX, DEFAULT, find_folder, model_names
 from clipdepth.bundle import Bundle, open_bundle
@@ -51,13 +51,13 @@ def main(argv: Sequence[str], box: Path = BOX) -> int:
         console.print(f"{name}: {text}", highlight=False, markup=False, soft_wrap=True)
     model = f"model: {named or 'a tiny graph made for this'}"
     console.print(shown(model), highlight=False, markup=False, soft_wrap=True)
-    diagnoses = _diagnose_all(named, box, threads, console)
+    diagnoses = _diagnose_all(named, box, threads, options.device, console)
     if options.json:
         write_json(options.json, _as_json(named, threads, hardware, diagnoses))
     return 0
 
 
-def _diagnose_all(named: str | None, box: Path, threads: int, console: Console) -> list[Diagnosis]:
+def _diagnose_all(named: str | None, box: Path, threads: int, device: int | None, console: Console) -> list[Diagnosis]:
     with TemporaryDirectory() if named is None else nullcontext("") as folder:
         bundle = open_bundle(named, box) if named else write_probe(Path(folder))
         versions = library_versions()
@@ -66,22 +66,22 @@ def _diagnose_all(named: str | None, box: Path, threads: int, console: Console) 
             for name, entry in ENGINES.items():
                 status.update(f"trying {name}")
                 installed = [f"{package} {versions[package]}" for package in entry.packages if package in versions]
-                trials = _diagnose(bundle, name, threads, built_before=named is not None)
+                trials = _diagnose(bundle, name, threads, device if entry.on_gpus else None, named is not None)
                 found.append(Diagnosis(name, installed[0] if installed else None, trials))
                 console.print(_line(found[-1]), soft_wrap=True)
         return found
 
 
-def _diagnose(bundle: Bundle, name: str, threads: int, built_before: bool) -> list[Trial]:
+def _diagnose(bundle: Bundle, name: str, threads: int, device: int | None, built_before: bool) -> list[Trial]:
     if name == "tensorrt" and not built_before:
         try:
-            _build_tensorrt(bundle)
+            _build_tensorrt(bundle, device)
         except ClipdepthError as error:
             return [Trial(name, "fp32", problem=str(error))]
-    return [try_engine(bundle, name, precision, threads) for precision in bundle.manifest.graphs]
+    return [try_engine(bundle, name, precision, threads, device) for precision in bundle.manifest.graphs]
 
 
-def _build_tensorrt(bundle: Bundle) -> None:
+def _build_tensorrt(bundle: Bundle, device: int | None) -> None:
     from clipdepth.engines.tensorrt import TensorRt
     from clipdepth.tensorrt.deploy import Deployment, deploy
     from clipdepth.tensorrt.gpu import find_gpu
@@ -89,10 +89,10 @@ def _build_tensorrt(bundle: Bundle) -> None:
     from clipdepth.tensorrt.record import engine_key
     from clipdepth.tensorrt.store import EngineStore
 
-    version, gpu = import_tensorrt().__version__, find_gpu()
+    version, gpu = import_tensorrt().__version__, find_gpu(device)
     key = engine_key(bundle, "fp32", gpu, version)
     if EngineStore(bundle).find(key) is None:
-        deploy(Deployment(bundle, key, lambda engine: TensorRt(engine, gpu)))
+        deploy(Deployment(bundle, key, lambda engine: TensorRt(engine, gpu), gpu=gpu))
 
 
 def _line(diagnosis: Diagnosis) -> Text:
@@ -129,5 +129,6 @@ def _parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("bundle", nargs="?", metavar="BUNDLE", help=f"{BUNDLE_HELP} (default: {DEFAULT}, or a tiny graph without it)")
     add("--threads", type=positive_int, metavar="N", help="threads of an engine on the CPU (default: all usable cores)")
+    add("--device", type=device_index, metavar="N", help=DEVICE_HELP)
     add("--json", type=Path, metavar="FILE", help="write what was found there too")
     return parser

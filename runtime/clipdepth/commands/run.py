@@ -111,7 +111,7 @@ def _load(bundle: Bundle, options: RunOptions, threads: int) -> tuple[Engine, st
     """The engine and the precision of its graph."""
     console = _stderr()
     with console.status("loading"):
-        engine, precision, choice = load_asked(bundle, options.engine, options.precision, threads)
+        engine, precision, choice = load_asked(bundle, options.engine, options.precision, threads, options.device)
     if choice:
         print_choice(choice, console)
     elif looser := bundle.manifest.looser_limits(precision):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from clipdepth.arguments import BUNDLE_HELP, ArgumentParser, depth_span, positive_int
+from clipdepth.arguments import BUNDLE_HELP, DEVICE_HELP, ArgumentParser, depth_span, device_index, positive_int
 from clipdepth.camera.camera import Camera
 from clipdepth.camera.options import add_camera_arguments
 from clipdepth.engines import ENGINES
@@ -38,6 +38,7 @@ class RunOptions:
     token: str | None
     metrics: bool
     engine: str
+    device: int | None
     precision: str | None
     threads: int | None
     range: tuple[float, float]
@@ -118,6 +119,7 @@ def _parser() -> argparse.ArgumentParser:
         help=f"{AUTO}: the fastest that works here and agrees with PyTorch, or one of {', '.join(ENGINES)} "
         "(default: %(default)s)",
     )
+    add("--device", type=device_index, metavar="N", help=DEVICE_HELP)
     add("--precision", metavar="P", help="which of the bundle's graphs (default: auto's fastest, else the first)")
     add("--threads", type=positive_int, metavar="N", help="threads of the engine (default: all usable cores)")
     add(

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from clipdepth.agreement import Agreement
-from clipdepth.arguments import BUNDLE_HELP, ArgumentParser
+from clipdepth.arguments import BUNDLE_HELP, DEVICE_HELP, ArgumentParser, device_index
 from clipdepth.atomic import write_json
 from clipdepth.box import find_folder
 from clipdepth.bundle import Bundle, open_bundle
@@ -40,7 +40,7 @@ def main(argv: Sequence[str]) -> int:
     precisions = options.precision or list(bundle.manifest.graphs)
     for precision in precisions:
         bundle.graph(precision)
-    verdicts = [_verify(bundle, options.engine, precision) for precision in precisions]
+    verdicts = [_verify(bundle, options.engine, precision, options.device) for precision in precisions]
     console = Console()
     console.print(_table(verdicts))
     frames = verdicts[0].agreement.frames
@@ -57,8 +57,8 @@ def main(argv: Sequence[str]) -> int:
     return 0 if passed else 1
 
 
-def _verify(bundle: Bundle, engine_name: str, precision: str) -> Verdict:
-    with closing(load_engine(bundle, engine_name, precision)) as engine:
+def _verify(bundle: Bundle, engine_name: str, precision: str, device: int | None) -> Verdict:
+    with closing(load_engine(bundle, engine_name, precision, device=device)) as engine:
         agreement = verify_engine(engine, bundle, precision)
         return Verdict(precision, engine.name, engine.device, agreement, bundle.manifest.looser_limits(precision))
 
@@ -103,6 +103,7 @@ def _parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("bundle", metavar="BUNDLE", help=BUNDLE_HELP)
     add("--engine", default="onnxruntime", metavar="NAME", help=f"one of {', '.join(ENGINES)} (default: %(default)s)")
+    add("--device", type=device_index, metavar="N", help=DEVICE_HELP)
     add(
         "--precision",
         action="append",

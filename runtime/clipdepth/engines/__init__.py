@@ -18,6 +18,7 @@ __all__ = [
     "ENGINES",
     "Engine",
     "Infer",
+    "engines_for",
     "infer_golden",
     "load_engine",
     "measure_agreement",
@@ -56,13 +57,18 @@ class Engine(Protocol):
 
 @dataclass(frozen=True)
 class EngineEntry:
-    """Where an engine's `load(bundle, precision, threads)` lives and what brings its library."""
+    """Where an engine's `load(bundle, precision, threads)` lives and what brings its library.
+
+    One of GPUs takes the `device`'s number too, or None.
+    """
 
     module: str
     function: str
     extra: str
     packages: tuple[str, ...]
     """Names under which the library is distributed, any of which will do."""
+    on_gpus: bool = False
+    """Whether there may be several of its devices, of which one is chosen."""
 
 
 _GPU = "clipdepth.engines.onnxruntime_gpu"
@@ -72,36 +78,52 @@ _TENSORRT = ("tensorrt", "tensorrt-cu13", "tensorrt-cu12")
 
 ENGINES = {
     "onnxruntime": EngineEntry("clipdepth.engines.onnxruntime_cpu", "load", "cpu", ("onnxruntime", "onnxruntime-gpu")),
-    "onnxruntime-cuda": EngineEntry(_GPU, "load_cuda", "gpu", ("onnxruntime-gpu",)),
-    "onnxruntime-rtx": EngineEntry(_GPU, "load_rtx", "rtx", _RTX),
+    "onnxruntime-cuda": EngineEntry(_GPU, "load_cuda", "gpu", ("onnxruntime-gpu",), True),
+    "onnxruntime-rtx": EngineEntry(_GPU, "load_rtx", "rtx", _RTX, True),
     "openvino": EngineEntry(_OPENVINO, "load", "openvino", ("openvino",)),
-    "openvino-gpu": EngineEntry(_OPENVINO, "load_gpu", "openvino", ("openvino",)),
+    "openvino-gpu": EngineEntry(_OPENVINO, "load_gpu", "openvino", ("openvino",), True),
     "openvino-npu": EngineEntry(_OPENVINO, "load_npu", "openvino", ("openvino",)),
-    "tensorrt": EngineEntry("clipdepth.engines.tensorrt", "load", "tensorrt", _TENSORRT),
+    "tensorrt": EngineEntry("clipdepth.engines.tensorrt", "load", "tensorrt", _TENSORRT, True),
 }
 
 
+def engines_for(device: int | None) -> list[str]:
+    """The names of the engines that can take `device`, a GPU's number; all where it is None."""
+    return [name for name, entry in ENGINES.items() if device is None or entry.on_gpus]
+
+
 def load_engine(
-    bundle: Bundle, name: str = "onnxruntime", precision: str = "fp32", threads: int | None = None
+    bundle: Bundle,
+    name: str = "onnxruntime",
+    precision: str = "fp32",
+    threads: int | None = None,
+    device: int | None = None,
 ) -> Engine:
     """Load the bundle's graph of `precision` on engine `name` with `threads` threads (all usable cores).
 
-    Raises UsageError for an unknown name, MissingExtraError where its library is not installed, EngineError
+    `device` is a GPU's number, from 0 on, for an engine on GPUs (the first). Raises UsageError for an unknown name, or
+    a device where the engine has none to choose, MissingExtraError where its library is not installed, EngineError
     where it does not load or does not get its device.
     """
     if name not in ENGINES:
         raise UsageError(f"unknown engine '{name}'; choose one of {', '.join(ENGINES)}")
+    if name not in engines_for(device):
+        raise UsageError(
+            f"engine '{name}' is not for GPUs, so that it has no device {device}; leave the device out, or choose one "
+            f"of {', '.join(engines_for(device))}"
+        )
     entry = ENGINES[name]
     bundle.graph(precision)
     try:
-        load: Callable[[Bundle, str, int], Engine] = getattr(import_module(entry.module), entry.function)
+        load: Callable[..., Engine] = getattr(import_module(entry.module), entry.function)
     except ModuleNotFoundError as error:
         raise MissingExtraError(f"engine '{name}'", error.name or name, entry.extra) from None
     except (ImportError, OSError) as error:
         raise EngineError(
             f"engine '{name}' does not load: {error}; run pip install --force-reinstall 'clipdepth[{entry.extra}]'"
         ) from error
-    engine = load(bundle, precision, threads or usable_cores())
+    chosen = (device,) if entry.on_gpus else ()
+    engine = load(bundle, precision, threads or usable_cores(), *chosen)
     return _with_sam(engine, bundle, precision, threads) if bundle.manifest.sam else engine
 
 

@@ -17,6 +17,10 @@ _MOVES = frozenset({"Cast", "Concat", "Expand", "Gather", "Reshape", "Slice", "S
 _PICTURES = frozenset({"frame", "segmentation"})
 
 
+class MisplacedError(EngineError):
+    """A part of a graph's arithmetic would run elsewhere than it was asked for."""
+
+
 class AssignedNode(Protocol):
     """`onnxruntime.OrtEpAssignedNode`, of the graph as it was optimised before it was divided."""
 
@@ -34,18 +38,18 @@ class AssignedSubgraph(Protocol):
 
 
 def refuse_elsewhere(session: onnxruntime.InferenceSession, graph: Path, wanted: str) -> None:
-    """Raise EngineError, with the operators, where a session of `RECORD` computes pictures elsewhere than on `wanted`.
+    """Check that a session of `RECORD` computes pictures on `wanted` alone.
 
-    Raises it too before ONNX Runtime 1.24, which does not tell.
+    Raises MisplacedError with the operators that are elsewhere, and before ONNX Runtime 1.24, which does not tell.
     """
     if not hasattr(session, "get_provider_graph_assignment_info"):
-        raise EngineError(
+        raise MisplacedError(
             f"onnxruntime {onnxruntime.__version__} does not tell which nodes {wanted} runs; install 1.24 or newer"
         )
     found = nodes_elsewhere(session.get_provider_graph_assignment_info(), OnnxFile(graph).nodes, wanted)
     if found:
         counts = ", ".join(f"{count} {operator}" for operator, count in found.most_common())
-        raise EngineError(
+        raise MisplacedError(
             f"ONNX Runtime runs {found.total()} nodes of {graph} elsewhere than on {wanted}: {counts}; "
             "choose another precision or engine"
         )

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from clipdepth.bundle import Bundle
-from clipdepth.engines import ENGINES, Engine, load_engine, usable_cores
+from clipdepth.engines import Engine, engines_for, load_engine, usable_cores
 from clipdepth.engines.memory import forget, recall, remember, situation
 from clipdepth.engines.trial import Trial, try_engine
 from clipdepth.errors import ClipdepthError, EngineError
@@ -35,24 +35,26 @@ def choose_engine(
     precisions: Sequence[str] = (),
     threads: int | None = None,
     tried: Callable[[Trial], None] | None = None,
+    device: int | None = None,
 ) -> Choice:
     """Choose the fastest of all engines and `precisions` (the bundle's) that load and agree with PyTorch.
 
     The choice is remembered until the bundle, its built engines, a library, the hardware or the threads change.
-    `tried` hears of each trial as it ends. Raises UsageError for a precision the bundle does not have, EngineError
+    With a `device`, a GPU's number, only engines on GPUs are tried, on that one. `tried` hears of each trial as it
+    ends. Raises UsageError for a precision the bundle does not have, EngineError
     where nothing works.
     """
     for precision in precisions:
         bundle.graph(precision)
     among = list(dict.fromkeys(precisions or bundle.manifest.graphs))
-    now = situation(bundle, among, threads or usable_cores())
+    now = situation(bundle, among, threads or usable_cores(), device)
     trials = recall(bundle, now)
     if trials:
         return replace(_fastest(bundle, trials), remembered=True)
     trials = []
-    for name in ENGINES:
+    for name in engines_for(device):
         for precision in among:
-            trials.append(try_engine(bundle, name, precision, threads))
+            trials.append(try_engine(bundle, name, precision, threads, device))
             if tried:
                 tried(trials[-1])
     choice = _fastest(bundle, trials)
@@ -65,31 +67,32 @@ def load_fastest(
     precisions: Sequence[str] = (),
     threads: int | None = None,
     tried: Callable[[Trial], None] | None = None,
+    device: int | None = None,
 ) -> tuple[Engine, Choice]:
     """Choose as `choose_engine` and load; a remembered choice that does not load any more is made again."""
-    choice = choose_engine(bundle, precisions, threads, tried)
+    choice = choose_engine(bundle, precisions, threads, tried, device)
     try:
-        return load_engine(bundle, choice.engine, choice.precision, threads), choice
+        return load_engine(bundle, choice.engine, choice.precision, threads, device), choice
     except ClipdepthError:
         if not choice.remembered:
             raise
     forget(bundle)
-    choice = choose_engine(bundle, precisions, threads, tried)
-    return load_engine(bundle, choice.engine, choice.precision, threads), choice
+    choice = choose_engine(bundle, precisions, threads, tried, device)
+    return load_engine(bundle, choice.engine, choice.precision, threads, device), choice
 
 
 def load_asked(
-    bundle: Bundle, name: str, precision: str | None, threads: int | None = None
+    bundle: Bundle, name: str, precision: str | None, threads: int | None = None, device: int | None = None
 ) -> tuple[Engine, str, Choice | None]:
     """Load engine `name` with the graph of `precision` (the first), or what is fastest of 'auto', with its precision.
 
     Raises as `load_engine` and `choose_engine`.
     """
     if name == AUTO:
-        engine, choice = load_fastest(bundle, (precision,) if precision else (), threads)
+        engine, choice = load_fastest(bundle, (precision,) if precision else (), threads, device=device)
         return engine, choice.precision, choice
     precision = precision or next(iter(bundle.manifest.graphs))
-    return load_engine(bundle, name, precision, threads), precision, None
+    return load_engine(bundle, name, precision, threads, device), precision, None
 
 
 def _fastest(bundle: Bundle, trials: Sequence[Trial]) -> Choice:

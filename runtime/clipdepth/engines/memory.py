@@ -31,12 +31,13 @@ class _Memory(Record, frozen=True):
     trials: list[Trial]
 
 
-def situation(bundle: Bundle, precisions: Sequence[str], threads: int) -> dict[str, Any]:
+def situation(bundle: Bundle, precisions: Sequence[str], threads: int, device: int | None) -> dict[str, Any]:
     """All that trials of the bundle depend on, as JSON values; the bundle's files are in the folder's name."""
     return {
         "clipdepth": __version__,
         "precisions": list(precisions),
         "threads": threads,
+        "device": device,
         "libraries": library_versions(),
         "hardware": describe_hardware(),
         "built engines": _built_engines(bundle),

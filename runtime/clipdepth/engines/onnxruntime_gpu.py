@@ -1,6 +1,5 @@
 """ONNX Runtime on an NVIDIA GPU: CUDA, and TensorRT for RTX, which is a plugin."""
 
-import ctypes
 import io
 from collections.abc import Sequence
 from contextlib import redirect_stdout
@@ -12,20 +11,20 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from clipdepth.bundle import Bundle
+from clipdepth.engines.assignment import MisplacedError
+from clipdepth.engines.nvidia import require_device, require_gpu
 from clipdepth.engines.onnxruntime_session import CPU, OnnxRuntime, Provider, open_session, session_options
 from clipdepth.errors import EngineError, MissingExtraError
 
 CUDA, RTX = "CUDAExecutionProvider", "NvTensorRTRTXExecutionProvider"
-# TF32 is on by default, and is not the fp32 that the graph says.
-_CUDA: Provider = (CUDA, {"use_tf32": 0})
 _FATAL_ONLY = 4
 
 
 class BoundCall:
-    """Runs a session whose tensors lie in `memory` ('cuda' or 'cpu'), allocated once for each size of batch."""
+    """Runs a session whose tensors lie in `memory` ('cuda' or 'cpu') of `device`, made once for each size of batch."""
 
-    def __init__(self, session: onnxruntime.InferenceSession, memory: str) -> None:
-        self._session, self._memory = session, memory
+    def __init__(self, session: onnxruntime.InferenceSession, memory: str, device: int = 0) -> None:
+        self._session, self._memory, self._device = session, memory, device
         self._binding = session.io_binding()
         self._values: dict[tuple[object, ...], onnxruntime.OrtValue] = {}
 
@@ -43,49 +42,48 @@ class BoundCall:
     def _value(self, name: str, shape: Sequence[int], dtype: Any) -> onnxruntime.OrtValue:
         key = (name, *shape, dtype)
         if key not in self._values:
-            self._values[key] = onnxruntime.OrtValue.ortvalue_from_shape_and_type(shape, dtype, self._memory)
+            self._values[key] = onnxruntime.OrtValue.ortvalue_from_shape_and_type(
+                shape, dtype, self._memory, self._device
+            )
         return self._values[key]
 
 
-def load_cuda(bundle: Bundle, precision: str, threads: int) -> OnnxRuntime:
-    """Load the bundle's graph of `precision` on CUDA; raises EngineError where it is not there."""
-    return _load("onnxruntime-cuda", bundle, precision, threads, [_CUDA, (CPU, {})])
-
-
-def load_rtx(bundle: Bundle, precision: str, threads: int) -> OnnxRuntime:
-    """Load it on TensorRT for RTX.
-
-    Raises MissingExtraError without the plugin, EngineError where it does not load or finds no GPU of its own.
-    """
-    _require_driver()
-    options = session_options(threads)
-    options.add_provider_for_devices(_rtx_devices(), {})
-    session = open_session(bundle.graph(precision), options, RTX, None)
-    return OnnxRuntime("onnxruntime-rtx", session, BoundCall(session, "cpu"))
-
-
-def _load(name: str, bundle: Bundle, precision: str, threads: int, providers: Sequence[Provider]) -> OnnxRuntime:
-    wanted = providers[0][0]
-    if wanted not in onnxruntime.get_available_providers():
+def load_cuda(bundle: Bundle, precision: str, threads: int, device: int | None = None) -> OnnxRuntime:
+    """Load the bundle's graph of `precision` on CUDA device `device` (0); raises EngineError where it is not there."""
+    if CUDA not in onnxruntime.get_available_providers():
         raise EngineError(
-            f"the installed onnxruntime {onnxruntime.__version__} has no {wanted}; "
+            f"the installed onnxruntime {onnxruntime.__version__} has no {CUDA}; "
             "run pip uninstall onnxruntime, then pip install 'clipdepth[gpu]'"
         )
-    _require_driver()
+    require_gpu(device)
     complaints = _load_libraries()
     onnxruntime.set_default_logger_severity(_FATAL_ONLY)  # what goes wrong is an error of ours
+    providers = [cuda_provider(device), (CPU, {})]
     try:
-        session = open_session(bundle.graph(precision), session_options(threads), wanted, providers)
+        session = open_session(bundle.graph(precision), session_options(threads), CUDA, providers)
+    except MisplacedError:
+        raise
     except EngineError as error:
         raise EngineError(f"{error}{complaints}; pip install 'clipdepth[gpu]' brings CUDA and cuDNN") from error
-    return OnnxRuntime(name, session, BoundCall(session, "cuda"))
+    return OnnxRuntime("onnxruntime-cuda", session, BoundCall(session, "cuda", device or 0))
 
 
-def _require_driver() -> None:
-    try:
-        ctypes.CDLL("libcuda.so.1")
-    except OSError as error:
-        raise EngineError(f"no NVIDIA driver here ({error}); install it, or give the container the GPU") from None
+def cuda_provider(device: int | None) -> Provider:
+    """CUDA's provider and its options."""
+    # TF32 is on by default, and is not the fp32 that the graph says.
+    return CUDA, {"use_tf32": 0, "device_id": device or 0}
+
+
+def load_rtx(bundle: Bundle, precision: str, threads: int, device: int | None = None) -> OnnxRuntime:
+    """Load it on TensorRT for RTX, on the GPU of number `device` (0) among those that it takes.
+
+    Raises MissingExtraError without the plugin, EngineError where it does not load or finds no such GPU.
+    """
+    require_gpu(None)
+    options = session_options(threads)
+    options.add_provider_for_devices([_rtx_device(device)], {})
+    session = open_session(bundle.graph(precision), options, RTX, None)
+    return OnnxRuntime("onnxruntime-rtx", session, BoundCall(session, "cpu"))
 
 
 def _load_libraries() -> str:
@@ -105,7 +103,7 @@ def _register(library: str) -> None:
     onnxruntime.register_execution_provider_library(RTX, library)
 
 
-def _rtx_devices() -> list[Any]:
+def _rtx_device(device: int | None) -> Any:
     try:
         import onnxruntime_ep_nv_tensorrt_rtx as plugin
     except ModuleNotFoundError:
@@ -118,4 +116,4 @@ def _rtx_devices() -> list[Any]:
     devices = [device for device in onnxruntime.get_ep_devices() if device.ep_name == RTX]
     if not devices:
         raise EngineError("TensorRT for RTX finds no GPU of its own; it needs an RTX GPU, Ampere or newer")
-    return devices[:1]
+    return devices[require_device(device, len(devices), "GPU that TensorRT for RTX takes")]

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from clipdepth.bundle import Bundle
 from clipdepth.cache import bundle_cache, make_private
 from clipdepth.engines.contract import check_contract, name_inputs
+from clipdepth.engines.nvidia import require_device
 from clipdepth.engines.openvino_unsigned import use_unsigned
 from clipdepth.errors import EngineError
 
@@ -48,51 +49,57 @@ class OpenVino:
         self._request = None
 
 
-def load(bundle: Bundle, precision: str, threads: int, device: str = "CPU") -> OpenVino:
-    """Load the bundle's graph of `precision` on `device`, 'CPU', 'GPU' or 'NPU'; `threads` counts on the CPU.
+def load(bundle: Bundle, precision: str, threads: int, kind: str = "CPU", index: int | None = None) -> OpenVino:
+    """Load the bundle's graph of `precision` on a `kind` of device, 'CPU', 'GPU' or 'NPU'; `threads` counts on the CPU.
 
-    What it compiles is kept in the user's cache. Raises EngineError where OpenVINO finds no such device, refuses the
-    graph or runs it elsewhere.
+    `index` is the number of one of several GPUs (0). What it compiles is kept in the user's cache. Raises EngineError
+    where OpenVINO finds no such device, refuses the graph or runs it elsewhere.
     """
     graph = bundle.graph(precision)
     core = openvino.Core()
-    full_name = _require_device(core, device)
+    device, full_name = find_device(core, kind, index)
     try:
         model = core.read_model(graph)
-        if device == "CPU":
+        if kind == "CPU":
             use_unsigned(model)
-        compiled = core.compile_model(model, device, {**_config(device, threads), **_cache_of(bundle)})
-        used = [name.partition(".")[0] for name in compiled.get_property("EXECUTION_DEVICES")]
+        compiled = core.compile_model(model, device, {**_config(kind, threads), **_cache_of(bundle)})
+        used = compiled.get_property("EXECUTION_DEVICES")
     except RuntimeError as error:
         raise EngineError(f"OpenVINO cannot load {graph} on {device}: {error}") from error
-    if set(used) != {device}:
+    if not set(used) <= {device, f"{device}.0"}:
         raise EngineError(f"OpenVINO runs {graph} on {', '.join(used)}, asked for {device}")
     check_contract(graph, [_port(port) for port in compiled.inputs], [_port(port) for port in compiled.outputs])
-    name = "openvino" if device == "CPU" else f"openvino-{device.lower()}"
+    name = "openvino" if kind == "CPU" else f"openvino-{kind.lower()}"
     return OpenVino(name, f"{device} ({full_name})", compiled)
 
 
-load_gpu = partial(load, device="GPU")
-load_npu = partial(load, device="NPU")
+load_npu = partial(load, kind="NPU")
 
 
-def _require_device(core: openvino.Core, device: str) -> str:
-    """Its full name."""
+def load_gpu(bundle: Bundle, precision: str, threads: int, device: int | None = None) -> OpenVino:
+    """Load it on Intel's GPU of number `device` (0); raises as `load`."""
+    return load(bundle, precision, threads, "GPU", device)
+
+
+def find_device(core: openvino.Core, kind: str, index: int | None = None) -> tuple[str, str]:
+    """OpenVINO's name of the device of that kind and number (0), and its full name; raises EngineError without it."""
     found = core.available_devices
-    if device not in {name.partition(".")[0] for name in found}:
+    of_kind = [name for name in found if name.partition(".")[0] == kind]
+    if not of_kind:
         there = ", ".join(found) or "none"
         version = openvino.__version__.partition("-")[0]
-        raise EngineError(f"OpenVINO {version} finds no {device} here (there: {there}); {_REMEDIES[device]}")
+        raise EngineError(f"OpenVINO {version} finds no {kind} here (there: {there}); {_REMEDIES[kind]}")
+    device = kind if index is None else of_kind[require_device(index, len(of_kind), f"{kind} of OpenVINO")]
     name: str = core.get_property(device, "FULL_DEVICE_NAME")
-    return name.strip()
+    return device, name.strip()
 
 
-def _config(device: str, threads: int) -> dict[str, Any]:
+def _config(kind: str, threads: int) -> dict[str, Any]:
     config: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY"}
-    if device != "NPU":
+    if kind != "NPU":
         # Else it computes in bf16 or fp16 wherever the device can: precision stands in the graph.
         config["EXECUTION_MODE_HINT"] = "ACCURACY"
-    if device == "CPU":
+    if kind == "CPU":
         config["INFERENCE_NUM_THREADS"] = threads
     return config
 

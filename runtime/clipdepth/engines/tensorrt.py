@@ -22,7 +22,7 @@ class TensorRt:
 
     A batch that is as large as the one before becomes one CUDA graph of the copies and the inference, unless CUDA
     cannot record the engine; where the size changes with every batch, all run call by call. Any thread may infer, one
-    at a time: it runs on the GPU that was current where the engine was loaded.
+    at a time: it runs on the GPU that the engine was loaded for.
     """
 
     name = "tensorrt"
@@ -31,7 +31,8 @@ class TensorRt:
         """Load a serialised engine; raises EngineError where TensorRT or CUDA refuses it."""
         self._trt, self._cuda = import_tensorrt(), import_cuda()
         self.device = f"{gpu.name}, TensorRT {self._trt.__version__}"
-        self._gpu: int = call(self._cuda.cudaGetDevice)
+        self._gpu = gpu
+        gpu.use()
         tensorrt_log().errors.clear()
         self._runtime = self._trt.Runtime(tensorrt_log())
         self._engine = _loaded(self._runtime.deserialize_cuda_engine(engine), "load this engine")
@@ -57,7 +58,7 @@ class TensorRt:
         """See `Engine.infer`."""
         if self._context is None:
             raise EngineError("the engine was closed; load it again")
-        call(self._cuda.cudaSetDevice, self._gpu)  # CUDA keeps it for each thread
+        self._gpu.use()
         given = {"frame": frames} if segmentation is None else {"frame": frames, "segmentation": segmentation}
         self._check(given)
         settled = self._set_batch(len(frames))
@@ -142,13 +143,14 @@ class TensorRt:
             self._recording = None
 
 
-def load(bundle: Bundle, precision: str, threads: int) -> TensorRt:
+def load(bundle: Bundle, precision: str, threads: int, device: int | None = None) -> TensorRt:
     """Load the engine that `clipdepth build` made of the bundle's graph of `precision`; `threads` is not used.
 
-    Raises EngineError where there is none for this GPU and this TensorRT.
+    It runs on the GPU of number `device` (the current one). Raises EngineError where there is no such GPU, or no engine
+    for it and this TensorRT.
     """
     version = import_tensorrt().__version__
-    gpu = find_gpu()
+    gpu = find_gpu(device)
     return TensorRt(EngineStore(bundle).require(engine_key(bundle, precision, gpu, version)), gpu)
 
 

@@ -42,19 +42,21 @@ class Trial:
         return f"{self.engine} {self.precision} on {self.device}: {self.milliseconds:.3g} ms a frame{looser}"
 
 
-def try_engine(bundle: Bundle, name: str, precision: str, threads: int | None = None) -> Trial:
+def try_engine(
+    bundle: Bundle, name: str, precision: str, threads: int | None = None, device: int | None = None
+) -> Trial:
     """Load, verify and time engine `name` with the bundle's graph of `precision`; what fails is told, not raised."""
-    device = None
+    ran_on = None
     try:
-        with closing(load_engine(bundle, name, precision, threads)) as engine:
-            device = engine.device
+        with closing(load_engine(bundle, name, precision, threads, device)) as engine:
+            ran_on = engine.device
             agreement = verify_engine(engine, bundle, precision)
             if not agreement:
-                return Trial(name, precision, device, problem=str(agreement))
+                return Trial(name, precision, ran_on, problem=str(agreement))
             time = median(_times(engine, bundle.golden().frames))
-            return Trial(name, precision, device, time, looser_limits=bundle.manifest.looser_limits(precision))
+            return Trial(name, precision, ran_on, time, looser_limits=bundle.manifest.looser_limits(precision))
     except ClipdepthError as error:
-        return Trial(name, precision, device, problem=" ".join(str(error).split()))
+        return Trial(name, precision, ran_on, problem=" ".join(str(error).split()))
 
 
 def _times(engine: Engine, frames: NDArray[np.uint8]) -> list[float]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from clipdepth.errors import EngineError, UsageError
+from clipdepth.tensorrt.gpu import Gpu
 from clipdepth.tensorrt.library import import_tensorrt, tensorrt_log
 from clipdepth.tensorrt.network import ParsedGraph
 from clipdepth.tensorrt.progress import BuildProgress, NoProgress, watch
@@ -38,8 +39,9 @@ def build_plan(
     config: BuildConfig | None = None,
     timing_cache: bytes = b"",
     progress: BuildProgress | None = None,
+    gpu: Gpu | None = None,
 ) -> Plan:
-    """Build an engine for this machine's GPU.
+    """Build an engine on `gpu`, or on CUDA's own choice.
 
     Where the graph's batch is dynamic, the engine takes up to `max_batch` frames at a time and is tuned for that many.
     A timing cache of another GPU or TensorRT is left aside. Raises EngineError with TensorRT's reasons where it cannot.
@@ -58,6 +60,8 @@ def build_plan(
     log.errors.clear()
 
     def build(monitor: Any) -> Any:
+        if gpu:
+            gpu.use()  # in this thread too, which is another one
         builder_config.progress_monitor = monitor
         return parsed.builder.build_serialized_network(parsed.network, builder_config)
 

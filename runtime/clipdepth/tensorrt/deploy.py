@@ -14,6 +14,7 @@ from clipdepth.engines import Engine, verify_engine
 from clipdepth.errors import VerificationError
 from clipdepth.manifest import StoredFile
 from clipdepth.tensorrt.build import BuildConfig, Plan, build_plan
+from clipdepth.tensorrt.gpu import Gpu
 from clipdepth.tensorrt.network import check_contract, parse_graph
 from clipdepth.tensorrt.precisions import Precisions, check_precisions, engine_precisions, network_precisions
 from clipdepth.tensorrt.progress import BuildProgress
@@ -40,6 +41,8 @@ class Deployment:
     key: EngineKey
     load: Load
     config: BuildConfig = field(default_factory=BuildConfig)
+    gpu: Gpu | None = None
+    """That it is built on; None for CUDA's own choice."""
 
     @property
     def name(self) -> str:
@@ -56,6 +59,8 @@ def deploy(wanted: Deployment, progress: BuildProgress | None = None) -> EngineR
     """
     store = EngineStore(wanted.bundle)
     store.prepare()
+    if wanted.gpu:
+        wanted.gpu.use()
     precision = wanted.key.precision
     graph = wanted.bundle.graph(precision)
     parsed = parse_graph(graph)
@@ -64,7 +69,7 @@ def deploy(wanted: Deployment, progress: BuildProgress | None = None) -> EngineR
     check_precisions(planned, precision, str(graph))
     start = monotonic()
     max_batch = wanted.bundle.manifest.input.max_batch
-    plan = build_plan(parsed, max_batch, wanted.config, store.timing_cache(), progress)
+    plan = build_plan(parsed, max_batch, wanted.config, store.timing_cache(), progress, wanted.gpu)
     seconds = monotonic() - start
     store.keep_timing_cache(plan.timing_cache)
     built, agreement = _try(wanted, plan)

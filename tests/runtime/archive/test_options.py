@@ -26,6 +26,10 @@ OPEN = Resources("local", None, 1.0, None, 10**9)
         ("--cpus nan", "'nan' is not a number above 0"),
         ("--gpus -1", "'-1' is not a number from 0 on"),
         ("--store 0.01", "--store 0.01 is too small for Ray; give 0.1 or more"),
+        ("--device x", "'x' is not a GPU's number: 0, 1, …"),
+        ("--device 1 --gpus 1", "--device is for this machine's own GPUs, and --gpus and --ray have Ray give them out"),
+        ("--device 1 --ray auto", "--device is for this machine's own GPUs"),
+        ("--device 1 --engine openvino", "--device 1: engine 'openvino' is not for GPUs; leave one of them out"),
         ("--format jpg", "invalid choice: 'jpg'"),
         ("--fov 60 --focal-px 500", "not allowed with"),
     ],
@@ -33,6 +37,12 @@ OPEN = Resources("local", None, 1.0, None, 10**9)
 def test_mistakes_are_told(given: str, message: str) -> None:
     with pytest.raises(UsageError, match=message):
         assert parse_options(["x.bundle", "films", "--out", "depth", *given.split()]).camera
+
+
+def test_a_gpu_that_is_named_is_not_rays_to_give() -> None:
+    parsed = parse_options(["x.bundle", "films", "--out", "depth", "--device", "1"])
+    assert parsed.resources == replace(OPEN, workers=1, gpus=0.0, sees_all_gpus=True)
+    assert parse_options(["x.bundle", "films", "--out", "depth"]).resources == OPEN
 
 
 def test_every_second_core_infers_where_there_is_no_gpu() -> None:

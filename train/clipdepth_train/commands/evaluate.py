@@ -9,7 +9,7 @@ from typing import Any, get_args
 from rich.console import Console
 from rich.progress import track
 
-from clipdepth.arguments import ArgumentParser
+from clipdepth.arguments import DEVICE_HELP, ArgumentParser, device_index
 from clipdepth.atomic import write_json
 from clipdepth.box import find_folder
 from clipdepth.engines import ENGINES
@@ -29,7 +29,8 @@ def main(argv: Sequence[str]) -> int:
     arguments = _parser().parse_args(argv)
     written = [arguments.json, arguments.frames_json]
     refuse_overwriting([find_folder(arguments.model), arguments.data], written)
-    with open_candidate(arguments.model, arguments.mirror, arguments.engine, arguments.precision) as candidate:
+    engine = (arguments.engine, arguments.precision, arguments.device)
+    with open_candidate(arguments.model, arguments.mirror, *engine) as candidate:
         data = arguments.data or candidate.data
         tests = open_set(data, arguments.split, candidate.frames)
         measured = _measured(candidate, data, tests, arguments)
@@ -105,6 +106,7 @@ def _parser() -> ArgumentParser:
     mirror.add_argument("--mirror", action="store_true", default=None, help="average in the mirror image's depth")
     mirror.add_argument("--no-mirror", action="store_false", dest="mirror", help="one pass (default: as trained)")
     add("--engine", choices=(AUTO, *ENGINES), metavar="NAME", help=f"what runs a bundle (default: {DEFAULT_ENGINE})")
+    add("--device", type=device_index, metavar="N", help=DEVICE_HELP)
     add("--precision", metavar="P", help="which of a bundle's graphs (default: the first, or auto's fastest)")
     add("--baseline", action="store_true", help="measure the constant median of the training depth too")
     add("--json", type=Path, metavar="FILE", help="write the metrics there")
