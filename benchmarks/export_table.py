@@ -18,14 +18,14 @@ import onnx
 from numpy.typing import NDArray
 from rich.console import Console
 
-from clipdepth.agreement import Agreement
-from clipdepth.bundle import Bundle, open_bundle
+from clipdepth.bundle.agreement import Agreement
+from clipdepth.bundle.folder import Bundle, open_bundle
+from clipdepth.bundle.manifest import PRECISIONS
 from clipdepth.engines import load_engine, measure_agreement, verify_engine
+from clipdepth.engines.tensorrt.build import build_plan
+from clipdepth.engines.tensorrt.network import parse_graph
+from clipdepth.engines.tensorrt.precisions import network_precisions
 from clipdepth.errors import ClipdepthError
-from clipdepth.manifest import PRECISIONS
-from clipdepth.tensorrt.build import build_plan
-from clipdepth.tensorrt.network import parse_graph
-from clipdepth.tensorrt.precisions import network_precisions
 from clipdepth_export.exporter import ExportConfig, export_run
 
 HEADINGS = (

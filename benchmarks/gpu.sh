@@ -92,7 +92,7 @@ bench() { # BUNDLE RUN OPTION…
 "$python" -c 'import sys, torch; print("torch", torch.__version__, sys.path)' >> "$results/device.txt" 2>&1
 
 # What ships comes first: its graphs are there, and doctor has a verdict and a time of each engine in seconds.
-cp -rT runtime/clipdepth/box/edge-nyu "$work/box.bundle"
+cp -rT runtime/clipdepth/bundle/box/edge-nyu "$work/box.bundle"
 step 60 doctor "${clipdepth[@]}" doctor "$work/box.bundle" --json "$results/doctor.json"
 build box fp16 int8
 verify box

@@ -4,7 +4,7 @@
 
 Rooms are filmed with the shot and read noise of a webcam. With a bundle its network answers, on ONNX Runtime; without
 one depth is the room's own with noise added, in every pixel and in blobs as networks make it. Prints a Markdown table:
-no smoothing, an exponential average of the same gain, and `clipdepth.smoothing`.
+no smoothing, an exponential average of the same gain, and `clipdepth.pipeline.smoothing`.
 
 Flicker is the mean change from frame to frame on a still scene, as a share of depth. Lag is the number of frames, 1 for
 the first, until a pixel is 90% of the way of a step in depth that half a second of walking makes at once, over the
@@ -24,10 +24,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from clipdepth.bundle import open_bundle
+from clipdepth.bundle.folder import open_bundle
 from clipdepth.engines import load_engine
+from clipdepth.pipeline.smoothing import Smoother, Smoothing
 from clipdepth.rooms import RgbdFrame, Room, default_intrinsics
-from clipdepth.smoothing import Smoother, Smoothing
 
 Frame = NDArray[np.uint8]
 Depth = NDArray[np.float32]
@@ -93,7 +93,7 @@ def main() -> None:
     ways: dict[str, Callable[[], Filter]] = {
         "none": lambda: lambda _, depth: depth,
         f"average, gain {gain:g}": lambda: Average(gain).smooth,
-        "clipdepth.smoothing": lambda: Smoother().smooth,
+        "clipdepth.pipeline.smoothing": lambda: Smoother().smooth,
     }
     found: dict[str, list[Outcome]] = {name: [] for name in ways}
     for seed in range(arguments.seed, arguments.seed + arguments.rooms):

@@ -22,8 +22,8 @@ import torch
 from rich.console import Console
 from rich.progress import track
 
-from clipdepth.arguments import picture_size
-from clipdepth.atomic import write_json
+from clipdepth.cli.arguments import picture_size
+from clipdepth.files.atomic import write_json
 from clipdepth_train.data.loader import Batches, open_set, training_loader
 from clipdepth_train.depth_model import build_model
 from clipdepth_train.objective import Batch, Objective

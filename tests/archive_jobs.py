@@ -16,7 +16,7 @@ from clipdepth.archive.job import Job
 from clipdepth.archive.plan import plan
 from clipdepth.archive.settings import Settings
 from clipdepth.archive.sources import Item
-from clipdepth.bundle import open_bundle
+from clipdepth.bundle.folder import open_bundle
 from clipdepth.camera.camera import Camera
 from clipdepth.camera.corrections import Corrections
 

@@ -9,10 +9,10 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from clipdepth.agreement import TOLERANCES, Agreement, Tolerance
-from clipdepth.bundle import stored_file
-from clipdepth.golden import Golden
-from clipdepth.manifest import (
+from clipdepth.bundle.agreement import TOLERANCES, Agreement, Tolerance
+from clipdepth.bundle.folder import stored_file
+from clipdepth.bundle.golden import Golden
+from clipdepth.bundle.manifest import (
     MANIFEST,
     SCHEMA,
     Accuracy,
@@ -25,7 +25,7 @@ from clipdepth.manifest import (
     Precision,
     TrainingCamera,
 )
-from clipdepth.record import encode_record
+from clipdepth.bundle.record import encode_record
 
 OPSET = 18
 WEIGHTS = "weights.safetensors"

@@ -5,9 +5,9 @@ import time
 import numpy as np
 
 from bundles import brightness_depth
+from clipdepth.bundle.manifest import InputSize
 from clipdepth.errors import OutputError
 from clipdepth.frame import DepthFrame
-from clipdepth.manifest import InputSize
 
 SIZE = InputSize(48, 64)
 

@@ -19,7 +19,7 @@ import psutil
 from films import write_films
 from matplotlib.figure import Figure
 
-from clipdepth.atomic import write_json
+from clipdepth.files.atomic import write_json
 from clipdepth_bench.pages.figures import ACCENT, INK, house_style
 
 FILMS, FRAMES, HEIGHT, WIDTH = 10, 5000, 240, 320

@@ -16,7 +16,7 @@ from typing import Any
 
 from films import write_films
 
-from clipdepth.atomic import write_json
+from clipdepth.files.atomic import write_json
 
 FILMS, FRAMES, HEIGHT, WIDTH = 4, 600, 480, 640
 CASES = ((1, 1), (2, 1), (2, 2))

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable
 
-from clipdepth.metrics import DepthMetrics, mean_metrics
-from clipdepth.record import Record
+from clipdepth.bundle.metrics import DepthMetrics, mean_metrics
+from clipdepth.bundle.record import Record
 from clipdepth_train.data.sample import RgbdSet
 from clipdepth_train.evaluation import Crop, Predict, evaluate
 from clipdepth_train.recipe import DataConfig

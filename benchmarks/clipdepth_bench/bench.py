@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from rich.console import Console
 from rich.progress import Progress
 
-from clipdepth.bundle import Bundle
+from clipdepth.bundle.folder import Bundle
 from clipdepth_bench.contenders import Contender, Setup, first_line, list_entries, load_all
 from clipdepth_bench.energy import Meter, find_meters
 from clipdepth_bench.environment import Environment, environment

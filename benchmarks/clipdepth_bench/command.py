@@ -9,12 +9,12 @@ from pathlib import Path
 
 from rich.console import Console
 
-from clipdepth.arguments import BUNDLE_HELP, DEVICE_HELP, ArgumentParser, device_index, positive_int
-from clipdepth.box import find_folder
-from clipdepth.bundle import open_bundle
+from clipdepth.bundle.box import find_folder
+from clipdepth.bundle.folder import open_bundle
+from clipdepth.cli.arguments import BUNDLE_HELP, DEVICE_HELP, ArgumentParser, device_index, positive_int
+from clipdepth.cli.overwriting import refuse_overwriting
 from clipdepth.engines import ENGINES, usable_cores
 from clipdepth.errors import UsageError
-from clipdepth.overwriting import refuse_overwriting
 from clipdepth_bench.bench import Parts, run_bench
 from clipdepth_bench.compare import compare_reports, lost_rows
 from clipdepth_bench.conditions import parse_condition, parse_share

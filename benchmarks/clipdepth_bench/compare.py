@@ -8,8 +8,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from clipdepth.foreign import shown
-from clipdepth.record import Record
+from clipdepth.bundle.record import Record
+from clipdepth.files.foreign import shown
 from clipdepth_bench.interval import ratio_interval
 from clipdepth_bench.report import Report, Row
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from clipdepth.arguments import ArgumentParser
+from clipdepth.cli.arguments import ArgumentParser
 from clipdepth_bench.compare import print_comparison
 from clipdepth_bench.report import read_report
 from clipdepth_bench.table import wide_console

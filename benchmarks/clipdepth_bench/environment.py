@@ -8,9 +8,9 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from clipdepth import __version__
+from clipdepth.bundle.record import Record
 from clipdepth.engines import ENGINES, usable_cores
-from clipdepth.hardware import cpu_name
-from clipdepth.record import Record
+from clipdepth.engines.hardware import cpu_name
 from clipdepth_bench.nvml import Gpu, find_gpus
 
 _OURS = ("numpy", "opencv-python", "torch", "open_clip_torch", "timm", "nvidia-cudnn-cu13", "nvidia-cudnn-cu12")

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from clipdepth.bundle import open_bundle
+from clipdepth.bundle.folder import open_bundle
 from clipdepth.errors import EngineError
 from clipdepth_bench.contenders import Setup, find_entry
 from clipdepth_bench.nvml import used_megabytes

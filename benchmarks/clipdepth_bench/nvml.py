@@ -3,7 +3,7 @@
 import ctypes
 from typing import Any
 
-from clipdepth.record import Record
+from clipdepth.bundle.record import Record
 
 _LIBRARY = "libnvidia-ml.so.1"
 _GRAPHICS_CLOCK = 0

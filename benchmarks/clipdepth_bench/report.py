@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-from clipdepth.agreement import Agreement, looser_limits
-from clipdepth.atomic import atomic_file
+from clipdepth.bundle.agreement import Agreement, looser_limits
+from clipdepth.bundle.record import Record, decode_record, encode_record
 from clipdepth.errors import BundleError, ClipdepthError
-from clipdepth.latency import Latency, summarise_latency
-from clipdepth.record import Record, decode_record, encode_record
+from clipdepth.files.atomic import atomic_file
+from clipdepth.pipeline.latency import Latency, summarise_latency
 from clipdepth_bench.contenders import Contender
 from clipdepth_bench.environment import Environment
 from clipdepth_bench.interval import median_interval

@@ -8,11 +8,11 @@ from time import monotonic, sleep
 import numpy as np
 from numpy.typing import NDArray
 
+from clipdepth.bundle.manifest import InputSize
+from clipdepth.camera.resize import resize_frame
 from clipdepth.engines import Infer
-from clipdepth.latency import Latency
-from clipdepth.manifest import InputSize
 from clipdepth.pipeline import Feed, Pipeline
-from clipdepth.resize import resize_frame
+from clipdepth.pipeline.latency import Latency
 from clipdepth.sources.frames import FramesSource
 from clipdepth_bench.energy import Meter
 from clipdepth_bench.report import Streaming

@@ -6,8 +6,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from clipdepth.agreement import Agreement
-from clipdepth.latency import Latency
+from clipdepth.bundle.agreement import Agreement
+from clipdepth.pipeline.latency import Latency
 from clipdepth_bench.report import Report, Row
 from clipdepth_bench.roofline.table import print_roofline
 

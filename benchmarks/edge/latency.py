@@ -16,11 +16,11 @@ import openvino
 from experiments import EXPERIMENTS, is_timed_as_base, recipe_of
 from rich.console import Console
 
-from clipdepth.atomic import write_json
-from clipdepth.bundle import open_bundle
+from clipdepth.bundle.folder import open_bundle
+from clipdepth.bundle.manifest import MANIFEST, InputSize
 from clipdepth.engines import load_engine, usable_cores
 from clipdepth.engines.openvino_unsigned import use_unsigned
-from clipdepth.manifest import MANIFEST, InputSize
+from clipdepth.files.atomic import write_json
 from clipdepth.rooms import Room, default_intrinsics
 from clipdepth_bench.duration import Measure, by_clock
 from clipdepth_bench.peers import yolo

@@ -16,10 +16,10 @@ from unittest.mock import patch
 import numpy as np
 from experiments import EXPERIMENTS, recipe_of
 
-from clipdepth.atomic import write_json
-from clipdepth.bundle import open_bundle
+from clipdepth.bundle.folder import open_bundle
+from clipdepth.bundle.manifest import InputSize
 from clipdepth.engines import load_engine
-from clipdepth.manifest import InputSize
+from clipdepth.files.atomic import write_json
 from clipdepth.rooms import Room, default_intrinsics
 from clipdepth_bench.duration import by_clock
 from clipdepth_bench.peers.random_bundle import write_random_bundle

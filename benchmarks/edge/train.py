@@ -16,7 +16,7 @@ from typing import Any
 from experiments import EXPERIMENTS, recipe_of
 from rich.console import Console
 
-from clipdepth.atomic import write_json
+from clipdepth.files.atomic import write_json
 from clipdepth_train.trainer import Trainer
 
 RESULTS = "experiments.json"

@@ -17,8 +17,8 @@ from typing import Any
 
 from rich.console import Console
 
-from clipdepth.atomic import write_json, write_text
-from clipdepth.metrics import Align, mean_metrics
+from clipdepth.bundle.metrics import Align, mean_metrics
+from clipdepth.files.atomic import write_json, write_text
 from clipdepth_train.checkpoint import load_run
 from clipdepth_train.data.loader import open_set
 from clipdepth_train.data.sample import RgbdSet

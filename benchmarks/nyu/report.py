@@ -22,10 +22,10 @@ from rich.console import Console
 from rich.progress import track
 from sheet import Row, draw_sheet, log_colours, save_jpeg
 
-from clipdepth.arguments import ArgumentParser, positive_int
-from clipdepth.atomic import write_text
+from clipdepth.cli.arguments import ArgumentParser, positive_int
 from clipdepth.errors import ClipdepthError, DataError, UsageError
-from clipdepth.picture_grid import depth_span
+from clipdepth.files.atomic import write_text
+from clipdepth.sinks.picture_grid import depth_span
 from clipdepth_train.candidate import Candidate, open_candidate
 from clipdepth_train.data.crop import PAPER_TEST
 from clipdepth_train.data.folder import FolderSet

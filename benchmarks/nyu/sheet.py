@@ -8,10 +8,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from clipdepth.atomic import atomic_file
-from clipdepth.depth_picture import FONT, INK, PAPER, colourise
+from clipdepth.camera.resize import resize_frame
 from clipdepth.errors import OutputError
-from clipdepth.resize import resize_frame
+from clipdepth.files.atomic import atomic_file
+from clipdepth.sinks.depth_picture import FONT, INK, PAPER, colourise
 
 Picture = NDArray[np.uint8]
 WIDTH = 1600

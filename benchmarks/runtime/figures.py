@@ -13,11 +13,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from clipdepth.bundle.manifest import InputSize
 from clipdepth.engines import Engine, usable_cores
-from clipdepth.ffmpeg import open_file
+from clipdepth.engines.hardware import cpu_name
+from clipdepth.files.ffmpeg import open_file
 from clipdepth.frame import DepthFrame
-from clipdepth.hardware import cpu_name
-from clipdepth.manifest import InputSize
 from clipdepth.pipeline import Feed, Pipeline
 from clipdepth.rooms import Room, default_intrinsics
 from clipdepth.sources.frames import FramesSource

@@ -36,10 +36,10 @@ from figures import (
     spread,
 )
 
-from clipdepth.bundle import open_bundle
+from clipdepth.bundle.folder import open_bundle
+from clipdepth.camera.resize import resize_frame
 from clipdepth.engines import Engine, load_engine
 from clipdepth.pipeline import Feed
-from clipdepth.resize import resize_frame
 from clipdepth.sources.video import open_video
 
 MARGIN_MS, SHARE = 2.0, 0.1

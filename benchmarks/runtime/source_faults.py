@@ -14,7 +14,7 @@ import pytest
 from fault import Ended, Fault, logged, run_command
 from figures import HEIGHT, WIDTH, Frame, Stamps, spread
 
-from clipdepth.bundle import open_bundle
+from clipdepth.bundle.folder import open_bundle
 from clipdepth.engines import load_engine
 from clipdepth.pipeline import Feed, Pipeline
 from clipdepth.sources import Source, open_source

@@ -28,7 +28,7 @@ from figures import (
 )
 from numpy.typing import NDArray
 
-from clipdepth.bundle import open_bundle
+from clipdepth.bundle.folder import open_bundle
 from clipdepth.engines import Engine, load_engine
 from clipdepth.pipeline import Feed, Pipeline
 

@@ -15,7 +15,7 @@ from fault import Fault, each_once, logged
 from figures import Frame, Stamps, camera, percentile
 from viewers import stop_reading
 
-from clipdepth.bundle import open_bundle
+from clipdepth.bundle.folder import open_bundle
 from clipdepth.engines import load_engine
 from clipdepth.pipeline import Feed, Pipeline
 from clipdepth.viewer import Address, Setup, open_viewer

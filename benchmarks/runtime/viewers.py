@@ -33,10 +33,10 @@ from figures import (
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
-from clipdepth.bundle import Bundle, open_bundle
+from clipdepth.bundle.folder import Bundle, open_bundle
+from clipdepth.camera.resize import resize_frame
 from clipdepth.engines import Engine, load_engine
 from clipdepth.pipeline import Feed, Pipeline
-from clipdepth.resize import resize_frame
 from clipdepth.viewer import Address, Setup, open_viewer
 
 AHEAD = 2

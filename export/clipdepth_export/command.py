@@ -8,11 +8,11 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from clipdepth.agreement import MOST_LOOSENED, TOLERANCES, Tolerance, largest_mean
-from clipdepth.arguments import ArgumentParser, positive_int
-from clipdepth.foreign import shown
-from clipdepth.manifest import MANIFEST, PRECISIONS, Manifest, Precision
-from clipdepth.overwriting import refuse_overwriting
+from clipdepth.bundle.agreement import MOST_LOOSENED, TOLERANCES, Tolerance, largest_mean
+from clipdepth.bundle.manifest import MANIFEST, PRECISIONS, Manifest, Precision
+from clipdepth.cli.arguments import ArgumentParser, positive_int
+from clipdepth.cli.overwriting import refuse_overwriting
+from clipdepth.files.foreign import shown
 from clipdepth_export.exporter import ExportConfig, Exported, export_run
 from clipdepth_export.measured import read_accuracy
 from clipdepth_export.reference import Item

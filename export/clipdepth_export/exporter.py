@@ -11,12 +11,10 @@ import onnxruntime
 import torch
 
 from clipdepth import __version__
-from clipdepth.agreement import TOLERANCES, Agreement, Tolerance
-from clipdepth.atomic import atomic_folder
-from clipdepth.bundle import is_bundle, stored_file
-from clipdepth.errors import UsageError, VerificationError
-from clipdepth.graph_check import graph_problem
-from clipdepth.manifest import (
+from clipdepth.bundle.agreement import TOLERANCES, Agreement, Tolerance
+from clipdepth.bundle.folder import is_bundle, stored_file
+from clipdepth.bundle.graph_check import graph_problem
+from clipdepth.bundle.manifest import (
     MANIFEST,
     SCHEMA,
     Accuracy,
@@ -29,8 +27,10 @@ from clipdepth.manifest import (
     Precision,
     TrainingCamera,
 )
-from clipdepth.record import encode_record
-from clipdepth.sam.record import SamRecord
+from clipdepth.bundle.record import encode_record
+from clipdepth.bundle.sam_record import SamRecord
+from clipdepth.errors import UsageError, VerificationError
+from clipdepth.files.atomic import atomic_folder
 from clipdepth_export.gate import judge, require_agreement
 from clipdepth_export.graph import OPSET, ExportError, proto_of, save_graph, trace_depth
 from clipdepth_export.layers import worst_layers

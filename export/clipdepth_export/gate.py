@@ -10,11 +10,11 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from clipdepth.agreement import Agreement, Tolerance
+from clipdepth.bundle.agreement import Agreement, Tolerance
+from clipdepth.bundle.golden import Golden
 from clipdepth.engines import Engine, infer_golden, measure_agreement, usable_cores
 from clipdepth.engines.onnxruntime_cpu import load_graph
 from clipdepth.errors import VerificationError
-from clipdepth.golden import Golden
 
 Result = TypeVar("Result")
 

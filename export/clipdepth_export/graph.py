@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.export import Dim
 
-from clipdepth.atomic import atomic_file
 from clipdepth.errors import ClipdepthError
+from clipdepth.files.atomic import atomic_file
 from clipdepth_train.depth_model import DepthModel
 
 OPSET = 18

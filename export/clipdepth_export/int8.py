@@ -8,9 +8,9 @@ from onnxruntime.quantization import QuantType
 from onnxruntime.quantization.calibrate import TensorsData
 from onnxruntime.quantization.qdq_quantizer import QDQQuantizer
 
-from clipdepth.agreement import Agreement
+from clipdepth.bundle.agreement import Agreement
+from clipdepth.bundle.manifest import Exclusion
 from clipdepth.errors import VerificationError
-from clipdepth.manifest import Exclusion
 from clipdepth_export.reference import Track
 from clipdepth_export.rounding import round_kernels
 from clipdepth_export.topology import ARITHMETIC, Topology, layer_name, only_user, sensitive, users_of

@@ -5,9 +5,9 @@ from typing import Literal
 
 import msgspec
 
+from clipdepth.bundle.manifest import Accuracy
+from clipdepth.bundle.metrics import Align, DepthMetrics
 from clipdepth.errors import DataError
-from clipdepth.manifest import Accuracy
-from clipdepth.metrics import Align, DepthMetrics
 
 PYTORCH = "pytorch"
 """The engine of an evaluated run; an evaluated bundle has another."""

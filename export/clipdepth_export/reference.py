@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from clipdepth.golden import Golden
-from clipdepth.resize import resize_frame, resize_measured_depth, resize_segmentation
+from clipdepth.bundle.golden import Golden
+from clipdepth.camera.resize import resize_frame, resize_measured_depth, resize_segmentation
 from clipdepth_train.data.sample import RgbdSet, evenly_spread
 from clipdepth_train.data.transforms import test_pair
 from clipdepth_train.depth_model import DepthModel

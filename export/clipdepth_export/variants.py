@@ -6,9 +6,9 @@ from pathlib import Path
 
 import onnx
 
-from clipdepth.agreement import Tolerance
-from clipdepth.golden import Golden
-from clipdepth.manifest import Exclusion, Precision
+from clipdepth.bundle.agreement import Tolerance
+from clipdepth.bundle.golden import Golden
+from clipdepth.bundle.manifest import Exclusion, Precision
 from clipdepth_export.calibration import Feeds, activation_ranges, largest_values
 from clipdepth_export.gate import depth_of, judge
 from clipdepth_export.half import half, rounded

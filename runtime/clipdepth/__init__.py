@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from clipdepth.camera.camera import Camera
-    from clipdepth.depth_file import read_depth
     from clipdepth.errors import (
         BundleError,
         ClipdepthError,
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
         UsageError,
         VerificationError,
     )
+    from clipdepth.files.depth_file import read_depth
     from clipdepth.frame import DepthFrame
     from clipdepth.model import DepthModel, load, stream
 
@@ -51,7 +51,7 @@ _MODULES = {
     "DepthFrame": "frame",
     "DepthModel": "model",
     "load": "model",
-    "read_depth": "depth_file",
+    "read_depth": "files.depth_file",
     "stream": "model",
 }
 

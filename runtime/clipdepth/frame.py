@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clipdepth.camera.pinhole import Intrinsics
+from clipdepth.camera.resize import resize_depth
 from clipdepth.errors import SourceError
-from clipdepth.resize import resize_depth
 
 
 @dataclass(frozen=True, eq=False)

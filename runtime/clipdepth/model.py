@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from clipdepth.agreement import Agreement
-from clipdepth.bundle import Bundle, open_bundle
+from clipdepth.bundle.agreement import Agreement
+from clipdepth.bundle.folder import Bundle, open_bundle
 from clipdepth.camera.camera import Camera
 from clipdepth.camera.corrections import Corrections
 from clipdepth.engines import Engine, verify_engine
@@ -16,7 +16,7 @@ from clipdepth.engines.choice import AUTO, Choice, load_asked
 from clipdepth.frame import DepthFrame, checked_image
 from clipdepth.pipeline import Feed, Pipeline
 from clipdepth.pipeline.optics import Optics
-from clipdepth.smoothing import Smoother
+from clipdepth.pipeline.smoothing import Smoother
 from clipdepth.sources import Captured, Source, open_source
 from clipdepth.sources.camera import CameraMode
 from clipdepth.sources.frames import FramesSource

@@ -7,8 +7,8 @@ import numpy as np
 from msgspec.structs import replace
 from numpy.typing import NDArray
 
-from clipdepth.agreement import Agreement, Tolerance
-from clipdepth.latency import summarise_latency
+from clipdepth.bundle.agreement import Agreement, Tolerance
+from clipdepth.pipeline.latency import summarise_latency
 from clipdepth_bench.duration import Duration
 from clipdepth_bench.environment import Environment
 from clipdepth_bench.report import SCHEMA, Method, Report, Row, Size

@@ -6,8 +6,8 @@ from html.parser import HTMLParser
 from msgspec.structs import replace
 
 from benchmarks.fakes import DIFFERS, absent_row, report_of, timed_row
-from clipdepth.agreement import Agreement, Tolerance
-from clipdepth.latency import Latency
+from clipdepth.bundle.agreement import Agreement, Tolerance
+from clipdepth.pipeline.latency import Latency
 from clipdepth_bench.report import Memory, Report, Row, Streaming
 from clipdepth_bench.timing import Ratio
 

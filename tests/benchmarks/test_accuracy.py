@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 from bundles import write_bundle
-from clipdepth.bundle import Bundle, open_bundle
+from clipdepth.bundle.folder import Bundle, open_bundle
+from clipdepth.bundle.manifest import MANIFEST, InputSize
 from clipdepth.cli import main
 from clipdepth.errors import CheckpointError, DataError
-from clipdepth.manifest import MANIFEST, InputSize
 from clipdepth_bench.accuracy import measure_accuracy
 from clipdepth_bench.pareto.command import main as pareto
 from clipdepth_bench.pareto.report import read_pareto

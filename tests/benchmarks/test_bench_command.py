@@ -18,7 +18,7 @@ from onnx import numpy_helper
 import clipdepth
 from benchmarks.fakes import report_of, timed_row
 from bundles import brightness_graph, write_bundle, write_manifest
-from clipdepth.bundle import open_bundle
+from clipdepth.bundle.folder import open_bundle
 from clipdepth.cli import main
 from clipdepth.engines import ENGINES, usable_cores
 from clipdepth_bench.duration import Duration, Measure

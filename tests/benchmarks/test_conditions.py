@@ -5,7 +5,7 @@ from argparse import ArgumentTypeError
 import pytest
 
 from benchmarks.fakes import absent_row, report_of, timed_row
-from clipdepth.latency import summarise_latency
+from clipdepth.pipeline.latency import summarise_latency
 from clipdepth_bench.conditions import parse_condition, parse_share
 from clipdepth_bench.report import Memory, Streaming
 from clipdepth_bench.timing import Ratio

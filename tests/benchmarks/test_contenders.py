@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from bundles import brightness_depth, write_bundle
-from clipdepth.bundle import open_bundle
+from clipdepth.bundle.folder import open_bundle
 from clipdepth.errors import EngineError
 from clipdepth_bench.contenders import Contender, Entry, Setup, absent, find_entry, list_entries, load_all
 from clipdepth_bench.contenders import pytorch as on_cpu

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import clipdepth
 from clipdepth.engines import usable_cores
-from clipdepth.hardware import cpu_name
+from clipdepth.engines.hardware import cpu_name
 from clipdepth_bench.environment import checkout_commit, environment
 
 

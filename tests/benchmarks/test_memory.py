@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bundles import write_bundle
-from clipdepth.bundle import open_bundle
+from clipdepth.bundle.folder import open_bundle
 from clipdepth.errors import EngineError
 from clipdepth_bench.contenders import Setup
 from clipdepth_bench.memory import measure_memory, peak_megabytes

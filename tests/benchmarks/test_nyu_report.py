@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 import pytest
 
-from clipdepth.depth_picture import INVALID, colourise
 from clipdepth.errors import DataError, UsageError
+from clipdepth.sinks.depth_picture import INVALID, colourise
 from clipdepth_train.evaluation import Comparison
 from runs import write_rgbd_folder
 

@@ -14,11 +14,11 @@ import pytest
 
 from benchmarks.fakes import ENVIRONMENT, absent_row, timed_row
 from benchmarks.pages import HOSTILE, Page, failed_row
-from clipdepth.bundle import stored_file
+from clipdepth.bundle.folder import stored_file
+from clipdepth.bundle.golden import load_golden
+from clipdepth.bundle.manifest import MANIFEST
+from clipdepth.bundle.metrics import DepthMetrics
 from clipdepth.errors import DataError, UsageError
-from clipdepth.golden import load_golden
-from clipdepth.manifest import MANIFEST
-from clipdepth.metrics import DepthMetrics
 from clipdepth_bench.accuracy import Accuracy
 from clipdepth_bench.duration import Duration
 from clipdepth_bench.pages.document import text_of

@@ -15,9 +15,9 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.tiny_network import MULTIPLY_ADDS, SIZE, tiny
 from bundles import write_bundle
-from clipdepth.bundle import Bundle, open_bundle
+from clipdepth.bundle.folder import Bundle, open_bundle
+from clipdepth.bundle.manifest import InputSize
 from clipdepth.engines import load_engine
-from clipdepth.manifest import InputSize
 from clipdepth_bench.contenders import Setup, load_all
 from clipdepth_bench.peers import depth_anything, entries, list_peers, msa, yolo
 from clipdepth_bench.peers.exported import peer_bundle
@@ -203,7 +203,7 @@ def refuse(*_): sys.exit("it reached for the network")
 socket.socket.connect = socket.getaddrinfo = refuse
 import cv2, torch
 before = dict(os.environ), torch.save, cv2.imread, cv2.getNumThreads()
-from clipdepth.manifest import InputSize
+from clipdepth.bundle.manifest import InputSize
 from clipdepth_bench.peers import yolo
 yolo.build(InputSize(32, 32))
 assert (dict(os.environ), torch.save, cv2.imread, cv2.getNumThreads()) == before

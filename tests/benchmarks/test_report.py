@@ -10,8 +10,8 @@ import pytest
 from rich.console import Console
 
 from benchmarks.fakes import DIFFERS, NAN, PASSED, absent_row, infer, report_of, timed_row
-from clipdepth.agreement import Agreement
-from clipdepth.latency import summarise_latency
+from clipdepth.bundle.agreement import Agreement
+from clipdepth.pipeline.latency import summarise_latency
 from clipdepth_bench.contenders import Contender, absent
 from clipdepth_bench.contenders.pytorch import RANDOM_WEIGHTS
 from clipdepth_bench.duration import Duration

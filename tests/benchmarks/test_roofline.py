@@ -15,9 +15,9 @@ from onnx import TensorProto, helper, numpy_helper
 from rich.console import Console
 
 from benchmarks.tiny_network import MULTIPLY_ADDS, SIZE, tiny
-from clipdepth.bundle import Bundle, open_bundle
+from clipdepth.bundle.folder import Bundle, open_bundle
+from clipdepth.bundle.record import encode_record
 from clipdepth.errors import EngineError, MissingExtraError
-from clipdepth.record import encode_record
 from clipdepth_bench.peers.random_bundle import write_random_bundle
 from clipdepth_bench.roofline import measure, require_packages
 from clipdepth_bench.roofline.bandwidth import cpu_bandwidth, largest_cache

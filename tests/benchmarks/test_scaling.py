@@ -8,11 +8,11 @@ import pytest
 from rich.console import Console
 
 from bundles import write_bundle
-from clipdepth.bundle import open_bundle
+from clipdepth.bundle.folder import open_bundle
+from clipdepth.bundle.manifest import InputSize
 from clipdepth.engines import load_engine
 from clipdepth.errors import EngineError, UsageError
-from clipdepth.latency import Latency
-from clipdepth.manifest import InputSize
+from clipdepth.pipeline.latency import Latency
 from clipdepth_bench.environment import environment
 from clipdepth_bench.scaling.child import Task, call, measure, stream
 from clipdepth_bench.scaling.graphs import Graphs

@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from clipdepth.manifest import InputSize
+from clipdepth.bundle.manifest import InputSize
 from clipdepth_bench.peers.framed import Framed
 
 SIZE = InputSize(12, 20)

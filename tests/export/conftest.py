@@ -11,7 +11,7 @@ import pytest
 import torch
 from rich.console import Console
 
-from clipdepth.bundle import Bundle, open_bundle
+from clipdepth.bundle.folder import Bundle, open_bundle
 from clipdepth_export.exporter import export_run
 from clipdepth_train.checkpoint import CHECKPOINT, load_run, read_checkpoint, save_checkpoint
 from clipdepth_train.data.loader import open_set

@@ -9,7 +9,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from clipdepth.bundle import Bundle
+from clipdepth.bundle.folder import Bundle
 from clipdepth.engines import load_engine
 from clipdepth.rooms import Room, default_intrinsics
 from clipdepth_train.checkpoint import load_run

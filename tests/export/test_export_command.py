@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from bundles import write_bundle
-from clipdepth.bundle import Bundle, open_bundle
+from clipdepth.bundle.folder import Bundle, open_bundle
 from clipdepth.cli import main
 from clipdepth_export.exporter import export_run
 from runs import write_rgbd_folder

@@ -12,9 +12,9 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file
 
-from clipdepth.bundle import Bundle, open_bundle
+from clipdepth.bundle.folder import Bundle, open_bundle
+from clipdepth.bundle.metrics import METRIC_NAMES
 from clipdepth.cli import main
-from clipdepth.metrics import METRIC_NAMES
 from clipdepth_export.weights import write_weights
 from clipdepth_train.checkpoint import CHECKPOINT, load_run, read_checkpoint, save_checkpoint
 from runs import train_tiny_run

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, ValueInfoProto, numpy_helper
 from torch import Tensor, nn
 
-from clipdepth.bundle import Bundle
+from clipdepth.bundle.folder import Bundle
 from clipdepth_export.graph import ExportError, trace
 from clipdepth_train.checkpoint import load_run
 from clipdepth_train.models.depthclip import CLASSES

@@ -7,9 +7,9 @@ import onnx
 import pytest
 from torch import Tensor, nn, ones, zeros
 
-from clipdepth.box import BOX, DEFAULT
-from clipdepth.bundle import Bundle, open_bundle
-from clipdepth.graph_check import OPERATORS, OTHER_TRUNKS
+from clipdepth.bundle.box import BOX, DEFAULT
+from clipdepth.bundle.folder import Bundle, open_bundle
+from clipdepth.bundle.graph_check import OPERATORS, OTHER_TRUNKS
 from clipdepth_export.graph import proto_of, trace, trace_depth
 from clipdepth_export.sam.exporter import trace_decoder, trace_encoder
 from clipdepth_export.sam.precision import half_sam

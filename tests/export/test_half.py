@@ -7,9 +7,9 @@ import onnx
 import pytest
 from onnx import TensorProto
 
-from clipdepth.agreement import Tolerance
-from clipdepth.bundle import Bundle
-from clipdepth.golden import Golden
+from clipdepth.bundle.agreement import Tolerance
+from clipdepth.bundle.folder import Bundle
+from clipdepth.bundle.golden import Golden
 from clipdepth_export.calibration import largest_values, open_session
 from clipdepth_export.gate import depth_of, judge
 from clipdepth_export.half import half, rounded

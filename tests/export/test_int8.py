@@ -9,11 +9,11 @@ import pytest
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from clipdepth.agreement import Agreement, Tolerance
-from clipdepth.bundle import Bundle
+from clipdepth.bundle.agreement import Agreement, Tolerance
+from clipdepth.bundle.folder import Bundle
+from clipdepth.bundle.golden import Golden
 from clipdepth.cli import main
 from clipdepth.errors import VerificationError
-from clipdepth.golden import Golden
 from clipdepth_export.calibration import activation_ranges, open_session
 from clipdepth_export.gate import judge
 from clipdepth_export.int8 import Quantizer, _quantize_before_transposes, quantizable, quantize

@@ -11,8 +11,8 @@ import pytest
 from safetensors.numpy import load_file
 
 import clipdepth
-from clipdepth.agreement import Tolerance
-from clipdepth.bundle import Bundle
+from clipdepth.bundle.agreement import Tolerance
+from clipdepth.bundle.folder import Bundle
 from clipdepth.rooms import default_intrinsics
 from clipdepth_export.exporter import export_run
 from clipdepth_train.recipe import LossConfig

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from clipdepth.bundle import Bundle
-from clipdepth.golden import Golden
+from clipdepth.bundle.folder import Bundle
+from clipdepth.bundle.golden import Golden
 from clipdepth_export.reference import golden_frames, reference_frames, silently
 from clipdepth_train.checkpoint import load_run
 from clipdepth_train.data.sample import RgbdPair

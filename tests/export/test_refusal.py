@@ -9,11 +9,11 @@ import pytest
 from numpy.typing import NDArray
 from onnx import TensorProto, numpy_helper
 
-from clipdepth.agreement import TOLERANCES, Tolerance
-from clipdepth.bundle import Bundle, open_bundle
+from clipdepth.bundle.agreement import TOLERANCES, Tolerance
+from clipdepth.bundle.folder import Bundle, open_bundle
+from clipdepth.bundle.manifest import Precision
 from clipdepth.cli import main
 from clipdepth.errors import EngineError
-from clipdepth.manifest import Precision
 from clipdepth_export import exporter
 from clipdepth_export.gate import judge
 from clipdepth_export.variants import Variant, Variants

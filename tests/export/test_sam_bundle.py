@@ -10,16 +10,16 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from clipdepth.agreement import Tolerance
-from clipdepth.bundle import Bundle, open_bundle
+from clipdepth.bundle.agreement import Tolerance
+from clipdepth.bundle.folder import Bundle, open_bundle
 from clipdepth.cli import main
 from clipdepth.engines import load_engine
+from clipdepth.engines.tensorrt.build import build_plan
+from clipdepth.engines.tensorrt.network import check_contract, parse_graph
+from clipdepth.engines.tensorrt.precisions import check_precisions, network_precisions
 from clipdepth.errors import BundleError
 from clipdepth.rooms import Room, default_intrinsics
 from clipdepth.sam.painting import paint
-from clipdepth.tensorrt.build import build_plan
-from clipdepth.tensorrt.network import check_contract, parse_graph
-from clipdepth.tensorrt.precisions import check_precisions, network_precisions
 from clipdepth_export.exporter import ExportConfig, export_run
 from clipdepth_export.sam import exporter as sam_exporter
 from clipdepth_train.checkpoint import load_run

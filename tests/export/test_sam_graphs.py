@@ -9,10 +9,10 @@ from onnx import TensorProto
 from segment_anything import SamPredictor
 from segment_anything.modeling import Sam
 
+from clipdepth.bundle.sam_folder import SamFolder, open_sam
+from clipdepth.engines.sam_onnxruntime import load
+from clipdepth.engines.segmenter import load_segmenter
 from clipdepth.rooms import Room, default_intrinsics
-from clipdepth.sam.manifest import SamFolder, open_sam
-from clipdepth.sam.onnxruntime_cpu import load
-from clipdepth.sam.segmenter import load_segmenter
 from clipdepth_export.sam.exporter import export_sam, trace_encoder, write_sam
 from clipdepth_export.sam.precision import sensitive_sam
 from clipdepth_export.topology import Topology

@@ -11,10 +11,10 @@ import torch
 from numpy.typing import NDArray
 from onnx import numpy_helper
 
+from clipdepth.bundle.sam_agreement import SAM_TOLERANCES, SamAnswer, SamTolerance, compare_answers
+from clipdepth.bundle.sam_folder import SamFolder, open_sam
 from clipdepth.errors import EngineError, VerificationError
 from clipdepth.rooms import Room, default_intrinsics
-from clipdepth.sam.agreement import SAM_TOLERANCES, SamAnswer, SamTolerance, compare_answers
-from clipdepth.sam.manifest import SamFolder, open_sam
 from clipdepth_export.sam import exporter
 from clipdepth_export.sam.exporter import export_sam
 from clipdepth_export.sam.verification import sam_answer, verify_sam

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from clipdepth.agreement import Tolerance
-from clipdepth.bundle import Bundle, open_bundle
-from clipdepth.manifest import PRECISIONS
-from clipdepth.tensorrt.build import build_plan
-from clipdepth.tensorrt.network import check_contract, parse_graph
-from clipdepth.tensorrt.precisions import check_precisions, network_precisions
+from clipdepth.bundle.agreement import Tolerance
+from clipdepth.bundle.folder import Bundle, open_bundle
+from clipdepth.bundle.manifest import PRECISIONS
+from clipdepth.engines.tensorrt.build import build_plan
+from clipdepth.engines.tensorrt.network import check_contract, parse_graph
+from clipdepth.engines.tensorrt.precisions import check_precisions, network_precisions
 from clipdepth_export.exporter import ExportConfig, export_run
 
 pytest_plugins = ["tensorrt_cpu.plugin"]

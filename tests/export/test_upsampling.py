@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from clipdepth.bundle import Bundle
+from clipdepth.bundle.folder import Bundle
 from clipdepth_export.calibration import open_session
 from clipdepth_export.upsampling import interpolation, upsample_by_products
 from small_graphs import constants

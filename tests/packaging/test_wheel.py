@@ -26,7 +26,7 @@ PACKAGES = {
     "clipdepth_export": "export",
     "clipdepth_bench": "benchmarks",
 }
-BOX, MODEL = Path("runtime/clipdepth/box"), "tiny-model"
+BOX, MODEL = Path("runtime/clipdepth/bundle/box"), "tiny-model"
 NOT_ON_A_DEVICE = ("torch", "torchvision", "open_clip", "timm", "kornia", "segment_anything", "onnx", "onnxscript")
 
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from clipdepth.agreement import Tolerance, compare_depth
+from clipdepth.bundle.agreement import Tolerance, compare_depth
 
 
 def test_numbers_worked_out_by_hand() -> None:

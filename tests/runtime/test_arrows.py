@@ -21,6 +21,19 @@ MAY_IMPORT = {
     "clipdepth_bench": {"clipdepth", "clipdepth_train", "clipdepth_export"},
 }
 NOT_ON_A_DEVICE = ("torch", "torchvision", "onnx", "onnxscript", "open_clip", "timm", "h5py", "scipy", "tyro")
+FLOORS = (
+    ("errors",),
+    ("files", "sam"),
+    ("bundle",),
+    ("camera",),
+    ("engines", "frame", "rooms"),
+    ("sinks", "sources"),
+    ("pipeline",),
+    ("archive", "model", "viewer"),
+    ("cli",),
+)
+"""The rooms of the runtime, from the ground up: each imports from floors below its own alone."""
+MOST_ROOMS = 15
 OTHERS = [name for name in PACKAGES if name != "clipdepth"]
 
 
@@ -44,6 +57,45 @@ def imported(file: Path) -> set[str]:
     return found
 
 
+def room(name: str) -> str:
+    """The package's own part that a module belongs to: a folder or a file on its top floor."""
+    return [*name.split("."), ""][1]
+
+
+def rooms(package: str) -> dict[str, set[str]]:
+    """Which of its rooms each room of a package imports, at any depth of its code."""
+    found: dict[str, set[str]] = {}
+    for file in sorted(PACKAGES[package].rglob("*.py")):
+        parts = file.relative_to(PACKAGES[package]).with_suffix("").parts
+        here = "" if parts[0].startswith("__") else parts[0]
+        names = {
+            node.module
+            for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+            if isinstance(node, ast.ImportFrom) and not node.level and (node.module or "").startswith(f"{package}.")
+        }
+        found.setdefault(here, set()).update(room(name or "") for name in names)
+    return {here: there - {here} for here, there in found.items() if here}
+
+
+def test_rooms_of_the_runtime_import_from_below() -> None:
+    floor = {name: number for number, names in enumerate(FLOORS) for name in names}
+    found = rooms("clipdepth")
+    assert found.keys() == floor.keys()
+    assert len(found) <= MOST_ROOMS
+    for here, there in found.items():
+        above = {name for name in there if floor[name] >= floor[here]}
+        assert not above, f"{here} imports {above}"
+
+
+@pytest.mark.parametrize("package", OTHERS)
+def test_rooms_of_a_package_import_in_no_circle(package: str) -> None:
+    left = rooms(package)
+    while left:
+        free = {name for name, there in left.items() if not there & left.keys()}
+        assert free, f"a circle among {sorted(left)}"
+        left = {name: there for name, there in left.items() if name not in free}
+
+
 @pytest.mark.parametrize("package", PACKAGES)
 def test_a_package_imports_only_those_below_it(package: str) -> None:
     for file in PACKAGES[package].rglob("*.py"):
@@ -60,7 +112,7 @@ def test_the_runtime_names_nothing_that_a_device_lacks() -> None:
 def test_every_runtime_module_imports_on_a_bare_device() -> None:
     blocked = dict.fromkeys((*NOT_ON_A_DEVICE, *OTHERS))
     names = [name for name in modules("clipdepth") if name != "clipdepth.__main__"]
-    assert "clipdepth.commands.run" in names
+    assert "clipdepth.cli.run" in names
     code = (
         f"import sys; sys.modules.update({blocked!r})\n"
         f"from importlib import import_module\nfor name in {names!r}: import_module(name)"

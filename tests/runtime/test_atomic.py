@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from clipdepth.atomic import atomic_file, atomic_folder, write_json, write_text
 from clipdepth.errors import OutputError
+from clipdepth.files.atomic import atomic_file, atomic_folder, write_json, write_text
 
 
 def names(folder: Path) -> list[str]:

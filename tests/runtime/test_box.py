@@ -9,8 +9,8 @@ import pytest
 from bundles import WEIGHTS, write_bundle
 from clipdepth.archive.infer import load_verified
 from clipdepth.archive.settings import Settings
-from clipdepth.box import BOX, find_folder, is_bare, list_models, model_names, portable
-from clipdepth.bundle import open_bundle, stored_file
+from clipdepth.bundle.box import BOX, find_folder, is_bare, list_models, model_names, portable
+from clipdepth.bundle.folder import open_bundle, stored_file
 from clipdepth.errors import BundleError
 
 

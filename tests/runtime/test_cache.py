@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from clipdepth.cache import cache_folder, make_private, read_own
+from clipdepth.bundle.cache import cache_folder, make_private, read_own
 from clipdepth.errors import OutputError
 
 

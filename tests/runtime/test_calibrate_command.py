@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 from bundles import write_bundle
-from clipdepth.bundle import open_bundle
+from clipdepth.bundle.folder import open_bundle
 from clipdepth.camera.calibration import read_calibration
 from clipdepth.camera.camera import Camera
 from clipdepth.camera.corrections import Corrections
-from clipdepth.commands.calibrate import main
+from clipdepth.cli.calibrate import main
 from clipdepth.errors import ClipdepthError, SourceError, UsageError
 
 LEVELS = {(10, 24): 51, (32, 24): 102, (54, 24): 153}

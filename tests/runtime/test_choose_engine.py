@@ -8,13 +8,13 @@ import pytest
 from rich.console import Console
 
 from bundles import brightness_graph, write_bundle, write_manifest
-from clipdepth.bundle import Bundle, open_bundle
-from clipdepth.commands.choice_report import print_choice
+from clipdepth.bundle.folder import Bundle, open_bundle
+from clipdepth.cli.choice_report import print_choice
 from clipdepth.engines import ENGINES, Engine
 from clipdepth.engines.choice import Choice, choose_engine, load_fastest
+from clipdepth.engines.tensorrt.store import EngineStore
 from clipdepth.engines.trial import Trial, try_engine
 from clipdepth.errors import EngineError, UsageError
-from clipdepth.tensorrt.store import EngineStore
 
 
 @pytest.fixture(autouse=True)
@@ -97,9 +97,9 @@ def test_what_changed_is_measured_again(bundle: Bundle, tmp_path: Path) -> None:
 
 def test_other_libraries_or_hardware_are_measured_again(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
     choose(bundle)
-    monkeypatch.setattr("clipdepth.engines.memory.version", lambda package: "99.0")
+    monkeypatch.setattr("clipdepth.engines.trial_cache.version", lambda package: "99.0")
     assert choose(bundle)[1]
-    monkeypatch.setattr("clipdepth.hardware.cpu_name", lambda: "Cortex-A78AE")
+    monkeypatch.setattr("clipdepth.engines.hardware.cpu_name", lambda: "Cortex-A78AE")
     assert choose(bundle)[1]
     assert not choose(bundle)[1]
 

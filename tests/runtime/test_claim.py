@@ -12,10 +12,10 @@ import cv2
 import pytest
 
 from bundles import write_bundle
-from clipdepth.atomic import atomic_folder
-from clipdepth.claim import claimed
 from clipdepth.cli import main
 from clipdepth.errors import OutputError
+from clipdepth.files.atomic import atomic_folder
+from clipdepth.files.claim import claimed
 from live_servers import wait_until
 
 

@@ -9,8 +9,8 @@ import pytest
 from bundles import write_bundle
 from clipdepth import __version__
 from clipdepth.cli import COMMANDS, Command, main
+from clipdepth.cli.interruption import Terminated
 from clipdepth.errors import ClipdepthError
-from clipdepth.interruption import Terminated
 
 
 def test_help_lists_every_command(capsys: pytest.CaptureFixture[str]) -> None:

@@ -12,15 +12,15 @@ import pytest
 from numpy.typing import NDArray
 
 from bundles import write_bundle
-from clipdepth.bundle import open_bundle
+from clipdepth.bundle.folder import open_bundle
+from clipdepth.bundle.manifest import Manifest
 from clipdepth.camera.camera import Camera
 from clipdepth.camera.correction import make_correction, training_camera
 from clipdepth.camera.corrections import Corrections
 from clipdepth.camera.pinhole import Intrinsics
+from clipdepth.camera.resize import resize_frame
 from clipdepth.camera.sized import SizedCamera, camera_from_focal, camera_from_fov
 from clipdepth.errors import SourceError, UsageError
-from clipdepth.manifest import Manifest
-from clipdepth.resize import resize_frame
 from clipdepth.rooms import RgbdFrame, Room
 
 HEIGHT, WIDTH = 240, 320

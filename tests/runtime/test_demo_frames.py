@@ -6,10 +6,10 @@ import cv2
 import numpy as np
 
 from bundles import write_bundle
-from clipdepth.bundle import open_bundle
-from clipdepth.commands.demo_frames import show_frames
-from clipdepth.depth_picture import colourise
-from clipdepth.picture_grid import TILE_WIDTH, depth_span
+from clipdepth.bundle.folder import open_bundle
+from clipdepth.cli.demo_frames import show_frames
+from clipdepth.sinks.depth_picture import colourise
+from clipdepth.sinks.picture_grid import TILE_WIDTH, depth_span
 
 
 def test_a_row_for_each_frame_and_a_column_for_each_engine_that_works(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from clipdepth.depth_picture import INVALID, colourise, side_by_side
+from clipdepth.sinks.depth_picture import INVALID, colourise, side_by_side
 
 
 def test_near_is_red_and_far_is_blue() -> None:

@@ -11,11 +11,11 @@ import pytest
 from onnx import numpy_helper
 
 from bundles import write_bundle
-from clipdepth.commands.doctor import main
+from clipdepth.cli.doctor import main
+from clipdepth.cli.probe import HEIGHT, WIDTH, probe_graph, write_probe
 from clipdepth.engines import ENGINES, load_engine, verify_engine
+from clipdepth.engines.hardware import cpu_name, describe_hardware
 from clipdepth.errors import BundleError
-from clipdepth.hardware import cpu_name, describe_hardware
-from clipdepth.probe import HEIGHT, WIDTH, probe_graph, write_probe
 
 
 @pytest.fixture(autouse=True)
@@ -90,7 +90,7 @@ def test_what_is_missing_is_told_with_its_remedy_and_is_no_failure(
         monkeypatch.setitem(sys.modules, name, None)
     for name in ("onnxruntime_cpu", "onnxruntime_gpu", "onnxruntime_session", "openvino"):
         monkeypatch.delitem(sys.modules, f"clipdepth.engines.{name}", raising=False)
-    monkeypatch.setattr("clipdepth.commands.doctor.library_versions", dict)
+    monkeypatch.setattr("clipdepth.cli.doctor.library_versions", dict)
     report = doctor(tmp_path)
     out = capsys.readouterr().out
     for engine in report["engines"]:

@@ -10,7 +10,7 @@ import pytest
 from onnx import TensorProto, helper
 
 from bundles import OPSET, brightness_depth, write_bundle, write_manifest
-from clipdepth.bundle import open_bundle
+from clipdepth.bundle.folder import open_bundle
 from clipdepth.engines import load_engine, usable_cores, verify_engine
 from clipdepth.errors import EngineError, MissingExtraError, UsageError
 
@@ -105,7 +105,7 @@ def test_an_engine_whose_library_is_broken_says_so(tmp_path: Path, monkeypatch: 
 def test_onnx_runtime_reports_nothing_to_its_maker(tmp_path: Path, cache: Path) -> None:
     bundle = write_bundle(tmp_path / "b")
     code = (
-        "import sys; from pathlib import Path; from clipdepth.bundle import open_bundle;"
+        "import sys; from pathlib import Path; from clipdepth.bundle.folder import open_bundle;"
         "from clipdepth.engines import load_engine; load_engine(open_bundle(Path(sys.argv[1])))"
     )
     silent = ("CI", "ORT_DISABLE_TELEMETRY", "ORT_RUNNING_UNIT_TESTS")  # it reports nothing where one is set

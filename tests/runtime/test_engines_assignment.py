@@ -12,11 +12,11 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from bundles import OPSET, brightness_graph
-from clipdepth.box import BOX
+from clipdepth.bundle.box import BOX
+from clipdepth.bundle.onnx_file import OnnxFile
 from clipdepth.engines.assignment import RECORD, AssignedSubgraph, nodes_elsewhere, refuse_elsewhere
 from clipdepth.engines.onnxruntime_session import CPU, open_session, session_options
 from clipdepth.errors import EngineError
-from clipdepth.onnx_file import OnnxFile
 
 AZURE, CUDA = "AzureExecutionProvider", "CUDAExecutionProvider"
 needs_azure = pytest.mark.skipif(AZURE not in onnxruntime.get_available_providers(), reason="a build without Azure")

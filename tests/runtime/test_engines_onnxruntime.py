@@ -10,7 +10,7 @@ import onnxruntime
 import pytest
 
 from bundles import brightness_depth, brightness_graph, write_bundle
-from clipdepth.bundle import open_bundle
+from clipdepth.bundle.folder import open_bundle
 from clipdepth.engines import load_engine
 from clipdepth.engines.nvidia import require_gpu
 from clipdepth.engines.onnxruntime_gpu import BoundCall, cuda_provider

@@ -8,7 +8,7 @@ import pytest
 
 import small_graphs
 from bundles import write_bundle, write_manifest
-from clipdepth.bundle import Bundle, open_bundle
+from clipdepth.bundle.folder import Bundle, open_bundle
 from clipdepth.engines import load_engine
 from clipdepth.errors import EngineError
 

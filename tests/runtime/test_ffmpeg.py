@@ -15,9 +15,9 @@ from av.container import OutputContainer
 
 from clipdepth.archive.place import open_place
 from clipdepth.archive.video import open_video
-from clipdepth.depth_file import read_depth
 from clipdepth.errors import SourceError
-from clipdepth.ffmpeg import HEAD_BYTES, open_file
+from clipdepth.files.depth_file import read_depth
+from clipdepth.files.ffmpeg import HEAD_BYTES, open_file
 from clipdepth.sources import open_source
 from clips import room_frames, write_clip
 from live_servers import free_port, web_server

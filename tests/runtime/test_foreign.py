@@ -7,9 +7,9 @@ import msgspec
 import pytest
 
 from bundles import write_bundle
+from clipdepth.bundle.manifest import MANIFEST
 from clipdepth.cli import main
-from clipdepth.foreign import shown
-from clipdepth.manifest import MANIFEST
+from clipdepth.files.foreign import shown
 
 HOSTILE = "\x1b]0;title\x07\x1b[2J\x9b31m\u202egnp\r\n\u2028"
 
@@ -53,7 +53,7 @@ def test_commands_print_no_escape_code_of_a_stranger(tmp_path: Path, capfd: pyte
 
 
 def test_models_print_no_escape_code(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    from clipdepth.commands import models
+    from clipdepth.cli import models
 
     hostile_bundle(tmp_path)
     models.main([], box=tmp_path)

@@ -4,8 +4,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from clipdepth.bundle.golden import Golden, load_golden
 from clipdepth.errors import BundleError
-from clipdepth.golden import Golden, load_golden
 
 
 def arrays() -> dict[str, Any]:

@@ -11,11 +11,11 @@ import pytest
 from onnx import TensorProto, helper
 
 from bundles import OPSET, brightness_graph, write_bundle, write_manifest
-from clipdepth.box import BOX
-from clipdepth.bundle import open_bundle, stored_file
+from clipdepth.bundle.box import BOX
+from clipdepth.bundle.folder import open_bundle, stored_file
+from clipdepth.bundle.onnx_file import OnnxFile, OnnxFileError
 from clipdepth.engines import load_engine, verify_engine
 from clipdepth.errors import BundleError
-from clipdepth.onnx_file import OnnxFile, OnnxFileError
 
 GRAPH = "depth.fp32.onnx"
 Change = Callable[[onnx.ModelProto], object]

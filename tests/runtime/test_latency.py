@@ -2,7 +2,7 @@ import dataclasses
 
 import pytest
 
-from clipdepth.latency import LatencyRing, summarise_latency
+from clipdepth.pipeline.latency import LatencyRing, summarise_latency
 
 
 def test_percentiles_of_one_to_hundred_milliseconds() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from clipdepth.logs import JsonFormatter
+from clipdepth.cli.logs import JsonFormatter
 
 Raised = tuple[type[BaseException], BaseException, TracebackType | None]
 

@@ -9,7 +9,7 @@ import pytest
 
 from bundles import write_bundle
 from clipdepth.cli import main
-from clipdepth.commands.models import main as models
+from clipdepth.cli.models import main as models
 
 LOOSER = "limits looser than fp32's own: mean 0.0008 instead of 0.0001"
 

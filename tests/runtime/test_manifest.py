@@ -6,10 +6,10 @@ import msgspec
 import pytest
 
 from bundles import write_bundle
-from clipdepth.agreement import Tolerance, looser_limits
+from clipdepth.bundle.agreement import Tolerance, looser_limits
+from clipdepth.bundle.manifest import decode_manifest
+from clipdepth.bundle.record import encode_record
 from clipdepth.errors import BundleError
-from clipdepth.manifest import decode_manifest
-from clipdepth.record import encode_record
 
 
 @pytest.fixture

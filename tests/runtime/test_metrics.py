@@ -3,8 +3,8 @@ import math
 import numpy as np
 import pytest
 
+from clipdepth.bundle.metrics import METRIC_NAMES, Align, DepthMetrics, depth_metrics, mean_metrics
 from clipdepth.errors import DataError
-from clipdepth.metrics import METRIC_NAMES, Align, DepthMetrics, depth_metrics, mean_metrics
 
 
 def measure(

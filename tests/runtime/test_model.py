@@ -9,9 +9,9 @@ import pytest
 
 import clipdepth
 from bundles import brightness_depth, write_bundle
-from clipdepth.bundle import open_bundle
+from clipdepth.bundle.folder import open_bundle
+from clipdepth.camera.resize import resize_depth, resize_frame
 from clipdepth.frame import DepthFrame
-from clipdepth.resize import resize_depth, resize_frame
 from clipdepth.rooms import Room, default_intrinsics
 from clipdepth.sources.frames import FramesSource
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from bundles import write_bundle
-from clipdepth.commands.models import main
-from clipdepth.manifest import Accuracy
-from clipdepth.metrics import DepthMetrics
+from clipdepth.bundle.manifest import Accuracy
+from clipdepth.bundle.metrics import DepthMetrics
+from clipdepth.cli.models import main
 
 PLAIN = Accuracy("nyu", "test", 327, "eigen", False, DepthMetrics(0.1581, 0.561, 0.2, 0.068, 0.7714, 0.95, 0.99))
 ALIGNED = Accuracy(

@@ -5,10 +5,10 @@ from contextlib import closing
 import numpy as np
 import pytest
 
-from clipdepth.box import BOX, model_names
-from clipdepth.bundle import open_bundle
+from clipdepth.bundle.box import BOX, model_names
+from clipdepth.bundle.folder import open_bundle
+from clipdepth.bundle.metrics import depth_metrics, mean_metrics
 from clipdepth.engines import infer_golden, load_engine, verify_engine
-from clipdepth.metrics import depth_metrics, mean_metrics
 
 MOST_BYTES = 30_000_000
 """Of all models together."""

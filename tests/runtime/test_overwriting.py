@@ -7,8 +7,8 @@ import pytest
 
 from bundles import write_bundle
 from clipdepth.cli import main
+from clipdepth.cli.overwriting import refuse_overwriting
 from clipdepth.errors import UsageError
-from clipdepth.overwriting import refuse_overwriting
 
 
 @pytest.fixture

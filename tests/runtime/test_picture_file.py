@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from clipdepth.picture_file import MAX_PIXELS, PictureError, decode_picture, picture_size
+from clipdepth.files.picture_file import MAX_PIXELS, PictureError, decode_picture, picture_size
 from large_pictures import write_huge_png
 
 SMALL = np.random.default_rng(0).integers(0, 256, (37, 53, 3), dtype=np.uint8)

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 
 from bundles import brightness_depth, write_bundle
-from clipdepth.bundle import open_bundle
+from clipdepth.bundle.folder import open_bundle
+from clipdepth.bundle.manifest import InputSize
 from clipdepth.engines import load_engine
 from clipdepth.errors import OutputError
 from clipdepth.frame import DepthFrame
-from clipdepth.manifest import InputSize
 from clipdepth.pipeline import Feed, Pipeline
 from clipdepth.pipeline.slot import Slot, Stopped
 from clipdepth.sinks.video import VideoSink
@@ -335,7 +335,7 @@ def test_a_script_that_dies_in_its_loop_ends_and_closes_its_files(tmp_path: Path
     script = f"""
 import numpy as np
 from pathlib import Path
-from clipdepth.manifest import InputSize
+from clipdepth.bundle.manifest import InputSize
 from clipdepth.pipeline import Feed, Pipeline
 from clipdepth.sinks.video import VideoSink
 from clipdepth.sources.frames import FramesSource

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from clipdepth.resize import resize_depth, resize_frame, resize_measured_depth, resize_segmentation
+from clipdepth.camera.resize import resize_depth, resize_frame, resize_measured_depth, resize_segmentation
 
 
 def test_shrinking_a_frame_averages_areas() -> None:

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from clipdepth.sam.engine import SegmentedEngine
+from clipdepth.engines.segmented import SegmentedEngine
 from clipdepth.sam.painting import paint
 
 

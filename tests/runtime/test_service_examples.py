@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from clipdepth.commands.run_options import parse_options
+from clipdepth.cli.run_options import parse_options
 from clipdepth.viewer import Address
 
 SERVICE = Path(__file__).parents[2] / "docs" / "service"

@@ -4,10 +4,10 @@ import cv2
 import numpy as np
 import pytest
 
-from clipdepth.depth_picture import side_by_side
 from clipdepth.errors import OutputError, UsageError
 from clipdepth.rooms import default_intrinsics
 from clipdepth.sinks import open_sink
+from clipdepth.sinks.depth_picture import side_by_side
 from clipdepth.sinks.depth_png import to_millimetres
 from clipdepth.sinks.numbered import NumberedSink
 from clipdepth.sinks.video import VideoSink

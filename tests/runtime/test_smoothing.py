@@ -5,7 +5,7 @@ import pytest
 from numpy.typing import NDArray
 
 from clipdepth.errors import UsageError
-from clipdepth.smoothing import CLOSED, OPEN, REACH, WINDOW, Smoother, Smoothing
+from clipdepth.pipeline.smoothing import CLOSED, OPEN, REACH, WINDOW, Smoother, Smoothing
 
 SETTINGS = Smoothing(gain=0.2, noise=0.02, frame_noise=1.5)
 GREY = np.full((24, 32, 3), 90, np.uint8)

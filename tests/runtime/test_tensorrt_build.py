@@ -12,11 +12,11 @@ import pytest
 from numpy.typing import NDArray
 from onnx import TensorProto
 
+from clipdepth.engines.tensorrt.build import BuildConfig, build_plan
+from clipdepth.engines.tensorrt.library import tensorrt_log
+from clipdepth.engines.tensorrt.network import parse_graph
+from clipdepth.engines.tensorrt.progress import NoProgress
 from clipdepth.errors import EngineError, UsageError
-from clipdepth.tensorrt.build import BuildConfig, build_plan
-from clipdepth.tensorrt.library import tensorrt_log
-from clipdepth.tensorrt.network import parse_graph
-from clipdepth.tensorrt.progress import NoProgress
 from tensorrt_cpu.graphs import node, save, write_graph
 
 pytest_plugins = ["tensorrt_cpu.plugin"]

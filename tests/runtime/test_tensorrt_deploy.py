@@ -15,16 +15,16 @@ from numpy.typing import NDArray
 from rich.console import Console
 
 from bundles import write_bundle, write_manifest
-from clipdepth.bundle import Bundle, open_bundle
-from clipdepth.commands import build as command
+from clipdepth.bundle.folder import Bundle, open_bundle
+from clipdepth.bundle.golden import Golden
+from clipdepth.bundle.manifest import Precision
+from clipdepth.cli import build as command
+from clipdepth.engines.tensorrt.bars import ProgressBars
+from clipdepth.engines.tensorrt.deploy import Deployment, deploy
+from clipdepth.engines.tensorrt.gpu import Gpu
+from clipdepth.engines.tensorrt.record import engine_key
+from clipdepth.engines.tensorrt.store import EngineStore
 from clipdepth.errors import EngineError, OutputError, UsageError, VerificationError
-from clipdepth.golden import Golden
-from clipdepth.manifest import Precision
-from clipdepth.tensorrt.bars import ProgressBars
-from clipdepth.tensorrt.deploy import Deployment, deploy
-from clipdepth.tensorrt.gpu import Gpu
-from clipdepth.tensorrt.record import engine_key
-from clipdepth.tensorrt.store import EngineStore
 from tensorrt_cpu.graphs import SIDE, write_graph
 from tensorrt_cpu.simulated import SimulatedCuda
 

@@ -12,12 +12,12 @@ import pytest
 from numpy.typing import NDArray
 
 from bundles import brightness_depth, write_bundle
-from clipdepth.bundle import open_bundle
+from clipdepth.bundle.folder import open_bundle
 from clipdepth.engines import load_engine, verify_engine
-from clipdepth.engines.tensorrt import TensorRt, load
+from clipdepth.engines.tensorrt.engine import TensorRt, load
+from clipdepth.engines.tensorrt.gpu import Gpu, find_gpu
+from clipdepth.engines.tensorrt.library import import_tensorrt
 from clipdepth.errors import EngineError, MissingExtraError
-from clipdepth.tensorrt.gpu import Gpu, find_gpu
-from clipdepth.tensorrt.library import import_tensorrt
 from tensorrt_cpu.simulated import SimulatedCuda, SimulatedTensorRt, Status, get_cuda_native_handle
 
 GPU = Gpu("Simulated GPU", "8.7")
@@ -151,7 +151,7 @@ def test_an_engine_is_loaded_for_the_number_that_is_asked_for(
 ) -> None:
     cuda.devices = 2
     start().close()
-    monkeypatch.setattr("clipdepth.engines.tensorrt.EngineStore.require", lambda store, key: b"engine")
+    monkeypatch.setattr("clipdepth.engines.tensorrt.engine.EngineStore.require", lambda store, key: b"engine")
     bundle = open_bundle(write_bundle(tmp_path / "b", *FRAME[:2]))
     engine = load_engine(bundle, "tensorrt", device=1)
     assert cuda.gpu == 1

@@ -8,8 +8,8 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
+from clipdepth.engines.tensorrt.network import check_contract, parse_graph
 from clipdepth.errors import EngineError
-from clipdepth.tensorrt.network import check_contract, parse_graph
 from tensorrt_cpu.graphs import node, save, write_graph
 
 pytest_plugins = ["tensorrt_cpu.plugin"]

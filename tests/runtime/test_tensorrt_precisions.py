@@ -9,9 +9,9 @@ import pytest
 from numpy.typing import NDArray
 from onnx import TensorProto
 
+from clipdepth.engines.tensorrt.network import parse_graph
+from clipdepth.engines.tensorrt.precisions import Precisions, check_precisions, engine_precisions, network_precisions
 from clipdepth.errors import EngineError
-from clipdepth.tensorrt.network import parse_graph
-from clipdepth.tensorrt.precisions import Precisions, check_precisions, engine_precisions, network_precisions
 from tensorrt_cpu.graphs import node, save, write_graph
 
 pytest_plugins = ["tensorrt_cpu.plugin"]

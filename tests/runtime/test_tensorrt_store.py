@@ -11,13 +11,13 @@ import msgspec
 import pytest
 
 from bundles import write_bundle
-from clipdepth.agreement import Agreement, Tolerance
-from clipdepth.bundle import Bundle, open_bundle
+from clipdepth.bundle.agreement import Agreement, Tolerance
+from clipdepth.bundle.folder import Bundle, open_bundle
+from clipdepth.bundle.manifest import StoredFile
+from clipdepth.engines.tensorrt.gpu import Gpu
+from clipdepth.engines.tensorrt.record import SCHEMA, EngineKey, EngineRecord, engine_key
+from clipdepth.engines.tensorrt.store import EngineStore
 from clipdepth.errors import BundleError, EngineError, UsageError
-from clipdepth.manifest import StoredFile
-from clipdepth.tensorrt.gpu import Gpu
-from clipdepth.tensorrt.record import SCHEMA, EngineKey, EngineRecord, engine_key
-from clipdepth.tensorrt.store import EngineStore
 
 ORIN = Gpu("Orin (nvgpu)", "8.7")
 ENGINE = b"ftrt\x00 an engine"

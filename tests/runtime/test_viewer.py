@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from clipdepth.depth_picture import colourise
 from clipdepth.errors import UsageError
+from clipdepth.sinks.depth_picture import colourise
 from clipdepth.sources import Captured
 from clipdepth.viewer import Address, Setup, choose_token, open_viewer, parse_address
 from clipdepth.viewer import broadcast as broadcast_module

@@ -11,8 +11,8 @@ import cv2
 import numpy as np
 import pytest
 
-from clipdepth.depth_picture import colourise
 from clipdepth.pipeline import Feed, Pipeline
+from clipdepth.sinks.depth_picture import colourise
 from clipdepth.sources.frames import FramesSource
 from clipdepth.viewer import Address, Setup, open_viewer
 from clipdepth.viewer.viewer import Viewer
@@ -120,7 +120,7 @@ def hover(page: Any, x: float, y: float) -> float:
 
 
 def expected_depth() -> np.ndarray:
-    from clipdepth.resize import resize_depth
+    from clipdepth.camera.resize import resize_depth
 
     return resize_depth(ramp(), HEIGHT, WIDTH)
 

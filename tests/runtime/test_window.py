@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from bundles import write_bundle
-from clipdepth.depth_picture import side_by_side
+from clipdepth.sinks.depth_picture import side_by_side
 from clipdepth.sinks.window_picture import WindowPicture, metres
 from live_servers import wait_until
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 import runs
+from clipdepth.bundle.metrics import METRIC_NAMES
 from clipdepth.cli import main
-from clipdepth.metrics import METRIC_NAMES
 from clipdepth_train.data.folder import FolderSet
 from clipdepth_train.data.layout import write_depth
 from clipdepth_train.evaluation import constant_median

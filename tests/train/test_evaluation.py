@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 import runs
+from clipdepth.bundle.metrics import mean_metrics
+from clipdepth.camera.resize import resize_depth, resize_frame
 from clipdepth.errors import DataError, UsageError
-from clipdepth.metrics import mean_metrics
-from clipdepth.resize import resize_depth, resize_frame
 from clipdepth_train.data.crop import EIGEN, PAPER_TEST
 from clipdepth_train.data.sample import RgbdPair
 from clipdepth_train.depth_model import DepthModel, build_model

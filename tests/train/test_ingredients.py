@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from clipdepth.manifest import Licence
+from clipdepth.bundle.manifest import Licence
 from clipdepth_train.checkpoint import CHECKPOINT
 from clipdepth_train.data.loader import open_set
 from clipdepth_train.ingredients import ingredients, stated_ingredients, weights_licence

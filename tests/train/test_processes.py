@@ -15,7 +15,7 @@ from timm.layers import BatchNormAct2d
 from torch import Tensor, nn
 
 import runs
-from clipdepth.metrics import METRIC_NAMES, mean_metrics
+from clipdepth.bundle.metrics import METRIC_NAMES, mean_metrics
 from clipdepth_train.checkpoint import load_run
 from clipdepth_train.data.loader import Batches, open_set, training_loader
 from clipdepth_train.depth_model import build_model

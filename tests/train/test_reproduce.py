@@ -14,8 +14,8 @@ from rich.console import Console
 from safetensors.torch import load_file
 
 import runs
+from clipdepth.bundle.metrics import METRIC_NAMES, mean_metrics
 from clipdepth.cli import main
-from clipdepth.metrics import METRIC_NAMES, mean_metrics
 from clipdepth_train.data.sample import RgbdPair
 from clipdepth_train.evaluation import evaluate, random_depth
 from clipdepth_train.recipe import DataConfig

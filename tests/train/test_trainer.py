@@ -21,9 +21,9 @@ from safetensors.torch import load_file
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 import runs
+from clipdepth.bundle.metrics import METRIC_NAMES, mean_metrics
 from clipdepth.cli import main
 from clipdepth.errors import CheckpointError, DataError, UsageError
-from clipdepth.metrics import METRIC_NAMES, mean_metrics
 from clipdepth.rooms import default_intrinsics
 from clipdepth_train.checkpoint import load_run, read_checkpoint
 from clipdepth_train.data.loader import open_set

@@ -15,9 +15,9 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 import runs
+from clipdepth.bundle.metrics import mean_metrics
 from clipdepth.cli import main
 from clipdepth.errors import CheckpointError, DataError, UsageError
-from clipdepth.metrics import mean_metrics
 from clipdepth_train.checkpoint import CHECKPOINT, load_run
 from clipdepth_train.data.loader import open_set
 from clipdepth_train.depth_model import DepthModel, build_model

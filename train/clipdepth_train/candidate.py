@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from clipdepth.bundle import Bundle, open_bundle
+from clipdepth.bundle.folder import Bundle, open_bundle
+from clipdepth.bundle.manifest import MANIFEST, InputSize
+from clipdepth.camera.resize import resize_depth, resize_frame
 from clipdepth.engines import Infer
 from clipdepth.engines.choice import load_asked
 from clipdepth.errors import UsageError
-from clipdepth.manifest import MANIFEST, InputSize
-from clipdepth.resize import resize_depth, resize_frame
 from clipdepth_train.checkpoint import load_run
 from clipdepth_train.data.sample import RgbdPair
 from clipdepth_train.evaluation import Predict, predictor

@@ -10,8 +10,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from clipdepth.atomic import atomic_file
 from clipdepth.errors import CheckpointError, UsageError
+from clipdepth.files.atomic import atomic_file
 from clipdepth_train.depth_model import DepthModel, build_model
 from clipdepth_train.recipe import Recipe, decode_recipe, encode_recipe
 

@@ -8,9 +8,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from clipdepth.bundle.metrics import MAX_DEPTH, Align, DepthMetrics, depth_metrics
+from clipdepth.camera.resize import resize_depth, resize_frame, resize_segmentation
 from clipdepth.errors import DataError
-from clipdepth.metrics import MAX_DEPTH, Align, DepthMetrics, depth_metrics
-from clipdepth.resize import resize_depth, resize_frame, resize_segmentation
 from clipdepth_train.data.crop import EIGEN, PAPER_TEST
 from clipdepth_train.data.sample import RgbdPair, RgbdSet
 from clipdepth_train.data.transforms import test_pair

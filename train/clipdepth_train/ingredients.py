@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from clipdepth.manifest import Licence
+from clipdepth.bundle.manifest import Licence
 from clipdepth_train.checkpoint import CHECKPOINT, read_checkpoint
 from clipdepth_train.data.folder import FolderSet
 from clipdepth_train.data.sample import RgbdSet

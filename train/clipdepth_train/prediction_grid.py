@@ -6,9 +6,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from clipdepth.depth_picture import INVALID
-from clipdepth.picture_grid import depth_span, depth_tile, draw_grid, measured_tile, tile_size
-from clipdepth.resize import resize_depth, resize_measured_depth
+from clipdepth.camera.resize import resize_depth, resize_measured_depth
+from clipdepth.sinks.depth_picture import INVALID
+from clipdepth.sinks.picture_grid import depth_span, depth_tile, draw_grid, measured_tile, tile_size
 from clipdepth_train.data.sample import RgbdPair
 from clipdepth_train.evaluation import Predict
 

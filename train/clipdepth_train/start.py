@@ -4,10 +4,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from clipdepth.box import BOX, find_folder, is_bare, list_models
-from clipdepth.bundle import open_bundle
+from clipdepth.bundle.box import BOX, find_folder, is_bare, list_models
+from clipdepth.bundle.folder import open_bundle
+from clipdepth.bundle.manifest import MANIFEST
 from clipdepth.errors import BundleError, CheckpointError
-from clipdepth.manifest import MANIFEST
 from clipdepth_train.checkpoint import CHECKPOINT, load_weights, read_checkpoint
 from clipdepth_train.depth_model import DepthModel
 from clipdepth_train.recipe import Recipe, decode_recipe, encode_recipe

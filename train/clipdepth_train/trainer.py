@@ -15,10 +15,10 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor
 
-from clipdepth.atomic import write_json
+from clipdepth.bundle.metrics import DepthMetrics, mean_metrics
 from clipdepth.errors import UsageError
-from clipdepth.metrics import DepthMetrics, mean_metrics
-from clipdepth.picture_grid import save_picture
+from clipdepth.files.atomic import write_json
+from clipdepth.sinks.picture_grid import save_picture
 from clipdepth_train.checkpoint import (
     CHECKPOINT,
     RESUME,

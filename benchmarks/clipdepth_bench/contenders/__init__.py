@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from clipdepth.agreement import Agreement
-from clipdepth.bundle import Bundle
+from clipdepth.bundle.agreement import Agreement
+from clipdepth.bundle.folder import Bundle
 from clipdepth.engines import Infer
 from clipdepth_bench.duration import CLOCK, Measure, by_clock
 

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
-from clipdepth.agreement import TOLERANCES, Agreement
-from clipdepth.bundle import stored_file
+from clipdepth.bundle.agreement import TOLERANCES, Agreement
+from clipdepth.bundle.folder import stored_file
 from clipdepth.engines import Infer, measure_agreement
 from clipdepth.errors import ClipdepthError, EngineError, UsageError
 from clipdepth_bench.contenders import Contender, Entry, Setup, absent

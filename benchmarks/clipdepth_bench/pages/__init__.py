@@ -5,8 +5,8 @@ from importlib import util
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from clipdepth.atomic import make_folder, write_text
 from clipdepth.errors import MissingExtraError
+from clipdepth.files.atomic import make_folder, write_text
 from clipdepth_bench.report import Report, write_report
 
 if TYPE_CHECKING:

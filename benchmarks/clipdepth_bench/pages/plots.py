@@ -3,7 +3,7 @@
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from clipdepth.latency import Latency
+from clipdepth.pipeline.latency import Latency
 from clipdepth_bench.pages.figures import ACCENT, INK, QUIET, house_style, log_axis, name_row, once_each, row_figure
 from clipdepth_bench.pages.numbers import decimal_number
 from clipdepth_bench.report import Report, Row

@@ -4,8 +4,8 @@ from functools import partial
 
 from msgspec.structs import replace
 
-from clipdepth.agreement import Agreement
-from clipdepth.record import Record
+from clipdepth.bundle.agreement import Agreement
+from clipdepth.bundle.record import Record
 from clipdepth_bench.pages.columns import Column, row_table, time_columns
 from clipdepth_bench.pages.document import Cell, Document, Line, Picture, Section, Table, text_line
 from clipdepth_bench.pages.figures import svg_of

@@ -8,14 +8,14 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table as RichTable
 
-from clipdepth.arguments import BUNDLE_HELP, DEVICE_HELP, ArgumentParser, device_index, positive_int
-from clipdepth.atomic import atomic_file, make_folder
-from clipdepth.box import find_folder
-from clipdepth.bundle import open_bundle
+from clipdepth.bundle.box import find_folder
+from clipdepth.bundle.folder import open_bundle
+from clipdepth.bundle.record import encode_record
+from clipdepth.cli.arguments import BUNDLE_HELP, DEVICE_HELP, ArgumentParser, device_index, positive_int
+from clipdepth.cli.overwriting import refuse_overwriting
 from clipdepth.engines import ENGINES, usable_cores
 from clipdepth.errors import MissingExtraError
-from clipdepth.overwriting import refuse_overwriting
-from clipdepth.record import encode_record
+from clipdepth.files.atomic import atomic_file, make_folder
 from clipdepth_bench.pages import require_plots, write_document
 from clipdepth_bench.pages.document import Table, text_of
 from clipdepth_bench.timing import Limits

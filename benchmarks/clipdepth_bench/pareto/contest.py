@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.progress import Progress
 
-from clipdepth.bundle import Bundle
+from clipdepth.bundle.folder import Bundle
 from clipdepth.errors import UsageError
 from clipdepth_bench.accuracy import Accuracy, measure_accuracy
 from clipdepth_bench.contenders import Contender, Entry, Setup, engines, load_all, pytorch

@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import Literal
 
+from clipdepth.bundle.record import Record, decode_record
 from clipdepth.errors import BundleError
-from clipdepth.record import Record, decode_record
 from clipdepth_bench.accuracy import Accuracy
 from clipdepth_bench.environment import Environment
 from clipdepth_bench.pareto.front import pareto_front

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from rich.console import Console
 from rich.progress import Progress
 
-from clipdepth.bundle import Bundle
+from clipdepth.bundle.folder import Bundle
 from clipdepth_bench.accuracy import Accuracy
 from clipdepth_bench.contenders import first_line
 from clipdepth_bench.environment import Environment, environment

@@ -6,7 +6,7 @@ frames of its own input size, resized from the golden ones before the timing, wh
 
 from functools import partial
 
-from clipdepth.manifest import InputSize
+from clipdepth.bundle.manifest import InputSize
 from clipdepth_bench.contenders import Entry, Setup
 from clipdepth_bench.peers import depth_anything, msa, yolo
 from clipdepth_bench.peers.forms import EAGER, EXPORTED, load_eager, load_exported

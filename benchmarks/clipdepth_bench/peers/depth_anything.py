@@ -3,7 +3,7 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from clipdepth.manifest import InputSize
+from clipdepth.bundle.manifest import InputSize
 from clipdepth_bench.peers.peer import Peer, nearest
 
 if TYPE_CHECKING:

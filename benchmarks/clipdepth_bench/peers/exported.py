@@ -5,10 +5,10 @@ from hashlib import sha256
 from pathlib import Path
 
 from clipdepth import __version__
-from clipdepth.bundle import Bundle, open_bundle
-from clipdepth.cache import cache_folder, make_private
+from clipdepth.bundle.cache import cache_folder, make_private
+from clipdepth.bundle.folder import Bundle, open_bundle
+from clipdepth.bundle.manifest import Licence, Precision
 from clipdepth.errors import BundleError
-from clipdepth.manifest import Licence, Precision
 from clipdepth_bench.peers.peer import Peer
 
 PRECISIONS: tuple[Precision, ...] = ("fp32", "int8")

@@ -8,9 +8,9 @@ from typing import Generic, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from clipdepth.bundle.manifest import InputSize
+from clipdepth.camera.resize import resize_frame
 from clipdepth.engines.choice import Choice, load_fastest
-from clipdepth.manifest import InputSize
-from clipdepth.resize import resize_frame
 from clipdepth_bench.contenders import Contender, Setup, absent, first_line
 from clipdepth_bench.contenders.pytorch import RANDOM_WEIGHTS
 from clipdepth_bench.peers.peer import Peer

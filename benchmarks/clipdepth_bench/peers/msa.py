@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from clipdepth.manifest import InputSize
+from clipdepth.bundle.manifest import InputSize
 from clipdepth_bench.peers.peer import Peer
 
 if TYPE_CHECKING:

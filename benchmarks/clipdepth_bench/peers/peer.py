@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from math import floor
 from typing import TYPE_CHECKING
 
-from clipdepth.manifest import InputSize
+from clipdepth.bundle.manifest import InputSize
 
 if TYPE_CHECKING:
     from torch import nn

@@ -13,12 +13,10 @@ from torch.export import Dim
 from torch.utils.flop_counter import FlopCounterMode
 
 from clipdepth import __version__
-from clipdepth.agreement import TOLERANCES, Tolerance
-from clipdepth.atomic import atomic_folder
-from clipdepth.bundle import stored_file
-from clipdepth.errors import VerificationError
-from clipdepth.golden import Golden
-from clipdepth.manifest import (
+from clipdepth.bundle.agreement import TOLERANCES, Tolerance
+from clipdepth.bundle.folder import stored_file
+from clipdepth.bundle.golden import Golden
+from clipdepth.bundle.manifest import (
     MANIFEST,
     SCHEMA,
     DepthRange,
@@ -30,7 +28,9 @@ from clipdepth.manifest import (
     Precision,
     TrainingCamera,
 )
-from clipdepth.record import encode_record
+from clipdepth.bundle.record import encode_record
+from clipdepth.errors import VerificationError
+from clipdepth.files.atomic import atomic_folder
 from clipdepth_export.calibration import Feeds, largest_values
 from clipdepth_export.gate import judge
 from clipdepth_export.graph import BATCH, OPSET, proto_of, save_graph, trace

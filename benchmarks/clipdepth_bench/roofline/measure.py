@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import onnx
 
-from clipdepth.bundle import Bundle
+from clipdepth.bundle.folder import Bundle
 from clipdepth_bench.contenders import first_line
 from clipdepth_bench.roofline.bandwidth import cpu_bandwidth
 from clipdepth_bench.roofline.profile import convolutions_ms

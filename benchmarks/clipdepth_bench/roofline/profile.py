@@ -6,7 +6,7 @@ from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
 
-from clipdepth.bundle import Bundle
+from clipdepth.bundle.folder import Bundle
 
 _FRAMES = 10
 _OPENVINO = ("Convolution", "GroupConvolution", "Deconvolution")

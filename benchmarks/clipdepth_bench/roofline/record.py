@@ -1,6 +1,6 @@
 """What the roofline found, as JSON holds it."""
 
-from clipdepth.record import Record
+from clipdepth.bundle.record import Record
 
 
 class Rate(Record, frozen=True):

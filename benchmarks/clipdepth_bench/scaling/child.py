@@ -12,13 +12,13 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from clipdepth.bundle import Bundle, open_bundle
+from clipdepth.bundle.folder import Bundle, open_bundle
+from clipdepth.bundle.record import Record
+from clipdepth.camera.resize import resize_frame
 from clipdepth.engines import Engine, load_engine
 from clipdepth.errors import EngineError
-from clipdepth.latency import Latency, summarise_latency
 from clipdepth.pipeline import Feed, Pipeline
-from clipdepth.record import Record
-from clipdepth.resize import resize_frame
+from clipdepth.pipeline.latency import Latency, summarise_latency
 from clipdepth.sources.frames import FramesSource
 from clipdepth_bench.memory import peak_megabytes
 from clipdepth_bench.nvml import used_megabytes

@@ -8,15 +8,15 @@ from pathlib import Path
 
 from rich.console import Console
 
-from clipdepth.arguments import BUNDLE_HELP, DEVICE_HELP, ArgumentParser, device_index, positive_int
-from clipdepth.box import find_folder
-from clipdepth.bundle import Bundle, open_bundle
+from clipdepth.bundle.box import find_folder
+from clipdepth.bundle.folder import Bundle, open_bundle
+from clipdepth.bundle.manifest import PRECISIONS, Precision
+from clipdepth.bundle.record import encode_record
+from clipdepth.cli.arguments import BUNDLE_HELP, DEVICE_HELP, ArgumentParser, device_index, positive_int
+from clipdepth.cli.overwriting import refuse_overwriting
 from clipdepth.engines import ENGINES, engines_for, usable_cores
 from clipdepth.engines.choice import AUTO, choose_engine
 from clipdepth.errors import MissingExtraError, UsageError
-from clipdepth.manifest import PRECISIONS, Precision
-from clipdepth.overwriting import refuse_overwriting
-from clipdepth.record import encode_record
 from clipdepth_bench.environment import environment
 from clipdepth_bench.scaling.graphs import Graphs
 from clipdepth_bench.scaling.points import Plan

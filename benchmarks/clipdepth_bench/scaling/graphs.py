@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from clipdepth.bundle import Bundle, open_bundle
+from clipdepth.bundle.folder import Bundle, open_bundle
+from clipdepth.bundle.manifest import InputSize, Precision
 from clipdepth.errors import BundleError
-from clipdepth.manifest import InputSize, Precision
 from clipdepth_bench.scaling.points import BATCHES
 from clipdepth_bench.scaling.record import Point
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from clipdepth.atomic import atomic_file
+from clipdepth.files.atomic import atomic_file
 from clipdepth_bench.scaling.record import AXES, Axis, Measured, Scaling
 
 _LABELS = {

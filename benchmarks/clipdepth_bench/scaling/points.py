@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import floor
 
-from clipdepth.manifest import InputSize
+from clipdepth.bundle.manifest import InputSize
 from clipdepth_bench.scaling.record import AXES, Axis, Point
 
 SCALES = (0.5, 1.0, 1.5, 2.0)

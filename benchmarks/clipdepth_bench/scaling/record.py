@@ -5,10 +5,10 @@ from typing import Literal, get_args
 
 import msgspec
 
-from clipdepth.atomic import atomic_file
+from clipdepth.bundle.record import Positive, Record, decode_record, encode_record
 from clipdepth.errors import BundleError, ClipdepthError
-from clipdepth.latency import Latency
-from clipdepth.record import Positive, Record, decode_record, encode_record
+from clipdepth.files.atomic import atomic_file
+from clipdepth.pipeline.latency import Latency
 from clipdepth_bench.environment import Environment
 
 SCHEMA = 1

@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from clipdepth.bundle.golden import Golden
+from clipdepth.bundle.sam_record import SamRecord
+from clipdepth.engines.segmenter import load_segmenter
 from clipdepth.errors import VerificationError
-from clipdepth.golden import Golden
 from clipdepth.sam.painting import paint
-from clipdepth.sam.record import SamRecord
-from clipdepth.sam.segmenter import load_segmenter
 from clipdepth_export.reference import Track
 from clipdepth_train.depth_model import DepthModel
 from clipdepth_train.segmentation import SamConfig, Segmenter

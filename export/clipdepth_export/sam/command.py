@@ -10,11 +10,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from clipdepth.arguments import ArgumentParser
+from clipdepth.bundle.sam_folder import SamManifest
+from clipdepth.cli.arguments import ArgumentParser
+from clipdepth.cli.overwriting import refuse_overwriting
 from clipdepth.errors import UsageError
-from clipdepth.overwriting import refuse_overwriting
 from clipdepth.rooms import Room, default_intrinsics
-from clipdepth.sam.manifest import SamManifest
 from clipdepth_export.sam.exporter import PRECISIONS, export_sam
 from clipdepth_train.commands.sam_arguments import add_sam_arguments, sam_config
 from clipdepth_train.data.folder import FolderSet, read_frame

@@ -15,15 +15,15 @@ from segment_anything.modeling import Sam
 from torch.export import Dim
 
 from clipdepth import __version__
-from clipdepth.atomic import atomic_folder
-from clipdepth.bundle import stored_file
+from clipdepth.bundle.folder import stored_file
+from clipdepth.bundle.manifest import Licence
+from clipdepth.bundle.record import encode_record
+from clipdepth.bundle.sam_agreement import SAM_TOLERANCES, SamAgreement, SamAnswer
+from clipdepth.bundle.sam_folder import SAM_MANIFEST, SAM_SCHEMA, SamManifest, read_sam_manifest
+from clipdepth.bundle.sam_record import SamGraphs, SamPrecision, SamRecord
 from clipdepth.errors import BundleError, UsageError
-from clipdepth.manifest import Licence
-from clipdepth.record import encode_record
-from clipdepth.sam.agreement import SAM_TOLERANCES, SamAgreement, SamAnswer
-from clipdepth.sam.manifest import SAM_MANIFEST, SAM_SCHEMA, SamManifest, read_sam_manifest
+from clipdepth.files.atomic import atomic_folder
 from clipdepth.sam.painting import COLOURING
-from clipdepth.sam.record import SamGraphs, SamPrecision, SamRecord
 from clipdepth_export.graph import OPSET, proto_of, trace
 from clipdepth_export.half import rounded
 from clipdepth_export.sam.graphs import SamDecoder, SamEncoder

@@ -10,11 +10,11 @@ from segment_anything import SamPredictor
 from segment_anything.modeling import Sam
 from torch import Tensor
 
+from clipdepth.bundle.sam_agreement import SamAgreement, SamAnswer, SamTolerance, compare_answers
 from clipdepth.engines import usable_cores
+from clipdepth.engines.sam_onnxruntime import load
 from clipdepth.errors import VerificationError
-from clipdepth.sam.agreement import SamAgreement, SamAnswer, SamTolerance, compare_answers
 from clipdepth.sam.generator import MaskGenerator
-from clipdepth.sam.onnxruntime_cpu import load
 from clipdepth.sam.resize import LOW_RESOLUTION
 
 POINTS_PER_SIDE = 8

@@ -14,7 +14,7 @@ from clipdepth.archive.index import IMAGES, SCHEMA, describe, write_index
 from clipdepth.archive.job import Job
 from clipdepth.archive.part import PartFacts, write_part
 from clipdepth.archive.results import Failed, Part, PartSeconds
-from clipdepth.resize import resize_depth
+from clipdepth.camera.resize import resize_depth
 from clipdepth.sinks.depth_png import to_millimetres
 
 

@@ -9,12 +9,12 @@ import ray
 from clipdepth.archive.chunk import Chunk, Row, pack, unpack
 from clipdepth.archive.job import Job
 from clipdepth.archive.settings import Settings
-from clipdepth.box import BOX
-from clipdepth.bundle import Bundle, open_bundle, stored_file
+from clipdepth.bundle.box import BOX
+from clipdepth.bundle.folder import Bundle, open_bundle, stored_file
+from clipdepth.bundle.manifest import MANIFEST
 from clipdepth.engines import Engine, load_engine, verify_engine
 from clipdepth.engines.choice import AUTO, choose_engine
 from clipdepth.errors import BundleError, VerificationError
-from clipdepth.manifest import MANIFEST
 
 
 class Inference:

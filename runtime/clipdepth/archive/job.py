@@ -6,8 +6,8 @@ from hashlib import sha256
 from clipdepth.archive.place import Place, open_place
 from clipdepth.archive.settings import Settings
 from clipdepth.archive.sources import Item
+from clipdepth.bundle.manifest import InputSize
 from clipdepth.camera.corrections import Corrections
-from clipdepth.manifest import InputSize
 
 CHUNK_BYTES = 32 << 20
 """How many bytes of pictures go through Ray's object store together."""
@@ -20,7 +20,7 @@ class Job:
     out: str
     """The folder or URI of the output."""
     bundle: str
-    """See `clipdepth.box.portable`: each node has its own copy of a model that ships; other paths are the same."""
+    """See `box.portable`: each node has its own copy of a model that ships; other paths are the same."""
     settings: Settings
     """With an engine and a precision."""
     threads: int

@@ -16,7 +16,7 @@ from pyarrow import ArrowInvalid
 from pyarrow.fs import FileInfo, FileSelector, FileSystem, FileType, FSSpecHandler, LocalFileSystem, PyFileSystem
 
 from clipdepth.errors import OutputError, UsageError
-from clipdepth.foreign import shown
+from clipdepth.files.foreign import shown
 from clipdepth.sources.network import redacted
 
 _OBJECT_STORES = ("s3", "gcs")

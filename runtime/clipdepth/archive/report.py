@@ -6,7 +6,7 @@ from rich.console import Console
 
 from clipdepth.archive.results import Failed
 from clipdepth.archive.settings import Settings
-from clipdepth.foreign import shown
+from clipdepth.files.foreign import shown
 
 
 @dataclass

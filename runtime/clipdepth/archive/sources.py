@@ -12,7 +12,7 @@ from pyarrow.fs import FileInfo, FileType
 from clipdepth.archive.local_files import Listed, local_files
 from clipdepth.archive.place import Place, open_place
 from clipdepth.errors import SourceError, UsageError
-from clipdepth.foreign import shown
+from clipdepth.files.foreign import shown
 from clipdepth.sources.folder import IMAGE_SUFFIXES, natural_order
 
 VIDEO_SUFFIXES = (

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from clipdepth.archive.chunk import Stream
 from clipdepth.archive.place import Place
 from clipdepth.errors import SourceError
-from clipdepth.ffmpeg import HANDLE, HEAD_BYTES, refuse_lists
+from clipdepth.files.ffmpeg import HANDLE, HEAD_BYTES, refuse_lists
 
 _REMEDY = "copy it again or convert it"
 

@@ -5,12 +5,12 @@ from typing import Annotated
 
 import msgspec
 
-from clipdepth.atomic import atomic_file
+from clipdepth.bundle.manifest import Manifest, PositiveFloat
+from clipdepth.bundle.record import Positive, Record, Sha256, decode_record, encode_record
 from clipdepth.camera.pinhole import Intrinsics
 from clipdepth.camera.sized import SizedCamera
 from clipdepth.errors import BundleError, SourceError
-from clipdepth.manifest import Manifest, PositiveFloat
-from clipdepth.record import Positive, Record, Sha256, decode_record, encode_record
+from clipdepth.files.atomic import atomic_file
 
 SCHEMA = 1
 SUFFIX = ".json"

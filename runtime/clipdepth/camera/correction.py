@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from clipdepth.bundle.manifest import Manifest
 from clipdepth.camera.pinhole import Intrinsics
 from clipdepth.camera.sized import SizedCamera
 from clipdepth.camera.undistortion import Undistortion, undistortion_of
-from clipdepth.manifest import Manifest
 
 
 @dataclass(frozen=True, eq=False)

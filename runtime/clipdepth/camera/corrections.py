@@ -2,13 +2,13 @@
 
 from pathlib import Path
 
+from clipdepth.bundle.manifest import Manifest
 from clipdepth.camera.calibration import SUFFIX, read_calibration
 from clipdepth.camera.camera import Camera
 from clipdepth.camera.correction import Correction, make_correction, training_camera
 from clipdepth.camera.opencv_file import SUFFIXES, read_camera
 from clipdepth.camera.sized import SizedCamera, camera_from_focal, camera_from_fov
 from clipdepth.errors import UsageError
-from clipdepth.manifest import Manifest
 
 
 class Corrections:

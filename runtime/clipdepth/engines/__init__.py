@@ -9,10 +9,10 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from clipdepth.agreement import Agreement, Tolerance, compare_depth
-from clipdepth.bundle import Bundle
+from clipdepth.bundle.agreement import Agreement, Tolerance, compare_depth
+from clipdepth.bundle.folder import Bundle
+from clipdepth.bundle.golden import Golden
 from clipdepth.errors import EngineError, MissingExtraError, UsageError
-from clipdepth.golden import Golden
 
 __all__ = [
     "ENGINES",
@@ -83,7 +83,7 @@ ENGINES = {
     "openvino": EngineEntry(_OPENVINO, "load", "openvino", ("openvino",)),
     "openvino-gpu": EngineEntry(_OPENVINO, "load_gpu", "openvino", ("openvino",), True),
     "openvino-npu": EngineEntry(_OPENVINO, "load_npu", "openvino", ("openvino",)),
-    "tensorrt": EngineEntry("clipdepth.engines.tensorrt", "load", "tensorrt", _TENSORRT, True),
+    "tensorrt": EngineEntry("clipdepth.engines.tensorrt.engine", "load", "tensorrt", _TENSORRT, True),
 }
 
 
@@ -128,8 +128,8 @@ def load_engine(
 
 
 def _with_sam(engine: Engine, bundle: Bundle, precision: str, threads: int | None) -> Engine:
-    from clipdepth.sam.engine import SegmentedEngine
-    from clipdepth.sam.segmenter import load_segmenter
+    from clipdepth.engines.segmented import SegmentedEngine
+    from clipdepth.engines.segmenter import load_segmenter
 
     assert bundle.manifest.sam
     masks = load_segmenter(bundle.path, bundle.manifest.sam, bundle.manifest.sam.beside(precision), threads)

@@ -7,8 +7,8 @@ from typing import Protocol
 
 import onnxruntime
 
+from clipdepth.bundle.onnx_file import Node, OnnxFile
 from clipdepth.errors import EngineError
-from clipdepth.onnx_file import Node, OnnxFile
 
 RECORD = ("session.record_ep_graph_assignment_info", "1")
 """The session's option without which ONNX Runtime does not tell."""

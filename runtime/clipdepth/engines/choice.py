@@ -3,10 +3,10 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from clipdepth.bundle import Bundle
+from clipdepth.bundle.folder import Bundle
 from clipdepth.engines import Engine, engines_for, load_engine, usable_cores
-from clipdepth.engines.memory import forget, recall, remember, situation
 from clipdepth.engines.trial import Trial, try_engine
+from clipdepth.engines.trial_cache import forget, recall, remember, situation
 from clipdepth.errors import ClipdepthError, EngineError
 
 AUTO = "auto"

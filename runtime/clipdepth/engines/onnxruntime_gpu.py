@@ -10,7 +10,7 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from clipdepth.bundle import Bundle
+from clipdepth.bundle.folder import Bundle
 from clipdepth.engines.assignment import MisplacedError
 from clipdepth.engines.nvidia import require_device, require_gpu
 from clipdepth.engines.onnxruntime_session import CPU, OnnxRuntime, Provider, open_session, session_options

@@ -8,8 +8,8 @@ import numpy as np
 import openvino
 from numpy.typing import NDArray
 
-from clipdepth.bundle import Bundle
-from clipdepth.cache import bundle_cache, make_private
+from clipdepth.bundle.cache import bundle_cache, make_private
+from clipdepth.bundle.folder import Bundle
 from clipdepth.engines.contract import check_contract, name_inputs
 from clipdepth.engines.nvidia import require_device
 from clipdepth.engines.openvino_unsigned import use_unsigned

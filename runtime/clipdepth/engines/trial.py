@@ -9,7 +9,7 @@ from time import perf_counter
 import numpy as np
 from numpy.typing import NDArray
 
-from clipdepth.bundle import Bundle
+from clipdepth.bundle.folder import Bundle
 from clipdepth.engines import Engine, load_engine, verify_engine
 from clipdepth.errors import ClipdepthError
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from clipdepth.latency import Latency, LatencyRing
+from clipdepth.pipeline.latency import Latency, LatencyRing
 
 
 @dataclass

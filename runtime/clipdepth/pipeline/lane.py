@@ -9,14 +9,14 @@ from time import monotonic_ns, perf_counter_ns
 import numpy as np
 from numpy.typing import NDArray
 
+from clipdepth.bundle.manifest import InputSize
 from clipdepth.camera.corrections import Corrections
 from clipdepth.frame import DepthFrame
-from clipdepth.manifest import InputSize
 from clipdepth.pipeline.counts import Counts, StageTimes
 from clipdepth.pipeline.optics import Optics, Prepared
 from clipdepth.pipeline.slot import Slot
+from clipdepth.pipeline.smoothing import Smoother
 from clipdepth.sinks import Sink
-from clipdepth.smoothing import Smoother
 from clipdepth.sources import Captured, Source
 
 SINK_SLOTS = 2

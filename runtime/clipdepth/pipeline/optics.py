@@ -6,13 +6,13 @@ from math import nan
 import numpy as np
 from numpy.typing import NDArray
 
+from clipdepth.bundle.manifest import InputSize
 from clipdepth.camera.correction import Correction
 from clipdepth.camera.corrections import Corrections
 from clipdepth.camera.pinhole import Intrinsics
+from clipdepth.camera.resize import resize_frame
 from clipdepth.frame import DepthFrame
-from clipdepth.manifest import InputSize
-from clipdepth.resize import resize_frame
-from clipdepth.smoothing import Smoother
+from clipdepth.pipeline.smoothing import Smoother
 from clipdepth.sources import Captured
 
 

@@ -9,8 +9,8 @@ from time import monotonic, perf_counter_ns
 
 import numpy as np
 
+from clipdepth.bundle.manifest import InputSize
 from clipdepth.engines import Engine
-from clipdepth.manifest import InputSize
 from clipdepth.pipeline.counts import StageTimes
 from clipdepth.pipeline.lane import Feed, Inferred, Lane
 from clipdepth.pipeline.slot import Stopped

@@ -5,9 +5,9 @@ from contextlib import ExitStack
 from glob import escape
 from pathlib import Path
 
-from clipdepth.atomic import atomic_file, make_folder
-from clipdepth.claim import claimed
 from clipdepth.errors import OutputError
+from clipdepth.files.atomic import atomic_file, make_folder
+from clipdepth.files.claim import claimed
 from clipdepth.frame import DepthFrame
 
 Encode = Callable[[DepthFrame], bytes]

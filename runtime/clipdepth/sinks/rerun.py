@@ -6,9 +6,9 @@ from pathlib import Path
 import cv2
 import rerun
 
-from clipdepth.atomic import atomic_file, make_folder, remove_drafts
-from clipdepth.claim import claimed
 from clipdepth.errors import OutputError
+from clipdepth.files.atomic import atomic_file, make_folder, remove_drafts
+from clipdepth.files.claim import claimed
 from clipdepth.frame import DepthFrame
 from clipdepth.sinks.depth_png import to_millimetres
 

@@ -8,12 +8,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from clipdepth.atomic import atomic_file, draft_file, make_folder, remove_drafts
-from clipdepth.claim import claimed
-from clipdepth.depth_picture import side_by_side
 from clipdepth.errors import OutputError
-from clipdepth.ffmpeg import open_file
+from clipdepth.files.atomic import atomic_file, draft_file, make_folder, remove_drafts
+from clipdepth.files.claim import claimed
+from clipdepth.files.ffmpeg import open_file
 from clipdepth.frame import DepthFrame
+from clipdepth.sinks.depth_picture import side_by_side
 
 
 class VideoSink:

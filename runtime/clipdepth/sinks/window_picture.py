@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from clipdepth.depth_picture import FONT, side_by_side
+from clipdepth.sinks.depth_picture import FONT, side_by_side
 
 WIDTH = 640
 """The greatest width of a frame in a window's picture, pixels."""

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clipdepth.errors import SourceError
-from clipdepth.picture_file import PictureError, decode_picture, jpeg_segments
+from clipdepth.files.picture_file import PictureError, decode_picture, jpeg_segments
 from clipdepth.sources import Captured
 
 _LOG = logging.getLogger(__name__)

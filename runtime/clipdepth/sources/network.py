@@ -6,7 +6,7 @@ from functools import partial
 import cv2
 
 from clipdepth.errors import SourceError, UsageError
-from clipdepth.ffmpeg import STREAMS, open_url
+from clipdepth.files.ffmpeg import STREAMS, open_url
 from clipdepth.sources import Source
 from clipdepth.sources.capture import Capture
 from clipdepth.sources.live import LiveSource, Reconnect

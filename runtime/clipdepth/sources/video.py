@@ -8,7 +8,7 @@ from pathlib import Path
 import cv2
 
 from clipdepth.errors import SourceError
-from clipdepth.ffmpeg import open_file
+from clipdepth.files.ffmpeg import open_file
 from clipdepth.sources import Captured
 from clipdepth.sources.capture import Capture, read_frame
 

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from clipdepth import __version__
-from clipdepth.depth_picture import INVALID, colourise
 from clipdepth.pipeline import Pipeline
+from clipdepth.sinks.depth_picture import INVALID, colourise
 
 _LOG = logging.getLogger(__name__)
 

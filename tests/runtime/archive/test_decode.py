@@ -14,7 +14,7 @@ from clipdepth.archive.job import Job
 from clipdepth.archive.results import Failed
 from clipdepth.archive.sources import Item
 from clipdepth.camera.camera import Camera
-from clipdepth.resize import resize_frame
+from clipdepth.camera.resize import resize_frame
 from clips import decoded, room_frames, write_clip
 
 

@@ -7,10 +7,10 @@ import pytest
 
 from archive_jobs import item_of, make_job, run_stages
 from clipdepth.archive.cluster import Resources, decide
-from clipdepth.archive.options import parse_options
 from clipdepth.archive.place import open_place
 from clipdepth.archive.run import units
 from clipdepth.archive.settings import FILE, read_settings, write_settings
+from clipdepth.cli.archive_options import parse_options
 from clipdepth.errors import OutputError, UsageError
 from clipdepth.rooms import Room, default_intrinsics
 

@@ -10,10 +10,10 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import track
 
-from clipdepth.arguments import ArgumentParser, picture_size
 from clipdepth.camera.pinhole import Intrinsics
+from clipdepth.cli.arguments import ArgumentParser, picture_size
+from clipdepth.cli.overwriting import refuse_overwriting
 from clipdepth.errors import UsageError
-from clipdepth.overwriting import refuse_overwriting
 from clipdepth.rooms import Room, default_intrinsics
 from clipdepth_train.commands.sam_arguments import add_sam_arguments, sam_config
 from clipdepth_train.data import nyu

@@ -9,13 +9,13 @@ from typing import Any, get_args
 from rich.console import Console
 from rich.progress import track
 
-from clipdepth.arguments import DEVICE_HELP, ArgumentParser, device_index
-from clipdepth.atomic import write_json
-from clipdepth.box import find_folder
+from clipdepth.bundle.box import find_folder
+from clipdepth.bundle.metrics import Align, DepthMetrics, mean_metrics
+from clipdepth.cli.arguments import DEVICE_HELP, ArgumentParser, device_index
+from clipdepth.cli.overwriting import refuse_overwriting
 from clipdepth.engines import ENGINES
 from clipdepth.engines.choice import AUTO
-from clipdepth.metrics import Align, DepthMetrics, mean_metrics
-from clipdepth.overwriting import refuse_overwriting
+from clipdepth.files.atomic import write_json
 from clipdepth_train.candidate import DEFAULT_ENGINE, Candidate, open_candidate
 from clipdepth_train.commands.metrics_table import metrics_table
 from clipdepth_train.data.folder import FolderSet

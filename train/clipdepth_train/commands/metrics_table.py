@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from rich.markup import escape
 from rich.table import Table
 
-from clipdepth.foreign import shown
+from clipdepth.files.foreign import shown
 
 HEADINGS = {
     "rel": "rel ↓",

@@ -11,10 +11,10 @@ from accelerate import Accelerator
 from accelerate.utils import gather_object
 from rich.console import Console
 
-from clipdepth.arguments import ArgumentParser, picture_size, positive_int
+from clipdepth.cli.arguments import ArgumentParser, picture_size, positive_int
+from clipdepth.cli.overwriting import refuse_overwriting
 from clipdepth.errors import UsageError, WeightsError
-from clipdepth.overwriting import refuse_overwriting
-from clipdepth.picture_grid import save_picture
+from clipdepth.sinks.picture_grid import save_picture
 from clipdepth_train.commands.plan_table import print_plan
 from clipdepth_train.commands.sam_arguments import add_sam_arguments, sam_config
 from clipdepth_train.data.segments import segment_folder, segments_name

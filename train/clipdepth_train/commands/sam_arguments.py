@@ -2,7 +2,7 @@
 
 import argparse
 
-from clipdepth.arguments import positive_int
+from clipdepth.cli.arguments import positive_int
 from clipdepth_train.segmentation import NO_WEIGHTS, PUBLISHED, VARIANTS, SamConfig
 
 

@@ -9,9 +9,9 @@ import tyro
 from accelerate import PartialState
 from rich.console import Console
 
-from clipdepth.box import find_folder
+from clipdepth.bundle.box import find_folder
+from clipdepth.cli.overwriting import refuse_overwriting
 from clipdepth.errors import UsageError
-from clipdepth.overwriting import refuse_overwriting
 from clipdepth_train.commands.metrics_table import metrics_table
 from clipdepth_train.recipe import Recipe, trunk_of
 from clipdepth_train.recipes import RECIPES

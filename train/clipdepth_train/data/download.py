@@ -22,8 +22,8 @@ from rich.progress import (
 )
 
 from clipdepth import __version__
-from clipdepth.claim import claimed
 from clipdepth.errors import ClipdepthError, DownloadError, OutputError
+from clipdepth.files.claim import claimed
 
 TIMEOUT_SECONDS = 30.0
 CHUNK_BYTES = 1 << 16

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clipdepth.errors import DataError
-from clipdepth.picture_file import PictureError, decode_picture
+from clipdepth.files.picture_file import PictureError, decode_picture
 from clipdepth_train.data.crop import INNER, NYU_SIZE, has_frame
 from clipdepth_train.data.poses import between, neighbour_of
 from clipdepth_train.data.sample import RgbdPair, Split, View

@@ -19,9 +19,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from clipdepth.atomic import atomic_file, make_folder
 from clipdepth.camera.pinhole import Intrinsics
 from clipdepth.errors import ClipdepthError, OutputError
+from clipdepth.files.atomic import atomic_file, make_folder
 
 SPLITS = ("train", "test")
 JPEG_QUALITY = 95

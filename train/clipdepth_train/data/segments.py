@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from clipdepth.atomic import atomic_file, write_json
 from clipdepth.errors import DataError
+from clipdepth.files.atomic import atomic_file, write_json
 from clipdepth.sam.painting import COLOURING, paint
 from clipdepth_train.data.folder import FolderSet, read_frame
 from clipdepth_train.data.sample import Split

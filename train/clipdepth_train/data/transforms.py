@@ -13,7 +13,7 @@ from torchvision import tv_tensors
 from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional as TF
 
-from clipdepth.resize import resize_frame, resize_measured_depth, resize_segmentation
+from clipdepth.camera.resize import resize_frame, resize_measured_depth, resize_segmentation
 from clipdepth_train.data.camera import Camera, Segmentation
 from clipdepth_train.data.crop import PAPER_TEST, PAPER_TRAIN
 from clipdepth_train.data.sample import RgbdPair, View

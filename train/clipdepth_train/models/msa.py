@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
+from clipdepth.bundle.metrics import MAX_DEPTH, MIN_DEPTH
 from clipdepth.errors import UsageError
-from clipdepth.metrics import MAX_DEPTH, MIN_DEPTH
 from clipdepth_train.clip import load_clip
 from clipdepth_train.models.depthclip import DistanceClasses, load_classes
 from clipdepth_train.models.network import DepthNetwork, resize

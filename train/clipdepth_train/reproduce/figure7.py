@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clipdepth.errors import UsageError
-from clipdepth.picture_grid import depth_span, depth_tile, draw_grid, measured_tile
 from clipdepth.sam.painting import blend
+from clipdepth.sinks.picture_grid import depth_span, depth_tile, draw_grid, measured_tile
 from clipdepth_train.checkpoint import load_run
 from clipdepth_train.data.loader import open_set
 from clipdepth_train.data.sample import RgbdPair, evenly_spread

@@ -4,8 +4,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from clipdepth.atomic import write_json, write_text
-from clipdepth.metrics import mean_metrics
+from clipdepth.bundle.metrics import mean_metrics
+from clipdepth.files.atomic import write_json, write_text
 from clipdepth_train.data.loader import open_set
 from clipdepth_train.evaluation import evaluate, random_depth
 from clipdepth_train.recipe import Recipe, trunk_of

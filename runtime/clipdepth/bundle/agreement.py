@@ -1,0 +1,128 @@
+"""How far an engine's depth is from PyTorch's: the one check behind export, build, verify and bench."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clipdepth.bundle.metrics import depth_metrics
+
+
+@dataclass(frozen=True)
+class Tolerance:
+    """How far depth may be from PyTorch's."""
+
+    mean: float
+    """Largest mean relative depth difference."""
+    delta1: float | None = None
+    """Largest change of δ1 against the measured depth, as a share of the pixels; None for any."""
+
+
+TOLERANCES = {"fp32": Tolerance(1e-4), "fp16": Tolerance(5e-3, 0.002), "int8": Tolerance(3e-2, 0.01)}
+"""What each precision may differ by, unless an export says otherwise."""
+MOST_LOOSENED = 10
+"""How many times its default mean a precision's may be: what differs more is another network's depth."""
+
+
+def looser_limits(precision: str, tolerance: Tolerance) -> str | None:
+    """In what a tolerance allows more than the precision's default, for people; None where it does not."""
+    default = TOLERANCES[precision]
+    parts = []
+    if tolerance.mean > default.mean:
+        parts.append(f"mean {tolerance.mean:g} instead of {default.mean:g}")
+    if default.delta1 is not None and (tolerance.delta1 is None or tolerance.delta1 > default.delta1):
+        stated = "any" if tolerance.delta1 is None else f"{100 * tolerance.delta1:g}"
+        parts.append(f"δ1 {stated} instead of {100 * default.delta1:g} points")
+    return f"limits looser than {precision}'s own: {', '.join(parts)}" if parts else None
+
+
+def largest_mean(precision: str) -> float:
+    """The largest mean that a tolerance of that precision may state."""
+    return MOST_LOOSENED * TOLERANCES[precision].mean
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """The relative depth difference |d - r| / r over all pixels of all frames, r being PyTorch fp32's depth.
+
+    It is true when it passes: everything finite, and the mean and δ1's change within `tolerance`.
+    """
+
+    frames: int
+    mean: float
+    p99: float
+    largest: float
+    finite: bool
+    tolerance: Tolerance
+    rel_change: float | None = None
+    """rel of d less rel of r, each against the measured depth; None where no pixel of it is known."""
+    delta1_change: float | None = None
+    """δ1 of d less δ1 of r, likewise."""
+
+    def __bool__(self) -> bool:
+        return self.finite and self.mean <= self.tolerance.mean and self.delta1_holds
+
+    @property
+    def delta1_holds(self) -> bool:
+        """Whether δ1's change is within the tolerance, or neither known nor limited."""
+        limit, change = self.tolerance.delta1, self.delta1_change
+        return limit is None or change is None or abs(change) <= limit
+
+    def __str__(self) -> str:
+        verdict = "agrees with" if self else "differs from"
+        if not self.finite:
+            return f"{verdict} PyTorch: its depth has NaN or infinite values"
+        found = (
+            f"{verdict} PyTorch: relative depth difference mean {self.mean:.2g}, p99 {self.p99:.2g}, "
+            f"largest {self.largest:.2g} over {self.frames} frames (tolerance {self.tolerance.mean:g} on the mean)"
+        )
+        if self.delta1_change is None:
+            return found
+        limit = "" if self.tolerance.delta1 is None else f" (tolerance {100 * self.tolerance.delta1:g})"
+        return f"{found}, δ1 changes by {100 * self.delta1_change:+.2f} points{limit}"
+
+
+def compare_depth(
+    depth: NDArray[np.float32],
+    reference: NDArray[np.float32],
+    tolerance: Tolerance,
+    truth: NDArray[np.float32] | None = None,
+) -> Agreement:
+    """Compare an engine's depth with PyTorch's, both (N, H, W) float32 metres, the reference positive.
+
+    `truth`, likewise, is the measured depth, 0 where it is unknown. Raises ValueError when the shapes differ.
+    """
+    if depth.shape != reference.shape:
+        raise ValueError(f"the depth is {depth.shape}, the reference {reference.shape}")
+    if not np.isfinite(depth).all():
+        # Zeros and not NaN, so that the manifest and the reports stay valid JSON.
+        return Agreement(len(depth), 0.0, 0.0, 0.0, False, tolerance)
+    difference = np.abs(depth.astype(np.float64) - reference) / reference
+    rel_change, delta1_change = _changes(depth, reference, truth)
+    return Agreement(
+        frames=len(depth),
+        mean=float(difference.mean()),
+        p99=float(np.percentile(difference, 99)),
+        largest=float(difference.max()),
+        finite=True,
+        tolerance=tolerance,
+        rel_change=rel_change,
+        delta1_change=delta1_change,
+    )
+
+
+def _changes(
+    depth: NDArray[np.float32], reference: NDArray[np.float32], truth: NDArray[np.float32] | None
+) -> tuple[float | None, float | None]:
+    """By how much rel and δ1, the means over the frames that have measured depth, change."""
+    if truth is None:
+        return None, None
+    pairs = [
+        (depth_metrics(found, true), depth_metrics(expected, true))
+        for found, expected, true in zip(depth, reference, truth, strict=True)
+    ]
+    known = [(found, expected) for found, expected in pairs if found is not None and expected is not None]
+    if not known:
+        return None, None
+    rel = float(np.mean([found.rel - expected.rel for found, expected in known]))
+    return rel, float(np.mean([found.delta1 - expected.delta1 for found, expected in known]))

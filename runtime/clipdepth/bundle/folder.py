@@ -1,0 +1,124 @@
+"""The bundle: a folder that holds all a device needs, checked before it is used."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from clipdepth.bundle.box import BOX, find_folder, is_bare, list_models
+from clipdepth.bundle.golden import Golden, load_golden
+from clipdepth.bundle.graph_check import check_graphs
+from clipdepth.bundle.manifest import MANIFEST, Manifest, StoredFile, decode_manifest
+from clipdepth.errors import BundleError, UsageError
+from clipdepth.files.foreign import shown
+
+_REMEDY = "export the bundle again"
+_LARGEST_MANIFEST = 16 << 20
+_OLD_ENGINES = "engines"
+"""Where earlier versions kept TensorRT's engines, which anyone could have put there."""
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A folder whose files are those that its manifest states."""
+
+    path: Path
+    manifest: Manifest
+
+    def graph(self, precision: str) -> Path:
+        """The ONNX file of `precision`; raises UsageError for one the bundle does not have."""
+        graphs = self.manifest.graphs
+        if precision not in graphs:
+            raise UsageError(f"{self.path} has no {precision} graph; it has {', '.join(graphs)}")
+        return self.path / graphs[precision].file
+
+    def golden(self) -> Golden:
+        """The golden frames."""
+        size = self.manifest.input
+        return load_golden(self.path / self.manifest.golden, size.height, size.width)
+
+    def weights(self) -> Path:
+        """The file of the network's weights, checked; raises BundleError where it has none or another one."""
+        name = self.manifest.weights
+        if name is None:
+            raise BundleError(f"{self.path} has no weights to train on from; export its run with --weights")
+        check_files(self.path, {name: self.manifest.files[name]}, _REMEDY)
+        return self.path / name
+
+
+def open_bundle(named: str | Path, box: Path = BOX, any_tolerance: bool = False) -> Bundle:
+    """Open the bundle that `named` means, see `find_folder`, and check the size and hash of what a device reads.
+
+    The weights to train on from are not read here, but by `Bundle.weights`, since hashing them takes time. Raises
+    BundleError where the bundle is missing, damaged, tampered with or of an unsupported schema, holds what its
+    manifest does not state, or has a graph that the exporter does not write. `any_tolerance` as in `decode_manifest`.
+    """
+    path = find_folder(named, box)
+    if not path.is_dir():
+        models = f"{list_models(box)}; " if is_bare(named) else ""
+        raise BundleError(f"no bundle at {path}; {models}make one with 'clipdepth export RUN --out {path}'")
+    manifest = _read_manifest(path, any_tolerance)
+    _refuse_others(path, manifest)
+    needed = {name: stated for name, stated in manifest.files.items() if name != manifest.weights}
+    check_files(path, needed, _REMEDY)
+    check_graphs(path, _graph_files(manifest), needed, _REMEDY)
+    return Bundle(path, manifest)
+
+
+def is_bundle(path: Path) -> bool:
+    """Whether the folder `path` has a bundle's manifest, and not another program's `manifest.json`."""
+    try:
+        _read_manifest(path, any_tolerance=True)
+    except (BundleError, OSError):
+        return False
+    return True
+
+
+def _read_manifest(path: Path, any_tolerance: bool) -> Manifest:
+    place = path / MANIFEST
+    if not place.is_file() or place.is_symlink():
+        raise BundleError(f"{path} has no {MANIFEST}, so it is no bundle; {_REMEDY}")
+    if place.stat().st_size > _LARGEST_MANIFEST:
+        raise BundleError(f"{place} has more than {_LARGEST_MANIFEST} bytes; {_REMEDY}")
+    return decode_manifest(place.read_bytes(), str(place), any_tolerance)
+
+
+def _graph_files(manifest: Manifest) -> list[str]:
+    return [graph.file for graph in manifest.graphs.values()] + (manifest.sam.graph_files if manifest.sam else [])
+
+
+def _refuse_others(path: Path, manifest: Manifest) -> None:
+    others = sorted({entry.name for entry in path.iterdir()} - {MANIFEST, *manifest.files})
+    if not others:
+        return
+    remedy = "remove it"
+    if others[0] == _OLD_ENGINES:
+        remedy += f": engines lie in the user's cache now, and are built again with 'clipdepth build {path}'"
+    raise BundleError(f"{shown(str(path / others[0]))} is not in the bundle's {MANIFEST}; {remedy}")
+
+
+def stored_file(path: Path) -> StoredFile:
+    """The size and hash of the file at `path`."""
+    with path.open("rb") as file:
+        digest = hashlib.sha256()
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return StoredFile(sha256=digest.hexdigest(), size=path.stat().st_size)
+
+
+def check_files(folder: Path, files: Mapping[str, StoredFile], remedy: str) -> None:
+    """Check the size and hash of `files` in `folder`; raises BundleError, with the remedy, for one that differs."""
+    for name, stated in files.items():
+        problem = _difference(folder / name, stated)
+        if problem:
+            raise BundleError(f"{folder / name} {problem}; {remedy}")
+
+
+def _difference(path: Path, stated: StoredFile) -> str | None:
+    if not path.is_file() or path.is_symlink():
+        return "is missing"
+    if path.stat().st_size != stated.size:
+        return f"has {path.stat().st_size} bytes, its manifest says {stated.size}"
+    if stored_file(path).sha256 != stated.sha256:
+        return "is not the file its manifest states (sha256 differs)"
+    return None

@@ -1,0 +1,166 @@
+"""What a bundle says of itself: `manifest.json`, read by typed, validating code."""
+
+from typing import Annotated, Any, Literal, get_args
+
+import msgspec
+
+from clipdepth.bundle.agreement import MOST_LOOSENED, Agreement, largest_mean, looser_limits
+from clipdepth.bundle.metrics import Align, DepthMetrics
+from clipdepth.bundle.record import FileName, Positive, Record, Sha256, decode_record
+from clipdepth.bundle.sam_record import SamRecord
+from clipdepth.errors import BundleError
+
+SCHEMA = 2
+MANIFEST = "manifest.json"
+
+Precision = Literal["fp32", "fp16", "int8"]
+"""What a graph computes in; it stands in the graph itself, as half tensors or as Q/DQ."""
+PRECISIONS: tuple[Precision, ...] = get_args(Precision)
+
+_PrecisionName = Annotated[str, msgspec.Meta(pattern=rf"^({'|'.join(PRECISIONS)})\Z")]
+PositiveFloat = Annotated[float, msgspec.Meta(gt=0)]
+
+
+class Model(Record, frozen=True):
+    """The network inside: the recipe that trained it, its size and its cost a frame (2 per multiply-add)."""
+
+    recipe: dict[str, Any]
+    parameters: Positive
+    flops: Positive
+    checkpoint_sha256: Sha256
+
+
+class InputSize(Record, frozen=True):
+    """The frames the graphs take: their size in pixels, and how many at once at most."""
+
+    height: Positive
+    width: Positive
+    max_batch: Positive = 1
+
+
+class DepthRange(Record, frozen=True):
+    """The smallest and largest depth the graph can answer, in metres."""
+
+    minimum: PositiveFloat
+    maximum: PositiveFloat
+
+
+class TrainingCamera(Record, frozen=True):
+    """The training camera's focal lengths, in pixels of the input size; depth is metric for such a camera."""
+
+    fx: PositiveFloat
+    fy: PositiveFloat
+
+
+class Licence(Record, frozen=True):
+    """What a part of the bundle may be used for."""
+
+    part: str
+    licence: str
+
+
+class Exclusion(Record, frozen=True):
+    """A layer that a quantised graph leaves in fp32, and why."""
+
+    layer: str
+    reason: str
+
+
+class Graph(Record, frozen=True):
+    """A graph's file, the number of its operators, and what its verification against PyTorch fp32 measured.
+
+    `excluded` are the layers of a quantised graph that stayed in fp32.
+    """
+
+    file: FileName
+    opset: Positive
+    operators: Positive
+    verification: Agreement
+    excluded: list[Exclusion] = msgspec.field(default_factory=list)
+
+
+class StoredFile(Record, frozen=True):
+    """What a file must be, byte for byte."""
+
+    sha256: Sha256
+    size: Positive
+
+
+class Accuracy(Record, frozen=True):
+    """What 'clipdepth evaluate' measured of the run that a bundle was exported from, in PyTorch fp32.
+
+    With `align` median each image's depth was first scaled to its true median.
+    """
+
+    data: str
+    split: Literal["test", "train"]
+    frames: Positive
+    crop: Literal["all", "eigen", "paper"]
+    mirrored: bool
+    metrics: DepthMetrics
+    align: Align = "none"
+
+
+class Manifest(Record, frozen=True):
+    """The whole of `manifest.json`."""
+
+    schema: int
+    name: str
+    written_by: dict[str, str]
+    model: Model
+    input: InputSize
+    depth: DepthRange
+    camera: TrainingCamera
+    licences: list[Licence]
+    graphs: Annotated[dict[_PrecisionName, Graph], msgspec.Meta(min_length=1)]
+    golden: FileName
+    files: dict[FileName, StoredFile]
+    sam: SamRecord | None = None
+    """Segment Anything, for a model that takes its masks."""
+    description: str = ""
+    """In a line: the trunk, and the data it was trained on."""
+    accuracy: list[Accuracy] = msgspec.field(default_factory=list)
+    weights: FileName | None = None
+    """The network's weights, to train on from, in safetensors; no device needs them."""
+
+    def looser_limits(self, precision: str) -> str | None:
+        """See `agreement.looser_limits`, of the graph of that precision."""
+        return looser_limits(precision, self.graphs[precision].verification.tolerance)
+
+
+def decode_manifest(data: bytes, where: str, any_tolerance: bool = False) -> Manifest:
+    """Read and check `data`; raises BundleError naming `where`, the field and the remedy.
+
+    With `any_tolerance` depth may differ from PyTorch's by anything: for random weights, which are only timed.
+    """
+    manifest = decode_record(data, Manifest, SCHEMA, where, "export the bundle again")
+    _check_consistency(manifest, where)
+    if not any_tolerance:
+        _check_tolerances(manifest, where)
+    return manifest
+
+
+def _check_tolerances(manifest: Manifest, where: str) -> None:
+    for name, graph in manifest.graphs.items():
+        mean, most = graph.verification.tolerance.mean, largest_mean(name)
+        if mean > most:
+            raise BundleError(
+                f"{where}: field graphs.{name}.verification.tolerance: mean {mean:g} is beyond {most:g}, "
+                f"{MOST_LOOSENED} times what {name} may differ by; export the bundle again"
+            )
+
+
+def _check_consistency(manifest: Manifest, where: str) -> None:
+    named = {f"graphs.{name}.file": graph.file for name, graph in manifest.graphs.items()}
+    named |= {"golden": manifest.golden} | ({"weights": manifest.weights} if manifest.weights else {})
+    for field, file in named.items():
+        if file not in manifest.files:
+            raise BundleError(f"{where}: field {field}: {file} is not in files; export the bundle again")
+    if manifest.depth.minimum >= manifest.depth.maximum:
+        raise BundleError(f"{where}: field depth: minimum is not below maximum; export the bundle again")
+    problem = manifest.sam.problem(manifest.files) if manifest.sam else None
+    if problem:
+        raise BundleError(f"{where}: field sam.{problem}; export the bundle again")
+    for name, graph in manifest.graphs.items():
+        if not graph.verification:
+            raise BundleError(f"{where}: field graphs.{name}.verification: it did not pass; export again")

@@ -1,0 +1,129 @@
+"""The `clipdepth` command: one table of subcommands, each imported only when it is called."""
+
+import errno
+import os
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+
+from clipdepth import __version__
+from clipdepth.cli.interruption import exit_status
+from clipdepth.cli.logs import log_failure, set_up_logging
+from clipdepth.errors import ClipdepthError, MissingExtraError, UsageError
+
+
+@dataclass(frozen=True)
+class Command:
+    """Where a subcommand lives, the extra it needs and what it does in a line."""
+
+    module: str
+    extra: str | None
+    summary: str
+
+
+COMMANDS = {
+    "demo": Command("clipdepth.cli.demo", None, "train, export, stream and bench a small model"),
+    "data": Command("clipdepth_train.commands.data", "train", "prepare NYU Depth v2, render rooms, or segment"),
+    "train": Command("clipdepth_train.commands.train", "train", "fit a depth model on RGB-D frames"),
+    "evaluate": Command("clipdepth_train.commands.evaluate", "train", "measure a run or a bundle on a dataset"),
+    "reproduce": Command("clipdepth_train.commands.reproduce", "train", "measure the paper's tables again"),
+    "export": Command("clipdepth_export.command", "cpu,export", "turn a trained run into a verified bundle"),
+    "export-sam": Command("clipdepth_export.sam.command", "cpu,export", "turn Segment Anything into verified graphs"),
+    "build": Command("clipdepth.cli.build", "tensorrt", "build TensorRT engines of a bundle on this device"),
+    "verify": Command("clipdepth.cli.verify", None, "check a bundle's depth against PyTorch's"),
+    "run": Command("clipdepth.cli.run", None, "stream frames through a bundle"),
+    "archive": Command("clipdepth.cli.archive", "cluster", "depth of many videos and images, on Ray"),
+    "calibrate": Command("clipdepth.cli.calibrate", None, "fit depth's scale to measured points"),
+    "models": Command("clipdepth.cli.models", None, "list the models that ship with clipdepth"),
+    "doctor": Command("clipdepth.cli.doctor", None, "try every engine and say what it lacks"),
+    "bench": Command("clipdepth_bench.command", None, "time a bundle's engines against PyTorch"),
+}
+
+OUR_PACKAGES = ("clipdepth", "clipdepth_train", "clipdepth_export", "clipdepth_bench")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one subcommand; return 0, 1 for a failure, 2 for misuse, 130 after Ctrl-C or 143 after SIGTERM."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    _quiet_opencv()
+    _share_cores()
+    try:
+        set_up_logging()
+        return _dispatch(arguments)
+    except ClipdepthError as error:
+        return _fail(str(error), error.exit_status)
+    except KeyboardInterrupt as interruption:
+        return _fail("interrupted", exit_status(interruption))
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except OSError as error:
+        if error.errno not in _REMEDIES:
+            raise
+        where = f"{error.filename}: " if error.filename else ""
+        return _fail(f"{where}{error.strerror}; {_REMEDIES[error.errno]}", 1)
+
+
+_REMEDIES = {
+    errno.ENOSPC: "free some space or choose another place",
+    errno.EDQUOT: "free some space or choose another place",
+    errno.EFBIG: "choose a place that takes larger files",
+    errno.EROFS: "choose another place",
+    errno.EACCES: "change its permissions or choose another place",
+    errno.ENAMETOOLONG: "choose a shorter name",
+}
+
+
+def _quiet_opencv() -> None:
+    """Keep OpenCV and FFmpeg from writing to stderr by themselves: what went wrong is an error of ours."""
+    os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
+    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # FFmpeg's AV_LOG_QUIET
+
+
+def _share_cores() -> None:
+    """Let PyTorch's OpenMP threads wait awake for microseconds and then sleep.
+
+    By default they stay awake for milliseconds, and where anything else wants a core, a data loader say, the thread
+    that works waits for those that wait: on two cores training slows down tenfold. To sleep at once halves its speed.
+    """
+    os.environ.setdefault("GOMP_SPINCOUNT", "10000")
+
+
+def _dispatch(arguments: list[str]) -> int:
+    if not arguments or arguments[0] in ("-h", "--help"):
+        _say(_help())
+        return 0 if arguments else 2
+    name, *rest = arguments
+    if name in ("-V", "--version"):
+        _say(f"clipdepth {__version__}")
+        return 0
+    if name not in COMMANDS:
+        raise UsageError(f"unknown command '{name}'; choose one of {', '.join(COMMANDS)}")
+    return _load(name)(rest)
+
+
+def _load(name: str) -> Callable[[Sequence[str]], int]:
+    command = COMMANDS[name]
+    try:
+        run: Callable[[Sequence[str]], int] = import_module(command.module).main
+    except ModuleNotFoundError as error:
+        missing = (error.name or "").partition(".")[0]
+        if command.extra is None or missing in OUR_PACKAGES:
+            raise
+        raise MissingExtraError(f"clipdepth {name}", missing, command.extra) from None
+    return run
+
+
+def _help() -> str:
+    rows = "\n".join(f"  {name:<12}{command.summary}" for name, command in COMMANDS.items())
+    return f"usage: clipdepth COMMAND …\n\n{rows}\n\n'clipdepth COMMAND --help' tells more of each."
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(text + "\n")
+
+
+def _fail(message: str, status: int) -> int:
+    log_failure(" ".join(message.split()))
+    return status

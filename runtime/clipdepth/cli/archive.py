@@ -1,0 +1,136 @@
+"""`clipdepth archive`: depth of whole archives of video, on one machine or a cluster."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict
+from json import dumps
+from time import monotonic
+
+import ray
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+from clipdepth.archive.cluster import Resources, StorePeak, connect
+from clipdepth.archive.infer import bundle_sha256, settle
+from clipdepth.archive.job import Job
+from clipdepth.archive.place import open_place
+from clipdepth.archive.report import ArchiveReport, print_report
+from clipdepth.archive.run import Tally, units
+from clipdepth.archive.settings import Settings, read_settings, write_settings
+from clipdepth.archive.sources import Item, find_items
+from clipdepth.bundle.box import find_folder, portable
+from clipdepth.bundle.folder import Bundle, open_bundle, stored_file
+from clipdepth.camera.corrections import Corrections
+from clipdepth.cli.archive_options import ArchiveOptions, parse_options
+from clipdepth.cli.interruption import exit_status, sigterm_interrupts
+from clipdepth.cli.logs import in_json, log_event
+from clipdepth.cli.overwriting import refuse_overwriting
+
+REPORT = "report.json"
+LOG_S = 30.0
+"""How often progress is logged in JSON, seconds."""
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run the command; return 0, 1 where a source failed, or 130 after Ctrl-C and 143 after SIGTERM."""
+    options = parse_options(argv)
+    refuse_overwriting([find_folder(options.bundle), *options.source, options.calibration], [options.out])
+    bundle = open_bundle(options.bundle)
+    corrections = Corrections(bundle.manifest, options.camera)
+    out = open_place(options.out)
+    settings = _settings(options, bundle)
+    before = read_settings(out)
+    if before:
+        settings = settings.after(before, out)
+    items = find_items(options.source, out)
+    console = Console(stderr=True, quiet=in_json())
+    try:
+        with ExitStack() as stack:
+            with console.status("starting Ray"):
+                resources = stack.enter_context(connect(options.resources))
+            # Ray sets a handler of its own for SIGTERM when it starts.
+            stack.enter_context(sigterm_interrupts())
+            place, threads = portable(bundle.path), max(int(resources.cpus), 1)
+            with console.status("verifying the bundle on a worker"):
+                remote = ray.remote(settle).options(num_cpus=resources.cpus, num_gpus=resources.gpus)
+                settings = ray.get(remote.remote(place, settings, threads, options.device))
+            write_settings(out, settings)
+            job = Job(out.uri, place, settings, threads, bundle.manifest.input, corrections, options.device)
+            report, status = _run(items, job, resources, console)
+    except ray.exceptions.RayTaskError as error:
+        raise _cause(error) from None
+    log_event("ended", **asdict(report))
+    print_report(report, Console(quiet=in_json()))
+    return status
+
+
+def _settings(options: ArchiveOptions, bundle: Bundle) -> Settings:
+    camera = asdict(options.camera)
+    if options.calibration:
+        camera["calibration"] = stored_file(options.calibration).sha256
+    return Settings(
+        bundle=bundle_sha256(bundle),
+        engine=options.engine,
+        precision=options.precision or "",
+        format=options.format,
+        stride=options.stride,
+        start=options.start,
+        end=options.end,
+        camera=camera,
+    )
+
+
+def _run(items: Sequence[Item], job: Job, resources: Resources, console: Console) -> tuple[ArchiveReport, int]:
+    found, done = units(items, job)
+    report = ArchiveReport(
+        out=str(job.place),
+        settings=job.settings,
+        ray=resources.address,
+        sources=len(items),
+        done_before=done,
+        store_limit_bytes=resources.store,
+    )
+    status = 0
+    with StorePeak() as peak, _progress(sum(item.size for unit in found for item in unit), console) as bar:
+        try:
+            Tally(job, report, bar).run(found, resources)
+        except KeyboardInterrupt as interruption:
+            report.interrupted = True
+            status = exit_status(interruption)
+    report.store_peak_bytes = peak.bytes
+    (job.place / REPORT).write((dumps(asdict(report), indent=2) + "\n").encode())
+    return report, status or (1 if report.failed else 0)
+
+
+class Bar:
+    """The progress bar; in JSON, a line of log every so often."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._start = monotonic()
+        self._logged = self._start
+
+    def update(self, *, frames: int, done: float, failed: int) -> None:
+        """See `Watcher`."""
+        rate = frames / max(monotonic() - self._start, 1e-3)
+        text = f"{frames} frames, {rate:.1f}/s" + (f", {failed} failed" if failed else "")
+        self._progress.update(self._progress.task_ids[0], completed=done, description=text)
+        if monotonic() - self._logged > LOG_S:
+            self._logged = monotonic()
+            log_event("progress", frames=frames, rate=rate, bytes=done, failed=failed)
+
+
+@contextmanager
+def _progress(total: int, console: Console) -> Iterator[Bar]:
+    """A bar on stderr: frames, frames a second, failures, the share of the sources' bytes done and the time left."""
+    columns = [TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn()]
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        progress.add_task("planning", total=total)
+        yield Bar(progress)
+
+
+def _cause(error: BaseException) -> BaseException:
+    """What a task of Ray's raised, without the traces of Ray's around it."""
+    while isinstance(error, ray.exceptions.RayTaskError):
+        error = error.cause
+    return error

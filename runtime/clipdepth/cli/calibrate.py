@@ -1,0 +1,158 @@
+"""`clipdepth calibrate`: fit the scale of depth to points whose distance is known."""
+
+import argparse
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.table import Table
+
+from clipdepth.bundle.box import find_folder
+from clipdepth.bundle.folder import open_bundle
+from clipdepth.camera.calibration import SUFFIX, make_calibration, write_calibration
+from clipdepth.camera.calibration_fit import (
+    MeasuredPoint,
+    PlacedPoint,
+    fit_scale,
+    measured_point,
+    place_point,
+    residuals,
+)
+from clipdepth.camera.camera import Camera
+from clipdepth.camera.corrections import Corrections
+from clipdepth.cli.arguments import BUNDLE_HELP, DEVICE_HELP, ArgumentParser, device_index, positive_int
+from clipdepth.cli.calibration_picture import calibration_picture
+from clipdepth.cli.camera_options import add_camera_arguments
+from clipdepth.cli.overwriting import refuse_overwriting
+from clipdepth.engines import ENGINES, load_engine
+from clipdepth.errors import SourceError, UsageError
+from clipdepth.files.atomic import atomic_file
+from clipdepth.model import DepthModel
+from clipdepth.sources import open_source
+
+_LOG = logging.getLogger(__name__)
+DISAGREEMENT = 0.2
+
+
+@dataclass(frozen=True)
+class CalibrateOptions:
+    """The arguments of `clipdepth calibrate`; its help says what each is."""
+
+    bundle: str
+    source: str
+    frames: int
+    point: list[MeasuredPoint]
+    along: str
+    out: Path
+    picture: Path | None
+    engine: str
+    device: int | None
+    precision: str
+    focal_px: float | None
+    fov: float | None
+    calibration: Path | None
+
+    def __post_init__(self) -> None:
+        if self.out.suffix.lower() != SUFFIX:
+            raise UsageError(f"cannot write {self.out}: give a name that ends in {SUFFIX}")
+        if self.picture and self.picture.suffix.lower() != ".png":
+            raise UsageError(f"cannot draw {self.picture}: give a name that ends in .png")
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run the command; return 0."""
+    options = CalibrateOptions(**vars(_parser().parse_args(argv)))
+    refuse_overwriting(
+        [find_folder(options.bundle), options.source, options.calibration], [options.out, options.picture]
+    )
+    bundle = open_bundle(options.bundle)
+    known = Camera(options.focal_px, options.fov, options.calibration)
+    corrections = Corrections(bundle.manifest, known, scaled=False)
+    frames = _read_frames(options.source, options.frames)
+    height, width = frames[0].shape[:2]
+    camera, correction = corrections.camera(height, width), corrections.at(height, width)
+    engine = load_engine(bundle, options.engine, options.precision, device=options.device)
+    with DepthModel(bundle, engine, options.precision, corrections) as model:
+        depth = np.asarray(np.median([model(frame).depth for frame in frames], axis=0), np.float32)
+    placed = [place_point(point, depth, correction, options.along == "ray") for point in options.point]
+    points = [point.calibrated for point in placed]
+    scale = fit_scale(points)
+    if options.picture:
+        _draw(options.picture, calibration_picture(correction.undistort(frames[0]), depth, placed, scale))
+    write_calibration(options.out, make_calibration(camera, bundle.manifest, scale, points))
+    _print(placed, scale, options.out, Console())
+    return 0
+
+
+def _read_frames(spec: str, count: int) -> list[NDArray[np.uint8]]:
+    with open_source(spec) as source:
+        frames = [captured.frame for captured in islice(source, count)]
+    if not frames:
+        raise SourceError(f"{spec} gives no frame; choose another source")
+    if len({frame.shape for frame in frames}) > 1:
+        raise SourceError(f"{spec} gives frames of several sizes; calibrate with one camera that stands still")
+    return frames
+
+
+def _draw(path: Path, picture: NDArray[np.uint8]) -> None:
+    _, data = cv2.imencode(".png", picture)
+    with atomic_file(path) as partial:
+        partial.write_bytes(data.tobytes())
+
+
+def _print(placed: Sequence[PlacedPoint], scale: float, out: Path, console: Console) -> None:
+    points = [point.calibrated for point in placed]
+    left = residuals(points, scale)
+    table = Table("point", box=None, pad_edge=False, header_style="bold")
+    for heading in ("measured", "before", "after", "residual"):
+        table.add_column(heading, justify="right")
+    for point, residual in zip(points, left, strict=True):
+        after = point.predicted * scale
+        depths = (f"{metres:.3f} m" for metres in (point.depth, point.predicted, after))
+        table.add_row(f"{point.x:g},{point.y:g}", *depths, f"{after - point.depth:+.3f} m ({residual:+.1%})")
+    console.print(table)
+    note = f"depth along the optical axis is scaled by {scale:.4f}; written to {out}"
+    console.print(note, markup=False, highlight=False, soft_wrap=True)
+    worst = max(map(abs, left))
+    if worst > DISAGREEMENT:
+        _LOG.warning("the points disagree with one scale by up to %.0f%%; check their pixels and metres", 100 * worst)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = ArgumentParser(
+        "clipdepth calibrate",
+        "Fit the scale of a bundle's depth on your camera to points whose distance you measured; "
+        "'clipdepth run --calibration FILE' uses it.",
+    )
+    add = parser.add_argument
+    add("bundle", metavar="BUNDLE", help=BUNDLE_HELP)
+    add("--source", required=True, metavar="SPEC", help="a picture or video of the scene, as for 'clipdepth run'")
+    add(
+        "--point",
+        required=True,
+        type=measured_point,
+        action="append",
+        metavar="X,Y=METRES",
+        help="a pixel of the source's picture and its distance (may be given more than once; the median counts)",
+    )
+    add(
+        "--along",
+        choices=("ray", "axis"),
+        default="ray",
+        help="METRES are from the camera to the point, as a tape or laser measures them (ray), or only as deep as the "
+        "point is before the camera (axis) (default: %(default)s)",
+    )
+    add("--out", required=True, type=Path, metavar="FILE", help="the calibration to write, x.json")
+    add("--picture", type=Path, metavar="FILE", help="draw the points and the depth before and after, x.png")
+    add("--frames", type=positive_int, default=1, metavar="N", help="take the median of N frames (default: 1)")
+    add("--engine", default="onnxruntime", metavar="NAME", help=f"one of {', '.join(ENGINES)} (default: %(default)s)")
+    add("--device", type=device_index, metavar="N", help=DEVICE_HELP)
+    add("--precision", default="fp32", metavar="P", help="which of the bundle's graphs (default: %(default)s)")
+    add_camera_arguments(parser)
+    return parser

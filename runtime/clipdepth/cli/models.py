@@ -1,0 +1,139 @@
+"""`clipdepth models`: the models that ship with clipdepth, what they cost and what they are worth."""
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from rich.console import Console
+from rich.table import Table
+
+from clipdepth.bundle.box import BOX, model_names
+from clipdepth.bundle.manifest import MANIFEST, Accuracy, Manifest, decode_manifest
+from clipdepth.cli.arguments import ArgumentParser
+from clipdepth.files.atomic import write_json
+from clipdepth.files.foreign import shown
+
+_CROPS = {"all": "all pixels", "eigen": "Eigen's crop", "paper": "the paper's crop"}
+
+
+def main(argv: Sequence[str], box: Path = BOX) -> int:
+    """Run the command on the models in `box`; return 0."""
+    options = _parser().parse_args(argv)
+    manifests = {name: _manifest(box / name / MANIFEST) for name in model_names(box)}
+    console = Console(highlight=False, markup=False)
+    if manifests:
+        _print(manifests, console)
+    else:
+        console.print("no model ships with this clipdepth; 'clipdepth export' makes a bundle of a run", soft_wrap=True)
+    if options.json:
+        write_json(options.json, {"models": [_as_json(box / name, of) for name, of in manifests.items()]})
+    return 0
+
+
+def _manifest(path: Path) -> Manifest:
+    return decode_manifest(path.read_bytes(), str(path))
+
+
+def _print(manifests: Mapping[str, Manifest], console: Console) -> None:
+    console.print(_table(manifests))
+    for name, manifest in manifests.items():
+        console.print(f"\n{shown(name)}", style="bold")
+        console.print(_details(manifest))
+
+
+def _table(manifests: Mapping[str, Manifest]) -> Table:
+    table = Table("model", box=None, pad_edge=False, header_style="bold")
+    for heading in ("input", "weights", "GFLOP", "MB", "rel ↓", "δ1 ↑", "aligned"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("precisions")
+    for name, manifest in manifests.items():
+        size, model = manifest.input, manifest.model
+        table.add_row(
+            shown(name),
+            f"{size.height}×{size.width}",
+            f"{model.parameters / 1e6:.1f} M",
+            f"{model.flops / 1e9:.1f}",
+            f"{megabytes(manifest):.1f}",
+            *_figures(manifest),
+            shown(", ".join(manifest.graphs)),
+        )
+    return table
+
+
+def _details(manifest: Manifest) -> Table:
+    """What does not fit into a row: two columns, of which the right one is wrapped."""
+    size = manifest.input
+    camera = f"{manifest.camera.fx:.0f} px focal length at {size.height}×{size.width}, {field_of_view(manifest):.0f}°"
+    facts = {
+        "about": [manifest.description] if manifest.description else [],
+        "measured": [f"{_conditions(found)}: {_metrics(found)}" for found in manifest.accuracy],
+        "limits": [found for precision in manifest.graphs if (found := manifest.looser_limits(precision))],
+        "camera": [f"{camera} across; depth is metric for it, others give --fov"],
+        "licences": [f"{licence.part}: {licence.licence}" for licence in manifest.licences],
+    }
+    grid = Table.grid(padding=(0, 2))
+    for fact, lines in facts.items():
+        for number, line in enumerate(lines):
+            grid.add_row("" if number else f"  {fact}", shown(line))
+    return grid
+
+
+def _figures(manifest: Manifest) -> tuple[str, str, str]:
+    """rel and δ1 as first measured with nothing aligned, and δ1 of the same frames aligned to the true median."""
+    plain = next((found for found in manifest.accuracy if found.align == "none"), None)
+    if plain is None:
+        return "-", "-", "-"
+    same = msgspec.structs.replace(plain, align="median")
+    aligned = [
+        found.metrics.delta1
+        for found in manifest.accuracy
+        if msgspec.structs.replace(found, metrics=plain.metrics) == same
+    ]
+    return f"{plain.metrics.rel:.3f}", f"{plain.metrics.delta1:.3f}", f"{aligned[0]:.3f}" if aligned else "-"
+
+
+def _conditions(found: Accuracy) -> str:
+    passes = "mirrored average" if found.mirrored else "one pass"
+    aligned = ", median aligned" if found.align == "median" else ""
+    return f"{found.data} ({found.split}), {found.frames} frames, {_CROPS[found.crop]}, {passes}{aligned}"
+
+
+def _metrics(found: Accuracy) -> str:
+    return f"rel {found.metrics.rel:.3f}, δ1 {found.metrics.delta1:.3f}"
+
+
+def field_of_view(manifest: Manifest) -> float:
+    """How many degrees the training camera sees across the picture's width."""
+    return math.degrees(2 * math.atan(manifest.input.width / 2 / manifest.camera.fx))
+
+
+def megabytes(manifest: Manifest) -> float:
+    """The size of a bundle's files, in millions of bytes."""
+    return sum(file.size for file in manifest.files.values()) / 1e6
+
+
+def _as_json(folder: Path, manifest: Manifest) -> dict[str, Any]:
+    return {
+        "name": folder.name,
+        "path": str(folder),
+        "description": manifest.description,
+        "input": msgspec.to_builtins(manifest.input),
+        "parameters": manifest.model.parameters,
+        "flops": manifest.model.flops,
+        "precisions": list(manifest.graphs),
+        "looser_limits": {name: found for name in manifest.graphs if (found := manifest.looser_limits(name))},
+        "accuracy": msgspec.to_builtins(manifest.accuracy),
+        "megabytes": megabytes(manifest),
+        "weights": manifest.weights is not None,
+        "depth": msgspec.to_builtins(manifest.depth),
+        "camera": {**msgspec.to_builtins(manifest.camera), "fov": field_of_view(manifest)},
+        "licences": msgspec.to_builtins(manifest.licences),
+    }
+
+
+def _parser() -> ArgumentParser:
+    parser = ArgumentParser("clipdepth models", "List the models that ship: cost, accuracy, camera and licences.")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write what is known of them there too")
+    return parser

@@ -1,0 +1,209 @@
+"""`clipdepth run`: stream frames through a bundle, keep the depth, say how long it took."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import asdict, replace
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
+
+from clipdepth.bundle.box import find_folder
+from clipdepth.bundle.folder import Bundle, open_bundle
+from clipdepth.camera.corrections import Corrections
+from clipdepth.cli.choice_report import print_choice
+from clipdepth.cli.interruption import exit_status, sigterm_interrupts
+from clipdepth.cli.logs import in_json, log_event
+from clipdepth.cli.overwriting import refuse_overwriting
+from clipdepth.cli.run_options import RunOptions, parse_options
+from clipdepth.cli.run_report import RunReport, SourceReport, print_report
+from clipdepth.engines import Engine, usable_cores
+from clipdepth.engines.choice import load_asked
+from clipdepth.files.atomic import write_json
+from clipdepth.pipeline import Feed, Pipeline
+from clipdepth.pipeline.smoothing import Smoother
+from clipdepth.sinks import open_sink
+from clipdepth.sources import Source, open_source
+from clipdepth.viewer import Setup, choose_token, open_viewer
+
+if TYPE_CHECKING:
+    from clipdepth.sinks.window import Window
+    from clipdepth.viewer.viewer import Viewer
+
+PROGRESS_S = 0.1
+"""How often the progress bar moves, seconds."""
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run the command; return 0, or 130 after Ctrl-C and 143 after SIGTERM."""
+    options = parse_options(argv)
+    outputs = [path for paths in _outputs(options) for path in paths]
+    read = [find_folder(options.bundle), *options.source, options.calibration]
+    refuse_overwriting(read, [*outputs, options.json])
+    with sigterm_interrupts():
+        report, status = _run(options, open_bundle(options.bundle))
+    log_event("ended", **asdict(report))
+    print_report(report, Console(quiet=in_json()))
+    if options.json:
+        write_json(options.json, asdict(report))
+    return status
+
+
+def _run(options: RunOptions, bundle: Bundle) -> tuple[RunReport, int]:
+    """What was found, and the exit status."""
+    threads = options.threads or usable_cores()
+    with ExitStack() as stack:
+        # Sources and outputs first: what is wrong with them is told before engines are tried.
+        sources = [stack.enter_context(open_source(spec, options.mode)) for spec in options.source]
+        feeds = _feeds(sources, bundle, options)
+        window = _window(options)
+        engine, precision = _load(bundle, options, threads)
+        stack.enter_context(closing(engine))
+        setup = Setup(engine.name, engine.device, precision, *options.range)
+        viewer = _viewer(options, setup)
+        shown = [_shown(feed, viewer, window) for feed in feeds]
+        pipeline = Pipeline(engine, bundle.manifest.input, shown, options.frames)
+        if window:
+            window.on_close(pipeline.stop)
+            stack.enter_context(window)
+        if viewer:
+            stack.enter_context(viewer)
+            viewer.watch(pipeline)
+            # A token that was made is told; one that was given stays out of logs.
+            url = viewer.url.partition("#")[0] if options.secret else viewer.url
+            log_event("serving", url=url)
+            _stderr().print(f"live at {url}", highlight=False, markup=False, soft_wrap=True)
+        start = perf_counter()
+        log_event("streaming", sources=[source.name for source in sources], **asdict(setup))
+        status = _stream_all(pipeline, _expected_frames(sources, options.frames))
+        seconds = perf_counter() - start
+    report = RunReport(
+        bundle=options.bundle,
+        source=", ".join(source.name for source in sources),
+        sources=[SourceReport.of(lane) for lane in pipeline.lanes],
+        outputs=[sink.name for feed in feeds for sink in feed.sinks],
+        frames=pipeline.processed,
+        seconds=seconds,
+        interrupted=status != 0,
+        engine=engine.name,
+        device=engine.device,
+        precision=precision,
+        threads=threads,
+        latency_ms=pipeline.times.summary(),
+        agreement=bundle.manifest.graphs[precision].verification,
+        looser_limits=bundle.manifest.looser_limits(precision),
+    )
+    return report, status
+
+
+def _load(bundle: Bundle, options: RunOptions, threads: int) -> tuple[Engine, str]:
+    """The engine and the precision of its graph."""
+    console = _stderr()
+    with console.status("loading"):
+        engine, precision, choice = load_asked(bundle, options.engine, options.precision, threads, options.device)
+    if choice:
+        print_choice(choice, console)
+    elif looser := bundle.manifest.looser_limits(precision):
+        console.print(f"{precision} agrees with PyTorch by {looser}", highlight=False, markup=False, soft_wrap=True)
+    return engine, precision
+
+
+def _viewer(options: RunOptions, setup: Setup) -> "Viewer | None":
+    if not options.serve:
+        return None
+    token = choose_token(options.serve, options.secret)
+    return open_viewer(options.serve, token, setup, metrics=options.metrics)
+
+
+def _window(options: RunOptions) -> "Window | None":
+    if not options.show:
+        return None
+    from clipdepth.sinks.window import open_window
+
+    return open_window(*options.range)
+
+
+def _shown(feed: Feed, *screens: "Viewer | Window | None") -> Feed:
+    sinks = [screen.sink(feed.source.name) for screen in screens if screen]
+    return replace(feed, sinks=[*feed.sinks, *sinks])
+
+
+def _feeds(sources: list[Source], bundle: Bundle, options: RunOptions) -> list[Feed]:
+    """Each source with sinks of its own."""
+    feeds = []
+    for source, paths in zip(sources, _outputs(options), strict=True):
+        sinks = [open_sink(path, source.fps, *options.range, live=source.live) for path in paths]
+        corrections = Corrections(bundle.manifest, options.camera)
+        feeds.append(Feed(source, sinks, corrections, Smoother() if options.smooth else None))
+    return feeds
+
+
+def _outputs(options: RunOptions) -> list[list[Path]]:
+    """The outputs of each source; with several sources each path gets the source's number, from 1."""
+    count = len(options.source)
+    numbers = [f"-{number}" if count > 1 else "" for number in range(1, count + 1)]
+    return [[_numbered(path, number) for path in options.output] for number in numbers]
+
+
+def _numbered(path: Path, number: str) -> Path:
+    return path.with_name(f"{path.stem}{number}{path.suffix}") if number else path
+
+
+def _expected_frames(sources: list[Source], limit: int | None) -> int | None:
+    """How many frames will come if all goes well; None where that is not known."""
+    lengths = [source.frame_count if limit is None else min(source.frame_count or limit, limit) for source in sources]
+    known = [length for length in lengths if length is not None]
+    return sum(known) if len(known) == len(lengths) else None
+
+
+def _stderr() -> Console:
+    return Console(stderr=True, quiet=in_json())
+
+
+def _stream_all(pipeline: Pipeline, expected: int | None) -> int:
+    """Run the pipeline to its end; return the exit status, which is not 0 where Ctrl-C or SIGTERM was that."""
+    try:
+        with _progress(expected) as progress, pipeline:
+            while not pipeline.wait(PROGRESS_S):
+                progress.update(progress.task_ids[0], completed=pipeline.processed)
+    except KeyboardInterrupt as interruption:
+        # What failed while all was closed, a video on a full disk say, is not hidden by Ctrl-C.
+        pipeline.wait()
+        if not pipeline.processed:
+            raise
+        return exit_status(interruption)
+    return 0
+
+
+class _RateColumn(ProgressColumn):
+    """Frames a second."""
+
+    def render(self, task: Task) -> Text:
+        return Text("" if task.speed is None else f"{task.speed:.1f} frames/s")
+
+
+@contextmanager
+def _progress(total: int | None) -> Iterator[Progress]:
+    """A bar on stderr: frames, frames a second, and the time that remains where the length is known."""
+    columns = [
+        TextColumn("streaming"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        _RateColumn(),
+        TimeRemainingColumn(),
+    ]
+    console = _stderr()
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        progress.add_task("streaming", total=total)
+        yield progress

@@ -1,0 +1,133 @@
+"""The options of `clipdepth run`."""
+
+import argparse
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from clipdepth.camera.camera import Camera
+from clipdepth.cli.arguments import BUNDLE_HELP, DEVICE_HELP, ArgumentParser, depth_span, device_index, positive_int
+from clipdepth.cli.camera_options import add_camera_arguments
+from clipdepth.engines import ENGINES
+from clipdepth.engines.choice import AUTO
+from clipdepth.errors import UsageError
+from clipdepth.sources import is_camera
+from clipdepth.sources.camera import CameraMode
+from clipdepth.viewer import Address, parse_address
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """The arguments of `clipdepth run`; its help says what each is."""
+
+    bundle: str
+    source: list[str]
+    width: int | None
+    height: int | None
+    fps: int | None
+    fourcc: str | None
+    output: list[Path]
+    frames: int | None
+    focal_px: float | None
+    fov: float | None
+    calibration: Path | None
+    smooth: bool
+    show: bool
+    serve: Address | None
+    token: str | None
+    metrics: bool
+    engine: str
+    device: int | None
+    precision: str | None
+    threads: int | None
+    range: tuple[float, float]
+    json: Path | None
+
+    @property
+    def mode(self) -> CameraMode:
+        """What webcams are asked for."""
+        return CameraMode(self.width, self.height, self.fps, self.fourcc)
+
+    @property
+    def secret(self) -> str | None:
+        """The viewer's token, where the user gave one."""
+        return self.token or os.environ.get("CLIPDEPTH_TOKEN")
+
+    @property
+    def camera(self) -> Camera:
+        """Which camera films."""
+        return Camera(self.focal_px, self.fov, self.calibration)
+
+
+def parse_options(argv: Sequence[str]) -> RunOptions:
+    """The command's options. Raises UsageError for those that make no sense together."""
+    options = RunOptions(**vars(_parser().parse_args(argv)))
+    if options.mode != CameraMode() and not any(is_camera(spec) for spec in options.source):
+        raise UsageError("--width, --height, --fps and --fourcc are for webcams, and no --source is one")
+    if (options.token or options.metrics) and not options.serve:
+        raise UsageError("--token and --metrics are for --serve; give it too")
+    return options
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = ArgumentParser("clipdepth run", "Stream frames through a bundle and keep the depth, in metres.")
+    add = parser.add_argument
+    add("bundle", metavar="BUNDLE", help=BUNDLE_HELP)
+    add(
+        "--source",
+        required=True,
+        action="append",
+        metavar="SPEC",
+        help="a webcam (0, 1, … or /dev/video0), a stream (rtsp://…, rtmp://…, http://…), a video, a folder of images, "
+        "an image, a pattern such as 'frames/*.png', or 'rooms[:SEED]': drawn rooms, without end "
+        "(may be given more than once: all share the engine)",
+    )
+    add("--width", type=positive_int, metavar="W", help="ask webcams for pictures of this width")
+    add("--height", type=positive_int, metavar="H", help="ask webcams for pictures of this height")
+    add("--fps", type=positive_int, metavar="N", help="ask webcams for N frames a second")
+    add("--fourcc", metavar="CODE", help="ask webcams for this pixel format, such as MJPG or YUYV")
+    add(
+        "--output",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="PATH",
+        help="x.mp4: frame and depth side by side; a folder: depth as 16-bit PNG files in millimetres; "
+        "x.npz: arrays with all digits, a file a frame; x.ply: coloured point clouds, a file a frame; "
+        "x.rrd: a recording for the Rerun viewer "
+        "(may be given more than once; several sources get their numbers in the name)",
+    )
+    add("--frames", type=positive_int, metavar="N", help="stop after N frames a source (to the end, or to Ctrl-C)")
+    add_camera_arguments(parser)
+    add("--show", action="store_true", help="show live depth in a window; q, Esc or closing it ends the run")
+    add(
+        "--serve",
+        nargs="?",
+        const=Address(),
+        type=parse_address,
+        metavar="HOST:PORT",
+        help="show live depth on a web page (default: 127.0.0.1:8000)",
+    )
+    add("--token", metavar="T", help="what viewers elsewhere need (default: CLIPDEPTH_TOKEN, or made and printed)")
+    add("--metrics", action="store_true", help="with --serve: Prometheus metrics at /metrics")
+    add("--smooth", action="store_true", help="steady depth over time, without lag where something moves")
+    add(
+        "--engine",
+        default=AUTO,
+        metavar="NAME",
+        help=f"{AUTO}: the fastest that works here and agrees with PyTorch, or one of {', '.join(ENGINES)} "
+        "(default: %(default)s)",
+    )
+    add("--device", type=device_index, metavar="N", help=DEVICE_HELP)
+    add("--precision", metavar="P", help="which of the bundle's graphs (default: auto's fastest, else the first)")
+    add("--threads", type=positive_int, metavar="N", help="threads of the engine (default: all usable cores)")
+    add(
+        "--range",
+        type=depth_span,
+        default=(0.3, 6.0),
+        metavar="NEAR,FAR",
+        help="the video's colours go from NEAR (red) to FAR (blue), metres (default: 0.3,6)",
+    )
+    add("--json", type=Path, metavar="FILE", help="write the report there too")
+    return parser

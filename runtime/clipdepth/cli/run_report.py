@@ -1,0 +1,87 @@
+"""What a run found, for people."""
+
+from dataclasses import dataclass
+
+from rich.console import Console
+from rich.table import Table
+
+from clipdepth.bundle.agreement import Agreement
+from clipdepth.files.foreign import shown
+from clipdepth.pipeline.lane import Lane
+from clipdepth.pipeline.latency import Latency
+
+
+@dataclass(frozen=True)
+class SourceReport:
+    """What became of one source's frames, see `clipdepth.pipeline.counts.Counts`."""
+
+    name: str
+    captured: int
+    processed: int
+    dropped: dict[str, int]
+    losses: int
+    """See `clipdepth.sources.Source.losses`."""
+
+    @classmethod
+    def of(cls, lane: Lane) -> "SourceReport":
+        """What became of the frames of a lane, which must have ended."""
+        counts = lane.counts
+        return cls(lane.source.name, counts.captured, counts.processed, dict(counts.dropped), lane.source.losses)
+
+    def __str__(self) -> str:
+        dropped = ", ".join(f"{frames} before {stage}" for stage, frames in self.dropped.items()) or "none"
+        losses = f"; lost {self.losses}" if self.losses else ""
+        return f"{self.name}: {self.captured} captured, {self.processed} processed, dropped {dropped}{losses}"
+
+
+@dataclass(frozen=True)
+class RunReport:
+    """What ran, where and how fast; `clipdepth run --json` writes these fields."""
+
+    bundle: str
+    source: str
+    """The names of all sources; passwords are left out."""
+    sources: list[SourceReport]
+    outputs: list[str]
+    frames: int
+    seconds: float
+    """From the first frame asked for to the last depth kept: reading and writing included."""
+    interrupted: bool
+    engine: str
+    device: str
+    """What the engine really ran on."""
+    precision: str
+    threads: int
+    latency_ms: dict[str, Latency]
+    """Stage by stage, see `clipdepth.pipeline.counts.StageTimes`; the newest 4096 frames."""
+    agreement: Agreement
+    """With PyTorch, as the bundle's manifest records it."""
+    looser_limits: str | None
+    """What that was held to, where it is less than clipdepth asks for."""
+
+
+def print_report(report: RunReport, console: Console) -> None:
+    """Print the report and a latency table."""
+    rate = report.frames / report.seconds
+    threads = f"{report.threads} thread{'s' if report.threads > 1 else ''}"
+    facts = {
+        "source": "\n         ".join(shown(str(source)) for source in report.sources),
+        "frames": f"{report.frames} in {report.seconds:.1f} s, {rate:.1f} a second with reading and writing"
+        + (" (interrupted)" if report.interrupted else ""),
+        "engine": f"{report.engine} on {report.device}, {report.precision}, {threads}",
+        "depth": str(report.agreement) + (f", by {report.looser_limits}" if report.looser_limits else ""),
+        "written": ", ".join(map(shown, report.outputs)) or "nothing; give --output to keep the depth",
+    }
+    for name, fact in facts.items():
+        console.print(f"{name:<9}{fact}", markup=False, highlight=False, soft_wrap=True)
+    console.print(_latency_table(report.latency_ms))
+
+
+def _latency_table(latency: dict[str, Latency]) -> Table:
+    table = Table("ms a frame", box=None, pad_edge=False, header_style="bold")
+    for heading in ("p50", "p90", "p99", "max", "n"):
+        table.add_column(heading, justify="right")
+    for stage, of in latency.items():
+        times = (f"{value:.2f}" for value in (of.p50, of.p90, of.p99, of.max))
+        table.add_row(stage, *times, str(of.n))
+    return table

@@ -1,0 +1,114 @@
+"""`clipdepth verify`: does a bundle's depth, on this machine, agree with PyTorch's?"""
+
+import argparse
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from clipdepth.bundle.agreement import Agreement
+from clipdepth.bundle.box import find_folder
+from clipdepth.bundle.folder import Bundle, open_bundle
+from clipdepth.cli.arguments import BUNDLE_HELP, DEVICE_HELP, ArgumentParser, device_index
+from clipdepth.cli.overwriting import refuse_overwriting
+from clipdepth.engines import ENGINES, load_engine, verify_engine
+from clipdepth.files.atomic import write_json
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """How one graph did on one engine."""
+
+    precision: str
+    engine: str
+    device: str
+    """What the engine really ran on."""
+    agreement: Agreement
+    looser_limits: str | None
+    """What the depth was held to, where that is less than clipdepth asks for."""
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run the command; return 0, or 1 when a graph does not agree."""
+    options = _parser().parse_args(argv)
+    refuse_overwriting([find_folder(options.bundle)], [options.json])
+    bundle = open_bundle(options.bundle)
+    precisions = options.precision or list(bundle.manifest.graphs)
+    for precision in precisions:
+        bundle.graph(precision)
+    verdicts = [_verify(bundle, options.engine, precision, options.device) for precision in precisions]
+    console = Console()
+    console.print(_table(verdicts))
+    frames = verdicts[0].agreement.frames
+    note = (
+        f"relative difference from PyTorch's depth on {frames} golden frames; the limit is on the mean; "
+        "Δδ1 is the change against the measured depth, in points"
+    )
+    console.print(note, highlight=False, soft_wrap=True)
+    for looser in dict.fromkeys(verdict.looser_limits for verdict in verdicts if verdict.looser_limits):
+        console.print(f"[yellow]{looser}[/yellow]", highlight=False, soft_wrap=True)
+    passed = all(verdict.agreement for verdict in verdicts)
+    if options.json:
+        write_json(options.json, _as_json(options.bundle, verdicts, passed))
+    return 0 if passed else 1
+
+
+def _verify(bundle: Bundle, engine_name: str, precision: str, device: int | None) -> Verdict:
+    with closing(load_engine(bundle, engine_name, precision, device=device)) as engine:
+        agreement = verify_engine(engine, bundle, precision)
+        return Verdict(precision, engine.name, engine.device, agreement, bundle.manifest.looser_limits(precision))
+
+
+def _as_json(bundle: str, verdicts: Sequence[Verdict], passed: bool) -> dict[str, Any]:
+    graphs = [{**asdict(verdict), "passed": bool(verdict.agreement)} for verdict in verdicts]
+    return {"bundle": bundle, "passed": passed, "graphs": graphs}
+
+
+def _table(verdicts: Sequence[Verdict]) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in ("graph", "engine", "device"):
+        table.add_column(heading)
+    for heading in ("mean", "p99", "largest", "limit", "Δδ1"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("verdict", no_wrap=True)
+    for verdict in verdicts:
+        table.add_row(verdict.precision, verdict.engine, verdict.device, *_numbers(verdict.agreement), _word(verdict))
+    return table
+
+
+def _numbers(agreement: Agreement) -> list[str]:
+    tolerance = f"{agreement.tolerance.mean:.2g}"
+    if not agreement.finite:
+        return ["-", "-", "-", tolerance, "-"]
+    found = [f"{value:.2g}" for value in (agreement.mean, agreement.p99, agreement.largest)]
+    delta1 = "-" if agreement.delta1_change is None else f"{100 * agreement.delta1_change:+.2f}"
+    return [*found, tolerance, delta1]
+
+
+def _word(verdict: Verdict) -> str:
+    if not verdict.agreement:
+        return "[red]differs[/red]" if verdict.agreement.finite else "[red]NaN or infinite[/red]"
+    return "[yellow]agrees, looser[/yellow]" if verdict.looser_limits else "[green]agrees[/green]"
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = ArgumentParser(
+        "clipdepth verify",
+        "Check a bundle's files, run its golden frames and compare the depth with PyTorch's.",
+    )
+    add = parser.add_argument
+    add("bundle", metavar="BUNDLE", help=BUNDLE_HELP)
+    add("--engine", default="onnxruntime", metavar="NAME", help=f"one of {', '.join(ENGINES)} (default: %(default)s)")
+    add("--device", type=device_index, metavar="N", help=DEVICE_HELP)
+    add(
+        "--precision",
+        action="append",
+        metavar="P",
+        help="check only this graph; may be given more than once (default: all)",
+    )
+    add("--json", type=Path, metavar="FILE", help="write the verdicts there too")
+    return parser

@@ -1,1 +1,0 @@
-"""The subcommands that a device can run."""
