@@ -305,6 +305,7 @@ def test_depth_is_served_while_it_streams(bundle: Path, tmp_path: Path) -> None:
         assert process.stderr
         line = process.stderr.readline()
         assert line.startswith("live at http://127.0.0.1:")
+        assert process.stderr.readline().startswith("every user of this computer can watch; with --token only")
         address = line.split()[-1]
         deadline = time.monotonic() + 60
         found = ""
@@ -332,6 +333,7 @@ def test_a_service_logs_json_lines_alone_and_no_token_that_it_was_given(
     serving, streaming, ended = (json.loads(line) for line in err.splitlines())
     assert serving["message"] == "serving"
     assert serving["url"].startswith("http://127.0.0.1:")
+    assert (serving["other_urls"], serving["needs_token"]) == ([], True)
     assert "secret" not in err
     assert streaming["message"] == "streaming"
     assert (streaming["sources"], streaming["engine"]) == (["rooms:0"], "onnxruntime")
@@ -351,9 +353,33 @@ def test_a_failure_is_a_json_line_too(bundle: Path, monkeypatch: pytest.MonkeyPa
     assert datetime.fromisoformat(failure["time"]).tzinfo is not None
 
 
-@pytest.mark.parametrize("option", [["--metrics"], ["--token", "12345678"]])
+@pytest.mark.parametrize(
+    "option",
+    [
+        ["--metrics"],
+        ["--token"],
+        ["--token", "12345678"],
+        ["--allowed-host", "cam.example.org"],
+        ["--allowed-origin", "https://cam.example.org"],
+    ],
+)
 def test_what_is_for_the_viewer_needs_it(
     bundle: Path, images: Path, option: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(bundle, "--source", images, *option) == 2
     assert "for --serve" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "remedy"),
+    [
+        ("--allowed-host", "https://cam.example.org", "give it without scheme, port, path or wildcard"),
+        ("--allowed-origin", "cam.example.org", "give scheme, host and"),
+    ],
+)
+def test_what_is_no_name_of_a_proxy(option: str, value: str, remedy: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["run", "b", "--source", "0", "--serve", option, value]) == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 1
+    assert f"argument {option}: '{value}' is not " in lines[0]
+    assert remedy in lines[0]

@@ -67,6 +67,8 @@ def test_a_token_is_made_where_others_can_reach_the_viewer() -> None:
     assert len(made) == 20
     assert all(token and len(token) >= 22 for token in made)
     assert choose_token(Address(), "open sesame") == "open sesame"
+    assert len(choose_token(Address(), None, make=True) or "") >= 22
+    assert choose_token(Address(), "open sesame", make=True) == "open sesame"
     for bad in ("", "short", "with\nline break"):
         with pytest.raises(UsageError, match="at least 8 printable"):
             choose_token(outside, bad)

@@ -25,7 +25,7 @@ from websockets.sync.client import connect
 from clipdepth.pipeline import Feed, Pipeline
 from clipdepth.sources import Captured
 from clipdepth.sources.frames import FramesSource
-from clipdepth.viewer import Address, Setup, open_viewer
+from clipdepth.viewer import Address, Allowed, Setup, open_viewer
 from clipdepth.viewer.address import ServeError
 from clipdepth.viewer.protocols import MAX_FROM_ONE, MAX_OPEN, is_crowded
 from clipdepth.viewer.viewer import Viewer, ViewerSink
@@ -46,8 +46,10 @@ def no_error_is_logged(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
 
 
 @contextmanager
-def serving(token: str | None = None, sources: int = 1, metrics: bool = True) -> Iterator[tuple[Viewer, list[Any]]]:
-    viewer = open_viewer(Address("127.0.0.1", 0), token, SETUP, metrics=metrics)
+def serving(
+    token: str | None = None, sources: int = 1, metrics: bool = True, allowed: Allowed | None = None
+) -> Iterator[tuple[Viewer, list[Any]]]:
+    viewer = open_viewer(Address("127.0.0.1", 0), token, SETUP, metrics=metrics, allowed=allowed)
     sinks = [viewer.sink(f"camera {number}") for number in range(sources)]
     with viewer:
         yield viewer, sinks
@@ -247,6 +249,58 @@ def test_a_page_of_another_site_is_refused() -> None:
         assert get(viewer, "/info", Origin=own)[0] == 200
         with look(viewer, additional_headers={"Origin": own}) as guest:
             next_frame(guest)
+
+
+PROXIES = {
+    "keeps Host, as Caddy": ("cam.example.org", "https://cam.example.org", Allowed(hosts=("cam.example.org",))),
+    "sends its own Host, as nginx": (
+        "127.0.0.1:8000",
+        "https://cam.example.org",
+        Allowed((), ("https://cam.example.org",)),
+    ),
+    "sends a third": (
+        "upstream:8000",
+        "https://cam.example.org:8443",
+        Allowed(("upstream",), ("https://cam.example.org:8443",)),
+    ),
+    "is asked by number": ("192.0.2.9", "https://192.0.2.9", Allowed(hosts=("192.0.2.9",))),
+    "is asked by IPv6 number": ("[2001:DB8:0::9]", "https://[2001:db8:0::9]", Allowed(hosts=("2001:db8::9",))),
+}
+
+
+def proxied(viewer: Viewer, host: str, origin: str) -> tuple[int, int]:
+    """The status of a request and of a WebSocket."""
+    headers = f"Origin: {origin}\r\nSec-WebSocket-Protocol: clipdepth, {TOKEN_PROTOCOL}\r\n"
+    bearer = f"Authorization: Bearer {TOKEN}\r\n"
+    answer = raw(viewer, plain("/info", f"Origin: {origin}\r\n{bearer}", host=host))
+    with socket.create_connection(("127.0.0.1", viewer.address.port), 5) as guest:
+        guest.sendall(opening(headers=headers).replace(b"Host: localhost", f"Host: {host}".encode()))
+        return int(answer.split()[1]), int(guest.recv(65536).split()[1])
+
+
+@pytest.mark.parametrize(("host", "origin", "allowed"), PROXIES.values(), ids=PROXIES)
+def test_a_proxy_is_refused_until_its_names_are_allowed(host: str, origin: str, allowed: Allowed) -> None:
+    with serving(TOKEN) as (viewer, _):
+        assert proxied(viewer, host, origin)[0] in (403, 421)
+        assert proxied(viewer, host, origin)[1] == 403
+    with serving(TOKEN, allowed=allowed) as (viewer, _):
+        assert proxied(viewer, host, origin) == (200, 101)
+        assert proxied(viewer, host, "https://evil.example") == (403, 403)
+        assert proxied(viewer, host, "null") == (403, 403)
+        assert proxied(viewer, "evil.example", origin) == (421, 403)
+        assert proxied(viewer, "evil.example", "http://evil.example") == (421, 403)
+        assert get(viewer, "/info")[0] == 401
+
+
+def test_an_allowed_origin_is_no_other_scheme_port_or_name() -> None:
+    with serving(TOKEN, allowed=Allowed(origins=("https://cam.example.org",))) as (viewer, _):
+        for origin in (
+            "http://cam.example.org",
+            "https://cam.example.org:8443",
+            "https://cam.example.org.evil.example",
+        ):
+            assert proxied(viewer, "localhost", origin) == (403, 403)
+        assert proxied(viewer, "localhost", "https://Cam.Example.org") == (200, 101)
 
 
 @pytest.mark.parametrize(

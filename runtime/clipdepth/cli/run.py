@@ -24,6 +24,7 @@ from clipdepth.bundle.folder import Bundle, open_bundle
 from clipdepth.camera.corrections import Corrections
 from clipdepth.cli.choice_report import print_choice
 from clipdepth.cli.interruption import exit_status, sigterm_interrupts
+from clipdepth.cli.live_at import announce
 from clipdepth.cli.logs import in_json, log_event
 from clipdepth.cli.overwriting import refuse_overwriting
 from clipdepth.cli.run_options import RunOptions, parse_options
@@ -80,10 +81,7 @@ def _run(options: RunOptions, bundle: Bundle) -> tuple[RunReport, int]:
         if viewer:
             stack.enter_context(viewer)
             viewer.watch(pipeline)
-            # A token that was made is told; one that was given stays out of logs.
-            url = viewer.url.partition("#")[0] if options.secret else viewer.url
-            log_event("serving", url=url)
-            _stderr().print(f"live at {url}", highlight=False, markup=False, soft_wrap=True)
+            announce(viewer, _stderr(), token_was_given=options.secret is not None)
         start = perf_counter()
         log_event("streaming", sources=[source.name for source in sources], **asdict(setup))
         status = _stream_all(pipeline, _expected_frames(sources, options.frames))
@@ -122,8 +120,9 @@ def _load(bundle: Bundle, options: RunOptions, threads: int) -> tuple[Engine, st
 def _viewer(options: RunOptions, setup: Setup) -> "Viewer | None":
     if not options.serve:
         return None
-    token = choose_token(options.serve, options.secret)
-    return open_viewer(options.serve, token, setup, metrics=options.metrics)
+    # Through a proxy others reach loopback too.
+    token = choose_token(options.serve, options.secret, make=options.token is True or bool(options.allowed))
+    return open_viewer(options.serve, token, setup, metrics=options.metrics, allowed=options.allowed)
 
 
 def _window(options: RunOptions) -> "Window | None":

@@ -14,7 +14,7 @@ from clipdepth.engines.choice import AUTO
 from clipdepth.errors import UsageError
 from clipdepth.sources import is_camera
 from clipdepth.sources.camera import CameraMode
-from clipdepth.viewer import Address, parse_address
+from clipdepth.viewer import Address, Allowed, parse_address, parse_host, parse_origin
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,9 @@ class RunOptions:
     smooth: bool
     show: bool
     serve: Address | None
-    token: str | None
+    token: str | bool | None
+    allowed_host: list[str]
+    allowed_origin: list[str]
     metrics: bool
     engine: str
     device: int | None
@@ -52,7 +54,12 @@ class RunOptions:
     @property
     def secret(self) -> str | None:
         """The viewer's token, where the user gave one."""
-        return self.token or os.environ.get("CLIPDEPTH_TOKEN")
+        return self.token if isinstance(self.token, str) else os.environ.get("CLIPDEPTH_TOKEN")
+
+    @property
+    def allowed(self) -> Allowed:
+        """What a proxy in front of the viewer brings with it."""
+        return Allowed(tuple(self.allowed_host), tuple(self.allowed_origin))
 
     @property
     def camera(self) -> Camera:
@@ -65,8 +72,8 @@ def parse_options(argv: Sequence[str]) -> RunOptions:
     options = RunOptions(**vars(_parser().parse_args(argv)))
     if options.mode != CameraMode() and not any(is_camera(spec) for spec in options.source):
         raise UsageError("--width, --height, --fps and --fourcc are for webcams, and no --source is one")
-    if (options.token or options.metrics) and not options.serve:
-        raise UsageError("--token and --metrics are for --serve; give it too")
+    if (options.token is not None or options.metrics or options.allowed) and not options.serve:
+        raise UsageError("--token, --allowed-host, --allowed-origin and --metrics are for --serve; give it too")
     return options
 
 
@@ -109,7 +116,32 @@ def _parser() -> argparse.ArgumentParser:
         metavar="HOST:PORT",
         help="show live depth on a web page (default: 127.0.0.1:8000)",
     )
-    add("--token", metavar="T", help="what viewers elsewhere need (default: CLIPDEPTH_TOKEN, or made and printed)")
+    add(
+        "--token",
+        nargs="?",
+        const=True,
+        metavar="T",
+        help="with --serve: what viewers need to know; without T it is CLIPDEPTH_TOKEN, or made and printed. "
+        "Without --token only a viewer on loopback has none, and every user of this computer can watch it",
+    )
+    add(
+        "--allowed-host",
+        type=parse_host,
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="with --serve behind a proxy: answer requests for this name too, such as cam.example.org "
+        "(may be given more than once)",
+    )
+    add(
+        "--allowed-origin",
+        type=parse_origin,
+        action="append",
+        default=[],
+        metavar="ORIGIN",
+        help="with --serve behind a proxy that sends another Host than the browser: let pages of this origin look, "
+        "such as https://cam.example.org (may be given more than once)",
+    )
     add("--metrics", action="store_true", help="with --serve: Prometheus metrics at /metrics")
     add("--smooth", action="store_true", help="steady depth over time, without lag where something moves")
     add(

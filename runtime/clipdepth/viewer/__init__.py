@@ -4,16 +4,19 @@ from typing import TYPE_CHECKING
 
 from clipdepth.errors import MissingExtraError
 from clipdepth.viewer.address import Address, parse_address
+from clipdepth.viewer.allowed import Allowed, parse_host, parse_origin
 from clipdepth.viewer.status import Setup
 from clipdepth.viewer.token import choose_token
 
 if TYPE_CHECKING:
     from clipdepth.viewer.viewer import Viewer
 
-__all__ = ["Address", "Setup", "choose_token", "open_viewer", "parse_address"]
+__all__ = ["Address", "Allowed", "Setup", "choose_token", "open_viewer", "parse_address", "parse_host", "parse_origin"]
 
 
-def open_viewer(address: Address, token: str | None, setup: Setup, *, metrics: bool = False) -> "Viewer":
+def open_viewer(
+    address: Address, token: str | None, setup: Setup, *, metrics: bool = False, allowed: Allowed | None = None
+) -> "Viewer":
     """A `Viewer`, which serves from its `__enter__` to its `__exit__`.
 
     `token` is what `choose_token` gave. Raises MissingExtraError without the extra 'viewer'.
@@ -24,4 +27,4 @@ def open_viewer(address: Address, token: str | None, setup: Setup, *, metrics: b
         if (error.name or "").startswith("clipdepth"):
             raise
         raise MissingExtraError("the viewer", str(error.name), "viewer") from error
-    return Viewer(address, token, setup, metrics=metrics)
+    return Viewer(address, token, setup, metrics=metrics, allowed=allowed or Allowed())

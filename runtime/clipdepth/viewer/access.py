@@ -16,6 +16,7 @@ from starlette.datastructures import Headers
 from starlette.types import Scope
 
 from clipdepth.viewer.address import Address, is_number
+from clipdepth.viewer.allowed import Allowed
 from clipdepth.viewer.token import PREFIX, token_protocol
 
 _LOG = logging.getLogger(__name__)
@@ -33,10 +34,10 @@ class Refusal:
     text: str
 
 
-WRONG_HOST = Refusal(421, "host", "this viewer is not known under that name; use its IP address")
-WRONG_ORIGIN = Refusal(403, "origin", "a page of another site may not look")
+WRONG_HOST = Refusal(421, "host", "this viewer is not known under that name; use its IP address, or add --allowed-host")
+WRONG_ORIGIN = Refusal(403, "origin", "a page of another site may not look; add a proxy's with --allowed-origin")
 WRONG_TOKEN = Refusal(401, "token", "the token is missing or wrong")
-FULL = Refusal(403, "full", "there are as many viewers as this device allows; close one")
+FULL = Refusal(403, "full", "too many viewers; close one")
 UNKNOWN = Refusal(404, "unknown", "nothing is at that address")
 UNSUITABLE = Refusal(400, "unsuitable", "what is there cannot be asked for in that way")
 MALFORMED = Refusal(400, "malformed", "it was broken, or longer than a browser's")
@@ -48,12 +49,15 @@ MESSAGE = Refusal(403, "message", "a viewer sent what the page never sends")
 class Access:
     """Decides about requests by their headers, and counts refusals."""
 
-    def __init__(self, address: Address, token: str | None) -> None:
+    def __init__(self, address: Address, token: str | None, allowed: Allowed) -> None:
         self.refused: Counter[str] = Counter()
         self._loopback_only = address.is_loopback
         self._token = token
         own = socket.gethostname().lower()
-        self._names = {"localhost", address.host} | (set() if self._loopback_only else {own, f"{own}.local"})
+        self._names = {"localhost", address.host, *allowed.hosts}
+        if not self._loopback_only:
+            self._names |= {own, f"{own}.local"}
+        self._origins = allowed.origins
 
     def refusal(self, scope: Scope, *, needs_token: bool) -> Refusal | None:
         """Why the request is refused, or None. `scope` is ASGI's, of HTTP or of a WebSocket."""
@@ -61,7 +65,7 @@ class Access:
         hosts, origins = headers.getlist("host"), headers.getlist("origin")
         if len(hosts) != 1 or not self._knows(hosts[0]):
             return self.count(WRONG_HOST)
-        if any(origin.lower().partition("://")[2] != hosts[0].lower() for origin in origins):
+        if not all(self._is_own(origin, hosts[0]) for origin in origins):
             return self.count(WRONG_ORIGIN)
         if needs_token and not self._has_token(headers, scope.get("subprotocols", [])):
             return self.count(WRONG_TOKEN)
@@ -81,8 +85,13 @@ class Access:
         except ValueError:
             return False
         if is_number(name):
-            return ip_address(name).is_loopback or not self._loopback_only
+            number = ip_address(name)
+            return number.is_loopback or not self._loopback_only or str(number) in self._names
         return name in self._names
+
+    def _is_own(self, origin: str, host: str) -> bool:
+        """Whether a page that came from `origin` is this server's: as Host says, or by a proxy that is allowed."""
+        return origin.lower() in self._origins or origin.lower().partition("://")[2] == host.lower()
 
     def _has_token(self, headers: Headers, protocols: list[str]) -> bool:
         if self._token is None:

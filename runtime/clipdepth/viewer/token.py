@@ -11,13 +11,13 @@ PREFIX = "token."
 """Before the token, in base64url without padding, in the WebSocket subprotocols that a viewer offers."""
 
 
-def choose_token(address: Address, given: str | None) -> str | None:
-    """The token `given`; else a new one for an address that others can reach, and None for loopback.
+def choose_token(address: Address, given: str | None, *, make: bool = False) -> str | None:
+    """The token `given`; else a new one for an address that others can reach, or with `make`; else None.
 
     Raises UsageError for one that is easily guessed.
     """
     if given is None:
-        return None if address.is_loopback else secrets.token_urlsafe(18)
+        return secrets.token_urlsafe(18) if make or not address.is_loopback else None
     if len(given) < SHORTEST or not given.isprintable():
         raise UsageError(f"the viewer's token needs at least {SHORTEST} printable characters; give a longer one")
     return given

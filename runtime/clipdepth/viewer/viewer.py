@@ -1,18 +1,21 @@
 """The viewer as the pipeline sees it: a sink for each source."""
 
-from socket import gethostname
+import socket
 from urllib.parse import quote
 
 from clipdepth.frame import DepthFrame
 from clipdepth.pipeline import Pipeline
 from clipdepth.viewer.access import Access
 from clipdepth.viewer.address import Address
+from clipdepth.viewer.allowed import Allowed
 from clipdepth.viewer.app import make_app
 from clipdepth.viewer.broadcast import Channel
+from clipdepth.viewer.lan import lan_addresses
 from clipdepth.viewer.server import Server
 from clipdepth.viewer.status import Setup, Status
 
-EVERYWHERE = ("0.0.0.0", "::")
+EVERYWHERE = {"0.0.0.0": socket.AF_INET, "::": socket.AF_INET6}
+"""Hosts that stand for all addresses of a family."""
 
 
 class ViewerSink:
@@ -41,11 +44,12 @@ class Viewer:
     cannot be had; sinks must be made before it.
     """
 
-    def __init__(self, address: Address, token: str | None, setup: Setup, *, metrics: bool = False) -> None:
+    def __init__(self, address: Address, token: str | None, setup: Setup, *, metrics: bool, allowed: Allowed) -> None:
         self.address = address
-        self.access = Access(address, token)
+        self.access = Access(address, token, allowed)
         self.status = Status()
         self._token = token
+        self._allowed = allowed
         self._setup = setup
         self._metrics = metrics
         self._channels: list[Channel] = []
@@ -62,11 +66,35 @@ class Viewer:
         self.status.pipeline = pipeline
 
     @property
+    def needs_token(self) -> bool:
+        """Whether who looks has to know one."""
+        return self._token is not None
+
+    @property
     def url(self) -> str:
         """What to open in a browser, the token included, which browsers do not send from there."""
-        host = gethostname() if self.address.host in EVERYWHERE else self.address.host
+        host = socket.gethostname() if self.address.host in EVERYWHERE else self.address.host
+        return self._url(f"http://{Address(host, self.address.port)}")
+
+    @property
+    def other_urls(self) -> dict[str, str]:
+        """Where else the page is, and for each URL how it gets there: a proxy's origin or a network interface."""
+        urls = {self._url(origin): "proxy" for origin in self._allowed.origins}
+        if self.address.host in EVERYWHERE:
+            for found in lan_addresses(EVERYWHERE[self.address.host]):
+                urls[self._url(f"http://{Address(found.number, self.address.port)}")] = found.interface
+        return urls
+
+    @property
+    def phone_url(self) -> str | None:
+        """The URL that another device most likely reaches; None where only this computer does."""
+        if others := list(self.other_urls):
+            return others[0]
+        return None if self.address.is_loopback else self.url
+
+    def _url(self, origin: str) -> str:
         fragment = f"#token={quote(self._token, safe='')}" if self._token else ""
-        return f"http://{Address(host, self.address.port)}/{fragment}"
+        return f"{origin}/{fragment}"
 
     def __enter__(self) -> "Viewer":
         listening = self.address.listen()
