@@ -1,22 +1,27 @@
 """The viewer's page in a real browser."""
 
+import re
 import shutil
 import threading
+import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 import pytest
+from websockets.sync.client import connect
 
 from clipdepth.pipeline import Feed, Pipeline
 from clipdepth.sinks.depth_picture import colourise
+from clipdepth.sources import Captured
 from clipdepth.sources.frames import FramesSource
-from clipdepth.viewer import Address, Setup, open_viewer
+from clipdepth.viewer import Address, Allowed, Setup, open_viewer
 from clipdepth.viewer.viewer import Viewer
-from live_servers import wait_until
+from live_servers import free_port, wait_until
+from relays import relay
 from slow_stages import SIZE
 
 playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright")
@@ -26,6 +31,9 @@ pytestmark = pytest.mark.skipif(not CHROMIUM, reason="needs Chromium (Debian: ch
 HEIGHT, WIDTH = 240, 320
 NEAR, FAR = 0.5, 4.5
 TOKEN = "open sesame ü+/&#"
+SETUP = Setup("ramp", "CPU", "fp32", NEAR, FAR)
+NAME = "cam.example.org"
+"""The browser is told that this is loopback."""
 
 
 def ramp() -> np.ndarray:
@@ -57,10 +65,10 @@ def camera(stop: threading.Event) -> Iterator[np.ndarray]:
 
 
 @contextmanager
-def running(token: str | None = None, sources: int = 1) -> Iterator[Viewer]:
+def running(token: str | None = None, sources: int = 1, allowed: Allowed | None = None) -> Iterator[Viewer]:
     """A pipeline with a camera that never ends and a viewer."""
     stop = threading.Event()
-    viewer = open_viewer(Address("127.0.0.1", 0), token, Setup("ramp", "CPU", "fp32", NEAR, FAR))
+    viewer = open_viewer(Address("127.0.0.1", 0), token, SETUP, allowed=allowed)
     names = [f"camera <b>{number}</b>" for number in range(sources)]
     feeds = [Feed(FramesSource(camera(stop), live=True, name=name), [viewer.sink(name)]) for name in names]
     with viewer, Pipeline(RampEngine(), SIZE, feeds) as pipeline:
@@ -74,14 +82,18 @@ def running(token: str | None = None, sources: int = 1) -> Iterator[Viewer]:
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     with playwright.sync_playwright() as engine:
-        browser = engine.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        names = f"--host-resolver-rules=MAP {NAME} 127.0.0.1"
+        browser = engine.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", names])
         yield browser
         browser.close()
 
 
 @contextmanager
-def page_of(browser: Any, url: str, **options: Any) -> Iterator[Any]:
-    """A page with frames on it; fails if the page had an error or broke its own policy."""
+def page_of(browser: Any, url: str, expected: str = "401", **options: Any) -> Iterator[Any]:
+    """A page with frames on it; fails if the page had an error or broke its own policy.
+
+    Errors with what is `expected`, a pattern, in their text are none.
+    """
     complaints: list[str] = []
     with ExitStack() as stack:
         context = browser.new_context(**{"viewport": {"width": 1280, "height": 800}, **options})
@@ -92,7 +104,7 @@ def page_of(browser: Any, url: str, **options: Any) -> Iterator[Any]:
         page.on("console", lambda message: message.type == "error" and complaints.append(message.text))
         page.goto(url)
         yield page
-    assert not [text for text in complaints if "401" not in text]
+    assert not [text for text in complaints if not re.search(expected, text)]
 
 
 def until(page: Any, script: str) -> None:
@@ -257,16 +269,205 @@ def test_it_fits_a_phone_and_a_finger_measures(browser: Any) -> None:
         assert label["x"] + label["width"] <= 390
 
 
+LOST = "ERR_|WebSocket|401"
+"""What the browser says of a server that is gone."""
+UNSAFE = "Cross-Origin-Opener-Policy"
+"""What it says of a page that comes by a name and without TLS."""
+
+
+def becomes(page: Any, text: str) -> None:
+    """Wait for the words beside the dot."""
+    until(page, f"document.getElementById('state').textContent === {text!r}")
+
+
+def dot(page: Any) -> tuple[int, int, int]:
+    """The colour, RGB, of the dot beside those words; black where there is none."""
+    script = "getComputedStyle(document.getElementById('state'), '::before').backgroundColor"
+    red, green, blue, *alpha = (float(part) for part in re.findall(r"[\d.]+", page.evaluate(script)))
+    return (0, 0, 0) if alpha == [0] else (int(red), int(green), int(blue))
+
+
+def is_dimmed(page: Any) -> bool:
+    filters = page.evaluate("[...document.querySelectorAll('.view canvas')].map((c) => getComputedStyle(c).filter)")
+    assert len(set(filters)) == 1
+    return "brightness" in filters[0]
+
+
+def picture_age(page: Any) -> float:
+    """The seconds that the page says since its picture was taken, of less than two minutes."""
+    found = re.fullmatch(r"picture of .*\d:\d\d:\d\d.*, (\d+) s ago", page.locator("#date").inner_text())
+    assert found
+    return float(found[1])
+
+
+def write(sink: Any, seconds_ago: float = 0) -> None:
+    """Give the viewer a frame."""
+    frame = np.full((HEIGHT, WIDTH, 3), 90, np.uint8)
+    captured = time.monotonic_ns() - int(seconds_ago * 1e9)
+    sink.write(Captured(frame, 0.0, 0, captured), np.full((HEIGHT, WIDTH), 2, np.float32))
+
+
 def test_it_comes_back_when_the_server_does(browser: Any) -> None:
-    with running() as viewer:
-        address = viewer.address
-        context = browser.new_context()
-        page = context.new_page()
+    with ExitStack() as stack:
+        with running() as viewer:
+            address = viewer.address
+            page = stack.enter_context(page_of(browser, viewer.url, LOST))
+            wait_for_frames(page)
+            assert not is_dimmed(page)
+        becomes(page, "no connection, trying again")
+        assert is_dimmed(page)
+        again = open_viewer(address, None, SETUP)
+        sink = again.sink("another camera")
+        with again:
+            becomes(page, "no new picture")
+            assert is_dimmed(page)
+            assert page.locator("#source").inner_text().strip() == "another camera"
+            write(sink)
+            becomes(page, "live")
+            assert not is_dimmed(page)
+
+
+def test_a_silent_network_dims_and_dates_the_picture_until_it_speaks(browser: Any) -> None:
+    with running() as viewer, relay(viewer.address.port) as cable, ExitStack() as stack:
+        page = stack.enter_context(page_of(browser, f"http://127.0.0.1:{cable.port}/", LOST))
+        wait_for_frames(page)
+        assert not page.is_visible("#date")
+        pulled = time.monotonic()
+        cable.frozen.set()
+        becomes(page, "no new picture")
+        assert time.monotonic() - pulled < 6
+        becomes(page, "no connection, trying again")
+        assert is_dimmed(page)
+        assert abs(picture_age(page) - (time.monotonic() - pulled)) < 1.6
+        cable.frozen.clear()
+        becomes(page, "live")
+        assert not is_dimmed(page)
+        assert not page.is_visible("#date")
+
+
+def test_a_camera_that_gives_no_more_is_seen_by_who_looks_and_who_comes(browser: Any) -> None:
+    viewer = open_viewer(Address("127.0.0.1", 0), None, SETUP)
+    sink = viewer.sink("camera")
+    with viewer, page_of(browser, viewer.url) as page:
+        becomes(page, "waiting for a picture")
+        write(sink)
+        becomes(page, "live")
+        becomes(page, "no new picture")
+        assert is_dimmed(page)
+        write(sink, seconds_ago=40)
+        with page_of(browser, viewer.url) as newcomer:
+            becomes(newcomer, "no new picture")
+            assert is_dimmed(newcomer)
+            assert 40 <= picture_age(newcomer) < 50
+
+
+def test_a_restart_with_a_new_token_asks_for_it(browser: Any) -> None:
+    with ExitStack() as stack:
+        with running(TOKEN) as viewer:
+            address = viewer.address
+            page = stack.enter_context(page_of(browser, viewer.url, LOST))
+            wait_for_frames(page)
+        again = open_viewer(address, "another token", SETUP)
+        write(again.sink("camera"))
+        with again:
+            page.wait_for_selector("#ask:not([hidden])")
+            assert page.locator("#state").inner_text() == "token needed"
+            assert page.locator("#wrong").inner_text() == "The token that this page had is no longer valid."
+            assert not page.is_visible("#main")
+            page.fill("#token", "a wrong one")
+            page.click("#ask button")
+            until(page, "document.getElementById('wrong').textContent === 'That token is wrong.'")
+            page.fill("#token", "another token")
+            page.click("#ask button")
+            page.wait_for_selector("#main:not([hidden])")
+            assert not page.is_visible("#ask")
+            until(page, "document.getElementById('main').dataset.stale === 'true'")
+
+
+def test_a_link_with_a_new_token_opens_where_the_page_is_already(browser: Any) -> None:
+    with running(TOKEN) as viewer, page_of(browser, f"http://{viewer.address}/") as page:
+        page.wait_for_selector("#ask:not([hidden])")
         page.goto(viewer.url)
         wait_for_frames(page)
-    until(page, "document.getElementById('state').dataset.state === 'lost'")
-    again = open_viewer(address, None, Setup("ramp", "CPU", "fp32", NEAR, FAR))
-    again.sink("camera")
-    with again:
-        until(page, "document.getElementById('state').dataset.state === 'live'")
-        context.close()
+        assert not page.is_visible("#ask")
+        assert page.url == f"http://{viewer.address}/"
+
+
+def test_the_ninth_viewer_reads_too_many_viewers_and_gets_the_first_seat_left(browser: Any) -> None:
+    with running() as viewer, ExitStack() as seats:
+        url = f"ws://{viewer.address}/live/0"
+        for _ in range(8):
+            seats.enter_context(connect(url))
+        with page_of(browser, viewer.url) as page:
+            becomes(page, "too many viewers")
+            assert page.locator("#notice").inner_text().startswith("Too many viewers: this device serves 8 at a time.")
+            page.wait_for_timeout(2500)
+            assert page.locator("#state").inner_text() == "too many viewers"
+            assert not viewer.access.refused["full"]
+            seats.close()
+            wait_for_frames(page)
+            becomes(page, "live")
+            assert not page.is_visible("#notice")
+
+
+def test_only_live_is_a_green_dot(browser: Any) -> None:
+    def is_green(page: Any) -> bool:
+        red, green, blue = dot(page)
+        return green > 1.2 * max(red, blue)
+
+    with running() as viewer, page_of(browser, viewer.url) as page:
+        wait_for_frames(page)
+        becomes(page, "live")
+        assert is_green(page)
+        page.click("#pause")
+        becomes(page, "paused")
+        assert not is_green(page)
+        assert not is_dimmed(page)
+        assert picture_age(page) < 10
+        page.click("#pause")
+        becomes(page, "live")
+        assert is_green(page)
+
+
+def test_another_cameras_picture_is_not_left_behind(browser: Any) -> None:
+    viewer = open_viewer(Address("127.0.0.1", 0), None, SETUP)
+    sinks = [viewer.sink(name) for name in ("one", "two")]
+    with viewer, page_of(browser, viewer.url) as page:
+        write(sinks[0])
+        becomes(page, "live")
+        page.select_option("#source", "1")
+        becomes(page, "waiting for a picture")
+        assert pixel(page, "picture", 0.5, 0.5) == [0, 0, 0]
+        assert not page.is_visible("#date")
+
+
+def test_a_proxy_that_keeps_the_browsers_host(browser: Any) -> None:
+    def opened(viewer: Viewer) -> AbstractContextManager[Any]:
+        return page_of(browser, f"http://{NAME}:{viewer.address.port}/", f"421|{UNSAFE}")
+
+    with running() as viewer, opened(viewer) as page:
+        assert "add --allowed-host" in page.inner_text("body")
+    with running(allowed=Allowed(hosts=(NAME,))) as viewer, opened(viewer) as page:
+        wait_for_frames(page)
+
+
+def test_a_proxy_that_sends_a_host_of_its_own(browser: Any) -> None:
+    address = Address("127.0.0.1", free_port())
+    with relay(address.port, host="127.0.0.1") as proxy:
+        own = f"http://{NAME}:{proxy.port}"
+        for allowed in (Allowed(), Allowed(origins=(own,))):
+            viewer = open_viewer(address, None, SETUP, allowed=allowed)
+            write(viewer.sink("camera"))
+            with viewer, page_of(browser, own, f"403|{UNSAFE}") as page:
+                if allowed:
+                    wait_for_frames(page)
+                else:
+                    until(page, "getComputedStyle(document.getElementById('notice')).opacity === '1'")
+                    assert "--allowed-origin" in page.inner_text("#notice")
+
+
+def test_a_proxy_that_passes_no_websockets_on_is_told(browser: Any) -> None:
+    with running() as viewer, relay(viewer.address.port, websockets=False) as proxy, ExitStack() as stack:
+        page = stack.enter_context(page_of(browser, f"http://127.0.0.1:{proxy.port}/", LOST))
+        becomes(page, "refused, trying again")
+        assert "let it pass WebSockets on" in page.inner_text("#notice")

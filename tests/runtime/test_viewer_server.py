@@ -161,6 +161,17 @@ def test_a_frame_that_waited_long_is_not_shown_to_a_newcomer() -> None:
             assert next_frame(guest)[0]["frame"] == 2
 
 
+def test_a_frame_says_when_it_was_taken_on_the_statuses_clock() -> None:
+    with serving() as (viewer, [sink]):
+        taken = time.monotonic()
+        sink.write(*shot(0))
+        time.sleep(0.4)
+        with look(viewer) as guest:
+            clock = json.loads(guest.recv(5))["clock"]
+            assert next_frame(guest)[0]["captured"] == pytest.approx(taken, abs=0.1)
+        assert 0.35 < clock - taken < 5
+
+
 def test_sources_have_channels_of_their_own() -> None:
     with serving(sources=2) as (viewer, sinks):
         for index, sink in enumerate(sinks):
@@ -175,14 +186,16 @@ def test_sources_have_channels_of_their_own() -> None:
 
 def test_the_page_comes_with_a_strict_policy_and_refers_to_nothing_outside() -> None:
     with serving(TOKEN) as (viewer, _):
-        files = ["/", "/viewer.css", *(f"/{name}.js" for name in ("viewer", "connection", "depth", "plot", "recorder"))]
-        for path in [*files, "/icon.svg"]:
+        page = Path(open_viewer.__code__.co_filename).parent / "page"
+        scripts = [f"/{path.name}" for path in page.glob("*.js")]
+        assert "/viewer.js" in scripts
+        for path in ["/", "/viewer.css", *scripts, "/icon.svg"]:
             status, body, headers = get(viewer, path)
             assert status == 200, path
             assert headers["Content-Security-Policy"].startswith("default-src 'none'; script-src 'self';")
             assert headers["X-Content-Type-Options"] == "nosniff"
             assert b"http://" not in body.replace(b'xmlns="http://www.w3.org/2000/svg"', b"")
-            assert b"https://" not in body
+            assert b"https://" not in body.replace(b"https://cam.example.org", b"")
             assert TOKEN.encode() not in body
         assert get(viewer, "/", "POST")[0] == 405
         assert get(viewer, "/", "HEAD")[:2] == (200, b"")
@@ -455,7 +468,8 @@ def test_only_so_many_may_look_and_who_leaves_makes_room() -> None:
     with serving() as (viewer, [sink]), ExitStack() as leaving:
         sink.write(with_depth(*shot()))
         guests = [leaving.enter_context(look(viewer)) for _ in range(8)]
-        assert json.loads(get(viewer, "/info")[1])["full"] is True
+        about = json.loads(get(viewer, "/info")[1])
+        assert (about["full"], about["max_viewers"]) == (True, 8)
         with pytest.raises(InvalidStatus) as refused, look(viewer):
             pass
         assert refused.value.response.status_code == 403

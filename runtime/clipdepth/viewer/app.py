@@ -45,7 +45,7 @@ def make_app(setup: Setup, channels: list[Channel], status: Status, access: Acce
 
     async def info(_: Request) -> Response:
         about = describe(setup, [channel.name for channel in channels], STEP_M)
-        return JSONResponse({**about, "full": status.viewers >= MAX_VIEWERS})
+        return JSONResponse({**about, "max_viewers": MAX_VIEWERS, "full": status.viewers >= MAX_VIEWERS})
 
     async def numbers(_: Request) -> Response:
         return Response(exposition(setup, status, access.refused), media_type=CONTENT_TYPE)

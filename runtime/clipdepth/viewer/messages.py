@@ -26,7 +26,8 @@ STEP_M = 0.001
 class Shot:
     """A frame and its depth as the viewer got it.
 
-    `number` counts from 0, and `age` is the seconds from the capture until then.
+    `number` counts from 0, and `age` is the seconds from the capture until then. The message has the capture as well,
+    in seconds of `time.monotonic`, since it may wait here for long.
     """
 
     number: int
@@ -45,6 +46,7 @@ def encode(shot: Shot) -> bytes:
         "frame": shot.frame.index,
         "time": round(shot.frame.time, 3),
         "age": round(shot.age, 6),
+        "captured": round(shot.frame.captured_ns / 1e9, 3),
         "picture": {"width": image.shape[1], "height": image.shape[0], "bytes": picture.nbytes},
         "depth": {"width": depth.shape[1], "height": depth.shape[0]},
     }

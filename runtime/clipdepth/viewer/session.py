@@ -5,6 +5,7 @@ So a slow page or network takes fewer frames, a paused one none, and what waits 
 """
 
 import asyncio
+from time import monotonic
 
 from starlette.types import Message
 from starlette.websockets import WebSocket, WebSocketDisconnect
@@ -76,5 +77,6 @@ class Session:
 
     async def _report(self) -> None:
         while True:
-            await self._socket.send_json(self._status.now())
+            # The counters may be half a second old; by this clock the page tells how old its picture is.
+            await self._socket.send_json({**self._status.now(), "clock": monotonic()})
             await asyncio.sleep(STATUS_S)

@@ -28,8 +28,9 @@ export class Recorder {
     palette.bar(context, { left: EDGE, top: height + 6, width: size.width - 2 * EDGE }, range);
   }
 
-  snapshot() {
-    this.canvas.toBlob((blob) => save(blob, "png"), "image/png");
+  /** Save what `compose` drew last; `date` is the picture's. */
+  snapshot(date) {
+    this.canvas.toBlob((blob) => save(blob, "png", date), "image/png");
   }
 
   start() {
@@ -37,7 +38,7 @@ export class Recorder {
     const parts = [];
     this.media = new MediaRecorder(this.canvas.captureStream(FPS), { mimeType: type, videoBitsPerSecond: 8e6 });
     this.media.ondataavailable = ({ data }) => parts.push(data);
-    this.media.onstop = () => save(new Blob(parts, { type }), type.startsWith("video/mp4") ? "mp4" : "webm");
+    this.media.onstop = () => save(new Blob(parts, { type }), type.startsWith("video/mp4") ? "mp4" : "webm", new Date());
     this.media.start(1000);
   }
 
@@ -47,8 +48,8 @@ export class Recorder {
   }
 }
 
-function save(blob, suffix) {
-  const time = new Date().toISOString().slice(0, 19).replaceAll(":", "-");
+function save(blob, suffix, date) {
+  const time = date.toISOString().slice(0, 19).replaceAll(":", "-");
   const link = Object.assign(document.createElement("a"), { href: URL.createObjectURL(blob) });
   link.download = `clipdepth-${time}.${suffix}`;
   link.click();

@@ -1,71 +1,85 @@
 // The page: joins the connection to the canvases and controls.
 
-import { Connection, Unauthorised, fetchInfo } from "/connection.js";
+import { Connection } from "/connection.js";
 import { Palette, decode, fittingRange } from "/depth.js";
-import { Plot, sharp } from "/plot.js";
+import { Freshness } from "/freshness.js";
+import { Numbers } from "/numbers.js";
+import { sharp } from "/plot.js";
 import { Recorder } from "/recorder.js";
+import { State } from "/state.js";
+import { askForToken, keepToken, keptToken, takeToken } from "/token.js";
 
 const at = (id) => document.getElementById(id);
-const STAGES = { engine: "engine", resize: "resize", capture_to_depth: "capture → depth" };
-const RETRY_MS = 2000;
+const source = () => Number(at("source").value || 0);
+const isPaused = () => at("pause").getAttribute("aria-pressed") === "true";
+
+const REFUSED = "The page came, but its live connection is refused. If a proxy is between, let it pass WebSockets on.";
 
 const recorder = new Recorder();
-const rates = new Plot(at("rates"), "fps");
-const ages = new Plot(at("ages"), "ms");
-let palette, range, connection, shown, pointer, before;
+const numbers = new Numbers(at);
+const freshness = new Freshness();
+const state = new State(at, freshness, isPaused);
+let palette, range, connection, shown, pointer;
 
-function takeToken() {
-  const given = new URLSearchParams(location.hash.slice(1)).get("token");
-  if (given) {
-    sessionStorage.setItem("token", given);
-    history.replaceState(null, "", location.pathname);
-  }
-  return sessionStorage.getItem("token");
-}
-
-async function begin() {
-  try {
-    show(await fetchInfo(takeToken()));
-  } catch (error) {
-    if (error instanceof Unauthorised) return askForToken();
-    state("lost", "no answer, trying again");
-    setTimeout(begin, RETRY_MS);
-  }
-}
-
-function askForToken() {
-  at("wrong").hidden = !sessionStorage.getItem("token");
-  at("ask").hidden = false;
-  at("token").focus();
-  state("waiting", "token needed");
-}
-
-function show(info) {
-  at("ask").hidden = true;
-  at("main").hidden = false;
-  palette = new Palette(info.colours, info.unknown);
-  at("engine").textContent = `${info.engine} on ${info.device}, ${info.precision} · clipdepth ${info.version}`;
-  at("source").replaceChildren(...info.sources.map((name, i) => new Option(name, i)));
-  setRange({ near: info.near, far: info.far });
-  at("record").disabled = !recorder.supported;
-  connect(info.full);
-}
-
-function connect(full) {
+function connect() {
   connection?.close();
-  before = undefined;
-  state("waiting", full ? "waiting: too many viewers" : "connecting");
-  connection = new Connection(at("source").value || 0, sessionStorage.getItem("token"), {
-    frame: showFrame,
-    status: showStatus,
-    live: () => state("live", isPaused() ? "paused" : "live"),
-    lost: () => state("lost", "no connection, trying again"),
+  numbers.reset();
+  let refusals = 0;
+  const mine = new Connection(source(), keptToken(), {
+    info: show,
+    live: () => {
+      refusals = 0;
+      state.become("live");
+    },
+    frame: (message) => showFrame(message, mine),
+    status: (status) => {
+      freshness.setClock(status.clock);
+      numbers.showStatus(status, source());
+    },
+    full: (info) => state.become("full", tooMany(info)),
+    refused: () => (++refusals > 1 ? state.become("refused", REFUSED) : state.become("lost")), // One is a server's end.
+    lost: () => state.become("lost"),
+    unauthorised: () => {
+      askForToken(at);
+      state.become("asking");
+    },
   });
+  connection = mine;
   hold();
 }
 
-async function showFrame(message) {
+function tooMany({ max_viewers: most }) {
+  return `Too many viewers: this device serves ${most} at a time. This page goes on by itself when one of them leaves.`;
+}
+
+function show(info) {
+  const chosen = source();
+  at("ask").hidden = true;
+  at("main").hidden = false;
+  at("token").value = "";
+  at("engine").textContent = `${info.engine} on ${info.device}, ${info.precision} · clipdepth ${info.version}`;
+  at("source").replaceChildren(...info.sources.map((name, i) => new Option(name, i)));
+  at("source").value = chosen < info.sources.length ? chosen : 0;
+  at("record").disabled = !recorder.supported;
+  if (!palette) setRange({ near: info.near, far: info.far });
+  palette = new Palette(info.colours, info.unknown);
+  connection.source = source();
+  draw();
+}
+
+function chooseSource() {
+  shown?.picture.close();
+  shown = undefined;
+  freshness.forget();
+  for (const id of ["picture", "depth"]) at(id).getContext("2d").clearRect(0, 0, at(id).width, at(id).height);
+  state.become("connecting");
+  measure();
+  connect();
+}
+
+async function showFrame(message, from) {
   const next = await decode(message);
+  if (from !== connection) return next.picture.close();
   shown?.picture.close();
   shown = next;
   fit(at("picture"), next.picture);
@@ -73,8 +87,9 @@ async function showFrame(message) {
   fit(at("depth"), next.header.depth);
   if (at("auto").checked) setRange(fittingRange(next.depth) ?? range);
   draw();
-  at("age").textContent = `${(next.header.age * 1000).toFixed(1)} ms`;
-  ages.add(next.header.age * 1000);
+  numbers.showAge(next.header.age);
+  freshness.note(next.header);
+  state.tell();
 }
 
 function draw() {
@@ -134,8 +149,6 @@ function typeRange() {
   draw();
 }
 
-const isPaused = () => at("pause").getAttribute("aria-pressed") === "true";
-
 /** Ask for no frames while paused, or while nobody sees the page and nothing is recorded. */
 function hold() {
   connection?.hold(isPaused() || (document.hidden && !recorder.media));
@@ -145,8 +158,8 @@ function togglePause() {
   const paused = !isPaused();
   at("pause").setAttribute("aria-pressed", paused);
   at("pause").textContent = paused ? "Resume" : "Pause";
-  if (at("state").dataset.state === "live") state("live", paused ? "paused" : "live");
   hold();
+  state.tell();
 }
 
 function toggleRecord() {
@@ -163,59 +176,13 @@ function toggleRecord() {
 function takeSnapshot() {
   if (!shown) return;
   recorder.compose(at("picture"), at("depth"), palette, range);
-  recorder.snapshot();
-}
-
-function showStatus(status) {
-  const mine = status.sources[at("source").value || 0];
-  if (!mine) return;
-  const seconds = before ? status.time - before.time : 0;
-  if (seconds > 0) {
-    const rate = (mine.processed - before.processed) / seconds;
-    rates.add(rate);
-    at("rate").textContent = `${rate.toFixed(1)} fps`;
-  }
-  if (!before || seconds > 0) before = { time: status.time, processed: mine.processed };
-  showLatency(status.latency);
-  showCounters(mine, status.viewers);
-}
-
-function showLatency(latency) {
-  const rows = Object.entries(STAGES).filter(([stage]) => latency[stage]).map(([stage, name]) => {
-    const row = document.createElement("tr");
-    const { p50, p90, p99 } = latency[stage];
-    for (const text of [name, ...[p50, p90, p99].map((ms) => ms.toFixed(1))]) row.insertCell().textContent = text;
-    return row;
-  });
-  at("latency").tBodies[0].replaceChildren(...rows);
-}
-
-function showCounters(source, viewers) {
-  const dropped = Object.entries(source.dropped).map(([stage, frames]) => [`dropped before ${stage}`, frames]);
-  const counters = [
-    ["frames captured", source.captured],
-    ["frames processed", source.processed],
-    ...(dropped.length ? dropped : [["frames dropped", 0]]),
-    ["source lost", source.losses],
-    ["viewers", viewers],
-  ];
-  const parts = counters.flatMap(([name, value]) => [element("dt", name), element("dd", value.toLocaleString("en"))]);
-  at("counters").replaceChildren(...parts);
-}
-
-function element(tag, text) {
-  return Object.assign(document.createElement(tag), { textContent: text });
-}
-
-function state(kind, text) {
-  at("state").dataset.state = kind;
-  at("state").textContent = text;
+  recorder.snapshot(new Date(freshness.taken));
 }
 
 at("ask").addEventListener("submit", (event) => {
   event.preventDefault();
-  sessionStorage.setItem("token", at("token").value);
-  begin();
+  keepToken(at("token").value);
+  connect();
 });
 for (const view of document.querySelectorAll(".view")) {
   view.addEventListener("pointermove", pointTo);
@@ -234,7 +201,14 @@ at("auto").addEventListener("change", () => {
 at("pause").addEventListener("click", togglePause);
 at("snapshot").addEventListener("click", takeSnapshot);
 at("record").addEventListener("click", toggleRecord);
-at("source").addEventListener("change", () => connect(false));
+at("source").addEventListener("change", chooseSource);
 document.addEventListener("visibilitychange", hold);
 window.addEventListener("resize", () => palette && draw());
-begin();
+window.addEventListener("hashchange", () => {
+  takeToken(); // A link with a new token, opened where the page is already.
+  connect();
+});
+at("notice").classList.remove("late");
+state.become("connecting");
+takeToken();
+connect();
