@@ -164,7 +164,7 @@ def test_a_frame_that_waited_long_is_not_shown_to_a_newcomer() -> None:
 def test_a_frame_says_when_it_was_taken_on_the_statuses_clock() -> None:
     with serving() as (viewer, [sink]):
         taken = time.monotonic()
-        sink.write(*shot(0))
+        sink.write(with_depth(*shot(0)))
         time.sleep(0.4)
         with look(viewer) as guest:
             clock = json.loads(guest.recv(5))["clock"]
