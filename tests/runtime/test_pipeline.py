@@ -1,3 +1,5 @@
+import os
+import signal
 import subprocess
 import sys
 import threading
@@ -363,3 +365,18 @@ for number, result in enumerate(kept):
     assert ended.returncode == 1
     assert ended.stderr.splitlines()[-1] == "ValueError: of the user's own"
     assert cv2.VideoCapture(str(tmp_path / "x.mp4")).get(cv2.CAP_PROP_FRAME_COUNT) >= 5
+
+
+@pytest.mark.skipif(os.name != "posix", reason="sends SIGINT")
+def test_a_pipeline_that_is_interrupted_while_it_starts_leaves_no_thread() -> None:
+    class Interrupting(Kept):
+        def __enter__(self) -> "Interrupting":
+            # The main thread waits for this one.
+            signal.raise_signal(signal.SIGINT)
+            time.sleep(0.2)
+            return self
+
+    source = FramesSource(iter(pictures(3)))
+    with pytest.raises(KeyboardInterrupt), Pipeline(SlowEngine(), SIZE, [Feed(source, [Interrupting()])]):
+        pass
+    assert threads() == []

@@ -319,6 +319,21 @@ def test_depth_is_served_while_it_streams(bundle: Path, tmp_path: Path) -> None:
     assert process.returncode == 130
 
 
+@pytest.mark.skipif(os.name != "posix", reason="sends SIGINT")
+@pytest.mark.parametrize("seconds", [0, 0.01, 0.03, 0.1])
+def test_ctrl_c_ends_a_run_that_only_just_began(bundle: Path, seconds: float) -> None:
+    """While its threads start, and while a frame is drawn, which takes long on a busy machine."""
+    pytest.importorskip("starlette")
+    process = start_run(str(bundle), "--source", "rooms", "--serve", "127.0.0.1:0")
+    assert process.stderr
+    assert process.stderr.readline().startswith("live at")
+    time.sleep(seconds)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    assert [line for line in err.splitlines() if "every user" not in line] in ([], ["clipdepth: error: interrupted"])
+
+
 @pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals")
 def test_a_service_logs_json_lines_alone_and_no_token_that_it_was_given(
     bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -23,7 +23,7 @@ from clipdepth.bundle.box import find_folder
 from clipdepth.bundle.folder import Bundle, open_bundle
 from clipdepth.camera.corrections import Corrections
 from clipdepth.cli.choice_report import print_choice
-from clipdepth.cli.interruption import exit_status, sigterm_interrupts
+from clipdepth.cli.interruption import Ending, exit_status, interruptions_noted, sigterm_interrupts
 from clipdepth.cli.live_at import announce
 from clipdepth.cli.logs import in_json, log_event
 from clipdepth.cli.overwriting import refuse_overwriting
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from clipdepth.viewer.viewer import Viewer
 
 PROGRESS_S = 0.1
-"""How often the progress bar moves, seconds."""
+"""How often the progress bar moves, and how soon Ctrl-C is seen, seconds."""
 
 
 def main(argv: Sequence[str]) -> int:
@@ -71,6 +71,7 @@ def _run(options: RunOptions, bundle: Bundle) -> tuple[RunReport, int]:
         window = _window(options)
         engine, precision = _load(bundle, options, threads)
         stack.enter_context(closing(engine))
+        ending = stack.enter_context(interruptions_noted())
         setup = Setup(engine.name, engine.device, precision, *options.range)
         viewer = _viewer(options, setup)
         shown = [_shown(feed, viewer, window) for feed in feeds]
@@ -84,7 +85,7 @@ def _run(options: RunOptions, bundle: Bundle) -> tuple[RunReport, int]:
             announce(viewer, _stderr(), token_was_given=options.secret is not None)
         start = perf_counter()
         log_event("streaming", sources=[source.name for source in sources], **asdict(setup))
-        status = _stream_all(pipeline, _expected_frames(sources, options.frames))
+        status = _stream_all(pipeline, _expected_frames(sources, options.frames), ending)
         seconds = perf_counter() - start
     report = RunReport(
         bundle=options.bundle,
@@ -170,19 +171,16 @@ def _stderr() -> Console:
     return Console(stderr=True, quiet=in_json())
 
 
-def _stream_all(pipeline: Pipeline, expected: int | None) -> int:
+def _stream_all(pipeline: Pipeline, expected: int | None, ending: Ending) -> int:
     """Run the pipeline to its end; return the exit status, which is not 0 where Ctrl-C or SIGTERM was that."""
-    try:
-        with _progress(expected) as progress, pipeline:
-            while not pipeline.wait(PROGRESS_S):
-                progress.update(progress.task_ids[0], completed=pipeline.processed)
-    except KeyboardInterrupt as interruption:
-        # What failed while all was closed, a video on a full disk say, is not hidden by Ctrl-C.
-        pipeline.wait()
-        if not pipeline.processed:
-            raise
-        return exit_status(interruption)
-    return 0
+    with _progress(expected) as progress, pipeline:
+        while not (ending.interruption or pipeline.wait(PROGRESS_S)):
+            progress.update(progress.task_ids[0], completed=pipeline.processed)
+    if not ending.interruption:
+        return 0
+    if not pipeline.processed:
+        raise ending.interruption
+    return exit_status(ending.interruption)
 
 
 class _RateColumn(ProgressColumn):

@@ -18,7 +18,10 @@ from clipdepth.pipeline.slot import Stopped
 _LOG = logging.getLogger(__name__)
 
 BLOCKED_READ_S = 0.5
-"""How long a source that blocks in a read is waited for when everything else has ended."""
+"""How long a live source that blocks in a read is waited for when everything else has ended."""
+LAST_FRAME_S = 10.0
+"""How long any other source is, which works on its last frame: a thread that is in OpenCV when the interpreter ends
+aborts the process."""
 
 
 class Pipeline:
@@ -65,6 +68,14 @@ class Pipeline:
     def __enter__(self) -> "Pipeline":
         # A generator that nobody leaves, as in a script that dies with a traceback, would keep its threads.
         atexit.register(self._close)
+        try:
+            self._start_all()
+        except BaseException:
+            self._close()
+            raise
+        return self
+
+    def _start_all(self) -> None:
         writers = [(lane, writer) for lane in self.lanes for writer in lane.sinks]
         tasks = [("infer", self._infer)]
         tasks += [(stage.__name__, stage) for lane in self.lanes for stage in (lane.resize, lane.deliver)]
@@ -73,9 +84,8 @@ class Pipeline:
             self._workers.append(self._start("write", writer.write, self._worker_ended))
         for _, writer in writers:
             writer.entered.wait()
-        self._workers += [self._start(name, task, self._worker_ended) for name, task in tasks]
-        self._captures = [self._start("capture", lane.capture, lambda: None) for lane in self.lanes]
-        return self
+        self._workers.extend(self._start(name, task, self._worker_ended) for name, task in tasks)
+        self._captures.extend(self._start("capture", lane.capture, lambda: None) for lane in self.lanes)
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self._close()
@@ -144,8 +154,9 @@ class Pipeline:
         self.stop()
         for thread in self._workers:
             thread.join()
-        deadline = monotonic() + BLOCKED_READ_S
+        start = monotonic()
         for lane, thread in zip(self.lanes, self._captures, strict=False):
-            thread.join(max(0, deadline - monotonic()))
+            patience = BLOCKED_READ_S if lane.source.live else LAST_FRAME_S
+            thread.join(max(0, start + patience - monotonic()))
             if thread.is_alive():
                 _LOG.warning("%s is still in a read that blocks; it is let go when that ends", lane.source.name)
