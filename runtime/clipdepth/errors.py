@@ -40,6 +40,10 @@ class EngineError(ClipdepthError, RuntimeError):
     """An engine could not be loaded, or did not land on the device that was asked for."""
 
 
+class MissingDeviceError(EngineError):
+    """An engine's device is not here, or its library was built without it."""
+
+
 class VerificationError(ClipdepthError, RuntimeError):
     """A graph's depth does not agree with PyTorch's within the tolerance."""
 

@@ -10,7 +10,7 @@ from rich.console import Console
 from bundles import brightness_graph, write_bundle, write_manifest
 from clipdepth.bundle.folder import Bundle, open_bundle
 from clipdepth.cli.choice_report import print_choice
-from clipdepth.engines import ENGINES, Engine
+from clipdepth.engines import ENGINES
 from clipdepth.engines.choice import Choice, choose_engine, load_fastest
 from clipdepth.engines.tensorrt.store import EngineStore
 from clipdepth.engines.trial import Trial, try_engine
@@ -30,6 +30,12 @@ def bundle(tmp_path: Path) -> Bundle:
     onnx.save(brightness_graph(24, 32, 1.5), path / "depth.fp16.onnx")
     write_manifest(path, 24, 32, ("fp32", "fp16"))
     return open_bundle(path)
+
+
+@pytest.fixture
+def one_engine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only ONNX Runtime is tried, for tests of what is remembered: each trial is a process."""
+    monkeypatch.setattr("clipdepth.engines.choice.engines_for", lambda device: ["onnxruntime"])
 
 
 def choose(bundle: Bundle, threads: int = 1) -> tuple[Choice, list[Trial]]:
@@ -57,12 +63,12 @@ def test_the_fastest_that_agrees_is_chosen(bundle: Bundle) -> None:
 def test_a_device_leaves_engines_on_gpus(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[tuple[str, int | None]] = []
 
-    def load(bundle: Bundle, name: str, precision: str, threads: int | None, device: int | None) -> Engine:
+    def fail(bundle: Bundle, name: str, among: list[str], threads: int | None, device: int | None) -> list[Trial]:
         asked.append((name, device))
-        raise EngineError("not here")
+        return [Trial(name, precision, problem="not here", absent=True) for precision in among]
 
-    monkeypatch.setattr("clipdepth.engines.trial.load_engine", load)
-    with pytest.raises(EngineError, match="no engine runs"):
+    monkeypatch.setattr("clipdepth.engines.choice.try_apart", fail)
+    with pytest.raises(EngineError, match=r"^no engine runs .* on device 1; 'clipdepth doctor .* --device 1' tells"):
         choose_engine(bundle, ["fp32"], device=1)
     assert asked == [(name, 1) for name in ("onnxruntime-cuda", "onnxruntime-rtx", "openvino-gpu", "tensorrt")]
 
@@ -81,6 +87,7 @@ def test_the_next_start_remembers(bundle: Bundle) -> None:
     assert str(second).endswith("as measured before")
 
 
+@pytest.mark.usefixtures("one_engine")
 def test_what_changed_is_measured_again(bundle: Bundle, tmp_path: Path) -> None:
     choose(bundle)
     assert choose(bundle, threads=2)[1]
@@ -95,6 +102,7 @@ def test_what_changed_is_measured_again(bundle: Bundle, tmp_path: Path) -> None:
     assert not choose(bundle, threads=1)[1]
 
 
+@pytest.mark.usefixtures("one_engine")
 def test_other_libraries_or_hardware_are_measured_again(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
     choose(bundle)
     monkeypatch.setattr("clipdepth.engines.trial_cache.version", lambda package: "99.0")
@@ -104,6 +112,7 @@ def test_other_libraries_or_hardware_are_measured_again(bundle: Bundle, monkeypa
     assert not choose(bundle)[1]
 
 
+@pytest.mark.usefixtures("one_engine")
 @pytest.mark.parametrize("content", ["", "{", '{"situation": {}, "trials": []}', "[1]", "\udcff"])
 def test_a_damaged_memory_is_measured_again(bundle: Bundle, cache: Path, content: str) -> None:
     choose(bundle)
@@ -152,18 +161,24 @@ def test_a_precision_the_bundle_lacks_is_misuse(bundle: Bundle) -> None:
         choose_engine(bundle, ["int8"])
 
 
-def test_the_report_lists_the_fastest_first_and_each_failure_once(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_report_lists_the_fastest_first_each_failure_once_and_what_is_not_here_in_a_line(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     trials = (
         Trial("a", "fp32", "CPU", 20.0),
         Trial("b", "fp32", problem="not [here]"),
         Trial("b", "int8", problem="not [here]"),
         Trial("a", "int8", "CPU", 10.0),
+        Trial("c", "fp32", problem="no driver", absent=True),
+        Trial("c", "int8", problem="no driver", absent=True),
+        Trial("d", "fp32", problem="not installed", absent=True),
     )
     print_choice(Choice("a", "int8", trials), Console())
     assert capsys.readouterr().out.splitlines() == [
         "  a int8 on CPU: 10 ms a frame",
         "  a fp32 on CPU: 20 ms a frame",
         "  b fp32: not [here]",
+        "  not here: c, d; 'clipdepth doctor' tells what each lacks",
         "a int8 on CPU: 10 ms a frame, the fastest of 2 that work here (4 tried)",
     ]
     print_choice(Choice("a", "int8", trials, remembered=True), Console())

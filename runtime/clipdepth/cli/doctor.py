@@ -20,8 +20,9 @@ from clipdepth.cli.overwriting import refuse_overwriting
 from clipdepth.cli.probe import write_probe
 from clipdepth.engines import ENGINES, usable_cores
 from clipdepth.engines.hardware import describe_hardware
-from clipdepth.engines.trial import Trial, try_engine
+from clipdepth.engines.trial import Trial
 from clipdepth.engines.trial_cache import library_versions
+from clipdepth.engines.trial_process import try_apart
 from clipdepth.errors import ClipdepthError
 from clipdepth.files.atomic import write_json
 from clipdepth.files.foreign import shown
@@ -78,7 +79,7 @@ def _diagnose(bundle: Bundle, name: str, threads: int, device: int | None, built
             _build_tensorrt(bundle, device)
         except ClipdepthError as error:
             return [Trial(name, "fp32", problem=str(error))]
-    return [try_engine(bundle, name, precision, threads, device) for precision in bundle.manifest.graphs]
+    return list(try_apart(bundle, name, list(bundle.manifest.graphs), threads, device))
 
 
 def _build_tensorrt(bundle: Bundle, device: int | None) -> None:

@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,6 +55,10 @@ class Engine(Protocol):
         """Free the device; the engine cannot be used after."""
 
 
+Hardware = Literal["CPU", "NVIDIA", "GPU", "NPU"]
+"""What an engine runs on; GPU and NPU are Intel's."""
+
+
 @dataclass(frozen=True)
 class EngineEntry:
     """Where an engine's `load(bundle, precision, threads)` lives and what brings its library.
@@ -67,23 +71,35 @@ class EngineEntry:
     extra: str
     packages: tuple[str, ...]
     """Names under which the library is distributed, any of which will do."""
-    on_gpus: bool = False
-    """Whether there may be several of its devices, of which one is chosen."""
+    imports: tuple[str, ...]
+    """The modules that it needs from outside."""
+    hardware: Hardware = "CPU"
+
+    @property
+    def on_gpus(self) -> bool:
+        """Whether there may be several of its devices, of which one is chosen."""
+        return self.hardware in ("NVIDIA", "GPU")
 
 
+_CPU = "clipdepth.engines.onnxruntime_cpu"
 _GPU = "clipdepth.engines.onnxruntime_gpu"
 _OPENVINO = "clipdepth.engines.openvino"
+_TENSORRT = "clipdepth.engines.tensorrt.engine"
+_ORT = ("onnxruntime",)
+_ORT_GPU = ("onnxruntime-gpu",)
 _RTX = ("onnxruntime-ep-nv-tensorrt-rtx-cu13", "onnxruntime-ep-nv-tensorrt-rtx-cu12")
-_TENSORRT = ("tensorrt", "tensorrt-cu13", "tensorrt-cu12")
+_RTX_PLUGIN = "onnxruntime_ep_nv_tensorrt_rtx"
+_OV = ("openvino",)
+_TRT = ("tensorrt", "tensorrt-cu13", "tensorrt-cu12")
 
 ENGINES = {
-    "onnxruntime": EngineEntry("clipdepth.engines.onnxruntime_cpu", "load", "cpu", ("onnxruntime", "onnxruntime-gpu")),
-    "onnxruntime-cuda": EngineEntry(_GPU, "load_cuda", "gpu", ("onnxruntime-gpu",), True),
-    "onnxruntime-rtx": EngineEntry(_GPU, "load_rtx", "rtx", _RTX, True),
-    "openvino": EngineEntry(_OPENVINO, "load", "openvino", ("openvino",)),
-    "openvino-gpu": EngineEntry(_OPENVINO, "load_gpu", "openvino", ("openvino",), True),
-    "openvino-npu": EngineEntry(_OPENVINO, "load_npu", "openvino", ("openvino",)),
-    "tensorrt": EngineEntry("clipdepth.engines.tensorrt.engine", "load", "tensorrt", _TENSORRT, True),
+    "onnxruntime": EngineEntry(_CPU, "load", "cpu", _ORT + _ORT_GPU, _ORT),
+    "onnxruntime-cuda": EngineEntry(_GPU, "load_cuda", "gpu", _ORT_GPU, _ORT, "NVIDIA"),
+    "onnxruntime-rtx": EngineEntry(_GPU, "load_rtx", "rtx", _RTX, (*_ORT, _RTX_PLUGIN), "NVIDIA"),
+    "openvino": EngineEntry(_OPENVINO, "load", "openvino", _OV, _OV),
+    "openvino-gpu": EngineEntry(_OPENVINO, "load_gpu", "openvino", _OV, _OV, "GPU"),
+    "openvino-npu": EngineEntry(_OPENVINO, "load_npu", "openvino", _OV, _OV, "NPU"),
+    "tensorrt": EngineEntry(_TENSORRT, "load", "tensorrt", _TRT, ("tensorrt",), "NVIDIA"),
 }
 
 

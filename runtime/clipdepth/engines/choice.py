@@ -5,8 +5,9 @@ from dataclasses import dataclass, replace
 
 from clipdepth.bundle.folder import Bundle
 from clipdepth.engines import Engine, engines_for, load_engine, usable_cores
-from clipdepth.engines.trial import Trial, try_engine
+from clipdepth.engines.trial import Trial
 from clipdepth.engines.trial_cache import forget, recall, remember, situation
+from clipdepth.engines.trial_process import try_apart
 from clipdepth.errors import ClipdepthError, EngineError
 
 AUTO = "auto"
@@ -27,7 +28,8 @@ class Choice:
         works = [trial for trial in self.trials if trial]
         chosen = min(works, key=_time)
         when = ", as measured before" if self.remembered else ""
-        return f"{chosen}, the fastest of {len(works)} that work here ({len(self.trials)} tried){when}"
+        tried = sum(not trial.absent for trial in self.trials)
+        return f"{chosen}, the fastest of {len(works)} that work here ({tried} tried){when}"
 
 
 def choose_engine(
@@ -39,10 +41,10 @@ def choose_engine(
 ) -> Choice:
     """Choose the fastest of all engines and `precisions` (the bundle's) that load and agree with PyTorch.
 
-    The choice is remembered until the bundle, its built engines, a library, the hardware or the threads change.
-    With a `device`, a GPU's number, only engines on GPUs are tried, on that one. `tried` hears of each trial as it
-    ends. Raises UsageError for a precision the bundle does not have, EngineError
-    where nothing works.
+    Each engine is tried in a process of its own; one that ends it or hangs has failed. The choice is remembered until
+    the bundle, its built engines, a library, the hardware or the threads change. With a `device`, a GPU's number, only
+    engines on GPUs are tried, on that one. `tried` hears of each trial as it ends. Raises UsageError for a precision
+    the bundle does not have, EngineError where nothing works.
     """
     for precision in precisions:
         bundle.graph(precision)
@@ -50,14 +52,14 @@ def choose_engine(
     now = situation(bundle, among, threads or usable_cores(), device)
     trials = recall(bundle, now)
     if trials:
-        return replace(_fastest(bundle, trials), remembered=True)
+        return replace(_fastest(bundle, trials, device), remembered=True)
     trials = []
     for name in engines_for(device):
-        for precision in among:
-            trials.append(try_engine(bundle, name, precision, threads, device))
+        for trial in try_apart(bundle, name, among, threads, device):
+            trials.append(trial)
             if tried:
-                tried(trials[-1])
-    choice = _fastest(bundle, trials)
+                tried(trial)
+    choice = _fastest(bundle, trials, device)
     remember(bundle, now, trials)
     return choice
 
@@ -95,11 +97,13 @@ def load_asked(
     return load_engine(bundle, name, precision, threads, device), precision, None
 
 
-def _fastest(bundle: Bundle, trials: Sequence[Trial]) -> Choice:
+def _fastest(bundle: Bundle, trials: Sequence[Trial], device: int | None) -> Choice:
     works = [trial for trial in trials if trial]
     if not works:
+        where, option = ("", "") if device is None else (f" on device {device}", f" --device {device}")
         raise EngineError(
-            f"no engine runs {bundle.path}; 'clipdepth doctor {bundle.path}' tells why, and what to install"
+            f"no engine runs {bundle.path}{where}; 'clipdepth doctor {bundle.path}{option}' tells why, and what to "
+            "install"
         )
     best = min(works, key=_time)
     return Choice(best.engine, best.precision, tuple(trials))

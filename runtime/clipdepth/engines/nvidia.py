@@ -2,15 +2,20 @@
 
 import ctypes
 
-from clipdepth.errors import EngineError
+from clipdepth.errors import EngineError, MissingDeviceError
 
 
 def require_gpu(device: int | None) -> None:
-    """Raise EngineError without the driver, or without the GPU of that number, from 0 on, where one is asked for."""
+    """Check that there is a driver, and the GPU of that number, from 0 on, where one is asked for.
+
+    Raises MissingDeviceError without a driver, EngineError without the GPU.
+    """
     try:
         driver = ctypes.CDLL("libcuda.so.1")
     except OSError as error:
-        raise EngineError(f"no NVIDIA driver here ({error}); install it, or give the container the GPU") from None
+        raise MissingDeviceError(
+            f"no NVIDIA driver here ({error}); install it, or give the container the GPU"
+        ) from None
     if device is None:
         return
     count = ctypes.c_int()

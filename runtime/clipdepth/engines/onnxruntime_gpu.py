@@ -14,7 +14,7 @@ from clipdepth.bundle.folder import Bundle
 from clipdepth.engines.assignment import MisplacedError
 from clipdepth.engines.nvidia import require_device, require_gpu
 from clipdepth.engines.onnxruntime_session import CPU, OnnxRuntime, Provider, open_session, session_options
-from clipdepth.errors import EngineError, MissingExtraError
+from clipdepth.errors import EngineError, MissingDeviceError, MissingExtraError
 
 CUDA, RTX = "CUDAExecutionProvider", "NvTensorRTRTXExecutionProvider"
 _FATAL_ONLY = 4
@@ -51,7 +51,7 @@ class BoundCall:
 def load_cuda(bundle: Bundle, precision: str, threads: int, device: int | None = None) -> OnnxRuntime:
     """Load the bundle's graph of `precision` on CUDA device `device` (0); raises EngineError where it is not there."""
     if CUDA not in onnxruntime.get_available_providers():
-        raise EngineError(
+        raise MissingDeviceError(
             f"the installed onnxruntime {onnxruntime.__version__} has no {CUDA}; "
             "run pip uninstall onnxruntime, then pip install 'clipdepth[gpu]'"
         )
@@ -115,5 +115,5 @@ def _rtx_device(device: int | None) -> Any:
         raise EngineError(f"TensorRT for RTX does not load: {error}; install 'clipdepth[rtx]' again") from error
     devices = [device for device in onnxruntime.get_ep_devices() if device.ep_name == RTX]
     if not devices:
-        raise EngineError("TensorRT for RTX finds no GPU of its own; it needs an RTX GPU, Ampere or newer")
+        raise MissingDeviceError("TensorRT for RTX finds no GPU of its own; it needs an RTX GPU, Ampere or newer")
     return devices[require_device(device, len(devices), "GPU that TensorRT for RTX takes")]

@@ -13,7 +13,7 @@ from clipdepth.bundle.folder import Bundle
 from clipdepth.engines.contract import check_contract, name_inputs
 from clipdepth.engines.nvidia import require_device
 from clipdepth.engines.openvino_unsigned import use_unsigned
-from clipdepth.errors import EngineError
+from clipdepth.errors import EngineError, MissingDeviceError
 
 _REMEDIES = {
     "CPU": "install OpenVINO again",
@@ -82,13 +82,16 @@ def load_gpu(bundle: Bundle, precision: str, threads: int, device: int | None = 
 
 
 def find_device(core: openvino.Core, kind: str, index: int | None = None) -> tuple[str, str]:
-    """OpenVINO's name of the device of that kind and number (0), and its full name; raises EngineError without it."""
+    """OpenVINO's name of the device of that kind and number (0), and its full name.
+
+    Raises MissingDeviceError where there is none of that kind, EngineError where the number is too large.
+    """
     found = core.available_devices
     of_kind = [name for name in found if name.partition(".")[0] == kind]
     if not of_kind:
         there = ", ".join(found) or "none"
         version = openvino.__version__.partition("-")[0]
-        raise EngineError(f"OpenVINO {version} finds no {kind} here (there: {there}); {_REMEDIES[kind]}")
+        raise MissingDeviceError(f"OpenVINO {version} finds no {kind} here (there: {there}); {_REMEDIES[kind]}")
     device = kind if index is None else of_kind[require_device(index, len(of_kind), f"{kind} of OpenVINO")]
     name: str = core.get_property(device, "FULL_DEVICE_NAME")
     return device, name.strip()

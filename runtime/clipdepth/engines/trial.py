@@ -1,5 +1,6 @@
 """One engine tried with one graph: does it load, agree with PyTorch, and how long does a frame take?"""
 
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import cycle
@@ -10,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clipdepth.bundle.folder import Bundle
-from clipdepth.engines import Engine, load_engine, verify_engine
-from clipdepth.errors import ClipdepthError
+from clipdepth.engines import Infer, load_engine, measure_agreement
+from clipdepth.errors import ClipdepthError, MissingDeviceError, MissingExtraError
 
 _FRAMES, _SECONDS = 9, 1.0
 """What is timed: that many frames, or fewer where they take longer than that."""
@@ -31,6 +32,8 @@ class Trial:
     """Why it may not be used, and the remedy."""
     looser_limits: str | None = None
     """What its depth was held to, where that is less than clipdepth asks for."""
+    absent: bool = False
+    """Whether the problem is that its library or its device is not here at all."""
 
     def __bool__(self) -> bool:
         return self.milliseconds is not None
@@ -43,28 +46,50 @@ class Trial:
 
 
 def try_engine(
-    bundle: Bundle, name: str, precision: str, threads: int | None = None, device: int | None = None
+    bundle: Bundle,
+    name: str,
+    precision: str,
+    threads: int | None = None,
+    device: int | None = None,
+    alive: Callable[[], None] = lambda: None,
 ) -> Trial:
-    """Load, verify and time engine `name` with the bundle's graph of `precision`; what fails is told, not raised."""
+    """Load, verify and time engine `name` with the bundle's graph of `precision`; what fails is told, not raised.
+
+    `alive` is called when it has loaded, and after each frame.
+    """
     ran_on = None
     try:
         with closing(load_engine(bundle, name, precision, threads, device)) as engine:
             ran_on = engine.device
-            agreement = verify_engine(engine, bundle, precision)
+            alive()
+
+            def infer(frames: NDArray[np.uint8], segmentation: NDArray[np.uint8] | None = None) -> NDArray[np.float32]:
+                depth = engine.infer(frames, segmentation)
+                alive()
+                return depth
+
+            golden = bundle.golden()
+            agreement = measure_agreement(infer, golden, bundle.manifest.graphs[precision].verification.tolerance)
             if not agreement:
                 return Trial(name, precision, ran_on, problem=str(agreement))
-            time = median(_times(engine, bundle.golden().frames))
+            time = median(_times(infer, golden.frames))
             return Trial(name, precision, ran_on, time, looser_limits=bundle.manifest.looser_limits(precision))
     except ClipdepthError as error:
-        return Trial(name, precision, ran_on, problem=" ".join(str(error).split()))
+        return failed_trial(name, precision, error, ran_on)
 
 
-def _times(engine: Engine, frames: NDArray[np.uint8]) -> list[float]:
+def failed_trial(name: str, precision: str, error: ClipdepthError, ran_on: str | None = None) -> Trial:
+    """The trial that ended with `error`."""
+    absent = isinstance(error, MissingExtraError | MissingDeviceError)
+    return Trial(name, precision, ran_on, problem=" ".join(str(error).split()), absent=absent)
+
+
+def _times(infer: Infer, frames: NDArray[np.uint8]) -> list[float]:
     """Milliseconds that each of some frames took, as a stream would send them."""
     times: list[float] = []
     for frame in cycle(frames):
         start = perf_counter()
-        engine.infer(frame[None])
+        infer(frame[None])
         times.append((perf_counter() - start) * 1000)
         if len(times) == _FRAMES or sum(times) > _SECONDS * 1000:
             break

@@ -6,7 +6,7 @@ from typing import Any
 
 from clipdepth.engines.nvidia import require_device
 from clipdepth.engines.tensorrt.library import import_cuda
-from clipdepth.errors import EngineError
+from clipdepth.errors import EngineError, MissingDeviceError
 
 
 @dataclass(frozen=True)
@@ -37,9 +37,11 @@ def find_gpu(device: int | None = None) -> Gpu:
         count = call(cuda.cudaGetDeviceCount)
         current = call(cuda.cudaGetDevice) if count and device is None else device
     except RuntimeError as error:  # ours, and cuda-bindings' own where it finds no driver library
-        raise EngineError(f"no NVIDIA GPU can be used here: {error}; TensorRT needs one and its driver") from None
+        raise MissingDeviceError(
+            f"no NVIDIA GPU can be used here: {error}; TensorRT needs one and its driver"
+        ) from None
     if not count:
-        raise EngineError("there is no NVIDIA GPU here; TensorRT needs one")
+        raise MissingDeviceError("there is no NVIDIA GPU here; TensorRT needs one")
     index = require_device(current, count, "NVIDIA GPU")
     properties = call(cuda.cudaGetDeviceProperties, index)
     return Gpu(properties.name.decode(), f"{properties.major}.{properties.minor}", index)
