@@ -1,3 +1,4 @@
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -92,6 +93,14 @@ def test_what_is_no_npz_is_refused(tmp_path: Path) -> None:
     with path.open("wb") as file:
         np.save(file, np.zeros(3))
     refused(path, "cannot be read")
+
+
+def test_a_member_that_is_no_array_is_refused(tmp_path: Path) -> None:
+    """numpy gives its bytes as they are."""
+    np.savez(tmp_path / "g.npz", **arrays())
+    with zipfile.ZipFile(tmp_path / "g.npz", "a") as archive, pytest.warns(UserWarning, match="Duplicate name"):
+        archive.writestr("depth.npy", "no array")
+    refused(tmp_path / "g.npz", "depth is no array")
 
 
 def test_damaged_compression_is_refused(tmp_path: Path) -> None:

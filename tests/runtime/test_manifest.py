@@ -50,6 +50,7 @@ WRONG = {
     "no graphs": ("graphs", {}, "graphs"),
     "a folder in a file name": ("graphs/fp32/file", "../evil.onnx", "graphs[...].file"),
     "an absolute file name": ("golden", "/etc/passwd", "golden"),
+    "an endless file name": ("golden", "x" * 256, "golden"),
     "a hidden file": ("golden", ".golden.npz", "golden"),
     "a line break in a file name": ("golden", "golden.npz\n", "golden"),
     "a folder among the files": ("files", {"../evil": {"sha256": "0" * 64, "size": 1}}, "files"),
@@ -74,6 +75,15 @@ def test_an_extra_field_is_refused(content: dict[str, Any], place: str) -> None:
     put(content, place, 1)
     with pytest.raises(BundleError, match="extra"):
         decode(content)
+
+
+@pytest.mark.parametrize("name", ["a\nb", "\x1b[2J", "x" * 1_000_000])
+def test_an_extra_field_is_told_in_a_line_of_plain_text(content: dict[str, Any], name: str) -> None:
+    put(content, name, 1)
+    with pytest.raises(BundleError, match="unknown field") as error:
+        decode(content)
+    assert str(error.value).isprintable()
+    assert len(str(error.value)) < 300
 
 
 @pytest.mark.parametrize("field", ["name", "input", "graphs", "golden", "files", "camera"])

@@ -388,6 +388,7 @@ def plain(path: str = "/", headers: str = "", method: str = "GET", host: str = "
         (plain(method="BREW"), 405, "unsuitable"),
         (plain(headers="Range: bytes=9-1\r\n"), 400, "unsuitable"),
         (plain(headers="Content-Length: 300000\r\n", method="POST") + bytes(10), 405, "unsuitable"),
+        (plain(headers="Transfer-Encoding: chunked\r\n") + b"no size\r\n", 400, "malformed"),
         (b"\0\1\2\3\r\n\r\n", 400, "malformed"),
         (plain(headers=f"X: {'y' * 20_000}\r\n"), 400, "malformed"),
         (b"GET /" + b"a" * 40_000, 400, "malformed"),

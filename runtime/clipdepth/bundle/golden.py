@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clipdepth.errors import BundleError
+from clipdepth.files.foreign import shortened
 
 
 @dataclass(frozen=True)
@@ -48,10 +49,10 @@ def load_golden(path: Path, height: int, width: int) -> Golden:
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             _require_small(arrays)
-            frames, depth, millimetres = arrays["frames"], arrays["depth"], arrays["truth_mm"]
-            segmentation = arrays.get("segmentation")
+            frames, depth, millimetres = (_array(arrays, name) for name in ("frames", "depth", "truth_mm"))
+            segmentation = _array(arrays, "segmentation") if "segmentation" in arrays else None
     except Exception as error:  # what numpy, zipfile and zlib raise shares no base class
-        raise BundleError(f"{path} cannot be read ({error}); export the bundle again") from None
+        raise BundleError(f"{path} cannot be read ({shortened(str(error))}); export the bundle again") from None
     shape = (*frames.shape[:1], height, width)
     if frames.shape != (*shape, 3) or depth.shape != shape or millimetres.shape != shape or not frames.size:
         raise BundleError(f"{path} does not hold frames of {height}×{width}; export the bundle again")
@@ -62,6 +63,13 @@ def load_golden(path: Path, height: int, width: int) -> Golden:
     if segmentation is not None and (segmentation.shape, segmentation.dtype) != (frames.shape, np.uint8):
         raise BundleError(f"{path} does not hold a segmentation of {height}×{width} in uint8; export the bundle again")
     return Golden(frames, depth, millimetres.astype(np.float32) / 1000, segmentation)
+
+
+def _array(arrays: np.lib.npyio.NpzFile, name: str) -> Any:
+    array = arrays[name]
+    if not isinstance(array, np.ndarray):  # numpy gives what is no .npy file as bytes
+        raise ValueError(f"{name} is no array")
+    return array
 
 
 def _require_small(arrays: np.lib.npyio.NpzFile) -> None:

@@ -5,11 +5,12 @@ from typing import Annotated, TypeVar
 import msgspec
 
 from clipdepth.errors import BundleError
+from clipdepth.files.foreign import shortened
 
 Positive = Annotated[int, msgspec.Meta(gt=0)]
 Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
 # A plain file name: no folder, so that nothing outside the bundle can be named.
-FileName = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*\Z")]
+FileName = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*\Z", max_length=255)]
 Sha256 = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}\Z")]
 
 
@@ -38,7 +39,7 @@ def decode_record(data: bytes, kind: type[AnyRecord], schema: int, where: str, r
         problem, _, place = str(error).partition(" - at ")
         name = place.rpartition("$")[2].strip(".`")
         field = f"field {name}: " if name else ""
-        raise BundleError(f"{where}: {field}{problem}; {remedy}") from None
+        raise BundleError(f"{where}: {shortened(field + problem)}; {remedy}") from None
 
 
 def encode_record(record: Record) -> bytes:

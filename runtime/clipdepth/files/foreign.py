@@ -11,6 +11,11 @@ def shown(text: str) -> str:
     return _UNSEEN.sub(_escaped, text)
 
 
+def shortened(text: str, most: int = 200) -> str:
+    """The same, cut after `most` characters: an error that quotes a file may be as long as the file."""
+    return shown(text if len(text) <= most else f"{text[:most]}…")
+
+
 def _escaped(found: re.Match[str]) -> str:
     code = ord(found[0])
     if 0xDC80 <= code <= 0xDCFF:  # Python's stand-in for a byte of a name

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Iterable
 from ipaddress import ip_address
 
+import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
@@ -27,9 +28,15 @@ def counting_protocols(access: Access) -> tuple[type[H11Protocol], type[WebSocke
                 transport.abort()
 
         def send_400_response(self, msg: str) -> None:
-            """See uvicorn."""
+            """See uvicorn, which lets the app answer too where a body is broken, and logs a traceback for that."""
             access.count(MALFORMED)
-            super().send_400_response(msg)
+            if self.cycle and not self.cycle.response_complete:
+                self.cycle.disconnected = True
+                self.cycle.message_event.set()
+            if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
+                super().send_400_response(msg)
+            else:  # it has begun to answer
+                self.transport.close()
 
     class WebSocket(WebSocketsSansIOProtocol):
         def data_received(self, data: bytes) -> None:
