@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from clipdepth.bundle.agreement import compare_depth
 from clipdepth.bundle.folder import Bundle
 from clipdepth.engines import ENGINES, infer_golden, load_engine
-from clipdepth.engines.trial import Trial, try_engine
+from clipdepth.engines.trial import Trial
+from clipdepth.engines.trial_process import try_apart
 from clipdepth.sinks.picture_grid import depth_span, depth_tile, draw_grid, measured_tile, save_picture
 
 PICTURED = 4
@@ -35,8 +36,8 @@ def show_frames(bundle: Bundle, picture: Path) -> list[Shown]:
     golden = bundle.golden()
     found, depths = list[Shown](), dict[str, tuple[Trial, NDArray[np.float32]]]()
     for name in ENGINES:
-        for precision in bundle.manifest.graphs:
-            trial = try_engine(bundle, name, precision)
+        for trial in try_apart(bundle, name, list(bundle.manifest.graphs)):
+            precision = trial.precision
             if trial.milliseconds is None:
                 found.append(Shown(trial))
                 continue
