@@ -585,7 +585,7 @@ def test_the_status_and_the_metrics_are_the_pipelines() -> None:
     ]
     assert status["latency"]["engine"]["p50"] >= 10
     assert code == 200
-    assert headers["Content-Type"].startswith("text/plain; version=0.0.4")
+    assert headers["Content-Type"].startswith("text/plain; version=")
     found = {
         (sample.name, *sorted(sample.labels.values())): sample.value
         for family in text_string_to_metric_families(body.decode())
@@ -597,9 +597,11 @@ def test_the_status_and_the_metrics_are_the_pipelines() -> None:
     assert found["clipdepth_frames_dropped_total", name, "engine"] == 5
     assert found["clipdepth_viewer_messages_total",] == 1
     latency = pipeline.times.summary()
-    assert found["clipdepth_latency_seconds", "0.99", "engine"] == pytest.approx(latency["engine"].p99 / 1000)
-    assert found["clipdepth_latency_mean_seconds", "capture_to_depth"] == pytest.approx(
-        latency["capture_to_depth"].mean / 1000
+    assert found["clipdepth_latency_seconds_count", "engine"] == 12
+    assert found["clipdepth_latency_seconds_bucket", "+Inf", "engine"] == 12
+    assert found["clipdepth_latency_seconds_bucket", "0.005", "engine"] == 0  # the engine sleeps for 10 ms
+    assert found["clipdepth_latency_seconds_sum", "capture_to_depth"] == pytest.approx(
+        12 * latency["capture_to_depth"].mean / 1000
     )
     info = next(key for key in found if key[0] == "clipdepth_info")
     assert SETUP.device in info

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from clipdepth.pipeline.latency import Latency, LatencyRing
+from clipdepth.pipeline.latency import Histogram, Latency, LatencyRing
 
 
 @dataclass
@@ -21,8 +21,9 @@ class Counts:
 class StageTimes:
     """How long the newest frames took in each stage, of all sources together.
 
-    `resize` is to the model's size and back, `engine` the graph for all frames of the batch, `total` their sum, and
-    `capture_to_depth` from the frame's capture to its depth at its own size, with all waiting between the stages.
+    `resize` is to the model's size and from its depth to metres, `engine` the graph for all frames of the batch,
+    `total` their sum, and `capture_to_depth` from the frame's capture to its depth in metres, with all waiting between
+    the stages.
     """
 
     def __init__(self) -> None:
@@ -40,5 +41,12 @@ class StageTimes:
 
     def summary(self) -> dict[str, Latency]:
         """Stage by stage; empty when no frame was timed."""
-        stages = {name: ring.summary() for name, ring in vars(self).items() if isinstance(ring, LatencyRing)}
+        stages = {name: ring.summary() for name, ring in self._rings().items()}
         return {name: latency for name, latency in stages.items() if latency}
+
+    def histograms(self) -> dict[str, Histogram]:
+        """Stage by stage, of all frames since the start."""
+        return {name: ring.histogram() for name, ring in self._rings().items()}
+
+    def _rings(self) -> dict[str, LatencyRing]:
+        return {name: ring for name, ring in vars(self).items() if isinstance(ring, LatencyRing)}

@@ -12,7 +12,7 @@ from starlette.websockets import WebSocket
 from clipdepth.viewer.access import FULL, PROTOCOL, UNKNOWN, UNSUITABLE, Access, Refusal
 from clipdepth.viewer.broadcast import Channel
 from clipdepth.viewer.messages import STEP_M
-from clipdepth.viewer.metrics import CONTENT_TYPE, exposition
+from clipdepth.viewer.metrics import CONTENT_TYPE_LATEST, exposition
 from clipdepth.viewer.session import Session
 from clipdepth.viewer.status import Setup, Status, describe
 
@@ -48,7 +48,7 @@ def make_app(setup: Setup, channels: list[Channel], status: Status, access: Acce
         return JSONResponse({**about, "max_viewers": MAX_VIEWERS, "full": status.viewers >= MAX_VIEWERS})
 
     async def numbers(_: Request) -> Response:
-        return Response(exposition(setup, status, access.refused), media_type=CONTENT_TYPE)
+        return Response(exposition(setup, status, access.refused), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
     async def nothing(socket: WebSocket) -> None:
         access.count(UNKNOWN)

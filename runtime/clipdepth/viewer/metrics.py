@@ -1,73 +1,73 @@
-"""Counters in Prometheus' text format 0.0.4."""
+"""Counters in Prometheus' text format."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from prometheus_client.registry import Collector
 
 from clipdepth import __version__
+from clipdepth.pipeline.latency import BOUNDS
 from clipdepth.viewer.status import Setup, Status
 
-CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
-QUANTILES = {"p50": "0.5", "p90": "0.9", "p99": "0.99"}
+__all__ = ["CONTENT_TYPE_LATEST", "exposition"]
 
-Sample = tuple[Mapping[str, str], float]
-"""Labels and a value."""
+Sample = tuple[tuple[str, ...], float]
+"""Values of the labels, and the value."""
 
 
-def exposition(setup: Setup, status: Status, refused: Mapping[str, int]) -> str:
+def exposition(setup: Setup, status: Status, refused: Mapping[str, int]) -> bytes:
     """All metrics; `refused` is how many requests the viewer refused, by reason."""
-    now = status.now()
-    sources, latency = now["sources"], now["latency"]
-    about = {"version": __version__, "engine": setup.engine, "device": setup.device, "precision": setup.precision}
-
-    def by_source(counter: str) -> list[Sample]:
-        return [({"source": source["name"]}, source[counter]) for source in sources]
-
-    dropped: list[Sample] = [
-        ({"source": source["name"], "stage": stage}, frames)
-        for source in sources
-        for stage, frames in source["dropped"].items()
-    ]
-    quantiles: list[Sample] = [
-        ({"stage": stage, "quantile": quantile}, of[key] / 1000)
-        for stage, of in latency.items()
-        for key, quantile in QUANTILES.items()
-    ]
-    means: list[Sample] = [({"stage": stage}, of["mean"] / 1000) for stage, of in latency.items()]
-    refusals: list[Sample] = [({"reason": reason}, count) for reason, count in dict(refused).items()]
-    families = (
-        _family("info", "gauge", "What runs.", [(about, 1)]),
-        _family("frames_captured_total", "counter", "Frames that the source gave.", by_source("captured")),
-        _family("frames_processed_total", "counter", "Frames whose depth was made.", by_source("processed")),
-        _family("frames_dropped_total", "counter", "Frames that gave way to newer ones before the stage.", dropped),
-        _family("source_losses_total", "counter", "Losses of the source, or unreadable images.", by_source("losses")),
-        _family("latency_seconds", "gauge", "Quantiles over the newest 4096 frames.", quantiles),
-        _family("latency_mean_seconds", "gauge", "Means over the newest 4096 frames.", means),
-        _family("viewers", "gauge", "Who looks now.", [({}, status.viewers)]),
-        _family("viewers_lost_total", "counter", "Who stopped reading or was cut off.", [({}, status.lost)]),
-        _family("viewer_messages_total", "counter", "Frames sent to viewers.", [({}, status.sent)]),
-        _family("viewer_refused_total", "counter", "Requests that were refused.", refusals),
-    )
-    return "".join(line + "\n" for family in families for line in family)
+    registry = CollectorRegistry()
+    registry.register(_Metrics(setup, status, refused))
+    return generate_latest(registry)
 
 
-def _family(name: str, kind: str, text: str, samples: Iterable[Sample]) -> list[str]:
-    name = f"clipdepth_{name}"
-    lines = [f"{name}{_labels(labels)} {float(value)!r}" for labels, value in _merged(samples)]
-    return [f"# HELP {name} {text}", f"# TYPE {name} {kind}", *lines]
+class _Metrics(Collector):
+    def __init__(self, setup: Setup, status: Status, refused: Mapping[str, int]) -> None:
+        self._setup, self._status, self._refused = setup, status, dict(refused)
+
+    def collect(self) -> Iterator[Metric]:
+        """Read the counters as they are now."""
+        setup, status = self._setup, self._status
+        sources = status.now()["sources"]
+        about = {"version": __version__, "engine": setup.engine, "device": setup.device, "precision": setup.precision}
+        info = GaugeMetricFamily("clipdepth_info", "What runs.", labels=list(about))
+        info.add_metric(list(about.values()), 1)
+        yield info
+        for name, counter, text in (
+            ("frames_captured", "captured", "Frames that the source gave."),
+            ("frames_processed", "processed", "Frames whose depth was made."),
+            ("source_losses", "losses", "Losses of the source, or unreadable images."),
+        ):
+            yield _counter(name, text, ("source",), [((source["name"],), source[counter]) for source in sources])
+        dropped = [((source["name"], stage), n) for source in sources for stage, n in source["dropped"].items()]
+        yield _counter(
+            "frames_dropped", "Frames that gave way to newer ones before the stage.", ("source", "stage"), dropped
+        )
+        yield self._latency()
+        yield GaugeMetricFamily("clipdepth_viewers", "Who looks now.", status.viewers)
+        yield _counter("viewers_lost", "Who stopped reading or was cut off.", (), [((), status.lost)])
+        yield _counter("viewer_messages", "Frames sent to viewers.", (), [((), status.sent)])
+        refusals = [((reason,), count) for reason, count in self._refused.items()]
+        yield _counter("viewer_refused", "Requests that were refused.", ("reason",), refusals)
+
+    def _latency(self) -> Metric:
+        family = HistogramMetricFamily("clipdepth_latency_seconds", "How long frames took.", labels=["stage"])
+        pipeline = self._status.pipeline
+        bounds = [*map(str, BOUNDS), "+Inf"]
+        for stage, histogram in (pipeline.times.histograms() if pipeline else {}).items():
+            family.add_metric([stage], list(zip(bounds, histogram.counts, strict=True)), histogram.seconds)
+        return family
 
 
-def _merged(samples: Iterable[Sample]) -> list[Sample]:
-    """Samples of the same labels, as of a camera that is given twice, as their sum; the format wants one each."""
-    sums: dict[tuple[tuple[str, str], ...], float] = {}
-    for labels, value in samples:
-        key = tuple(labels.items())
-        sums[key] = sums.get(key, 0) + value
-    return [(dict(key), value) for key, value in sums.items()]
-
-
-def _labels(labels: Mapping[str, str]) -> str:
-    pairs = ",".join(f'{name}="{_escaped(value)}"' for name, value in labels.items())
-    return f"{{{pairs}}}" if pairs else ""
-
-
-def _escaped(value: str) -> str:
-    return value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+def _counter(name: str, text: str, labels: tuple[str, ...], samples: Iterable[Sample]) -> Metric:
+    """A counter; samples of the same labels, as of a camera that is given twice, are one, their sum."""
+    sums: dict[tuple[str, ...], float] = {}
+    for values, value in samples:
+        sums[values] = sums.get(values, 0) + value
+    family = CounterMetricFamily(f"clipdepth_{name}", text, labels=labels)
+    for values, value in sums.items():
+        family.add_metric(list(values), value)
+    return family
