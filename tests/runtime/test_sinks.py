@@ -85,20 +85,7 @@ def test_the_video_of_a_live_source_keeps_its_time(tmp_path: Path) -> None:
     assert levels == pytest.approx([0, 60, 60, 120, 120, 180], abs=6)
 
 
-def test_ctrl_c_keeps_a_playable_video(tmp_path: Path) -> None:
-    def interrupted() -> None:
-        with open_sink(tmp_path / "x.mp4", 30, NEAR, FAR) as sink:
-            for index in range(3):
-                sink.write(with_depth(captured(index), depth(1)))
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        interrupted()
-    assert len(read_video(tmp_path / "x.mp4")[0]) == 3
-    assert files(tmp_path) == ["x.mp4"]
-
-
-def test_any_other_error_leaves_an_earlier_video_as_it_was(tmp_path: Path) -> None:
+def test_an_error_leaves_an_earlier_video_as_it_was(tmp_path: Path) -> None:
     def failing() -> None:
         with open_sink(tmp_path / "x.mp4", 30, NEAR, FAR) as sink:
             sink.write(with_depth(captured(0), depth(1)))

@@ -18,10 +18,11 @@ _STEM = 48
 
 
 @contextmanager
-def atomic_file(path: Path) -> Iterator[Path]:
+def atomic_file(path: Path, durable: bool = True) -> Iterator[Path]:
     """Yield an empty file beside `path`, with the same suffix; when the block succeeds it becomes `path`.
 
-    If the block raises, what it wrote is removed and an earlier `path` stays as it was.
+    If the block raises, what it wrote is removed and an earlier `path` stays as it was. Without `durable` nothing
+    waits for the disk: the file is whole for every reader, but the newest ones may be lost when the power fails.
     """
     if path.is_dir():
         raise OutputError(f"{path} is a folder; choose another name")
@@ -29,12 +30,14 @@ def atomic_file(path: Path) -> Iterator[Path]:
     with draft_file(path) as partial:
         try:
             yield partial
-            _flush(partial)
+            if durable:
+                _flush(partial)
             partial.replace(path)
         except OSError as error:
             _name(error, path)
             raise
-    _flush(path.parent)
+    if durable:
+        _flush(path.parent)
 
 
 @contextmanager

@@ -29,7 +29,7 @@ class NumberedSink:
     def write(self, frame: DepthFrame) -> None:
         """See `Sink.write`."""
         data = self._encode(frame)
-        with atomic_file(self._folder / f"{self._stem}_{frame.index:06d}{self._suffix}") as partial:
+        with atomic_file(self._folder / f"{self._stem}_{frame.index:06d}{self._suffix}", durable=False) as partial:
             partial.write_bytes(data)
 
     def __enter__(self) -> "NumberedSink":

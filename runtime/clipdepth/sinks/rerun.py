@@ -20,8 +20,8 @@ FLUSH_S = 30.0
 class RerunSink:
     """An .rrd file of `camera` (pinhole), `camera/image` (JPEG) and `camera/depth` (uint16 millimetres, 0 unknown).
 
-    Its timelines are `capture`, seconds since the source's first frame, and `frame`. It is whole or not there: its end
-    and Ctrl-C leave a file; any other error leaves none, and an earlier file as it was.
+    Its timelines are `capture`, seconds since the source's first frame, and `frame`. It is whole or not there: its end,
+    which Ctrl-C brings too, leaves a file; an error leaves none, and an earlier file as it was.
     """
 
     def __init__(self, path: Path) -> None:
@@ -65,6 +65,4 @@ class RerunSink:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
         if self._stream is not None:
             self._stream.disconnect()
-        if kind is not None and issubclass(kind, KeyboardInterrupt):
-            kind = error = None
         self._file.__exit__(kind, error, None)

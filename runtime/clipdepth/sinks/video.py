@@ -19,7 +19,7 @@ from clipdepth.sinks.depth_picture import side_by_side
 class VideoSink:
     """An MP4 (MPEG-4 Part 2, which every OpenCV can write) that is whole or not there.
 
-    It is written beside its final name. Its end and Ctrl-C leave a playable file; any other error leaves
+    It is written beside its final name. Its end, which Ctrl-C brings too, leaves a playable file; an error leaves
     none, and an earlier file as it was. Pictures of another size than the first are stretched to it. With `live` the
     video plays as fast as things happened: a picture stands until the next one's time, or makes way for it.
     """
@@ -83,7 +83,7 @@ class VideoSink:
         if self._writer is not None:
             self._writer.release()
         with self._held:
-            if self._written and (kind is None or issubclass(kind, KeyboardInterrupt)):
+            if self._written and kind is None:
                 self._finish()
 
     def _open(self) -> cv2.VideoWriter:
