@@ -9,7 +9,6 @@ from rich.table import Table
 from clipdepth.bundle.folder import Bundle, open_bundle
 from clipdepth.cli.arguments import BUNDLE_HELP, DEVICE_HELP, ArgumentParser, device_index, positive_int
 from clipdepth.engines.tensorrt.bars import ProgressBars
-from clipdepth.engines.tensorrt.build import BuildConfig
 from clipdepth.engines.tensorrt.deploy import Deployment, deploy
 from clipdepth.engines.tensorrt.engine import TensorRt
 from clipdepth.engines.tensorrt.gpu import Gpu, find_gpu
@@ -24,12 +23,11 @@ def main(argv: Sequence[str]) -> int:
     options = _parser().parse_args(argv)
     bundle = open_bundle(options.bundle)
     precisions = _precisions(bundle, options.precision)
-    config = BuildConfig(workspace_mb=options.workspace_mb)
     version = import_tensorrt().__version__
     gpu = find_gpu(options.device)
     console = Console()
     console.print(f"{bundle.path} for {gpu}, TensorRT {version}", highlight=False, soft_wrap=True)
-    records = [_build(bundle, precision, gpu, version, config, console) for precision in precisions]
+    records = [_build(bundle, precision, gpu, version, options.workspace_mb, console) for precision in precisions]
     console.print(_table(records))
     for record in records:
         if looser := bundle.manifest.looser_limits(record.key.precision):
@@ -46,14 +44,14 @@ def _precisions(bundle: Bundle, asked: Sequence[str] | None) -> list[str]:
 
 
 def _build(
-    bundle: Bundle, precision: str, gpu: Gpu, version: str, config: BuildConfig, console: Console
+    bundle: Bundle, precision: str, gpu: Gpu, version: str, workspace_mb: int | None, console: Console
 ) -> EngineRecord:
     key = engine_key(bundle, precision, gpu, version)
     earlier = EngineStore(bundle).find(key)
     if earlier is not None:
         console.print(f"{precision}: built before", highlight=False)
         return earlier
-    wanted = Deployment(bundle, key, lambda engine: TensorRt(engine, gpu), config, gpu)
+    wanted = Deployment(bundle, key, lambda engine: TensorRt(engine, gpu), workspace_mb, gpu)
     with ProgressBars(console) as bars:
         record = deploy(wanted, bars)
     console.print(f"{precision}: built in {record.build_seconds:.0f} s and verified", highlight=False)

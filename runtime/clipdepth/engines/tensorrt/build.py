@@ -8,21 +8,9 @@ from clipdepth.engines.tensorrt.gpu import Gpu
 from clipdepth.engines.tensorrt.library import import_tensorrt, tensorrt_log
 from clipdepth.engines.tensorrt.network import ParsedGraph
 from clipdepth.engines.tensorrt.progress import BuildProgress, NoProgress, watch
-from clipdepth.errors import EngineError, UsageError
+from clipdepth.errors import EngineError
 
 _logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class BuildConfig:
-    """How an engine is built."""
-
-    workspace_mb: int | None = None
-    """The most GPU memory that one layer may use while it runs, in MiB; None leaves it to TensorRT."""
-
-    def __post_init__(self) -> None:
-        if self.workspace_mb is not None and self.workspace_mb < 1:
-            raise UsageError(f"a workspace of {self.workspace_mb} MiB makes no sense; give 1 or more")
 
 
 @dataclass(frozen=True)
@@ -36,7 +24,7 @@ class Plan:
 def build_plan(
     parsed: ParsedGraph,
     max_batch: int,
-    config: BuildConfig | None = None,
+    workspace_mb: int | None = None,
     timing_cache: bytes = b"",
     progress: BuildProgress | None = None,
     gpu: Gpu | None = None,
@@ -44,6 +32,7 @@ def build_plan(
     """Build an engine on `gpu`, or on CUDA's own choice.
 
     Where the graph's batch is dynamic, the engine takes up to `max_batch` frames at a time and is tuned for that many.
+    A layer may use `workspace_mb` MiB of the GPU's memory while it runs, or what TensorRT thinks fit.
     A timing cache of another GPU or TensorRT is left aside. Raises EngineError with TensorRT's reasons where it cannot.
     """
     trt = import_tensorrt()
@@ -52,8 +41,8 @@ def build_plan(
     builder_config.clear_flag(trt.BuilderFlag.TF32)
     _logger.info("TensorRT %s builds without TF32", trt.__version__)
     builder_config.profiling_verbosity = trt.ProfilingVerbosity.DETAILED
-    if config and config.workspace_mb is not None:
-        builder_config.set_memory_pool_limit(trt.MemoryPoolType.WORKSPACE, config.workspace_mb << 20)
+    if workspace_mb is not None:
+        builder_config.set_memory_pool_limit(trt.MemoryPoolType.WORKSPACE, workspace_mb << 20)
     cache = _use_timing_cache(builder_config, timing_cache)
     _add_batch_profile(parsed, builder_config, max_batch)
     log = tensorrt_log()

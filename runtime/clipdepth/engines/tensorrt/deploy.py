@@ -2,17 +2,17 @@
 
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from hashlib import sha256
 from time import monotonic
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 from clipdepth import __version__
 from clipdepth.bundle.agreement import Agreement
 from clipdepth.bundle.folder import Bundle
 from clipdepth.bundle.manifest import StoredFile
-from clipdepth.engines import Engine, verify_engine
-from clipdepth.engines.tensorrt.build import BuildConfig, Plan, build_plan
+from clipdepth.engines import verify_engine
+from clipdepth.engines.tensorrt.build import Plan, build_plan
 from clipdepth.engines.tensorrt.gpu import Gpu
 from clipdepth.engines.tensorrt.network import check_contract, parse_graph
 from clipdepth.engines.tensorrt.precisions import Precisions, check_precisions, engine_precisions, network_precisions
@@ -21,16 +21,8 @@ from clipdepth.engines.tensorrt.record import SCHEMA, EngineKey, EngineRecord
 from clipdepth.engines.tensorrt.store import EngineStore
 from clipdepth.errors import VerificationError
 
-
-class InspectedEngine(Engine, Protocol):
-    """An engine on the device that tells of its layers."""
-
-    def information(self) -> str:
-        """What TensorRT's engine inspector says of it, as JSON."""
-
-
-Load = Callable[[bytes], InspectedEngine]
-"""Puts a serialised engine on the device."""
+if TYPE_CHECKING:
+    from clipdepth.engines.tensorrt.engine import TensorRt
 
 
 @dataclass(frozen=True)
@@ -39,8 +31,10 @@ class Deployment:
 
     bundle: Bundle
     key: EngineKey
-    load: Load
-    config: BuildConfig = field(default_factory=BuildConfig)
+    load: Callable[[bytes], "TensorRt"]
+    """Puts a serialised engine on the device."""
+    workspace_mb: int | None = None
+    """The most of the GPU's memory that one layer may use while it runs, MiB; None leaves it to TensorRT."""
     gpu: Gpu | None = None
     """That it is built on; None for CUDA's own choice."""
 
@@ -69,7 +63,7 @@ def deploy(wanted: Deployment, progress: BuildProgress | None = None) -> EngineR
     check_precisions(planned, precision, str(graph))
     start = monotonic()
     max_batch = wanted.bundle.manifest.input.max_batch
-    plan = build_plan(parsed, max_batch, wanted.config, store.timing_cache(), progress, wanted.gpu)
+    plan = build_plan(parsed, max_batch, wanted.workspace_mb, store.timing_cache(), progress, wanted.gpu)
     seconds = monotonic() - start
     store.keep_timing_cache(plan.timing_cache)
     built, agreement = _try(wanted, plan)
@@ -99,7 +93,7 @@ def _record(
         file=EngineStore(wanted.bundle).path(wanted.key).name,
         stored=StoredFile(sha256=sha256(plan.engine).hexdigest(), size=len(plan.engine)),
         build_seconds=round(seconds, 3),
-        workspace_mb=wanted.config.workspace_mb,
+        workspace_mb=wanted.workspace_mb,
         graph_precisions=dict(planned.layers),
         engine_precisions=dict(built.layers),
         verification=agreement,
