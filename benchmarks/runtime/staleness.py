@@ -100,7 +100,7 @@ def main() -> None:
         pipeline = Pipeline(engine, bundle.manifest.input, [Feed(source, [stamps])])
         with Naive(options.fps, seconds) as naive, pipeline:
             print_minutes({"clipdepth": stamps.ages, "naive": naive.ages}, options.minutes, pipeline.wait)
-    counts = pipeline.lanes[0].counts
+    counts = pipeline.branches[0].counts
     late = np.mean(np.array(stamps.ages) > 2 * seconds)
     say(f"\nclipdepth: {counts.captured} frames captured, {counts.processed} processed, dropped {counts.dropped}.")
     engine_ms = pipeline.times.summary()["engine"]

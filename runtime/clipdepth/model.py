@@ -95,7 +95,7 @@ class DepthModel:
             opened = stack.enter_context(_open(source, mode, live))
             feed = Feed(opened, (), self._corrections, Smoother() if smooth else None)
             pipeline = Pipeline(self.engine, self.bundle.manifest.input, [feed])
-            frames = pipeline.lanes[0].outlet("the loop", capacity=1)
+            frames = pipeline.branches[0].queue("the loop", capacity=1)
             yield None
             with pipeline:
                 yield from frames

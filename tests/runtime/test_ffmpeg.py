@@ -13,7 +13,7 @@ import cv2
 import pytest
 from av.container import OutputContainer
 
-from clipdepth.archive.place import open_place
+from clipdepth.archive.uri import open_uri
 from clipdepth.archive.video import open_video
 from clipdepth.errors import SourceError
 from clipdepth.files.depth_file import read_depth
@@ -36,7 +36,7 @@ def count_by_run(spec: str) -> int:
 
 
 def count_by_archive(spec: str) -> int:
-    with open_video(open_place(spec)) as video:
+    with open_video(open_uri(spec)) as video:
         return sum(1 for _ in video.frames())
 
 

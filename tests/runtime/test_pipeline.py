@@ -69,7 +69,7 @@ def test_every_frame_of_a_file_arrives_in_order_with_the_graphs_depth(tmp_path: 
         assert image is frame
         assert depth.dtype == np.float32
         np.testing.assert_allclose(depth, brightness_depth(frame), rtol=1e-6)
-    counts = pipeline.lanes[0].counts
+    counts = pipeline.branches[0].counts
     assert (counts.captured, counts.processed, counts.dropped) == (20, 20, {})
     assert sink.closed
 
@@ -98,14 +98,14 @@ def test_a_slow_sink_of_a_camera_misses_frames_and_delays_neither_engine_nor_oth
     with Pipeline(engine, SIZE, [Feed(camera(), [slow, fast])]) as pipeline:
         assert wait_until(lambda: len(fast.got) >= 100)
         assert len(slow.got) < len(fast.got) / 2
-    counts = pipeline.lanes[0].counts
+    counts = pipeline.branches[0].counts
     assert counts.dropped["kept"] > 20
     assert slow.indices == sorted(slow.indices)
 
 
 def test_each_captured_frame_of_a_camera_is_processed_or_counted_as_dropped() -> None:
     pipeline = run(SlowEngine(0.02), Feed(camera(500, count=100), [Kept()]))
-    counts = pipeline.lanes[0].counts
+    counts = pipeline.branches[0].counts
     assert counts.captured == 100
     assert counts.processed + counts.dropped.get("resize", 0) + counts.dropped["engine"] == 100
     assert pipeline.processed == counts.processed < 60
@@ -113,7 +113,7 @@ def test_each_captured_frame_of_a_camera_is_processed_or_counted_as_dropped() ->
 
 def test_frames_that_come_faster_than_they_are_resized_are_counted_too() -> None:
     frames = [np.zeros((2000, 2000, 3), np.uint8)] * 200
-    counts = run(SlowEngine(), Feed(FramesSource(frames, live=True))).lanes[0].counts
+    counts = run(SlowEngine(), Feed(FramesSource(frames, live=True))).branches[0].counts
     assert counts.dropped["resize"] > 0
     assert counts.processed + sum(counts.dropped.values()) == counts.captured == 200
 
@@ -199,7 +199,7 @@ def test_a_file_whose_sink_is_stuck_does_not_hold_up_a_camera() -> None:
     stuck, sink = Stuck(), Kept()
     with Pipeline(SlowEngine(), SIZE, [Feed(FramesSource(pictures(30)), [stuck]), Feed(camera(), [sink])]) as pipeline:
         assert wait_until(lambda: len(sink.got) >= 100)
-        assert pipeline.lanes[0].counts.processed <= 5
+        assert pipeline.branches[0].counts.processed <= 5
         free.set()
         assert wait_until(lambda: stuck.closed)
     assert stuck.indices == list(range(30))
@@ -218,8 +218,8 @@ def test_the_limit_counts_depths_of_each_source() -> None:
     pipeline = run(SlowEngine(0.01), Feed(FramesSource(pictures(9)), [file]), Feed(camera(), [live]), limit=4)
     assert file.indices == [0, 1, 2, 3]
     assert len(live.got) == 4
-    assert [lane.counts.processed for lane in pipeline.lanes] == [4, 4]
-    assert pipeline.lanes[0].counts.captured == 4
+    assert [branch.counts.processed for branch in pipeline.branches] == [4, 4]
+    assert pipeline.branches[0].counts.captured == 4
 
 
 @pytest.mark.parametrize("live", [False, True])
@@ -351,9 +351,9 @@ def depths():
     source = FramesSource(repeat(np.zeros((48, 64, 3), np.uint8)))
     sink = VideoSink(Path({str(tmp_path / "x.mp4")!r}), 30, 0.3, 6)
     pipeline = Pipeline(Engine(), InputSize(48, 64), [Feed(source, [sink])])
-    outlet = pipeline.lanes[0].outlet("loop")
+    queue = pipeline.branches[0].queue("loop")
     with pipeline:
-        for result in outlet:
+        for result in queue:
             yield result
 
 kept = depths()

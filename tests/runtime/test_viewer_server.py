@@ -574,8 +574,8 @@ def test_the_status_and_the_metrics_are_the_pipelines() -> None:
         with Pipeline(SlowEngine(0.01), SIZE, [Feed(source, [sink])]) as pipeline:
             viewer.watch(pipeline)
             assert pipeline.wait(30)
-        lane = pipeline.lanes[0]
-        lane.counts.dropped["engine"] = 5
+        branch = pipeline.branches[0]
+        branch.counts.dropped["engine"] = 5
         with look(viewer) as guest:
             status = json.loads(guest.recv(5))
             assert next_frame(guest)[0]["frame"] == 11

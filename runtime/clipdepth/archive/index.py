@@ -10,8 +10,8 @@ from pyarrow import parquet
 
 from clipdepth.archive.chunk import Frame
 from clipdepth.archive.job import Job
-from clipdepth.archive.place import Place
 from clipdepth.archive.sources import Item
+from clipdepth.archive.uri import Uri
 
 SCHEMA = pa.schema(
     [
@@ -76,7 +76,7 @@ def describe(frame: Frame, millimetres: NDArray[np.uint16], job: Job) -> dict[st
     }
 
 
-def write_index(place: Place, table: pa.Table, facts: Facts | None = None) -> None:
+def write_index(place: Uri, table: pa.Table, facts: Facts | None = None) -> None:
     """Write the rows of a video, with the facts, or of images."""
     if facts:
         table = table.replace_schema_metadata({_FACTS: json.dumps(asdict(facts)).encode()})
@@ -84,7 +84,7 @@ def write_index(place: Place, table: pa.Table, facts: Facts | None = None) -> No
         parquet.write_table(table, file)
 
 
-def read_facts(place: Place) -> Facts | None:
+def read_facts(place: Uri) -> Facts | None:
     """What the index says of a video; None where there is none."""
     if not place.is_file:
         return None

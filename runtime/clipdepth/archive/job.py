@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from hashlib import sha256
 
-from clipdepth.archive.place import Place, open_place
 from clipdepth.archive.settings import Settings
 from clipdepth.archive.sources import Item
+from clipdepth.archive.uri import Uri, open_uri
 from clipdepth.bundle.manifest import InputSize
 from clipdepth.camera.corrections import Corrections
 
@@ -39,9 +39,9 @@ class Job:
         return max(batches, 1) * self.size.max_batch
 
     @property
-    def place(self) -> Place:
+    def place(self) -> Uri:
         """The folder of the output."""
-        return open_place(self.out)
+        return open_uri(self.out)
 
     def depth_path(self, item: Item, index: int) -> str:
         """Where the depth of frame `index` of an item goes, from the output's folder on."""
@@ -49,16 +49,16 @@ class Job:
             return f"depth/{item.name}.png"
         return f"depth/{item.name}.mkv" if self.settings.format == "mkv" else f"depth/{item.name}/{index:06d}.png"
 
-    def index(self, name: str) -> Place:
+    def index(self, name: str) -> Uri:
         """The Parquet file about the video or the images of that name."""
         return self.place / f"index/{name}.parquet"
 
     @property
-    def work(self) -> Place:
+    def work(self) -> Uri:
         """Where what is not whole yet lies."""
         return self.place / ".work"
 
-    def parts(self, item: Item) -> Place:
+    def parts(self, item: Item) -> Uri:
         """The folder of a video's parts; another one when the video changes."""
         state = sha256(f"{item.source} {item.size} {item.modified}".encode()).hexdigest()[:16]
         return self.work / f"{item.name}.{state}"

@@ -11,9 +11,9 @@ from clipdepth.archive.ffv1 import matroska
 from clipdepth.archive.index import SCHEMA, Facts, write_index
 from clipdepth.archive.job import Job
 from clipdepth.archive.part import list_parts, read_part
-from clipdepth.archive.place import Place
 from clipdepth.archive.results import Failed, Joined
 from clipdepth.archive.sources import Item
+from clipdepth.archive.uri import Uri
 
 
 def join(item: Item, job: Job) -> Joined | Failed:
@@ -33,7 +33,7 @@ def join(item: Item, job: Job) -> Joined | Failed:
     return Joined(item, lost, perf_counter() - begin)
 
 
-def _join_video(parts: Sequence[Place], place: Place, work: Place) -> tuple[list[pa.Table], int]:
+def _join_video(parts: Sequence[Uri], place: Uri, work: Uri) -> tuple[list[pa.Table], int]:
     """Write the video; return the index's rows, a table for each part, and how many frames are lost."""
     stream = read_part(parts[0])[1].stream
     with TemporaryDirectory(dir=work.path if work.is_local else None) as scratch:
@@ -51,7 +51,7 @@ def _join_video(parts: Sequence[Place], place: Place, work: Place) -> tuple[list
     return tables, lost
 
 
-def _join_rows(parts: Sequence[Place]) -> tuple[list[pa.Table], int]:
+def _join_rows(parts: Sequence[Uri]) -> tuple[list[pa.Table], int]:
     found = [read_part(part) for part in parts]
     tables = [rows.select(SCHEMA.names).replace_schema_metadata() for rows, _ in found]
     return tables, sum(facts.lost for _, facts in found)

@@ -10,7 +10,7 @@ from pyarrow import parquet
 
 from clipdepth.archive.chunk import Stream
 from clipdepth.archive.index import SCHEMA
-from clipdepth.archive.place import Place
+from clipdepth.archive.uri import Uri
 
 PART = SCHEMA.append(pa.field("data", pa.large_binary()))
 """The index's rows, each with the frame's FFV1 packet, where it does not lie in a PNG."""
@@ -26,13 +26,13 @@ class PartFacts:
     """Frames that could not be decoded."""
 
 
-def list_parts(folder: Place) -> dict[int, Place]:
+def list_parts(folder: Uri) -> dict[int, Uri]:
     """The parts that are whole, by the index of their first frame, ascending."""
     paths = [file.path for file in folder.files(recursive=False) if not basename(file.path).startswith(".")]
     return dict(sorted((int(splitext(basename(path))[0]), folder.at(path)) for path in paths))
 
 
-def write_part(folder: Place, first: int, rows: list[dict[str, object]], facts: PartFacts) -> None:
+def write_part(folder: Uri, first: int, rows: list[dict[str, object]], facts: PartFacts) -> None:
     """Write the part that starts with frame `first` of the video."""
     stream = facts.stream
     values = [stream.height, stream.width, str(stream.time_base), facts.lost]
@@ -42,7 +42,7 @@ def write_part(folder: Place, first: int, rows: list[dict[str, object]], facts: 
         parquet.write_table(table, file, compression="none")
 
 
-def read_part(place: Place) -> tuple[pa.Table, PartFacts]:
+def read_part(place: Uri) -> tuple[pa.Table, PartFacts]:
     """A part's rows and facts."""
     with place.open() as file:
         table = parquet.read_table(file)

@@ -4,7 +4,7 @@ import json
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from clipdepth.archive.place import Place
+from clipdepth.archive.uri import Uri
 from clipdepth.engines.choice import AUTO
 from clipdepth.errors import OutputError, UsageError
 
@@ -32,7 +32,7 @@ class Settings:
     camera: dict[str, Any]
     """What was said of the camera; of a file its sha256."""
 
-    def after(self, before: "Settings", out: Place) -> "Settings":
+    def after(self, before: "Settings", out: Uri) -> "Settings":
         """These settings with what is left open as it was `before` in `out`.
 
         Raises UsageError where another one differs, naming it.
@@ -46,7 +46,7 @@ class Settings:
         return settled
 
 
-def read_settings(out: Place) -> Settings | None:
+def read_settings(out: Uri) -> Settings | None:
     """The settings of the archive in the folder `out`; None where it is new. Raises OutputError for another file."""
     place = out / FILE
     if not place.is_file:
@@ -60,6 +60,6 @@ def read_settings(out: Place) -> Settings | None:
         raise OutputError(f"{place} is not of this version of clipdepth; choose another --out") from None
 
 
-def write_settings(out: Place, settings: Settings) -> None:
+def write_settings(out: Uri, settings: Settings) -> None:
     """Write `settings`."""
     (out / FILE).write((json.dumps({"schema": SCHEMA, **asdict(settings)}, indent=2) + "\n").encode())

@@ -10,7 +10,7 @@ from fsspec.utils import glob_translate
 from pyarrow.fs import FileInfo, FileType
 
 from clipdepth.archive.local_files import Listed, local_files
-from clipdepth.archive.place import Place, open_place
+from clipdepth.archive.uri import Uri, open_uri
 from clipdepth.errors import SourceError, UsageError
 from clipdepth.files.foreign import shown
 from clipdepth.sources.folder import IMAGE_SUFFIXES, natural_order
@@ -42,9 +42,9 @@ class Item:
     """Why it cannot be taken, and the remedy."""
 
     @property
-    def place(self) -> Place:
+    def place(self) -> Uri:
         """The file."""
-        return open_place(self.uri or self.source)
+        return open_uri(self.uri or self.source)
 
     @property
     def is_image(self) -> bool:
@@ -52,7 +52,7 @@ class Item:
         return splitext(self.name)[1].lower() in IMAGE_SUFFIXES
 
 
-def find_items(specs: Sequence[str], out: Place) -> list[Item]:
+def find_items(specs: Sequence[str], out: Uri) -> list[Item]:
     """The videos and images of paths, URIs, folders (all below them) and patterns, in natural order.
 
     A folder's items are named from the folder on, 'films/2019/a.mp4' for films, a file's by its file name, a
@@ -73,7 +73,7 @@ def find_items(specs: Sequence[str], out: Place) -> list[Item]:
 
 
 def _found(spec: str) -> list[Item]:
-    place = open_place(spec)
+    place = open_uri(spec)
     try:
         info = place.info
     except Exception as error:  # file systems elsewhere raise their own
@@ -90,11 +90,11 @@ def _found(spec: str) -> list[Item]:
     raise SourceError(f"there is no video, image or folder at '{named}'; check the path")
 
 
-def _below(place: Place) -> Iterable[FileInfo | Listed]:
+def _below(place: Uri) -> Iterable[FileInfo | Listed]:
     return local_files(place.path) if place.is_local else place.files()
 
 
-def _all(place: Place, files: Iterable[FileInfo | Listed], root: str, spec: str) -> list[Item]:
+def _all(place: Uri, files: Iterable[FileInfo | Listed], root: str, spec: str) -> list[Item]:
     seen = [file for file in files if not basename(file.path).startswith(".")]
     known = [file for file in seen if splitext(file.path)[1].lower() in (*VIDEO_SUFFIXES, *IMAGE_SUFFIXES)]
     items = [_item(place.at(file.path), file, root) for file in _without_depth(known)]
@@ -112,7 +112,7 @@ def _without_depth(files: Sequence[FileInfo | Listed]) -> Iterator[FileInfo | Li
             yield file
 
 
-def _item(place: Place, info: FileInfo | Listed, root: str) -> Item:
+def _item(place: Uri, info: FileInfo | Listed, root: str) -> Item:
     modified = info.mtime_ns / 1e9 if info.mtime_ns else 0.0
     source, name = str(place), relpath(place.name, root)
     problem = _problem(source, name)

@@ -12,7 +12,7 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from clipdepth.archive.chunk import Stream
-from clipdepth.archive.place import Place
+from clipdepth.archive.uri import Uri
 from clipdepth.errors import SourceError
 from clipdepth.files.ffmpeg import HANDLE, HEAD_BYTES, refuse_lists
 
@@ -109,7 +109,7 @@ class Video:
 
 
 @contextmanager
-def open_video(place: Place) -> Iterator[Video]:
+def open_video(place: Uri) -> Iterator[Video]:
     """Open a video; raises SourceError where it cannot be read or has no frame that can be decoded."""
     name = str(place)
     try:

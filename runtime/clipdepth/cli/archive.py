@@ -13,11 +13,11 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from clipdepth.archive.cluster import Resources, StorePeak, connect
 from clipdepth.archive.infer import bundle_sha256, settle
 from clipdepth.archive.job import Job
-from clipdepth.archive.place import open_place
 from clipdepth.archive.report import ArchiveReport, print_report
 from clipdepth.archive.run import Tally, units
 from clipdepth.archive.settings import Settings, read_settings, write_settings
 from clipdepth.archive.sources import Item, find_items
+from clipdepth.archive.uri import open_uri
 from clipdepth.bundle.box import find_folder, portable
 from clipdepth.bundle.folder import Bundle, open_bundle, stored_file
 from clipdepth.camera.corrections import Corrections
@@ -37,7 +37,7 @@ def main(argv: Sequence[str]) -> int:
     refuse_overwriting([find_folder(options.bundle), *options.source, options.calibration], [options.out])
     bundle = open_bundle(options.bundle)
     corrections = Corrections(bundle.manifest, options.camera)
-    out = open_place(options.out)
+    out = open_uri(options.out)
     settings = _settings(options, bundle)
     before = read_settings(out)
     if before:

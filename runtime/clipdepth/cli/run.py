@@ -90,7 +90,7 @@ def _run(options: RunOptions, bundle: Bundle) -> tuple[RunReport, int]:
     report = RunReport(
         bundle=options.bundle,
         source=", ".join(source.name for source in sources),
-        sources=[SourceReport.of(lane) for lane in pipeline.lanes],
+        sources=[SourceReport.of(branch) for branch in pipeline.branches],
         outputs=[sink.name for feed in feeds for sink in feed.sinks],
         frames=pipeline.processed,
         seconds=seconds,

@@ -7,7 +7,7 @@ from rich.table import Table
 
 from clipdepth.bundle.agreement import Agreement
 from clipdepth.files.foreign import shown
-from clipdepth.pipeline.lane import Lane
+from clipdepth.pipeline.branch import Branch
 from clipdepth.pipeline.latency import Latency
 
 
@@ -23,10 +23,10 @@ class SourceReport:
     """See `clipdepth.sources.Source.losses`."""
 
     @classmethod
-    def of(cls, lane: Lane) -> "SourceReport":
-        """What became of the frames of a lane, which must have ended."""
-        counts = lane.counts
-        return cls(lane.source.name, counts.captured, counts.processed, dict(counts.dropped), lane.source.losses)
+    def of(cls, branch: Branch) -> "SourceReport":
+        """What became of the frames of a branch, which must have ended."""
+        counts = branch.counts
+        return cls(branch.source.name, counts.captured, counts.processed, dict(counts.dropped), branch.source.losses)
 
     def __str__(self) -> str:
         dropped = ", ".join(f"{frames} before {stage}" for stage, frames in self.dropped.items()) or "none"

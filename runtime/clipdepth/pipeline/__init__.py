@@ -1,6 +1,6 @@
 """From sources to sinks through one engine, each stage in a thread of its own."""
 
-from clipdepth.pipeline.lane import Feed
+from clipdepth.pipeline.branch import Feed
 from clipdepth.pipeline.pipeline import Pipeline
 from clipdepth.pipeline.slot import Slot
 

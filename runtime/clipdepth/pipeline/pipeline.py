@@ -11,8 +11,8 @@ import numpy as np
 
 from clipdepth.bundle.manifest import InputSize
 from clipdepth.engines import Engine
+from clipdepth.pipeline.branch import Branch, Feed, Inferred
 from clipdepth.pipeline.counts import StageTimes
-from clipdepth.pipeline.lane import Feed, Inferred, Lane
 from clipdepth.pipeline.slot import Stopped
 
 _LOG = logging.getLogger(__name__)
@@ -28,9 +28,9 @@ class Pipeline:
     """Runs feeds through one engine from `__enter__` on, until they end, one stage fails, or `__exit__`.
 
     Each source has a thread that captures, one that resizes and one that delivers, each sink one that writes. The
-    engine takes the lanes in turn, and those that are ready at the same time together, as many as the graph takes.
+    engine takes the branches in turn, and those that are ready at the same time together, as many as the graph takes.
     Frames of files and iterators all arrive: there a slow sink slows the reading. Of a live source the newest frame
-    counts, and a slow stage or sink misses some. `limit` ends each lane after so many depths. Leaving stops all
+    counts, and a slow stage or sink misses some. `limit` ends each branch after so many depths. Leaving stops all
     threads, closes the sources and the sinks, whose files hold what they got until then, and raises the error of the
     stage that failed, unless another one is under way. The engine stays open.
     """
@@ -38,7 +38,7 @@ class Pipeline:
     def __init__(self, engine: Engine, size: InputSize, feeds: Sequence[Feed], limit: int | None = None) -> None:
         self.times = StageTimes()
         self._turn = Condition()
-        self.lanes = [Lane(feed, size, limit, self.times, self._turn) for feed in feeds]
+        self.branches = [Branch(feed, size, limit, self.times, self._turn) for feed in feeds]
         self._engine = engine
         self._max_batch = size.max_batch
         self._error: BaseException | None = None
@@ -51,7 +51,7 @@ class Pipeline:
     @property
     def processed(self) -> int:
         """Depths made so far, of all sources."""
-        return sum(lane.counts.processed for lane in self.lanes)
+        return sum(branch.counts.processed for branch in self.branches)
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait for the end, at most `timeout` seconds; return whether it came. Raises what a stage raised."""
@@ -62,8 +62,8 @@ class Pipeline:
 
     def stop(self) -> None:
         """Let every thread end after what it does now; may be called from any thread, and again."""
-        for lane in self.lanes:
-            lane.stop()
+        for branch in self.branches:
+            branch.stop()
 
     def __enter__(self) -> "Pipeline":
         # A generator that nobody leaves, as in a script that dies with a traceback, would keep its threads.
@@ -76,16 +76,16 @@ class Pipeline:
         return self
 
     def _start_all(self) -> None:
-        writers = [(lane, writer) for lane in self.lanes for writer in lane.sinks]
+        writers = [(branch, writer) for branch in self.branches for writer in branch.sinks]
         tasks = [("infer", self._infer)]
-        tasks += [(stage.__name__, stage) for lane in self.lanes for stage in (lane.resize, lane.deliver)]
+        tasks += [(stage.__name__, stage) for branch in self.branches for stage in (branch.resize, branch.deliver)]
         self._running = len(writers) + len(tasks)
         for _, writer in writers:
             self._workers.append(self._start("write", writer.write, self._worker_ended))
         for _, writer in writers:
             writer.entered.wait()
         self._workers.extend(self._start(name, task, self._worker_ended) for name, task in tasks)
-        self._captures.extend(self._start("capture", lane.capture, lambda: None) for lane in self.lanes)
+        self._captures.extend(self._start("capture", branch.capture, lambda: None) for branch in self.branches)
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self._close()
@@ -122,28 +122,28 @@ class Pipeline:
         self.stop()
 
     def _infer(self) -> None:
-        for lanes in self._in_turn():
-            ready = [lane.take() for lane in lanes]
+        for branches in self._in_turn():
+            ready = [branch.take() for branch in branches]
             start = perf_counter_ns()
             pictures = [frame.prepared.picture for frame in ready]
             depths = self._engine.infer(pictures[0][None] if len(pictures) == 1 else np.stack(pictures))
             seconds = (perf_counter_ns() - start) / 1e9
-            for lane, frame, raw in zip(lanes, ready, depths, strict=True):
-                lane.inferred.put(Inferred(frame, raw, seconds))
+            for branch, frame, raw in zip(branches, ready, depths, strict=True):
+                branch.inferred.put(Inferred(frame, raw, seconds))
 
-    def _in_turn(self) -> Iterator[list[Lane]]:
-        """The lanes that are ready, at most a batch, those that waited longest first; until all have ended."""
-        order = deque(self.lanes)
+    def _in_turn(self) -> Iterator[list[Branch]]:
+        """The branches that are ready, at most a batch, those that waited longest first; until all have ended."""
+        order = deque(self.branches)
         while True:
             with self._turn:
-                self._turn.wait_for(lambda: any(lane.is_ready or lane.prepared.is_over for lane in order))
-                for lane in [lane for lane in order if lane.prepared.is_over]:
-                    lane.inferred.end()
-                    order.remove(lane)
-                ready = [lane for lane in order if lane.is_ready][: self._max_batch]
+                self._turn.wait_for(lambda: any(branch.is_ready or branch.prepared.is_over for branch in order))
+                for branch in [branch for branch in order if branch.prepared.is_over]:
+                    branch.inferred.end()
+                    order.remove(branch)
+                ready = [branch for branch in order if branch.is_ready][: self._max_batch]
             if ready:
-                for lane in ready:
-                    order.remove(lane)
+                for branch in ready:
+                    order.remove(branch)
                 order.extend(ready)
                 yield ready
             elif not order:
@@ -155,8 +155,8 @@ class Pipeline:
         for thread in self._workers:
             thread.join()
         start = monotonic()
-        for lane, thread in zip(self.lanes, self._captures, strict=False):
-            patience = BLOCKED_READ_S if lane.source.live else LAST_FRAME_S
+        for branch, thread in zip(self.branches, self._captures, strict=False):
+            patience = BLOCKED_READ_S if branch.source.live else LAST_FRAME_S
             thread.join(max(0, start + patience - monotonic()))
             if thread.is_alive():
-                _LOG.warning("%s is still in a read that blocks; it is let go when that ends", lane.source.name)
+                _LOG.warning("%s is still in a read that blocks; it is let go when that ends", branch.source.name)

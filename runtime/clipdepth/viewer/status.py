@@ -70,16 +70,16 @@ class Status:
         return self._cached
 
     def _read(self) -> dict[str, Any]:
-        lanes = self.pipeline.lanes if self.pipeline else []
+        branches = self.pipeline.branches if self.pipeline else []
         sources = [
             {
-                "name": lane.source.name,
-                "captured": lane.counts.captured,
-                "processed": lane.counts.processed,
-                "dropped": dict(lane.counts.dropped),
-                "losses": lane.source.losses,
+                "name": branch.source.name,
+                "captured": branch.counts.captured,
+                "processed": branch.counts.processed,
+                "dropped": dict(branch.counts.dropped),
+                "losses": branch.source.losses,
             }
-            for lane in lanes
+            for branch in branches
         ]
         latency = self.pipeline.times.summary() if self.pipeline else {}
         stages = {stage: asdict(of) for stage, of in latency.items()}

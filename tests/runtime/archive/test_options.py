@@ -7,9 +7,9 @@ import pytest
 
 from archive_jobs import item_of, make_job, run_stages
 from clipdepth.archive.cluster import Resources, decide
-from clipdepth.archive.place import open_place
 from clipdepth.archive.run import units
 from clipdepth.archive.settings import FILE, read_settings, write_settings
+from clipdepth.archive.uri import open_uri
 from clipdepth.cli.archive_options import parse_options
 from clipdepth.errors import OutputError, UsageError
 from clipdepth.rooms import Room, default_intrinsics
@@ -75,7 +75,7 @@ def test_more_than_there_is_is_told(wanted: Resources, message: str) -> None:
 
 
 def test_settings_are_read_as_they_were_written(tmp_path: Path) -> None:
-    out = open_place(str(tmp_path / "out"))
+    out = open_uri(str(tmp_path / "out"))
     assert read_settings(out) is None
     settings = make_job(tmp_path, start=1.5, end=2.0).settings
     write_settings(out, settings)
@@ -83,7 +83,7 @@ def test_settings_are_read_as_they_were_written(tmp_path: Path) -> None:
 
 
 def test_what_is_left_open_is_as_it_was(tmp_path: Path) -> None:
-    out = open_place(str(tmp_path / "out"))
+    out = open_uri(str(tmp_path / "out"))
     before = make_job(tmp_path, engine="openvino", precision="int8").settings
     assert replace(before, engine="auto", precision="").after(before, out) == before
 
@@ -102,7 +102,7 @@ def test_what_is_left_open_is_as_it_was(tmp_path: Path) -> None:
     ],
 )
 def test_settings_that_differ_are_refused(tmp_path: Path, name: str, value: object) -> None:
-    out = open_place(str(tmp_path / "out"))
+    out = open_uri(str(tmp_path / "out"))
     before = make_job(tmp_path).settings
     with pytest.raises(UsageError, match=f"{out} was made with {name} .*, not .*; give that, or choose another --out"):
         replace(before, **{name: value}).after(before, out)
@@ -112,7 +112,7 @@ def test_settings_that_differ_are_refused(tmp_path: Path, name: str, value: obje
 def test_settings_of_something_else_are_refused(tmp_path: Path, content: str) -> None:
     (tmp_path / FILE).write_text(content)
     with pytest.raises(OutputError, match="is not of this version"):
-        read_settings(open_place(str(tmp_path)))
+        read_settings(open_uri(str(tmp_path)))
 
 
 def test_images_that_have_depth_are_not_done_again(tmp_path: Path) -> None:

@@ -8,8 +8,8 @@ import fsspec
 import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 
-from clipdepth.archive.place import open_place
 from clipdepth.archive.sources import find_items
+from clipdepth.archive.uri import open_uri
 from clipdepth.errors import SourceError, UsageError
 
 
@@ -21,7 +21,7 @@ def touch(root: Path, *names: str) -> Path:
 
 
 def names(tmp_path: Path, *specs: str) -> list[str]:
-    return [item.name for item in find_items(specs, open_place(str(tmp_path / "out")))]
+    return [item.name for item in find_items(specs, open_uri(str(tmp_path / "out")))]
 
 
 def test_a_folder_gives_all_below_it_in_natural_order(tmp_path: Path) -> None:
@@ -34,7 +34,7 @@ def test_a_folder_gives_all_below_it_in_natural_order(tmp_path: Path) -> None:
 
 def test_an_item_knows_its_file(tmp_path: Path) -> None:
     touch(tmp_path, "a.mp4")
-    (item,) = find_items([str(tmp_path / "a.mp4")], open_place("out"))
+    (item,) = find_items([str(tmp_path / "a.mp4")], open_uri("out"))
     assert (item.source, item.name, item.size) == (str(tmp_path / "a.mp4"), "a.mp4", 5)
     assert item.modified == pytest.approx((tmp_path / "a.mp4").stat().st_mtime)
     assert not item.is_image
@@ -102,7 +102,7 @@ def test_names_that_cannot_be_taken_stop_nothing(tmp_path: Path) -> None:
     Path(os.fsdecode(os.fsencode(tmp_path) + b"/films/caf\xe9.mp4")).touch()
     Path(os.fsdecode(os.fsencode(tmp_path) + b"/films/d\xff")).mkdir()
     Path(os.fsdecode(os.fsencode(tmp_path) + b"/films/d\xff/b.jpg")).touch()
-    found = {item.name: item.problem for item in find_items([str(tmp_path / "films")], open_place("out"))}
+    found = {item.name: item.problem for item in find_items([str(tmp_path / "films")], open_uri("out"))}
     assert found == {
         "films/a.mp4": "",
         "films/" + "n" * 234 + ".mp4": "",
@@ -135,15 +135,15 @@ def web() -> None:
 @pytest.mark.usefixtures("web")
 def test_a_url_stays_one_and_its_secrets_are_not_shown() -> None:
     url = "web://anna:topsecret@host/films/a.mp4?X-Signature=deadbeef"
-    (item,) = find_items([url], open_place("out"))
+    (item,) = find_items([url], open_uri("out"))
     assert item.place.uri == url
     assert (item.source, item.name) == ("web://***@host/films/a.mp4?***", "a.mp4")
     with pytest.raises(SourceError) as error:
-        find_items([url.replace("a.mp4", "missing.mp4")], open_place("out"))
+        find_items([url.replace("a.mp4", "missing.mp4")], open_uri("out"))
     assert str(error.value).startswith("web://***@host/films/missing.mp4?*** cannot be looked at (PermissionError)")
 
 
 @pytest.mark.usefixtures("web")
 def test_two_urls_that_are_shown_alike_are_not_taken_for_one() -> None:
     with pytest.raises(UsageError, match=r"would both be called a\.mp4"):
-        find_items(["web://host/a.mp4?id=1", "web://host/a.mp4?id=2"], open_place("out"))
+        find_items(["web://host/a.mp4?id=1", "web://host/a.mp4?id=2"], open_uri("out"))

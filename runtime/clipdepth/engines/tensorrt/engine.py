@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clipdepth.bundle.folder import Bundle
+from clipdepth.engines.tensorrt.cuda_graph import CudaGraph, record
 from clipdepth.engines.tensorrt.gpu import Gpu, call, find_gpu
 from clipdepth.engines.tensorrt.library import import_cuda, import_tensorrt, native_handle, tensorrt_log
 from clipdepth.engines.tensorrt.memory import Buffer
 from clipdepth.engines.tensorrt.record import engine_key
-from clipdepth.engines.tensorrt.recording import Recording, record
 from clipdepth.engines.tensorrt.store import EngineStore
 from clipdepth.errors import EngineError
 
@@ -41,7 +41,7 @@ class TensorRt:
         kinds = {name: self._engine.get_tensor_mode(name) for name in names}
         self._inputs = [name for name in names if kinds[name] == self._trt.TensorIOMode.INPUT]
         self._outputs = [name for name in names if kinds[name] == self._trt.TensorIOMode.OUTPUT]
-        self._recording: Recording | None = None
+        self._recording: CudaGraph | None = None
         self._recordable = True
         self._resources = ExitStack()
         with ExitStack() as stack:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from clipdepth.archive.place import Place, open_place
+from clipdepth.archive.uri import Uri, open_uri
 from clipdepth.errors import OutputError, UsageError
 
 EVERY = pytest.mark.parametrize("scheme", ["", "file://", "memory://"])
@@ -12,12 +12,12 @@ EVERY = pytest.mark.parametrize("scheme", ["", "file://", "memory://"])
 
 
 @pytest.fixture
-def folder(tmp_path: Path, scheme: str) -> Place:
-    return open_place(f"{scheme}{tmp_path}")
+def folder(tmp_path: Path, scheme: str) -> Uri:
+    return open_uri(f"{scheme}{tmp_path}")
 
 
 @EVERY
-def test_what_is_written_is_read_and_listed(folder: Place) -> None:
+def test_what_is_written_is_read_and_listed(folder: Uri) -> None:
     below = folder / "a/b"
     assert not below.is_folder
     assert below.files() == []
@@ -33,19 +33,19 @@ def test_what_is_written_is_read_and_listed(folder: Place) -> None:
 
 
 @EVERY
-def test_its_name_opens_it_again(folder: Place) -> None:
+def test_its_name_opens_it_again(folder: Uri) -> None:
     (folder / "x.bin").write(b"one")
-    assert open_place((folder / "x.bin").uri).read() == b"one"
+    assert open_uri((folder / "x.bin").uri).read() == b"one"
 
 
-def write_and_fail(place: Place) -> None:
+def write_and_fail(place: Uri) -> None:
     with place.writing() as file:
         file.write(b"two")
         raise RuntimeError("disk")
 
 
 @EVERY
-def test_a_write_that_fails_leaves_what_was_there(folder: Place) -> None:
+def test_a_write_that_fails_leaves_what_was_there(folder: Uri) -> None:
     place = folder / "x.bin"
     place.write(b"one")
     with pytest.raises(RuntimeError, match="disk"):
@@ -55,7 +55,7 @@ def test_a_write_that_fails_leaves_what_was_there(folder: Place) -> None:
 
 
 @EVERY
-def test_it_takes_a_local_file(folder: Place, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_it_takes_a_local_file(folder: Uri, tmp_path_factory: pytest.TempPathFactory) -> None:
     draft = tmp_path_factory.mktemp("drafts") / "draft"
     draft.write_bytes(b"film")
     place = folder / "films/x.mkv"
@@ -65,7 +65,7 @@ def test_it_takes_a_local_file(folder: Place, tmp_path_factory: pytest.TempPathF
 
 
 @EVERY
-def test_reading_can_seek(folder: Place) -> None:
+def test_reading_can_seek(folder: Uri) -> None:
     (folder / "x.bin").write(b"0123456789")
     with (folder / "x.bin").open() as file:
         file.seek(5)
@@ -73,19 +73,19 @@ def test_reading_can_seek(folder: Place) -> None:
 
 
 def test_a_path_is_a_file_as_others_see_it(tmp_path: Path) -> None:
-    (open_place(str(tmp_path)) / "a/x.bin").write(b"one")
+    (open_uri(str(tmp_path)) / "a/x.bin").write(b"one")
     assert (tmp_path / "a/x.bin").read_bytes() == b"one"
     assert [path.name for path in (tmp_path / "a").iterdir()] == ["x.bin"]
 
 
 def test_a_relative_path_is_of_the_working_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    assert str(open_place("films")) == str(tmp_path / "films")
+    assert str(open_uri("films")) == str(tmp_path / "films")
 
 
 def test_a_query_is_kept() -> None:
     spec = "s3://bucket/films?region=eu-west-1&endpoint_override=localhost:1&scheme=http"
-    place = open_place(spec)
+    place = open_uri(spec)
     assert place.uri == spec
     assert (place / "a.mp4").uri == spec.replace("films", "films/a.mp4")
 
@@ -95,25 +95,25 @@ SECRETS = ("AKIAKEY", "topsecret", "X-Signature", "deadbeef")
 
 def test_keys_open_a_place_and_are_not_shown() -> None:
     spec = "s3://AKIAKEY:topsecret@bucket/date=2019/films?region=eu"
-    place = open_place(spec)
+    place = open_uri(spec)
     assert place.uri == spec
     assert str(place / "a.mp4") == "s3://***@bucket/date=2019/films/a.mp4?***"
     with pytest.raises(UsageError) as error:
-        open_place("nowhere://AKIAKEY:topsecret@bucket/films?X-Signature=deadbeef")
+        open_uri("nowhere://AKIAKEY:topsecret@bucket/films?X-Signature=deadbeef")
     assert not any(secret in str(error.value) for secret in SECRETS)
 
 
 def test_a_name_that_is_no_utf_8_is_told() -> None:
     with pytest.raises(UsageError, match=r"'caf\\xe9' is not UTF-8; rename it"):
-        open_place("caf\udce9")
+        open_uri("caf\udce9")
 
 
 def test_an_unknown_scheme_is_named() -> None:
     with pytest.raises(UsageError, match="'nowhere://x' cannot be opened"):
-        open_place("nowhere://x")
+        open_uri("nowhere://x")
 
 
 def test_a_file_in_the_way_is_told(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"file")
     with pytest.raises(OutputError, match="a is a file or lies inside one; choose another place"):
-        (open_place(str(tmp_path)) / "a/x.bin").write(b"one")
+        (open_uri(str(tmp_path)) / "a/x.bin").write(b"one")

@@ -24,7 +24,7 @@ _OBJECT_STORES = ("s3", "gcs")
 
 
 @dataclass(frozen=True)
-class Place:
+class Uri:
     """A file or folder: a file system and a path on it, with '/' between folders; `str` has no secret in it."""
 
     system: FileSystem
@@ -38,7 +38,7 @@ class Place:
 
     @property
     def uri(self) -> str:
-        """What `open_place` takes, passwords and signatures included."""
+        """What `open_uri` takes, passwords and signatures included."""
         if not self.scheme or self._is_url:
             return self.path
         return f"{self.scheme}://{self.user}{self.path}{self.query}"
@@ -63,15 +63,15 @@ class Place:
         """What an error says, where that cannot name the place with its secrets."""
         return str(getattr(error, "strerror", None) or (error if self.is_local else type(error).__name__))
 
-    def at(self, path: str) -> "Place":
+    def at(self, path: str) -> "Uri":
         """Another path on the same file system."""
         return replace(self, path=path)
 
-    def __truediv__(self, name: str) -> "Place":
+    def __truediv__(self, name: str) -> "Uri":
         return self.at(join(self.path, name))
 
     @property
-    def parent(self) -> "Place":
+    def parent(self) -> "Uri":
         """The folder that it is in."""
         return self.at(dirname(self.path))
 
@@ -171,7 +171,7 @@ class Place:
             os.close(descriptor)
 
 
-def open_place(spec: str) -> Place:
+def open_uri(spec: str) -> Uri:
     """The place that a path or URI names, such as 'films', 's3://bucket/films' or 'gs://bucket/film.mp4'.
 
     Schemes that pyarrow has no file system for are fsspec's. Raises UsageError for one that neither knows, or
@@ -183,21 +183,21 @@ def open_place(spec: str) -> Place:
         raise UsageError(f"'{shown(spec)}' is not UTF-8; rename it") from None
     scheme, separator, _ = spec.partition("://")
     if not separator:
-        return Place(LocalFileSystem(), str(Path(spec).absolute()))
+        return Uri(LocalFileSystem(), str(Path(spec).absolute()))
     query = f"?{spec.partition('?')[2]}" if "?" in spec else ""
     try:
         system, path = FileSystem.from_uri(spec)
     except ArrowInvalid:
         return _open_by_fsspec(spec, scheme)
     user, at, _ = spec.partition("://")[2].partition("/")[0].rpartition("@")
-    return Place(system, path, "" if scheme == "file" else scheme, query, user + at)
+    return Uri(system, path, "" if scheme == "file" else scheme, query, user + at)
 
 
-def _open_by_fsspec(spec: str, scheme: str) -> Place:
+def _open_by_fsspec(spec: str, scheme: str) -> Uri:
     try:
         system, path = fsspec.core.url_to_fs(spec)
     except (ValueError, ImportError, OSError) as error:
         hidden = redacted(spec)
         reason = f"{str(error).replace(spec, hidden)}; give a path, or install what the scheme needs"
         raise UsageError(f"'{hidden}' cannot be opened: {reason}") from None
-    return Place(PyFileSystem(FSSpecHandler(system)), path, scheme)
+    return Uri(PyFileSystem(FSSpecHandler(system)), path, scheme)

@@ -8,7 +8,7 @@ from clipdepth.engines.tensorrt.library import import_cuda
 from clipdepth.errors import EngineError
 
 
-class Recording:
+class CudaGraph:
     """Work that was recorded on a stream."""
 
     def __init__(self, executable: Any, stream: Any) -> None:
@@ -24,13 +24,13 @@ class Recording:
         call(self._cuda.cudaGraphExecDestroy, self._executable)
 
 
-def record(work: Callable[[], None], stream: Any) -> Recording | None:
+def record(work: Callable[[], None], stream: Any) -> CudaGraph | None:
     """Record what `work` queues on `stream`, without doing it; None where CUDA cannot record or launch it."""
     cuda = import_cuda()
     try:
         graph = _capture(work, stream)
         try:
-            return Recording(call(cuda.cudaGraphInstantiate, graph, 0), stream)
+            return CudaGraph(call(cuda.cudaGraphInstantiate, graph, 0), stream)
         finally:
             call(cuda.cudaGraphDestroy, graph)
     except EngineError:

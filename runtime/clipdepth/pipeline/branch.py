@@ -53,8 +53,8 @@ class Inferred:
     engine: float
 
 
-class Lane:
-    """Capture, resize, (the engine, which lanes share,) deliver; each method of that name is a thread's work.
+class Branch:
+    """Capture, resize, (the engine, which branches share,) deliver; each method of that name is a thread's work.
 
     A live source keeps only its newest frame before each stage and each sink; any other waits, frame by frame.
     """
@@ -66,17 +66,17 @@ class Lane:
         self.prepared: Slot[Ready] = Slot(newest_only=live, changed=turn)
         self.inferred: Slot[Inferred] = Slot(changed=turn)
         self._captured: Slot[Captured] = Slot(newest_only=live)
-        self._outlets: list[tuple[str, Slot[DepthFrame]]] = []
+        self._queues: list[tuple[str, Slot[DepthFrame]]] = []
         self._optics = Optics(size, feed.corrections, feed.smoother)
         self._limit = limit
         self._taken = 0
         self._times = times
-        self.sinks = [SinkWriter(sink, self.outlet(sink.name)) for sink in feed.sinks]
+        self.sinks = [SinkWriter(sink, self.queue(sink.name)) for sink in feed.sinks]
 
-    def outlet(self, name: str, capacity: int = SINK_SLOTS) -> Slot[DepthFrame]:
-        """A new slot that gets the lane's depth; `name` stands in the counters."""
+    def queue(self, name: str, capacity: int = SINK_SLOTS) -> Slot[DepthFrame]:
+        """A new slot that gets the branch's depth; `name` stands in the counters."""
         slot: Slot[DepthFrame] = Slot(capacity, newest_only=self.source.live)
-        self._outlets.append((name, slot))
+        self._queues.append((name, slot))
         return slot
 
     def capture(self) -> None:
@@ -105,7 +105,7 @@ class Lane:
 
     @property
     def is_ready(self) -> bool:
-        """Whether a frame waits for the engine, and its depth would not have to wait for this lane."""
+        """Whether a frame waits for the engine, and its depth would not have to wait for this branch."""
         return self.prepared.has_item and self.inferred.has_room
 
     def deliver(self) -> None:
@@ -116,10 +116,10 @@ class Lane:
             seconds = inferred.ready.seconds + (perf_counter_ns() - start) / 1e9
             self._times.add(seconds, inferred.engine, (monotonic_ns() - frame.captured_ns) / 1e9)
             self.counts.processed += 1
-            for name, outlet in self._outlets:
-                self._drop(name, outlet.put(frame))
-        for _, outlet in self._outlets:
-            outlet.end()
+            for name, queue in self._queues:
+                self._drop(name, queue.put(frame))
+        for _, queue in self._queues:
+            queue.end()
 
     def stop_input(self) -> None:
         """Read no more; what the engine has begun goes on to the sinks."""
@@ -131,8 +131,8 @@ class Lane:
         """Throw away what waits; every thread ends after what it does now."""
         self.stop_input()
         self.inferred.stop()
-        for _, outlet in self._outlets:
-            outlet.stop()
+        for _, queue in self._queues:
+            queue.stop()
 
     def _drop(self, stage: str, frames: int) -> None:
         if frames:
