@@ -132,7 +132,7 @@ def test_rendered_frames_have_no_path(tmp_path: Path, monkeypatch: pytest.Monkey
 def test_an_engine_for_a_run_is_misuse(run: Path, capsys: Captured) -> None:
     for option, value in (("--engine", "onnxruntime"), ("--precision", "fp16")):
         error = failed(capsys, 2, ["evaluate", str(run), option, value])
-        assert f"--engine and --precision are for bundles and {run} is none" in error
+        assert f"--engine, --precision and --device are for bundles and {run} is none" in error
 
 
 def test_mirroring_can_be_switched(run: Path, data: Path, capsys: Captured) -> None:
