@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from clipdepth_bench.report import Row, read_report
+from clipdepth_bench.report.record import Row, read_report
 
 _WIDTH = 160
 

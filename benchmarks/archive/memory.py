@@ -20,7 +20,7 @@ from films import write_films
 from matplotlib.figure import Figure
 
 from clipdepth.files.atomic import write_json
-from clipdepth_bench.pages.figures import ACCENT, INK, house_style
+from clipdepth_bench.report.figures import ACCENT, INK, house_style
 
 FILMS, FRAMES, HEIGHT, WIDTH = 10, 5000, 240, 320
 

@@ -15,19 +15,20 @@ from clipdepth.cli.arguments import BUNDLE_HELP, DEVICE_HELP, ArgumentParser, de
 from clipdepth.cli.overwriting import refuse_overwriting
 from clipdepth.engines import ENGINES, usable_cores
 from clipdepth.errors import UsageError
-from clipdepth_bench.bench import Parts, run_bench
-from clipdepth_bench.compare import compare_reports, lost_rows
-from clipdepth_bench.conditions import parse_condition, parse_share
-from clipdepth_bench.contenders import Setup, list_entries
-from clipdepth_bench.contenders.pytorch import EAGER
-from clipdepth_bench.pages import require_plots, write_pages
-from clipdepth_bench.report import Report, read_report, write_report
+from clipdepth_bench.bench.rounds import Parts, run_bench
+from clipdepth_bench.compare.compare import compare_reports, lost_rows
+from clipdepth_bench.contender import Setup
+from clipdepth_bench.families.pytorch import EAGER
+from clipdepth_bench.measure.timing import Limits
+from clipdepth_bench.registry import list_entries
+from clipdepth_bench.report import require_plots, write_pages
+from clipdepth_bench.report.conditions import parse_condition, parse_share
+from clipdepth_bench.report.record import Report, read_report, write_report
+from clipdepth_bench.report.terminal import print_report, wide_console
 from clipdepth_bench.roofline import require_packages
-from clipdepth_bench.table import print_report, wide_console
-from clipdepth_bench.timing import Limits
 
 SUBCOMMANDS = {
-    "compare": "clipdepth_bench.compare_command",
+    "compare": "clipdepth_bench.compare.command",
     "pareto": "clipdepth_bench.pareto.command",
     "scaling": "clipdepth_bench.scaling.command",
 }

@@ -22,11 +22,11 @@ from clipdepth.engines import load_engine, usable_cores
 from clipdepth.engines.openvino_unsigned import use_unsigned
 from clipdepth.files.atomic import write_json
 from clipdepth.rooms import Room, default_intrinsics
-from clipdepth_bench.duration import Measure, by_clock
-from clipdepth_bench.peers import yolo
-from clipdepth_bench.peers.forms import OwnFrames
-from clipdepth_bench.peers.random_bundle import write_random_bundle
-from clipdepth_bench.timing import Limits, interleave, ratio_to
+from clipdepth_bench.families.peers import yolo
+from clipdepth_bench.families.peers.forms import OwnFrames
+from clipdepth_bench.families.peers.random_bundle import write_random_bundle
+from clipdepth_bench.measure.duration import Measure, by_clock
+from clipdepth_bench.measure.timing import Limits, interleave, ratio_to
 from clipdepth_train.depth_model import build_model
 
 HEIGHT, WIDTH = 240, 320

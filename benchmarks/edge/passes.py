@@ -21,9 +21,9 @@ from clipdepth.bundle.manifest import InputSize
 from clipdepth.engines import load_engine
 from clipdepth.files.atomic import write_json
 from clipdepth.rooms import Room, default_intrinsics
-from clipdepth_bench.duration import by_clock
-from clipdepth_bench.peers.random_bundle import write_random_bundle
-from clipdepth_bench.timing import Limits, interleave, ratio_to
+from clipdepth_bench.families.peers.random_bundle import write_random_bundle
+from clipdepth_bench.measure.duration import by_clock
+from clipdepth_bench.measure.timing import Limits, interleave, ratio_to
 from clipdepth_train.depth_model import build_model
 
 HEIGHT, WIDTH = 240, 320

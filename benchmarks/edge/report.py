@@ -14,7 +14,7 @@ from typing import Any
 from experiments import EXPERIMENTS, is_timed_as_base
 from matplotlib.figure import Figure
 
-from clipdepth_bench.pages.figures import ACCENT, INK, QUIET, house_style
+from clipdepth_bench.report.figures import ACCENT, INK, QUIET, house_style
 
 SEEDS = ("base", "seed-1", "seed-2")
 Found = dict[str, dict[str, Any]]

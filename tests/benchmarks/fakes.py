@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from clipdepth.bundle.agreement import Agreement, Tolerance
 from clipdepth.pipeline.latency import summarise_latency
-from clipdepth_bench.duration import Duration
-from clipdepth_bench.environment import Environment
-from clipdepth_bench.report import SCHEMA, Method, Report, Row, Size
+from clipdepth_bench.measure.duration import Duration
+from clipdepth_bench.measure.environment import Environment
+from clipdepth_bench.report.record import SCHEMA, Method, Report, Row, Size
 
 MS = 1_000_000
 """Nanoseconds."""

@@ -8,8 +8,8 @@ from msgspec.structs import replace
 from benchmarks.fakes import DIFFERS, absent_row, report_of, timed_row
 from clipdepth.bundle.agreement import Agreement, Tolerance
 from clipdepth.pipeline.latency import Latency
-from clipdepth_bench.report import Memory, Report, Row, Streaming
-from clipdepth_bench.timing import Ratio
+from clipdepth_bench.measure.timing import Ratio
+from clipdepth_bench.report.record import Memory, Report, Row, Streaming
 
 HOSTILE = '<b>&"| *x*_`'
 EAGER = timed_row("PyTorch eager fp32", [100.0, 110.0, 120.0], speedup=Ratio(1.0, 1.0, 1.0))

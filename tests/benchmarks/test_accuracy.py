@@ -15,7 +15,7 @@ from clipdepth.bundle.folder import Bundle, open_bundle
 from clipdepth.bundle.manifest import MANIFEST, InputSize
 from clipdepth.cli import main
 from clipdepth.errors import CheckpointError, DataError
-from clipdepth_bench.accuracy import measure_accuracy
+from clipdepth_bench.measure.accuracy import measure_accuracy
 from clipdepth_bench.pareto.command import main as pareto
 from clipdepth_bench.pareto.report import read_pareto
 from clipdepth_train.candidate import bundle_recipe, engine_predictor

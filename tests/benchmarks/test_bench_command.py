@@ -21,9 +21,9 @@ from bundles import brightness_graph, write_bundle, write_manifest
 from clipdepth.bundle.folder import open_bundle
 from clipdepth.cli import main
 from clipdepth.engines import ENGINES, usable_cores
-from clipdepth_bench.duration import Duration, Measure
-from clipdepth_bench.report import read_report, write_report
-from clipdepth_bench.timing import Timing, interleave
+from clipdepth_bench.measure.duration import Duration, Measure
+from clipdepth_bench.measure.timing import Timing, interleave
+from clipdepth_bench.report.record import read_report, write_report
 from runs import train_tiny_run
 
 FEW = ["--rounds", "2", "--per-round", "3", "--threads", "1"]
@@ -249,7 +249,7 @@ def test_what_fails_while_streaming_is_a_note(
     def refuse(*arguments: object) -> None:
         raise RuntimeError("no room\nfor this")
 
-    monkeypatch.setattr("clipdepth_bench.bench.measure_memory", refuse)
+    monkeypatch.setattr("clipdepth_bench.bench.rounds.measure_memory", refuse)
     bundle = write_bundle(tmp_path / "b")
     options = [*FEW, "--skip", "compile", "--skip", "streaming"]
     assert main(["bench", str(bundle), *options]) == 0
@@ -262,7 +262,7 @@ def test_ctrl_c_reports_what_was_measured_until_then(
     def interrupted(*arguments: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("clipdepth_bench.bench.measure_memory", interrupted)
+    monkeypatch.setattr("clipdepth_bench.bench.rounds.measure_memory", interrupted)
     path = tmp_path / "r.json"
     options = [*FEW, "--skip", "compile", "--skip", "streaming", "--json", str(path)]
     assert main(["bench", str(write_bundle(tmp_path / "b")), *options]) == 130
@@ -293,7 +293,7 @@ def test_ctrl_c_while_timing_skips_the_rest(
     def timed(measures: Sequence[Measure], *arguments: Any) -> Timing:
         return interleave([interrupting(measure) for measure in measures[:1]] + list(measures[1:]), *arguments)
 
-    monkeypatch.setattr("clipdepth_bench.bench.interleave", timed)
+    monkeypatch.setattr("clipdepth_bench.bench.rounds.interleave", timed)
     path = tmp_path / "r.json"
     options = ["--per-round", "3", "--threads", "1", "--skip", "compile", "--json", str(path)]
     assert main(["bench", str(write_bundle(tmp_path / "b")), *options]) == 130

@@ -8,14 +8,14 @@ from msgspec.structs import replace
 from rich.console import Console
 
 from benchmarks.fakes import ENVIRONMENT, absent_row, report_of, timed_row
-from clipdepth_bench.compare import (
+from clipdepth_bench.compare.compare import (
     compare_reports,
     environment_differences,
     is_same_machine,
     lost_rows,
     print_comparison,
 )
-from clipdepth_bench.report import Report
+from clipdepth_bench.report.record import Report
 
 
 def rounds(milliseconds: float, spread: float, seed: int = 0, count: int = 30) -> list[float]:

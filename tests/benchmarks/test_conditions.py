@@ -6,9 +6,9 @@ import pytest
 
 from benchmarks.fakes import absent_row, report_of, timed_row
 from clipdepth.pipeline.latency import summarise_latency
-from clipdepth_bench.conditions import parse_condition, parse_share
-from clipdepth_bench.report import Memory, Streaming
-from clipdepth_bench.timing import Ratio
+from clipdepth_bench.measure.timing import Ratio
+from clipdepth_bench.report.conditions import parse_condition, parse_share
+from clipdepth_bench.report.record import Memory, Streaming
 
 STREAMING = Streaming(480, 640, summarise_latency([0.03, 0.03]), 30.0, 25.0, {})
 REPORT = report_of(

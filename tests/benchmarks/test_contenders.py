@@ -11,12 +11,13 @@ from torch import Tensor, nn
 from bundles import brightness_depth, write_bundle
 from clipdepth.bundle.folder import open_bundle
 from clipdepth.errors import EngineError
-from clipdepth_bench.contenders import Contender, Entry, Setup, absent, find_entry, list_entries, load_all
-from clipdepth_bench.contenders import pytorch as on_cpu
-from clipdepth_bench.contenders import pytorch_cuda as on_cuda
-from clipdepth_bench.contenders.compiling import compiled_call
-from clipdepth_bench.contenders.half import HalfModel
-from clipdepth_bench.contenders.torch_call import TorchCall, weight_bytes
+from clipdepth_bench.contender import Contender, Entry, Setup, absent, load_all
+from clipdepth_bench.families import pytorch as on_cpu
+from clipdepth_bench.families import pytorch_cuda as on_cuda
+from clipdepth_bench.families.compiling import compiled_call
+from clipdepth_bench.families.half import HalfModel
+from clipdepth_bench.families.torch_call import TorchCall, weight_bytes
+from clipdepth_bench.registry import find_entry, list_entries
 from clipdepth_train.checkpoint import load_run
 
 CPU = torch.device("cpu")

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from clipdepth_bench import nvml
-from clipdepth_bench.energy import InaMeter, MeterError, NvmlMeter, RaplMeter, find_meters
+from clipdepth_bench.measure import nvml
+from clipdepth_bench.measure.energy import InaMeter, MeterError, NvmlMeter, RaplMeter, find_meters
 
 NVML = r"""
 #include <string.h>

@@ -9,7 +9,7 @@ from pathlib import Path
 import clipdepth
 from clipdepth.engines import usable_cores
 from clipdepth.engines.hardware import cpu_name
-from clipdepth_bench.environment import checkout_commit, environment
+from clipdepth_bench.measure.environment import checkout_commit, environment
 
 
 def git(folder: Path, *arguments: str) -> str:

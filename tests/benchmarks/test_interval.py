@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 from scipy.stats import bootstrap, quantile_test
 
-from clipdepth_bench.interval import is_precise, median_interval, ratio_interval
+from clipdepth_bench.measure.interval import is_precise, median_interval, ratio_interval
 
 SKEWED = np.random.default_rng(3).lognormal(0, 0.5, 200)
 

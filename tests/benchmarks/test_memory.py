@@ -9,8 +9,8 @@ import pytest
 from bundles import write_bundle
 from clipdepth.bundle.folder import open_bundle
 from clipdepth.errors import EngineError
-from clipdepth_bench.contenders import Setup
-from clipdepth_bench.memory import measure_memory, peak_megabytes
+from clipdepth_bench.bench.memory import measure_memory, peak_megabytes
+from clipdepth_bench.contender import Setup
 
 
 def test_a_childs_peak_holds_its_engine_and_not_its_parent(tmp_path: Path) -> None:
@@ -22,7 +22,7 @@ def test_a_childs_peak_holds_its_engine_and_not_its_parent(tmp_path: Path) -> No
 
 def test_the_peak_is_the_largest_and_not_the_last() -> None:
     code = (
-        "from clipdepth_bench.memory import peak_megabytes as peak\n"
+        "from clipdepth_bench.bench.memory import peak_megabytes as peak\n"
         "before = peak(); data = bytearray(b'1' * 200_000_000); del data; print(peak() - before)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

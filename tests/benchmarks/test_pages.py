@@ -13,11 +13,11 @@ from msgspec.structs import replace
 from benchmarks.fakes import absent_row, report_of
 from benchmarks.pages import EAGER, HOSTILE, Page, failed_row, full_report, full_row
 from clipdepth.errors import MissingExtraError
-from clipdepth_bench.pages import require_plots, write_pages
-from clipdepth_bench.pages.html import html
-from clipdepth_bench.pages.markdown import markdown
-from clipdepth_bench.pages.sections import bench_document
-from clipdepth_bench.report import Report, read_report
+from clipdepth_bench.report import require_plots, write_pages
+from clipdepth_bench.report.html import html
+from clipdepth_bench.report.markdown import markdown
+from clipdepth_bench.report.record import Report, read_report
+from clipdepth_bench.report.sections import bench_document
 from clipdepth_bench.roofline.record import Floor, Rate, Roofline, RooflineRow, Work
 
 CELL = re.compile(r"(?<!\\)\|")

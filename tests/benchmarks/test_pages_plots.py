@@ -10,10 +10,10 @@ from matplotlib.figure import Figure
 
 from benchmarks.fakes import absent_row, report_of, timed_row
 from benchmarks.pages import EAGER, HOSTILE, failed_row, full_report, full_row
-from clipdepth_bench.pages.figures import COLOURS, svg_of
-from clipdepth_bench.pages.plots import latency_plot, round_ratios, speedup_plot, timed_rows
-from clipdepth_bench.report import Report
-from clipdepth_bench.timing import Ratio
+from clipdepth_bench.measure.timing import Ratio
+from clipdepth_bench.report.figures import COLOURS, svg_of
+from clipdepth_bench.report.plots import latency_plot, round_ratios, speedup_plot, timed_rows
+from clipdepth_bench.report.record import Report
 
 
 def drawn(figure: Figure | None) -> Axes:

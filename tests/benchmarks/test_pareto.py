@@ -19,11 +19,8 @@ from clipdepth.bundle.golden import load_golden
 from clipdepth.bundle.manifest import MANIFEST
 from clipdepth.bundle.metrics import DepthMetrics
 from clipdepth.errors import DataError, UsageError
-from clipdepth_bench.accuracy import Accuracy
-from clipdepth_bench.duration import Duration
-from clipdepth_bench.pages.document import text_of
-from clipdepth_bench.pages.html import html
-from clipdepth_bench.pages.markdown import markdown
+from clipdepth_bench.measure.accuracy import Accuracy
+from clipdepth_bench.measure.duration import Duration
 from clipdepth_bench.pareto import contest
 from clipdepth_bench.pareto.command import main
 from clipdepth_bench.pareto.contest import own_frames
@@ -31,7 +28,10 @@ from clipdepth_bench.pareto.document import pareto_document, points_table
 from clipdepth_bench.pareto.front import Cost, pareto_front
 from clipdepth_bench.pareto.plot import pareto_plot, places
 from clipdepth_bench.pareto.report import SCHEMA, Measured, ParetoReport, Point, read_pareto
-from clipdepth_bench.report import Method, ReportError, Size
+from clipdepth_bench.report.document import text_of
+from clipdepth_bench.report.html import html
+from clipdepth_bench.report.markdown import markdown
+from clipdepth_bench.report.record import Method, ReportError, Size
 
 FEW = ["--rounds", "2", "--per-round", "2", "--threads", "1", "--engine", "onnxruntime"]
 

@@ -18,13 +18,13 @@ from bundles import write_bundle
 from clipdepth.bundle.folder import Bundle, open_bundle
 from clipdepth.bundle.manifest import InputSize
 from clipdepth.engines import load_engine
-from clipdepth_bench.contenders import Setup, load_all
-from clipdepth_bench.peers import depth_anything, entries, list_peers, msa, yolo
-from clipdepth_bench.peers.exported import peer_bundle
-from clipdepth_bench.peers.forms import EXPORTED, load_eager, load_exported
-from clipdepth_bench.peers.framed import Framed
-from clipdepth_bench.peers.peer import Peer, nearest
-from clipdepth_bench.peers.random_bundle import write_random_bundle
+from clipdepth_bench.contender import Setup, load_all
+from clipdepth_bench.families.peers import depth_anything, entries, list_peers, msa, yolo
+from clipdepth_bench.families.peers.exported import peer_bundle
+from clipdepth_bench.families.peers.forms import EXPORTED, load_eager, load_exported
+from clipdepth_bench.families.peers.framed import Framed
+from clipdepth_bench.families.peers.peer import Peer, nearest
+from clipdepth_bench.families.peers.random_bundle import write_random_bundle
 
 
 @pytest.fixture(autouse=True)
@@ -204,7 +204,7 @@ socket.socket.connect = socket.getaddrinfo = refuse
 import cv2, torch
 before = dict(os.environ), torch.save, cv2.imread, cv2.getNumThreads()
 from clipdepth.bundle.manifest import InputSize
-from clipdepth_bench.peers import yolo
+from clipdepth_bench.families.peers import yolo
 yolo.build(InputSize(32, 32))
 assert (dict(os.environ), torch.save, cv2.imread, cv2.getNumThreads()) == before
 """

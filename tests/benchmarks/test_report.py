@@ -12,12 +12,21 @@ from rich.console import Console
 from benchmarks.fakes import DIFFERS, NAN, PASSED, absent_row, infer, report_of, timed_row
 from clipdepth.bundle.agreement import Agreement
 from clipdepth.pipeline.latency import summarise_latency
-from clipdepth_bench.contenders import Contender, absent
-from clipdepth_bench.contenders.pytorch import RANDOM_WEIGHTS
-from clipdepth_bench.duration import Duration
-from clipdepth_bench.report import Memory, Report, ReportError, Row, Streaming, make_rows, read_report, write_report
-from clipdepth_bench.table import print_report
-from clipdepth_bench.timing import Limits, Samples
+from clipdepth_bench.contender import Contender, absent
+from clipdepth_bench.families.pytorch import RANDOM_WEIGHTS
+from clipdepth_bench.measure.duration import Duration
+from clipdepth_bench.measure.timing import Limits, Samples
+from clipdepth_bench.report.record import (
+    Memory,
+    Report,
+    ReportError,
+    Row,
+    Streaming,
+    make_rows,
+    read_report,
+    write_report,
+)
+from clipdepth_bench.report.terminal import print_report
 
 EAGER = Contender("PyTorch eager", "fp32", "CPU", infer, PASSED)
 ENGINE = Contender("warp", "fp16", "GPU", infer, PASSED, model_bytes=2_500_000)

@@ -18,7 +18,7 @@ from benchmarks.tiny_network import MULTIPLY_ADDS, SIZE, tiny
 from clipdepth.bundle.folder import Bundle, open_bundle
 from clipdepth.bundle.record import encode_record
 from clipdepth.errors import EngineError, MissingExtraError
-from clipdepth_bench.peers.random_bundle import write_random_bundle
+from clipdepth_bench.families.peers.random_bundle import write_random_bundle
 from clipdepth_bench.roofline import measure, require_packages
 from clipdepth_bench.roofline.bandwidth import cpu_bandwidth, largest_cache
 from clipdepth_bench.roofline.matrices import product_graph

@@ -13,7 +13,7 @@ from clipdepth.bundle.manifest import InputSize
 from clipdepth.engines import load_engine
 from clipdepth.errors import EngineError, UsageError
 from clipdepth.pipeline.latency import Latency
-from clipdepth_bench.environment import environment
+from clipdepth_bench.measure.environment import environment
 from clipdepth_bench.scaling.child import Task, call, measure, stream
 from clipdepth_bench.scaling.graphs import Graphs
 from clipdepth_bench.scaling.points import Plan, scaled, thread_counts

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from clipdepth_bench.streaming import measure_streaming, paced
+from clipdepth_bench.bench.streaming import measure_streaming, paced
 
 GOLDEN = np.random.default_rng(0).integers(0, 256, (2, 24, 32, 3), dtype=np.uint8)
 

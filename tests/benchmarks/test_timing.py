@@ -10,8 +10,8 @@ import pytest
 from numpy.typing import NDArray
 
 from benchmarks.fakes import MS, Clock, Worker
-from clipdepth_bench.duration import Duration, by_clock
-from clipdepth_bench.timing import Limits, Ratio, Samples, Timing, interleave, ratio_text, ratio_to
+from clipdepth_bench.measure.duration import Duration, by_clock
+from clipdepth_bench.measure.timing import Limits, Ratio, Samples, Timing, interleave, ratio_text, ratio_to
 
 FRAMES = np.arange(3, dtype=np.uint8)[:, None, None, None] * np.ones((1, 2, 2, 3), np.uint8)
 NEVER = -1.0

@@ -68,12 +68,13 @@ def rooms(package: str) -> dict[str, set[str]]:
     for file in sorted(PACKAGES[package].rglob("*.py")):
         parts = file.relative_to(PACKAGES[package]).with_suffix("").parts
         here = "" if parts[0].startswith("__") else parts[0]
-        names = {
-            node.module
-            for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
-            if isinstance(node, ast.ImportFrom) and not node.level and (node.module or "").startswith(f"{package}.")
-        }
-        found.setdefault(here, set()).update(room(name or "") for name in names)
+        names = set()
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and node.module == package:
+                names |= {f"{package}.{alias.name}" for alias in node.names if alias.name != "__version__"}
+            elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith(f"{package}."):
+                names.add(node.module or "")
+        found.setdefault(here, set()).update(room(name) for name in names)
     return {here: there - {here} for here, there in found.items() if here}
 
 

@@ -16,9 +16,9 @@ from clipdepth.cli.overwriting import refuse_overwriting
 from clipdepth.engines import ENGINES, usable_cores
 from clipdepth.errors import MissingExtraError
 from clipdepth.files.atomic import atomic_file, make_folder
-from clipdepth_bench.pages import require_plots, write_document
-from clipdepth_bench.pages.document import Table, text_of
-from clipdepth_bench.timing import Limits
+from clipdepth_bench.measure.timing import Limits
+from clipdepth_bench.report import require_plots, write_document
+from clipdepth_bench.report.document import Table, text_of
 
 _WIDTH, _DPI = 150, 200
 

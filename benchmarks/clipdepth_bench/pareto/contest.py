@@ -11,10 +11,11 @@ from rich.progress import Progress
 
 from clipdepth.bundle.folder import Bundle
 from clipdepth.errors import UsageError
-from clipdepth_bench.accuracy import Accuracy, measure_accuracy
-from clipdepth_bench.contenders import Contender, Entry, Setup, engines, load_all, pytorch
-from clipdepth_bench.duration import Duration, Measure
-from clipdepth_bench.timing import Limits, Samples, Timing, interleave
+from clipdepth_bench.contender import Contender, Entry, Setup, load_all
+from clipdepth_bench.families import engines, pytorch
+from clipdepth_bench.measure.accuracy import Accuracy, measure_accuracy
+from clipdepth_bench.measure.duration import Duration, Measure
+from clipdepth_bench.measure.timing import Limits, Samples, Timing, interleave
 from clipdepth_train.candidate import bundle_recipe, engine_predictor
 from clipdepth_train.data.loader import open_set
 from clipdepth_train.data.sample import RgbdSet, evenly_spread

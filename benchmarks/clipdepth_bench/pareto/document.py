@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from functools import partial
 
-from clipdepth_bench.pages.columns import Column, record_table
-from clipdepth_bench.pages.document import Cell, Document, Line, Number, Picture, Section, Table, text_line
-from clipdepth_bench.pages.figures import svg_of
-from clipdepth_bench.pages.numbers import NOTHING, count, ratio, span, word
-from clipdepth_bench.pages.sections import environment_lines, graph_lines
 from clipdepth_bench.pareto.plot import pareto_plot
 from clipdepth_bench.pareto.report import Measure, ParetoReport, Point
+from clipdepth_bench.report.columns import Column, record_table
+from clipdepth_bench.report.document import Cell, Document, Line, Number, Picture, Section, Table, text_line
+from clipdepth_bench.report.figures import svg_of
+from clipdepth_bench.report.numbers import NOTHING, count, ratio, span, word
+from clipdepth_bench.report.sections import environment_lines, graph_lines
 
 
 def pareto_document(report: ParetoReport) -> Document:

@@ -10,8 +10,8 @@ from matplotlib.lines import Line2D
 from matplotlib.text import Annotation
 from matplotlib.transforms import Bbox
 
-from clipdepth_bench.pages.figures import INK, QUIET, SERIES, house_style, log_axis
 from clipdepth_bench.pareto.report import Measure, ParetoReport, Point
+from clipdepth_bench.report.figures import INK, QUIET, SERIES, house_style, log_axis
 
 NAMES: dict[Measure, str] = {"rel": "rel ↓", "delta1": "δ1 ↑"}
 _MARKERS = {"fp32": "o", "fp16": "s", "int8": "^"}

@@ -5,10 +5,10 @@ from typing import Literal
 
 from clipdepth.bundle.record import Record, decode_record
 from clipdepth.errors import BundleError
-from clipdepth_bench.accuracy import Accuracy
-from clipdepth_bench.environment import Environment
+from clipdepth_bench.measure.accuracy import Accuracy
+from clipdepth_bench.measure.environment import Environment
 from clipdepth_bench.pareto.front import pareto_front
-from clipdepth_bench.report import Method, ReportError, Row, Size
+from clipdepth_bench.report.record import Method, ReportError, Row, Size
 
 SCHEMA = 1
 Measure = Literal["rel", "delta1"]

@@ -8,13 +8,13 @@ from rich.console import Console
 from rich.progress import Progress
 
 from clipdepth.bundle.folder import Bundle
-from clipdepth_bench.accuracy import Accuracy
-from clipdepth_bench.contenders import first_line
-from clipdepth_bench.environment import Environment, environment
+from clipdepth_bench.contender import first_line
+from clipdepth_bench.measure.accuracy import Accuracy
+from clipdepth_bench.measure.environment import Environment, environment
+from clipdepth_bench.measure.timing import Limits, Samples, Timing
 from clipdepth_bench.pareto.contest import Examination, Field, Name, load_field, name_of
 from clipdepth_bench.pareto.report import SCHEMA, Measured, ParetoReport, Point
-from clipdepth_bench.report import Method, Size, make_rows
-from clipdepth_bench.timing import Limits, Samples, Timing
+from clipdepth_bench.report.record import Method, Size, make_rows
 
 
 @dataclass(frozen=True)

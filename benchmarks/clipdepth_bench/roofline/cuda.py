@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 
-from clipdepth_bench.contenders import first_line
+from clipdepth_bench.contender import first_line
 from clipdepth_bench.roofline.record import Bandwidth, Rate
 
 SIZES = (4096, 8192)

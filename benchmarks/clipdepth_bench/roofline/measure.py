@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import onnx
 
 from clipdepth.bundle.folder import Bundle
-from clipdepth_bench.contenders import first_line
+from clipdepth_bench.contender import first_line
 from clipdepth_bench.roofline.bandwidth import cpu_bandwidth
 from clipdepth_bench.roofline.profile import convolutions_ms
 from clipdepth_bench.roofline.rates import attainable, cpu_rates

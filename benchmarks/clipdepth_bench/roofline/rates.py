@@ -8,7 +8,7 @@ import numpy as np
 import onnx
 
 from clipdepth.errors import EngineError
-from clipdepth_bench.contenders import first_line
+from clipdepth_bench.contender import first_line
 from clipdepth_bench.roofline.matrices import FLAVOURS, product_graph
 from clipdepth_bench.roofline.record import Rate
 

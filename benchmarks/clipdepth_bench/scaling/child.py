@@ -20,10 +20,10 @@ from clipdepth.errors import EngineError
 from clipdepth.pipeline import Feed, Pipeline
 from clipdepth.pipeline.latency import Latency, summarise_latency
 from clipdepth.sources.frames import FramesSource
-from clipdepth_bench.memory import peak_megabytes
-from clipdepth_bench.nvml import used_megabytes
+from clipdepth_bench.bench.memory import peak_megabytes
+from clipdepth_bench.bench.streaming import HEIGHT, WIDTH, paced
+from clipdepth_bench.measure.nvml import used_megabytes
 from clipdepth_bench.scaling.record import Sample
-from clipdepth_bench.streaming import HEIGHT, WIDTH, paced
 
 _SECONDS = 600
 """What a child may take besides its measurement: TensorRT and OpenVINO compile."""

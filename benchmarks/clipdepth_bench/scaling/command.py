@@ -17,13 +17,13 @@ from clipdepth.cli.overwriting import refuse_overwriting
 from clipdepth.engines import ENGINES, engines_for, usable_cores
 from clipdepth.engines.choice import AUTO, choose_engine
 from clipdepth.errors import MissingExtraError, UsageError
-from clipdepth_bench.environment import environment
+from clipdepth_bench.measure.environment import environment
+from clipdepth_bench.report.terminal import wide_console
 from clipdepth_bench.scaling.graphs import Graphs
 from clipdepth_bench.scaling.points import Plan
 from clipdepth_bench.scaling.record import AXES, SCHEMA, Scaling
 from clipdepth_bench.scaling.run import Run, run_scaling
 from clipdepth_bench.scaling.table import print_scaling
-from clipdepth_bench.table import wide_console
 
 PROG = "clipdepth bench scaling"
 _BUILT = "tensorrt"

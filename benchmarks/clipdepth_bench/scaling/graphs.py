@@ -35,7 +35,7 @@ class Graphs:
         return path
 
     def _write(self, path: Path, size: InputSize) -> None:
-        from clipdepth_bench.peers.random_bundle import write_random_bundle
+        from clipdepth_bench.families.peers.random_bundle import write_random_bundle
         from clipdepth_train.depth_model import build_model
         from clipdepth_train.recipe import decode_recipe
 

@@ -9,7 +9,7 @@ from clipdepth.bundle.record import Positive, Record, decode_record, encode_reco
 from clipdepth.errors import BundleError, ClipdepthError
 from clipdepth.files.atomic import atomic_file
 from clipdepth.pipeline.latency import Latency
-from clipdepth_bench.environment import Environment
+from clipdepth_bench.measure.environment import Environment
 
 SCHEMA = 1
 FILE = "scaling.json"

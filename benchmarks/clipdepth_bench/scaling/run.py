@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from clipdepth.errors import ClipdepthError
-from clipdepth_bench.contenders import first_line
+from clipdepth_bench.contender import first_line
 from clipdepth_bench.scaling.child import Task, measure
 from clipdepth_bench.scaling.graphs import Graphs
 from clipdepth_bench.scaling.record import Point, Sample, Scaling, ScalingError, read_scaling, write_scaling

@@ -1,0 +1,19 @@
+"""`clipdepth bench compare BEFORE.json AFTER.json`: what changed."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from clipdepth.cli.arguments import ArgumentParser
+from clipdepth_bench.compare.compare import print_comparison
+from clipdepth_bench.report.record import read_report
+from clipdepth_bench.report.terminal import wide_console
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run the command; return 0."""
+    parser = ArgumentParser("clipdepth bench compare", "Compare two reports of 'clipdepth bench --json'.")
+    parser.add_argument("before", type=Path, metavar="BEFORE.json")
+    parser.add_argument("after", type=Path, metavar="AFTER.json")
+    options = parser.parse_args(argv)
+    print_comparison(read_report(options.before), read_report(options.after), wide_console())
+    return 0

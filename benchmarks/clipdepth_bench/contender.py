@@ -1,0 +1,110 @@
+"""What a benchmark times: a contender, and what it is before it is loaded."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from clipdepth.bundle.agreement import Agreement
+from clipdepth.bundle.folder import Bundle
+from clipdepth.engines import Infer
+from clipdepth_bench.measure.duration import CLOCK, Measure, by_clock
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What contenders are made from."""
+
+    bundle: Bundle
+    run: Path | None
+    """The run the bundle was exported from, for PyTorch's weights; without, they are random."""
+    threads: int
+    compile: bool = True
+    """Whether `torch.compile` takes part; it compiles for a minute or so."""
+    peers: bool = False
+    """Whether what people would use instead takes part."""
+    without: tuple[str, ...] = ()
+    """Rows that take no part, each a name or a name and a precision."""
+    device: int | None = None
+    """The number of the GPU that those on a GPU run on; None for the first."""
+
+
+@dataclass(frozen=True)
+class Contender:
+    """A row of the benchmark: `infer` takes frames as an engine does, or is None where it could not be loaded."""
+
+    name: str
+    precision: str
+    device: str
+    infer: Infer | None
+    agreement: Agreement | None
+    """None where there is nothing to compare: not loaded, or weights that are not the bundle's."""
+    note: str = ""
+    """Why it is not there, or what a reader has to know."""
+    measure: Measure | None = None
+    """How a frame is timed where the device has a better clock than the host's around `infer`."""
+    timed_by: str = CLOCK
+    """'clock', the host's, from array to array, or 'CUDA events'."""
+    model_bytes: int | None = None
+    """The size of the graph's file, or of PyTorch's weights."""
+    close: Callable[[], None] = lambda: None
+
+    @property
+    def key(self) -> str:
+        """What tells it from the others."""
+        return f"{self.name} {self.precision}".strip()
+
+    @property
+    def failed(self) -> bool:
+        """Whether its depth differs from PyTorch's."""
+        return self.agreement is not None and not self.agreement
+
+    @property
+    def stopwatch(self) -> Measure | None:
+        """What times it; None where it is not there, or is not to be timed since it failed."""
+        if self.infer is None or self.failed:
+            return None
+        return self.measure or by_clock(self.infer)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A contender before it is loaded, so that another process can load it alone."""
+
+    name: str
+    precision: str
+    load: Callable[[], Contender]
+    """What is not here is a contender too, with a note; raises only for a mistake in what the user gave."""
+
+    @property
+    def key(self) -> str:
+        """As `Contender.key`."""
+        return f"{self.name} {self.precision}"
+
+
+def absent(name: str, precision: str, why: str) -> Contender:
+    """A row that says why there is nothing to time."""
+    return Contender(name, precision, "", None, None, " ".join(why.split()))
+
+
+def first_line(error: Exception) -> str:
+    """The first line of an error that has many, or its kind."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[0] if lines else type(error).__name__
+
+
+def load_all(entries: Iterable[Entry], loading: Callable[[str], None] = lambda key: None) -> list[Contender]:
+    """Load one after another, `loading` hears of each before; a name that is missing altogether gets one row."""
+    loaded: list[Contender] = []
+    for entry in entries:
+        loading(entry.key)
+        loaded.append(entry.load())
+    return _one_row_for_what_is_missing(loaded)
+
+
+def _one_row_for_what_is_missing(loaded: list[Contender]) -> list[Contender]:
+    rows: list[Contender] = []
+    for name in dict.fromkeys(row.name for row in loaded):
+        same = [row for row in loaded if row.name == name]
+        missing = all(row.infer is None for row in same) and len({row.note for row in same}) == 1
+        rows += [absent(name, "", same[0].note)] if missing and len(same) > 1 else same
+    return rows

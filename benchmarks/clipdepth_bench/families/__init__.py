@@ -1,0 +1,1 @@
+"""Families of contenders: a module each, whose `entries(setup)` lists them."""

@@ -1,0 +1,46 @@
+"""`torch.compile`, without what it writes to the terminal by itself."""
+
+import logging
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from clipdepth.errors import EngineError
+from clipdepth_bench.contender import first_line
+from clipdepth_bench.families.torch_call import TorchCall
+
+
+def compiled_call(
+    model: nn.Module, device: torch.device, frame: NDArray[np.uint8], mode: str | None = None
+) -> TorchCall:
+    """Compile `model` for frames such as `frame`, (1, H, W, 3) uint8; `mode` is that of `torch.compile`.
+
+    Raises EngineError where inductor fails.
+    """
+    with _quiet():
+        try:
+            compiled: Callable[[Tensor], Tensor] = torch.compile(model, mode=mode, dynamic=False)
+            call = TorchCall(compiled, device)
+            for _ in range(3):  # CUDA graphs are warmed up, then recorded, then replayed
+                call(frame)
+        except Exception as error:  # what inductor raises shares no base class
+            raise EngineError(f"torch.compile fails on this model: {first_line(error)}") from error
+    return call
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    logger = logging.getLogger("torch")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)

@@ -1,0 +1,99 @@
+"""PyTorch on the CPU: eager, as all others are compared with it, and compiled."""
+
+import os
+import shutil
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING
+
+from clipdepth.bundle.agreement import TOLERANCES, Agreement
+from clipdepth.bundle.folder import stored_file
+from clipdepth.engines import Infer, measure_agreement
+from clipdepth.errors import ClipdepthError, EngineError, UsageError
+from clipdepth_bench.contender import Contender, Entry, Setup, absent
+
+if TYPE_CHECKING:
+    from clipdepth_train.depth_model import DepthModel
+
+EAGER = "PyTorch eager"
+COMPILED = "torch.compile"
+RANDOM_WEIGHTS = "random weights: latency only"
+_COMPILERS = ("c++", "g++", "clang++")
+
+
+def entries(setup: Setup) -> list[Entry]:
+    """PyTorch eager, then `torch.compile`, where it takes part."""
+    eager = Entry(EAGER, "fp32", partial(guarded, setup, EAGER, "fp32", load_eager))
+    compiled = Entry(COMPILED, "fp32", partial(guarded, setup, COMPILED, "fp32", load_compiled))
+    return [eager, compiled] if setup.compile else [eager]
+
+
+def guarded(setup: Setup, name: str, precision: str, load: Callable[[Setup], Contender]) -> Contender:
+    """What `load` gives, or a row that says why there is none; only a wrong run is an error."""
+    if setup.bundle.manifest.sam is not None:
+        return absent(name, precision, "not timed with SAM's masks, which the engines' times include")
+    try:
+        return load(setup)
+    except ModuleNotFoundError as error:
+        return absent(name, precision, f"no {error.name}: pip install 'clipdepth[train]'")
+    except ClipdepthError as error:
+        # A recipe of another version, say; it takes nothing from the engines. With a run it was asked for.
+        if setup.run is not None:
+            raise
+        return absent(name, precision, str(error))
+
+
+def load_eager(setup: Setup) -> Contender:
+    """The model as it is deployed, op by op."""
+    import torch
+
+    from clipdepth_bench.families.torch_call import TorchCall, weight_bytes
+
+    torch.set_num_threads(setup.threads)
+    model = deployed_model(setup)
+    call = TorchCall(model, torch.device("cpu"))
+    return Contender(EAGER, "fp32", "CPU", call, *gate(setup, call, "fp32"), model_bytes=weight_bytes(model))
+
+
+def load_compiled(setup: Setup) -> Contender:
+    """The model compiled by inductor, which needs a C++ compiler on the CPU."""
+    if not any(shutil.which(name) for name in (os.environ.get("CXX", ""), *_COMPILERS) if name):
+        return absent(COMPILED, "fp32", "no C++ compiler here (tried c++, g++, clang++); install g++")
+    import torch
+
+    from clipdepth_bench.families.compiling import compiled_call
+    from clipdepth_bench.families.torch_call import weight_bytes
+
+    torch.set_num_threads(setup.threads)
+    model = deployed_model(setup)
+    try:
+        call = compiled_call(model, torch.device("cpu"), setup.bundle.golden().frames[:1])
+    except EngineError as error:
+        return absent(COMPILED, "fp32", str(error))
+    return Contender(COMPILED, "fp32", "CPU", call, *gate(setup, call, "fp32"), model_bytes=weight_bytes(model))
+
+
+def deployed_model(setup: Setup) -> "DepthModel":
+    """The bundle's model in PyTorch, with the run's weights or random ones.
+
+    Raises UsageError for a run that is not the bundle's, CheckpointError and UsageError as the loaders.
+    """
+    from clipdepth_train.checkpoint import CHECKPOINT, load_run
+    from clipdepth_train.depth_model import build_model
+    from clipdepth_train.recipe import decode_recipe
+
+    bundle, run = setup.bundle, setup.run
+    if run is None:
+        recipe = decode_recipe(bundle.manifest.model.recipe, str(bundle.path))
+        return build_model(recipe, pretrained=False).deployable()
+    model, _ = load_run(run)
+    if stored_file(run / CHECKPOINT).sha256 != bundle.manifest.model.checkpoint_sha256:
+        raise UsageError(f"{bundle.path} was not exported from {run}; give the run it came from, or no --run")
+    return model.deployable()
+
+
+def gate(setup: Setup, infer: Infer, precision: str) -> tuple[Agreement | None, str]:
+    """Its agreement with the golden depth, and a note; random weights agree with nothing."""
+    if setup.run is None:
+        return None, RANDOM_WEIGHTS
+    return measure_agreement(infer, setup.bundle.golden(), TOLERANCES[precision]), ""

@@ -1,0 +1,82 @@
+"""PyTorch on an NVIDIA GPU: eager in fp32, and in fp16 and channels-last memory eager and compiled."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING
+
+from clipdepth.engines.nvidia import require_device
+from clipdepth.errors import EngineError
+from clipdepth_bench.contender import Contender, Entry, Setup, absent, first_line
+from clipdepth_bench.families.pytorch import deployed_model, gate, guarded
+
+if TYPE_CHECKING:
+    import torch
+
+
+EAGER = "PyTorch eager CUDA"
+COMPILED = "torch.compile CUDA"
+EVENTS = "CUDA events"
+GRAPHS = "reduce-overhead"
+"""The mode of `torch.compile` that replays CUDA graphs; 'max-autotune' does too, and compiles for many minutes."""
+
+
+def entries(setup: Setup) -> list[Entry]:
+    """Eager in fp32 and fp16, and compiled with CUDA graphs in fp16."""
+    eager = [Entry(EAGER, precision, partial(_load, setup, EAGER, precision)) for precision in ("fp32", "fp16")]
+    compiled = Entry(COMPILED, "fp16", partial(_load, setup, COMPILED, "fp16"))
+    return [*eager, compiled] if setup.compile else eager
+
+
+def _load(setup: Setup, name: str, precision: str) -> Contender:
+    return guarded(setup, name, precision, partial(_load_here, name=name, precision=precision))
+
+
+def _load_here(setup: Setup, name: str, precision: str) -> Contender:
+    import torch
+
+    if not torch.cuda.is_available():
+        return absent(name, precision, f"PyTorch {torch.__version__} finds no CUDA GPU here")
+    # TF32 is on by default for convolutions, and is not the fp32 that the graph says.
+    torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
+    torch.backends.cudnn.benchmark = True
+    try:
+        device = require_device(setup.device, torch.cuda.device_count(), "CUDA GPU of PyTorch")
+        torch.cuda.set_device(device)  # what names none, the roofline say, is measured there too
+        return load_on(torch.device("cuda", device), setup, name, precision)
+    except EngineError as error:
+        return absent(name, precision, str(error))
+    except (RuntimeError, TypeError) as error:  # too little memory, or an operator that knows no half
+        return absent(name, precision, f"it does not run on this GPU: {first_line(error)}")
+
+
+def load_on(device: "torch.device", setup: Setup, name: str, precision: str) -> Contender:
+    """The contender on `device`; raises what PyTorch raises."""
+    from clipdepth_bench.families.half import HalfModel
+    from clipdepth_bench.families.torch_call import TorchCall, weight_bytes
+
+    model = deployed_model(setup).to(device)
+    runs = HalfModel(model) if precision == "fp16" else model
+    make: Callable[[], TorchCall] = partial(TorchCall, runs, device)
+    if name == COMPILED:
+        from clipdepth_bench.families.compiling import compiled_call
+
+        make = partial(compiled_call, runs, device, setup.bundle.golden().frames[:1], GRAPHS)
+    call = make()
+    agreement, note = gate(setup, call, precision)
+    return Contender(
+        name,
+        precision,
+        _device_name(device),
+        call,
+        agreement,
+        note,
+        call.measure,
+        EVENTS,
+        weight_bytes(runs),
+    )
+
+
+def _device_name(device: "torch.device") -> str:
+    import torch
+
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type.upper()

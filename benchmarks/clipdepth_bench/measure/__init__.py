@@ -1,0 +1,1 @@
+"""What is measured: time, memory, energy, streams, and under which conditions."""
