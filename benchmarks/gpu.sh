@@ -101,7 +101,7 @@ write edge-nyu fp32
 build edge-nyu fp32
 verify edge-nyu
 bench edge-nyu edge-nyu --skip streaming --without torch.compile 'torch.compile CUDA'
-step 60 training-steps "$python" benchmarks/training_step.py "${steps[@]}" --out "$results/training_steps.json"
+step 60 training-steps "$python" benchmarks/experiments/training_step.py "${steps[@]}" --out "$results/training_steps.json"
 start msa-l1 msa-l1 --model.trunk.weights none "${msa[@]}" && write msa-l1 fp32 fp16
 build msa-l1 fp32 fp16
 bench msa-l1 msa-l1 --skip streaming --without torch.compile onnxruntime openvino

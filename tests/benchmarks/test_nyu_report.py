@@ -1,4 +1,4 @@
-"""`benchmarks/nyu/report.py`: its tables against sums over every pixel, and its pictures."""
+"""`benchmarks/experiments/nyu/report.py`: its tables against sums over every pixel, and its pictures."""
 
 import sys
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ from clipdepth.sinks.depth_picture import INVALID, colourise
 from clipdepth_train.evaluation import Comparison
 from runs import write_rgbd_folder
 
-SCRIPTS = Path(__file__).parents[2] / "benchmarks" / "nyu"
+SCRIPTS = Path(__file__).parents[2] / "benchmarks" / "experiments" / "nyu"
 NAMES = ("breakdown", "sheet", "report")
 
 

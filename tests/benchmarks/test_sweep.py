@@ -1,4 +1,4 @@
-"""`benchmarks/nyu/graphed_training.py` and `sweep.py`: the same weights as the trainer's, without a GPU's graphs."""
+"""`graphed_training.py` and `sweep.py` of NYU's experiments: the trainer's weights, without a GPU's graphs."""
 
 import sys
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ from clipdepth_train.data.loader import open_set
 from clipdepth_train.recipe import OptimConfig, Recipe
 from clipdepth_train.trainer import Trainer
 
-SCRIPTS = Path(__file__).parents[2] / "benchmarks" / "nyu"
+SCRIPTS = Path(__file__).parents[2] / "benchmarks" / "experiments" / "nyu"
 NAMES = ("experiments", "graphed_training", "sweep")
 
 

@@ -1,6 +1,6 @@
 """What temporal smoothing of depth does to flicker on a still scene, and to lag where something moves.
 
-    python benchmarks/smoothing.py [--bundle BUNDLE] [--frames 100] [--rooms 4] [--seed 200]
+    python benchmarks/experiments/smoothing.py [--bundle BUNDLE] [--frames 100] [--rooms 4] [--seed 200]
 
 Rooms are filmed with the shot and read noise of a webcam. With a bundle its network answers, on ONNX Runtime; without
 one depth is the room's own with noise added, in every pixel and in blobs as networks make it. Prints a Markdown table:

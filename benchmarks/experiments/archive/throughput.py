@@ -1,6 +1,6 @@
 """Frames a second of `clipdepth archive` with one and two workers, on one core and two, and where the time goes.
 
-    python benchmarks/archive/throughput.py edge.bundle --out benchmarks/results/archive [--rounds 2]
+    python benchmarks/experiments/archive/throughput.py edge.bundle --out benchmarks/results/archive [--rounds 2]
 
 Films of 640×480 are drawn into a temporary folder. Results go to `OUT/throughput.json` and, as a table, to stdout.
 """

@@ -1,6 +1,7 @@
 """What becomes of a run when something goes wrong: counted, logged once, and recovered from or a clean exit.
 
-    python benchmarks/runtime/faults.py BUNDLE [--video VIDEO] [--restarts 20] [--only sources sinks viewers]
+    python benchmarks/experiments/runtime/faults.py BUNDLE [--video VIDEO] [--restarts 20]
+                                                    [--only sources sinks viewers]
 
 A row for each fault, the last column says whether all that was so. Exits with 1 where it was not. The RTSP server is
 GStreamer's (Debian: gir1.2-gst-rtsp-server-1.0, gstreamer1.0-plugins-ugly); without it that row says so.

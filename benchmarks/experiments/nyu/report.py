@@ -1,6 +1,6 @@
 """What one or two models get right and wrong on NYU Depth v2's test frames: two pictures and tables.
 
-    python benchmarks/nyu/report.py runs/msa edge.bundle --title MSA --title edge --data nyu --out report
+    python benchmarks/experiments/nyu/report.py runs/msa edge.bundle --title MSA --title edge --data nyu --out report
 
 Writes `nyu.jpg`, eight test frames evenly spread, `worst.jpg`, the eight of largest rel by the last model, and
 `errors.md`, the errors by scene type and by true distance. Each model is a run or a bundle, measured by

@@ -1,6 +1,7 @@
 """From the start of `clipdepth run` to the first depth, a process of its own each time, the files in the disk's cache.
 
-    python benchmarks/runtime/startup.py BUNDLE [--video VIDEO] [--engines onnxruntime openvino auto] [--runs 10]
+    python benchmarks/experiments/runtime/startup.py BUNDLE [--video VIDEO] [--engines onnxruntime openvino auto]
+                                                     [--runs 10]
 
 The source is a JPEG of 640×480 and the first depth a PNG that is whole: reading, inference and writing are included.
 Processor time, of all cores until the command's end, depends less on what else runs. The engines take turns.

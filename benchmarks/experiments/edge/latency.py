@@ -1,6 +1,6 @@
 """Times the variants of `edge` in int8 on OpenVINO, in turn in one run, and counts what they compute in fp32.
 
-    python benchmarks/edge/latency.py --out benchmarks/results/edge [--seconds 120] [NAME…]
+    python benchmarks/experiments/edge/latency.py --out benchmarks/results/edge [--seconds 120] [NAME…]
 
 Weights are random and nothing is trained: time does not depend on them. Graphs are kept in `OUT/bundles`; results go to
 `OUT/latency.json`. Ultralytics' yolo26n-depth in int8 is the reference, at the nearest size that it takes, 256×320.
@@ -13,7 +13,6 @@ from pathlib import Path
 
 import numpy as np
 import openvino
-from experiments import EXPERIMENTS, is_timed_as_base, recipe_of
 from rich.console import Console
 
 from clipdepth.bundle.folder import open_bundle
@@ -28,6 +27,7 @@ from clipdepth_bench.families.peers.random_bundle import write_random_bundle
 from clipdepth_bench.measure.duration import Measure, by_clock
 from clipdepth_bench.measure.timing import Limits, interleave, ratio_to
 from clipdepth_train.depth_model import build_model
+from experiments import EXPERIMENTS, is_timed_as_base, recipe_of
 
 HEIGHT, WIDTH = 240, 320
 REFERENCE = "yolo26n-depth"

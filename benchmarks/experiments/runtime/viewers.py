@@ -1,6 +1,6 @@
 """What people who look at the web page cost: none, one, four, and one more that stops reading.
 
-    python benchmarks/runtime/viewers.py BUNDLE [--video VIDEO] [--seconds 10] [--rounds 3] [--load 0.8]
+    python benchmarks/experiments/runtime/viewers.py BUNDLE [--video VIDEO] [--seconds 10] [--rounds 3] [--load 0.8]
 
 Viewers are in another process of the same machine; each acknowledges frames as the page does. The camera's rate is such
 that the engine would work for `--load` of the time without them. Their processor time is on the same cores, which is

@@ -1,6 +1,7 @@
 """How old depth is when it is delivered, when the engine is slower than the camera; and in a loop without clipdepth.
 
-    python benchmarks/runtime/staleness.py BUNDLE [--video VIDEO] [--minutes 10] [--fps 60] [--engine-ms 100]
+    python benchmarks/experiments/runtime/staleness.py BUNDLE [--video VIDEO] [--minutes 10] [--fps 60]
+                                                       [--engine-ms 100]
 
 The engine is the bundle's, slowed down to `--engine-ms` a frame. The naive loop takes frame after frame, in order, from
 a camera whose driver keeps what was not read yet, as OpenCV's captures do; to spare the processor it only waits as

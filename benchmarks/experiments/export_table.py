@@ -1,6 +1,6 @@
 """Exports runs in every precision and prints a Markdown table of what came of it.
 
-    python benchmarks/export_table.py --data kitchen --out exports RUN…
+    python benchmarks/experiments/export_table.py --data kitchen --out exports RUN…
 
 A row for each run and precision: size, operators, layers left in fp32, depth against PyTorch's on the dataset's test
 frames, and what ONNX Runtime, OpenVINO and TensorRT's parser and builder say of the graph. Without a GPU the last is
@@ -131,7 +131,7 @@ def _operators(path: Path) -> str:
 
 def _find_tensorrt() -> None:
     """Take the tests' TensorRT for RTX where there is no TensorRT."""
-    sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+    sys.path.insert(0, str(Path(__file__).parents[2] / "tests"))
     from tensorrt_cpu.plugin import load_tensorrt
 
     sys.modules.setdefault("tensorrt", load_tensorrt())

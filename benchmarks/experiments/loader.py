@@ -1,6 +1,6 @@
 """How fast training data is loaded, and how much memory that takes as the dataset grows.
 
-    python benchmarks/loader.py DATA [--recipe msa-l1] [--workers 1 2] [--samples 400]
+    python benchmarks/experiments/loader.py DATA [--recipe msa-l1] [--workers 1 2] [--samples 400]
 
 Prints samples a second for each number of workers, batches as the recipe's, and the peak resident memory of a process
 that opens and reads the dataset and of one that reads it repeated many times over.

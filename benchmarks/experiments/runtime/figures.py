@@ -25,7 +25,7 @@ from clipdepth.sources.frames import FramesSource
 HEIGHT, WIDTH = 480, 640
 FRAMES = 60
 """How many frames a script keeps and shows again and again."""
-TESTS = Path(__file__).parents[2] / "tests"
+TESTS = Path(__file__).parents[3] / "tests"
 """Where the servers of live pictures are, `live_servers`."""
 
 Frame = NDArray[np.uint8]

@@ -1,6 +1,6 @@
 """What each step of the export is worth: the same network in int8 on OpenVINO with all steps, and without each.
 
-    python benchmarks/edge/passes.py --out benchmarks/results/edge [--seconds 120]
+    python benchmarks/experiments/edge/passes.py --out benchmarks/results/edge [--seconds 120]
 
 Weights are random, time does not depend on them. Results go to `OUT/passes.json` and, as a table, to stdout.
 """
@@ -14,7 +14,6 @@ from pathlib import Path
 from unittest.mock import patch
 
 import numpy as np
-from experiments import EXPERIMENTS, recipe_of
 
 from clipdepth.bundle.folder import open_bundle
 from clipdepth.bundle.manifest import InputSize
@@ -25,6 +24,7 @@ from clipdepth_bench.families.peers.random_bundle import write_random_bundle
 from clipdepth_bench.measure.duration import by_clock
 from clipdepth_bench.measure.timing import Limits, interleave, ratio_to
 from clipdepth_train.depth_model import build_model
+from experiments import EXPERIMENTS, recipe_of
 
 HEIGHT, WIDTH = 240, 320
 ALL = "all steps"

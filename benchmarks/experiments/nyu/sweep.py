@@ -1,6 +1,6 @@
 """Trains variants of the recipe edge-nyu at its own size, all at once on one GPU, and measures them on frames held out.
 
-    python benchmarks/nyu/sweep.py --data nyu --out sweep [--other kitchen] [--epochs 24] [NAME…]
+    python benchmarks/experiments/nyu/sweep.py --data nyu --out sweep [--other kitchen] [--epochs 24] [NAME…]
 
 The experiments are those of experiments.py, here as changes to the recipe that ships. Fourteen took six minutes on an
 H100, which one training alone keeps busy for a few percent. Writes `OUT/experiments.json` and `OUT/experiments.md`; it
@@ -15,13 +15,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from experiments import EXPERIMENTS, WHOLE, measured, note
 from graphed_training import GraphedTraining
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from clipdepth_train.data.loader import open_set
 from clipdepth_train.data.sample import RgbdPair, RgbdSet
+from experiments import EXPERIMENTS, WHOLE, measured, note
 
 
 class Decoded:

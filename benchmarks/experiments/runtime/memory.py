@@ -1,6 +1,6 @@
 """How much memory `clipdepth run` holds over many frames of a live stream, with ONNX Runtime on the CPU.
 
-    python benchmarks/runtime/memory.py BUNDLE [--video VIDEO] [--frames 20000] [--engine onnxruntime]
+    python benchmarks/experiments/runtime/memory.py BUNDLE [--video VIDEO] [--frames 20000] [--engine onnxruntime]
 
 This process serves 640×480 JPEG pictures over HTTP; `clipdepth run`, a process of its own, makes depths of so many.
 Its resident memory is read from /proc every second. The warm-up is the first tenth of the frames.

@@ -1,6 +1,6 @@
 """Trains variants of the recipe edge-nyu, each alike, and measures them on blocks of NYU's training frames held out.
 
-    python benchmarks/nyu/experiments.py --data nyu --out benchmarks/results/nyu [--other kitchen] [NAME…]
+    python benchmarks/experiments/nyu/experiments.py --data nyu --out benchmarks/results/nyu [--other kitchen] [NAME…]
 
 Writes `OUT/runs/NAME`, `OUT/experiments.json` and `OUT/experiments.md`, a row for each experiment, and prints it. What
 is done already is not done again; an interrupted run goes on. Test frames are not read: of `--other`, a set of another

@@ -1,7 +1,8 @@
 """How long a training step takes, and how much memory: forward, loss, backward and optimizer, on a batch at hand.
 
-    python benchmarks/training_step.py [--recipe edge-nyu msa-l1] [--size 240x320 416x544] [--precision no bf16]
-                                       [--batch 8] [--device cuda] [--steps 20] [--out steps.json]
+    python benchmarks/experiments/training_step.py [--recipe edge-nyu msa-l1] [--size 240x320 416x544]
+                                                   [--precision no bf16] [--batch 8] [--device cuda]
+                                                   [--steps 20] [--out steps.json]
 
 Sizes are the recipes' own where none is given, memory is channels-last where the recipe asks for it, and weights are
 random. The batch is of `rooms`, loaded once, so that no loader is measured. Prints p50, p90 and the slowest step,

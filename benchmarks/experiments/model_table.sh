@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The README's table of models: parameters, GFLOP and latency of each at its own size. Weights are random, which
 # latency does not depend on; nothing here says anything about accuracy.
-#   benchmarks/model_table.sh [FOLDER]
+#   benchmarks/experiments/model_table.sh [FOLDER]
 set -euo pipefail
 out=${1:-model-table}
 clipdepth data render rooms --out "$out/rooms" --train 8 --test 2 --size 480x640

@@ -1,6 +1,7 @@
 """What the pipeline adds to the engine's time, for 640×480.
 
-    python benchmarks/runtime/overhead.py BUNDLE [--video VIDEO] [--engines onnxruntime openvino] [--frames 200]
+    python benchmarks/experiments/runtime/overhead.py BUNDLE [--video VIDEO] [--engines onnxruntime openvino]
+                                                      [--frames 200]
 
 In each round the engine alone, the pipeline on a live source, and the pipeline on a video file, in turn. Live: frames
 come at such a rate that the engine works for `--load` of the time, and end to end is from capture to the sink. File:

@@ -1,6 +1,6 @@
 """What a million hours of video take, by what `throughput.py` and `memory.py` measured: a Markdown table.
 
-python benchmarks/archive/hours.py benchmarks/results/archive
+python benchmarks/experiments/archive/hours.py benchmarks/results/archive
 """
 
 import json

@@ -1,6 +1,6 @@
 """Trains variants of `edge` on one dataset, each for as long, and notes what came of them.
 
-    python benchmarks/edge/train.py --data kitchen --out benchmarks/results/edge [NAME…]
+    python benchmarks/experiments/edge/train.py --data kitchen --out benchmarks/results/edge [NAME…]
 
 Writes `OUT/runs/NAME` and `OUT/experiments.json`, and prints a line each. What is done already is not done again; an
 interrupted run goes on. Trunks start from random weights, so that nothing is downloaded.
@@ -13,11 +13,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from experiments import EXPERIMENTS, recipe_of
 from rich.console import Console
 
 from clipdepth.files.atomic import write_json
 from clipdepth_train.trainer import Trainer
+from experiments import EXPERIMENTS, recipe_of
 
 RESULTS = "experiments.json"
 
