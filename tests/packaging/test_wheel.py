@@ -196,7 +196,7 @@ def test_what_times_and_what_archives_finds_it_too(installed: Path, tmp_path: Pa
     millimetres = cv2.imread(str(picture), cv2.IMREAD_UNCHANGED)
     assert millimetres is not None
     assert np.abs(millimetres - 1000 * (0.5 + 5 * 128 / 255)).max() <= 0.51
-    model = installed / "clipdepth" / "box" / MODEL / "manifest.json"
+    model = installed / "clipdepth" / "bundle" / "box" / MODEL / "manifest.json"
     settings = json.loads((tmp_path / "out" / "archive.json").read_text())
     assert settings["bundle"] == hashlib.sha256(model.read_bytes()).hexdigest()
 
