@@ -15,6 +15,7 @@ from hypothesis import given
 from clipdepth.sources import Captured
 from clipdepth.viewer import Address, Setup, open_viewer
 from clipdepth.viewer.viewer import Viewer
+from depth_frames import with_depth
 from fuzzing import bounded, little_memory, spoiled
 from live_servers import wait_until
 
@@ -71,7 +72,8 @@ def viewer() -> Iterator[Viewer]:
     viewer = open_viewer(Address("127.0.0.1", 0), TOKEN, Setup("none", "CPU", "fp32", 0.5, 5.0), metrics=True)
     sink = viewer.sink("camera")
     with viewer, little_memory(200):
-        sink.write(Captured(np.zeros((48, 64, 3), np.uint8), 0.0, 0), np.ones((48, 64), np.float32))
+        black = Captured(np.zeros((48, 64, 3), np.uint8), 0.0, 0)
+        sink.write(with_depth(black, np.ones((48, 64), np.float32)))
         yield viewer
 
 

@@ -20,6 +20,7 @@ from clipdepth.sources import Captured
 from clipdepth.sources.frames import FramesSource
 from clipdepth.viewer import Address, Allowed, Setup, open_viewer
 from clipdepth.viewer.viewer import Viewer
+from depth_frames import with_depth
 from live_servers import free_port, wait_until
 from relays import relay
 from slow_stages import SIZE
@@ -142,12 +143,11 @@ def test_picture_depth_distance_and_counters_are_the_pipelines(browser: Any) -> 
         wait_for_frames(page)
         assert np.abs(np.subtract(pixel(page, "picture", 0.1, 0.1), (40, 180, 30))).max() <= 6
         assert np.abs(np.subtract(pixel(page, "picture", 0.1, 0.9), (20, 60, 200))).max() <= 6
-        depth = expected_depth()
-        for x in (0.1, 0.35, 0.5, 0.9):
-            column = int(x * WIDTH)
-            near_by = depth[120, column - 1 : column + 2]
-            assert near_by.min() - 0.001 <= hover(page, x, 0.5) <= near_by.max() + 0.001
-            colour = colourise(depth[120:121, column : column + 1], NEAR, FAR)[0, 0, ::-1]
+        depth = ramp()
+        for x in (0.11, 0.36, 0.51, 0.9):  # inside a pixel of the network's depth, not between two
+            column = int(x * SIZE.width)
+            assert hover(page, x, 0.51) == pytest.approx(float(depth[0, column]), abs=0.001)
+            colour = colourise(depth[:1, column : column + 1], NEAR, FAR)[0, 0, ::-1]
             assert np.abs(np.subtract(pixel(page, "depth", x, 0.5), colour.astype(int))).max() <= 12
         until(page, "document.getElementById('rate').textContent.endsWith('fps')")
         assert page.locator("#source").inner_text().strip() == "camera <b>0</b>"
@@ -304,7 +304,7 @@ def write(sink: Any, seconds_ago: float = 0) -> None:
     """Give the viewer a frame."""
     frame = np.full((HEIGHT, WIDTH, 3), 90, np.uint8)
     captured = time.monotonic_ns() - int(seconds_ago * 1e9)
-    sink.write(Captured(frame, 0.0, 0, captured), np.full((HEIGHT, WIDTH), 2, np.float32))
+    sink.write(with_depth(Captured(frame, 0.0, 0, captured), np.full((HEIGHT, WIDTH), 2, np.float32)))
 
 
 def test_it_comes_back_when_the_server_does(browser: Any) -> None:

@@ -4,6 +4,7 @@ import atexit
 import logging
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from threading import Condition, Event, Lock, Thread
 from time import monotonic, perf_counter_ns
 
@@ -81,18 +82,20 @@ class Pipeline:
         tasks += [(stage.__name__, stage) for branch in self.branches for stage in (branch.resize, branch.deliver)]
         self._running = len(writers) + len(tasks)
         for _, writer in writers:
-            self._workers.append(self._start("write", writer.write, self._worker_ended))
+            self._start(self._workers, "write", writer.write, self._worker_ended)
         for _, writer in writers:
             writer.entered.wait()
-        self._workers.extend(self._start(name, task, self._worker_ended) for name, task in tasks)
-        self._captures.extend(self._start("capture", branch.capture, lambda: None) for branch in self.branches)
+        for name, task in tasks:
+            self._start(self._workers, name, task, self._worker_ended)
+        for branch in self.branches:
+            self._start(self._captures, "capture", branch.capture, lambda: None)
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self._close()
         if self._error and kind is None:
             raise self._error
 
-    def _start(self, name: str, task: Callable[[], None], ended: Callable[[], None]) -> Thread:
+    def _start(self, kept: list[Thread], name: str, task: Callable[[], None], ended: Callable[[], None]) -> None:
         def run() -> None:
             try:
                 task()
@@ -105,8 +108,9 @@ class Pipeline:
 
         # Daemons, which the interpreter does not wait for, since a read that blocks cannot be ended from outside.
         thread = Thread(target=run, name=f"clipdepth-{name}", daemon=True)
+        # First kept and then started: Ctrl-C may come between.
+        kept.append(thread)
         thread.start()
-        return thread
 
     def _worker_ended(self) -> None:
         with self._lock:
@@ -153,10 +157,12 @@ class Pipeline:
         atexit.unregister(self._close)
         self.stop()
         for thread in self._workers:
-            thread.join()
+            with suppress(RuntimeError):  # one that Ctrl-C kept from starting
+                thread.join()
         start = monotonic()
         for branch, thread in zip(self.branches, self._captures, strict=False):
             patience = BLOCKED_READ_S if branch.source.live else LAST_FRAME_S
-            thread.join(max(0, start + patience - monotonic()))
+            with suppress(RuntimeError):
+                thread.join(max(0, start + patience - monotonic()))
             if thread.is_alive():
                 _LOG.warning("%s is still in a read that blocks; it is let go when that ends", branch.source.name)

@@ -17,6 +17,7 @@ from clipdepth.viewer.status import Status
 ASKS = 4
 """How many frames may be asked for and not yet sent."""
 STATUS_S = 1.0
+MISUSE = "misuse"
 POLICY_VIOLATION = 1008
 GOING_DOWN = 1012
 BROKEN = (1002, 1007, 1009)
@@ -35,7 +36,8 @@ class Session:
 
     async def run(self) -> None:
         """Listen, show and report until one of them ends."""
-        tasks = [asyncio.create_task(task) for task in (self._listen(), self._show(), self._report())]
+        listening = asyncio.create_task(self._listen())
+        tasks = [listening, asyncio.create_task(self._show()), asyncio.create_task(self._report())]
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -45,17 +47,19 @@ class Session:
         for result in results:
             if isinstance(result, Exception) and not isinstance(result, WebSocketDisconnect):
                 raise result
+        if results[0] == MISUSE:  # closed here, where nobody sends any more
+            await self._socket.close(POLICY_VIOLATION, f"send 'next', at most {ASKS} ahead")
 
-    async def _listen(self) -> None:
+    async def _listen(self) -> str | None:
+        """Take what the page asks for until its end; MISUSE where it sends something else."""
         while True:
             message = await self._socket.receive()
             if message["type"] == "websocket.disconnect":
                 self._count_end(message)
-                return
+                return None
             if message.get("text") != "next" or self._asked.full():
                 self._access.count(MESSAGE)
-                await self._socket.close(POLICY_VIOLATION, f"send 'next', at most {ASKS} ahead")
-                return
+                return MISUSE
             self._asked.put_nowait("next")
 
     def _count_end(self, message: Message) -> None:
