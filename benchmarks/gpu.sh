@@ -80,8 +80,10 @@ build() { # NAME PRECISION…: TensorRT's engines
     done
 }
 
-bench() { # BUNDLE RUN OPTION…
-    step 170 "bench-$1" "${clipdepth[@]}" bench "$work/$1.bundle" --run "$work/$2" --skip memory "${timing[@]}" \
+bench() { # BUNDLE RUN|- OPTION…; without its run PyTorch's weights are random
+    local run=()
+    [ "$2" = - ] || run=(--run "$work/$2")
+    step 170 "bench-$1" "${clipdepth[@]}" bench "$work/$1.bundle" "${run[@]}" --skip memory "${timing[@]}" \
         --out "$results/$1" "${@:3}" "${broken[@]}"
 }
 
@@ -96,8 +98,8 @@ cp -rT runtime/clipdepth/bundle/box/edge-nyu "$work/box.bundle"
 step 60 doctor "${clipdepth[@]}" doctor "$work/box.bundle" --json "$results/doctor.json"
 build box fp16 int8
 verify box
-start edge-nyu edge-nyu --start edge-nyu && bench box edge-nyu --without torch.compile
-write edge-nyu fp32
+bench box - --without torch.compile
+start edge-nyu edge-nyu --start edge-nyu && write edge-nyu fp32
 build edge-nyu fp32
 verify edge-nyu
 bench edge-nyu edge-nyu --skip streaming --without torch.compile 'torch.compile CUDA'
