@@ -48,7 +48,33 @@ def free_port() -> int:
         return int(server.getsockname()[1])
 
 
-class MjpegServer:
+class LoopbackServer:
+    """Listens on a port of loopback, any free one by default, and gives each connection to `serve` in a thread."""
+
+    def __init__(self, serve: Callable[[socket.socket], None], port: int = 0) -> None:
+        self._serve = serve
+        self._stopped = threading.Event()
+        self._server = socket.create_server(("127.0.0.1", port))
+        self.port = int(self._server.getsockname()[1])
+        self._threads = [threading.Thread(target=self._accept)]
+        self._threads[0].start()
+
+    def close(self) -> None:
+        """Cut all connections and stop listening."""
+        self._stopped.set()
+        for thread in self._threads:
+            thread.join()
+
+    def _accept(self) -> None:
+        with self._server:
+            while not self._stopped.is_set():
+                if select.select([self._server], [], [], 0.02)[0]:
+                    thread = threading.Thread(target=self._serve, args=[self._server.accept()[0]])
+                    self._threads.append(thread)
+                    thread.start()
+
+
+class MjpegServer(LoopbackServer):
     """Sends flat JPEG pictures to all who ask, `fps` a second, counting the brightness up; may be killed and stall.
 
     With `pictures` those are sent, again and again; with `login`, a user and password in base64, only to those who
@@ -70,24 +96,7 @@ class MjpegServer:
         self._jpegs = [jpeg(picture) for picture in pictures]
         self._period = 1 / fps
         self._login = login
-        self._stopped = threading.Event()
-        self._server = socket.create_server(("127.0.0.1", port))
-        self._threads = [threading.Thread(target=self._accept)]
-        self._threads[0].start()
-
-    def close(self) -> None:
-        """Cut all connections and stop listening."""
-        self._stopped.set()
-        for thread in self._threads:
-            thread.join()
-
-    def _accept(self) -> None:
-        with self._server:
-            while not self._stopped.is_set():
-                if select.select([self._server], [], [], 0.02)[0]:
-                    thread = threading.Thread(target=self._send, args=[self._server.accept()[0]])
-                    self._threads.append(thread)
-                    thread.start()
+        super().__init__(self._send, port)
 
     def _send(self, connection: socket.socket) -> None:
         with connection, suppress(OSError):

@@ -6,10 +6,12 @@ import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 
+from live_servers import LoopbackServer
+
 BLOCK = 65536
 
 
-class Relay:
+class Relay(LoopbackServer):
     """Passes bytes on to a port of loopback and back.
 
     While `frozen` is set it passes nothing and closes nothing, like a cable that was pulled. With `host` it writes that
@@ -22,25 +24,7 @@ class Relay:
         self._to = port
         self._host = host
         self._websockets = websockets
-        self._stopped = threading.Event()
-        self._server = socket.create_server(("127.0.0.1", 0))
-        self.port = int(self._server.getsockname()[1])
-        self._threads = [threading.Thread(target=self._accept)]
-        self._threads[0].start()
-
-    def close(self) -> None:
-        """Cut all connections."""
-        self._stopped.set()
-        for thread in self._threads:
-            thread.join()
-
-    def _accept(self) -> None:
-        with self._server:
-            while not self._stopped.is_set():
-                if select.select([self._server], [], [], 0.02)[0]:
-                    thread = threading.Thread(target=self._pass_on, args=[self._server.accept()[0]])
-                    self._threads.append(thread)
-                    thread.start()
+        super().__init__(self._pass_on)
 
     def _pass_on(self, browser: socket.socket) -> None:
         with browser, suppress(OSError), socket.create_connection(("127.0.0.1", self._to), 5) as server:

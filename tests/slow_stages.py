@@ -1,5 +1,6 @@
-"""An engine and a sink for tests of the pipeline that are as slow, or fail, as they are told to."""
+"""An engine and a sink for tests of the pipeline that are as slow, or fail, as they are told to; and its threads."""
 
+import threading
 import time
 
 import numpy as np
@@ -10,6 +11,11 @@ from clipdepth.errors import OutputError
 from clipdepth.frame import DepthFrame
 
 SIZE = InputSize(48, 64)
+
+
+def threads() -> list[str]:
+    """The names of the runtime's threads that live now."""
+    return [thread.name for thread in threading.enumerate() if thread.name.startswith("clipdepth-")]
 
 
 class SlowEngine:

@@ -1,8 +1,6 @@
 """`benchmarks/experiments/nyu/report.py`: its tables against sums over every pixel, and its pictures."""
 
-import sys
 from collections.abc import Iterator
-from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
@@ -10,23 +8,20 @@ import cv2
 import numpy as np
 import pytest
 
+from benchmarks.scripts import script_modules
 from clipdepth.errors import DataError, UsageError
 from clipdepth.sinks.depth_picture import INVALID, colourise
 from clipdepth_train.evaluation import Comparison
 from runs import write_rgbd_folder
 
-SCRIPTS = Path(__file__).parents[2] / "benchmarks" / "experiments" / "nyu"
 NAMES = ("breakdown", "sheet", "report")
 
 
 @pytest.fixture(scope="module")
 def scripts() -> Iterator[dict[str, ModuleType]]:
     """The script's modules, which import one another by their bare names."""
-    sys.path.insert(0, str(SCRIPTS))
-    yield {name: import_module(name) for name in NAMES}
-    sys.path.remove(str(SCRIPTS))
-    for name in NAMES:
-        del sys.modules[name]
+    with script_modules("nyu", NAMES) as modules:
+        yield modules
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-EXPERIMENTS = Path(__file__).parents[2] / "benchmarks" / "experiments"
+from benchmarks.scripts import EXPERIMENTS
+
 FOLDERS = sorted({path.parent for path in EXPERIMENTS.rglob("*.py")})
 
 

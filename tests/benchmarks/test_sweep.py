@@ -1,9 +1,7 @@
 """`graphed_training.py` and `sweep.py` of NYU's experiments: the trainer's weights, without a GPU's graphs."""
 
-import sys
 from collections.abc import Iterator
 from dataclasses import replace
-from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
@@ -12,23 +10,20 @@ import torch
 from rich.console import Console
 
 import runs
+from benchmarks.scripts import script_modules
 from clipdepth_train.checkpoint import load_run
 from clipdepth_train.data.loader import open_set
 from clipdepth_train.recipe import OptimConfig, Recipe
 from clipdepth_train.trainer import Trainer
 
-SCRIPTS = Path(__file__).parents[2] / "benchmarks" / "experiments" / "nyu"
 NAMES = ("experiments", "graphed_training", "sweep")
 
 
 @pytest.fixture(scope="module")
 def scripts() -> Iterator[dict[str, ModuleType]]:
     """The script's modules, which import one another by their bare names."""
-    sys.path.insert(0, str(SCRIPTS))
-    yield {name: import_module(name) for name in NAMES}
-    sys.path.remove(str(SCRIPTS))
-    for name in NAMES:
-        del sys.modules[name]
+    with script_modules("nyu", NAMES) as modules:
+        yield modules
 
 
 @pytest.fixture

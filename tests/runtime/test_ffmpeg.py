@@ -44,38 +44,13 @@ BOTH = pytest.mark.parametrize("count", [count_by_run, count_by_archive])
 
 
 @contextmanager
-def nobody_opens(fifo: Path) -> Iterator[None]:
-    """A named pipe that fails the test where somebody opens it to read: only then can it be opened to write."""
-    os.mkfifo(fifo)
-    opened, done = threading.Event(), threading.Event()
-
-    def watch() -> None:
-        while not done.wait(0.002):
-            try:
-                os.close(os.open(fifo, os.O_WRONLY | os.O_NONBLOCK))
-            except OSError:
-                continue
-            opened.set()
-
-    thread = threading.Thread(target=watch)
-    thread.start()
-    try:
-        yield
-    finally:
-        done.set()
-        thread.join()
-    assert not opened.is_set(), f"{fifo} was opened"
-
-
-@contextmanager
-def nobody_listens(port: int) -> Iterator[None]:
-    """Fails the test where a UDP port is bound for longer than a moment."""
+def never(happens: Callable[[], bool], told: str) -> Iterator[None]:
+    """Fails the test, with what is `told`, where something happens for longer than a moment."""
     seen, done = threading.Event(), threading.Event()
 
     def watch() -> None:
         while not done.wait(0.002):
-            lines = Path("/proc/net/udp").read_text().splitlines()[1:]
-            if any(line.split()[1].endswith(f":{port:04X}") for line in lines):
+            if happens():
                 seen.set()
 
     thread = threading.Thread(target=watch)
@@ -85,7 +60,35 @@ def nobody_listens(port: int) -> Iterator[None]:
     finally:
         done.set()
         thread.join()
-    assert not seen.is_set(), f"UDP port {port} was listened on"
+    assert not seen.is_set(), told
+
+
+@contextmanager
+def nobody_opens(fifo: Path) -> Iterator[None]:
+    """A named pipe that fails the test where somebody opens it to read: only then can it be opened to write."""
+    os.mkfifo(fifo)
+
+    def is_read() -> bool:
+        try:
+            os.close(os.open(fifo, os.O_WRONLY | os.O_NONBLOCK))
+        except OSError:
+            return False
+        return True
+
+    with never(is_read, f"{fifo} was opened"):
+        yield
+
+
+@contextmanager
+def nobody_listens(port: int) -> Iterator[None]:
+    """Fails the test where a UDP port is bound for longer than a moment."""
+
+    def is_bound() -> bool:
+        lines = Path("/proc/net/udp").read_text().splitlines()[1:]
+        return any(line.split()[1].endswith(f":{port:04X}") for line in lines)
+
+    with never(is_bound, f"UDP port {port} was listened on"):
+        yield
 
 
 LISTS = {

@@ -1,6 +1,5 @@
 """`clipdepth.load` and what it makes, against the graph's closed form and the renderer's exact depth."""
 
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,10 +13,7 @@ from clipdepth.camera.resize import resize_depth, resize_frame
 from clipdepth.frame import DepthFrame
 from clipdepth.rooms import Room, default_intrinsics
 from clipdepth.sources.frames import FramesSource
-
-
-def threads() -> list[str]:
-    return [thread.name for thread in threading.enumerate() if thread.name.startswith("clipdepth-")]
+from slow_stages import threads
 
 
 @pytest.fixture

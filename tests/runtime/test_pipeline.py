@@ -23,7 +23,7 @@ from clipdepth.pipeline.slot import Slot, Stopped
 from clipdepth.sinks.video import VideoSink
 from clipdepth.sources.frames import FramesSource
 from live_servers import wait_until
-from slow_stages import SIZE, Kept, SlowEngine
+from slow_stages import SIZE, Kept, SlowEngine, threads
 
 
 def pictures(count: int, height: int = 48, width: int = 64) -> list[np.ndarray]:
@@ -41,10 +41,6 @@ def camera(fps: float = 200, count: int | None = None) -> FramesSource:
             time.sleep(1 / fps)
 
     return FramesSource(frames(), live=True, name="camera")
-
-
-def threads() -> list[str]:
-    return [thread.name for thread in threading.enumerate() if thread.name.startswith("clipdepth-")]
 
 
 @pytest.fixture(autouse=True)

@@ -13,15 +13,12 @@ import clipdepth
 from bundles import brightness_depth, write_bundle
 from clipdepth.errors import BundleError, SourceError, UsageError
 from live_servers import mjpeg_server, wait_until
+from slow_stages import threads
 
 
 @pytest.fixture
 def bundle(tmp_path: Path) -> Path:
     return write_bundle(tmp_path / "b.bundle")
-
-
-def threads() -> list[str]:
-    return [thread.name for thread in threading.enumerate() if thread.name.startswith("clipdepth-")]
 
 
 def test_three_lines_give_every_frame_with_its_depth(bundle: Path) -> None:
