@@ -29,7 +29,7 @@ class GraphedTraining:
         self.recipe = recipe
         self.steps = recipe.epochs * steps_per_epoch(len(pairs), recipe.batch_size)
         self.step = 0
-        self._pairs, self._device = pairs, device
+        self._pairs = pairs
         self._trained = build_model(recipe)
         if recipe.channels_last:
             self._trained.to(memory_format=torch.channels_last)

@@ -1,6 +1,6 @@
 """What is done to a source's pictures before the network, and to the network's depth after it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import nan
 
 import numpy as np
@@ -44,7 +44,7 @@ class Optics:
             correction = self._corrections.at(*frame.shape[:2])
             frame = correction.undistort(frame)
         if frame is not captured.frame:
-            captured = Captured(frame, captured.time, captured.index, captured.captured_ns)
+            captured = replace(captured, frame=frame)
         return Prepared(captured, resize_frame(frame, self._size.height, self._size.width), correction)
 
     def depth_frame(self, prepared: Prepared, raw: NDArray[np.float32], source: str) -> DepthFrame:
