@@ -6,7 +6,7 @@ from pathlib import Path
 
 from clipdepth.bundle.agreement import Agreement
 from clipdepth.bundle.folder import Bundle
-from clipdepth.engines import Infer
+from clipdepth.engines import Engine, Infer
 from clipdepth_bench.measure.duration import CLOCK, Measure, by_clock
 
 
@@ -59,11 +59,29 @@ class Contender:
         return self.agreement is not None and not self.agreement
 
     @property
+    def engine(self) -> Engine:
+        """A loaded contender as what `DepthModel` and `Pipeline` run; the contender's owner closes it."""
+        assert self.infer
+        return ContenderEngine(self.name, self.device, self.infer)
+
+    @property
     def stopwatch(self) -> Measure | None:
         """What times it; None where it is not there, or is not to be timed since it failed."""
         if self.infer is None or self.failed:
             return None
         return self.measure or by_clock(self.infer)
+
+
+@dataclass
+class ContenderEngine:
+    """A contender that was loaded, as an `Engine`; closing it leaves the contender open."""
+
+    name: str
+    device: str
+    infer: Infer
+
+    def close(self) -> None:
+        """See `Engine.close`."""
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,6 @@ TensorRT for RTX, as in the tests. Of a model with SAM, its two graphs have rows
 import argparse
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -21,11 +20,12 @@ from rich.console import Console
 from clipdepth.bundle.agreement import Agreement
 from clipdepth.bundle.folder import Bundle, open_bundle
 from clipdepth.bundle.manifest import PRECISIONS
-from clipdepth.engines import load_engine, measure_agreement, verify_engine
+from clipdepth.engines import measure_agreement
 from clipdepth.engines.tensorrt.build import build_plan
 from clipdepth.engines.tensorrt.network import parse_graph
 from clipdepth.engines.tensorrt.precisions import network_precisions
 from clipdepth.errors import ClipdepthError
+from clipdepth.model import load
 from clipdepth_export.exporter import ExportConfig, export_run
 
 HEADINGS = (
@@ -87,8 +87,8 @@ def _depth_row(bundle: Bundle, precision: str) -> list[str]:
 
 
 def _onnxruntime(bundle: Bundle, precision: str) -> str:
-    with closing(load_engine(bundle, precision=precision)) as engine:
-        return _word(verify_engine(engine, bundle, precision))
+    with load(bundle, engine="onnxruntime", precision=precision) as model:
+        return _word(model.verify())
 
 
 def _openvino(bundle: Bundle, precision: str) -> str:

@@ -24,8 +24,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from clipdepth.bundle.folder import open_bundle
-from clipdepth.engines import load_engine
+from clipdepth.model import load
 from clipdepth.pipeline.smoothing import Smoother, Smoothing
 from clipdepth.rooms import RgbdFrame, Room, default_intrinsics
 
@@ -149,9 +148,9 @@ def noisy_depth(frame: Frame, depth: Depth) -> Depth:
 
 def bundle_network(path: Path) -> tuple[Network, int, int]:
     """The network of a bundle, on one thread, and its input's height and width."""
-    bundle = open_bundle(path)
-    engine, size = load_engine(bundle, threads=1), bundle.manifest.input
-    return lambda frame, _: engine.infer(frame[None])[0], size.height, size.width
+    model = load(path, engine="onnxruntime", threads=1)
+    size = model.bundle.manifest.input
+    return lambda frame, _: model(frame).raw, size.height, size.width
 
 
 def measure(way: Callable[[], Filter], still: Shot, after: Shot, walk: Shot) -> Outcome:

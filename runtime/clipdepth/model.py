@@ -11,8 +11,8 @@ from clipdepth.bundle.agreement import Agreement
 from clipdepth.bundle.folder import Bundle, open_bundle
 from clipdepth.camera.camera import Camera
 from clipdepth.camera.corrections import Corrections
-from clipdepth.engines import Engine, verify_engine
-from clipdepth.engines.choice import AUTO, Choice, load_asked
+from clipdepth.engines import Engine, load_engine, verify_engine
+from clipdepth.engines.choice import AUTO, Choice, load_fastest
 from clipdepth.frame import DepthFrame, checked_image
 from clipdepth.pipeline import Feed, Pipeline
 from clipdepth.pipeline.optics import Optics
@@ -103,7 +103,7 @@ class DepthModel:
 
 
 def load(
-    bundle: Path | str,
+    bundle: Bundle | Path | str,
     *,
     engine: str = AUTO,
     precision: str | None = None,
@@ -111,21 +111,24 @@ def load(
     device: int | None = None,
     camera: Camera | None = None,
 ) -> DepthModel:
-    """Load a depth model: the name of one that ships with clipdepth, or a bundle's path.
+    """Load a depth model: the name of one that ships with clipdepth, a bundle's path, or an open bundle.
 
-    The engine is the fastest that agrees with PyTorch, unless one is named; the precision the engine's fastest that
-    does, unless one is named. `device` is a GPU's number, from 0 on, with which only engines on GPUs are tried.
-    `camera` says which one films where it is not the training camera. Raises as `open_bundle`, `load_engine` and
-    `choose_engine` do.
+    `engine` 'auto' takes the fastest engine and precision that agree with PyTorch; `clipdepth doctor` lists the others,
+    which take the bundle's first precision unless one is named. `threads` is for engines on the CPU (all usable
+    cores); `device` is a GPU's number, from 0 on, with which only engines on GPUs are tried. `camera` says which one
+    films where it is not the training camera. Raises as `open_bundle`, `load_engine` and `choose_engine` do.
     """
-    opened = open_bundle(bundle)
+    opened = bundle if isinstance(bundle, Bundle) else open_bundle(bundle)
     corrections = Corrections(opened.manifest, camera or Camera())
-    loaded, chosen, choice = load_asked(opened, engine, precision, threads, device)
-    return DepthModel(opened, loaded, chosen, corrections, choice)
+    if engine == AUTO:
+        fastest, choice = load_fastest(opened, (precision,) if precision else (), threads, device)
+        return DepthModel(opened, fastest, choice.precision, corrections, choice)
+    precision = precision or next(iter(opened.manifest.graphs))
+    return DepthModel(opened, load_engine(opened, engine, precision, threads, device), precision, corrections)
 
 
 def stream(
-    bundle: Path | str,
+    bundle: Bundle | Path | str,
     source: Frames,
     *,
     engine: str = AUTO,

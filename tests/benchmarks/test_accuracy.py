@@ -12,13 +12,15 @@ import pytest
 
 from bundles import write_bundle
 from clipdepth.bundle.folder import Bundle, open_bundle
-from clipdepth.bundle.manifest import MANIFEST, InputSize
+from clipdepth.bundle.manifest import MANIFEST
 from clipdepth.cli import main
 from clipdepth.errors import CheckpointError, DataError
+from clipdepth.model import DepthModel
+from clipdepth_bench.contender import ContenderEngine
 from clipdepth_bench.measure.accuracy import measure_accuracy
 from clipdepth_bench.pareto.command import main as pareto
 from clipdepth_bench.pareto.report import read_pareto
-from clipdepth_train.candidate import bundle_recipe, engine_predictor
+from clipdepth_train.candidate import bundle_predictor, bundle_recipe
 from clipdepth_train.data.loader import open_set
 from clipdepth_train.data.sample import RgbdPair
 from clipdepth_train.evaluation import Crop
@@ -131,7 +133,7 @@ def test_a_damaged_bundle_is_told(run: Path, larger: Path, tmp_path: Path, capsy
     assert f"{bundle}/golden.npz has 7 bytes" in capsys.readouterr().err
 
 
-def test_the_predictor_gives_depth_at_the_pictures_size() -> None:
+def test_the_predictor_gives_depth_at_the_pictures_size(tmp_path: Path) -> None:
     given: list[tuple[int, ...]] = []
 
     def infer(frames: np.ndarray, segmentation: np.ndarray | None = None) -> np.ndarray:
@@ -139,7 +141,8 @@ def test_the_predictor_gives_depth_at_the_pictures_size() -> None:
         return np.full(frames.shape[:3], 2.5, np.float32)
 
     pair = RgbdPair(np.zeros((30, 50, 3), np.uint8), np.ones((30, 50), np.float32))
-    depth = engine_predictor(infer, InputSize(12, 16))(pair)
+    bundle = open_bundle(write_bundle(tmp_path / "b.bundle", 12, 16))
+    depth = bundle_predictor(DepthModel(bundle, ContenderEngine("constant", "CPU", infer), "fp32"))(pair)
     assert given == [(1, 12, 16, 3)]
     assert depth.shape == (30, 50)
     assert np.all(depth == 2.5)

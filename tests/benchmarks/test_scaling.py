@@ -10,9 +10,10 @@ from rich.console import Console
 from bundles import write_bundle
 from clipdepth.bundle.folder import open_bundle
 from clipdepth.bundle.manifest import InputSize
-from clipdepth.engines import load_engine
 from clipdepth.errors import EngineError, UsageError
+from clipdepth.model import DepthModel, load
 from clipdepth.pipeline.latency import Latency
+from clipdepth_bench.contender import ContenderEngine
 from clipdepth_bench.measure.environment import environment
 from clipdepth_bench.scaling.child import Task, call, measure, stream
 from clipdepth_bench.scaling.graphs import Graphs
@@ -94,28 +95,24 @@ def test_a_child_that_fails_says_why(small: Path) -> None:
 
 
 def test_cameras_go_through_the_pipeline_at_their_rate(small: Path) -> None:
-    bundle = open_bundle(small)
     task = Task(str(small), "onnxruntime", "fp32", 1, 1, 3, 10.0, 0.5)
-    latency, fps = stream(load_engine(bundle, threads=1), bundle, task)
+    with load(small, engine="onnxruntime", threads=1) as model:
+        latency, fps = stream(model, task)
     # 5 frames of each camera in half a second, more than of two; the newest counts, so that some may be missing.
     assert 10 < latency.n <= 15
     assert 0 < fps <= 31
 
 
 def test_a_batch_is_one_call(small: Path) -> None:
-    bundle = open_bundle(small)
     shapes = []
+    with load(small, engine="onnxruntime", threads=1) as model:
 
-    class Spy:
-        def __init__(self) -> None:
-            self._engine = load_engine(bundle, threads=1)
-            self.name, self.device, self.close = "spy", "CPU", self._engine.close
-
-        def infer(self, frames, segmentation=None):  # type: ignore[no-untyped-def]
+        def infer(frames, segmentation=None):  # type: ignore[no-untyped-def]
             shapes.append(frames.shape)
-            return self._engine.infer(frames)
+            return model.engine.infer(frames)
 
-    latency, _ = call(Spy(), bundle, Task(str(small), "onnxruntime", "fp32", 1, 2, 0, 30.0, 0.01))
+        spied = DepthModel(model.bundle, ContenderEngine("spy", "CPU", infer), "fp32")
+        latency, _ = call(spied, Task(str(small), "onnxruntime", "fp32", 1, 2, 0, 30.0, 0.01))
     assert set(shapes) == {(2, 48, 64, 3)}
     assert len(shapes) == latency.n + 1
 

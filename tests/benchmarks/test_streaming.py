@@ -7,6 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from clipdepth_bench.bench.streaming import measure_streaming, paced
+from clipdepth_bench.contender import ContenderEngine
 
 GOLDEN = np.random.default_rng(0).integers(0, 256, (2, 24, 32, 3), dtype=np.uint8)
 
@@ -41,7 +42,7 @@ class CountingMeter:
 
 def test_capture_to_depth_holds_the_engine_and_the_way_to_it() -> None:
     engine, meter = Sleeper(), CountingMeter()
-    found = measure_streaming("sleeper", engine, GOLDEN, 0.4, [meter])
+    found = measure_streaming(ContenderEngine("sleeper", "CPU", engine), GOLDEN, 0.4, [meter])
     assert found.capture_to_depth_ms.p50 >= 100
     assert 2 <= found.capture_to_depth_ms.n <= 8, "of a camera's twelve frames, those that were the newest"
     assert found.fps <= 10
@@ -54,7 +55,7 @@ def test_capture_to_depth_holds_the_engine_and_the_way_to_it() -> None:
 
 
 def test_a_contender_slower_than_the_time_has_a_frame() -> None:
-    assert measure_streaming("sleeper", Sleeper(), GOLDEN, 0.001, []).capture_to_depth_ms.n >= 1
+    assert measure_streaming(ContenderEngine("sleeper", "CPU", Sleeper()), GOLDEN, 0.001, []).capture_to_depth_ms.n >= 1
 
 
 def test_frames_come_again_and_again_at_their_pace() -> None:
@@ -71,4 +72,4 @@ def test_what_a_contender_raises_is_raised() -> None:
         raise RuntimeError("out of memory")
 
     with pytest.raises(RuntimeError, match="out of memory"):
-        measure_streaming("broken", broken, GOLDEN, 0.1, [])
+        measure_streaming(ContenderEngine("broken", "CPU", broken), GOLDEN, 0.1, [])

@@ -29,7 +29,8 @@ FLOORS = (
     ("engines", "frame", "rooms"),
     ("sinks", "sources"),
     ("pipeline",),
-    ("archive", "model", "viewer"),
+    ("model", "viewer"),
+    ("archive",),
     ("cli",),
 )
 """The rooms of the runtime, from the ground up: each imports from floors below its own alone."""

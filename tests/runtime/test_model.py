@@ -69,6 +69,16 @@ def test_points_lie_on_the_rooms_surfaces() -> None:
     np.testing.assert_array_equal(seen[..., 2], view.depth)
 
 
+def test_a_bundle_that_is_open_is_not_opened_again(tmp_path: Path, picture: np.ndarray) -> None:
+    path = write_bundle(tmp_path / "loose.bundle", tolerance=10.0)
+    with pytest.raises(clipdepth.BundleError, match="tolerance"):
+        clipdepth.load(path)
+    opened = open_bundle(path, any_tolerance=True)
+    with clipdepth.load(opened, engine="onnxruntime") as model:
+        assert model.bundle is opened
+        np.testing.assert_allclose(model(picture).raw, brightness_depth(resize_frame(picture, 48, 64)), rtol=1e-6)
+
+
 def test_a_stream_gives_what_single_pictures_do(model: clipdepth.DepthModel) -> None:
     given = list(np.random.default_rng(1).integers(0, 256, (5, 40, 60, 3), dtype=np.uint8))
     frames = list(model.stream(given))

@@ -1,7 +1,7 @@
 """What is measured on a dataset: a trained run in PyTorch, or a bundle in one of its engines."""
 
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -9,11 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clipdepth.bundle.folder import Bundle, open_bundle
-from clipdepth.bundle.manifest import MANIFEST, InputSize
-from clipdepth.camera.resize import resize_depth, resize_frame
-from clipdepth.engines import Infer
-from clipdepth.engines.choice import load_asked
+from clipdepth.bundle.manifest import MANIFEST
 from clipdepth.errors import UsageError
+from clipdepth.model import DepthModel, load
 from clipdepth_train.checkpoint import load_run
 from clipdepth_train.data.sample import RgbdPair
 from clipdepth_train.evaluation import Predict, predictor
@@ -55,7 +53,7 @@ def open_candidate(
 
     `mirror` averages in a run's mirrored depth, or not; None does as it was trained. `engine` (ONNX Runtime),
     `precision` (the first) and `device`, a GPU's number, are a bundle's. Raises UsageError for an option of the other
-    kind, BundleError or CheckpointError for a damaged folder, and as `load_asked` does for engines.
+    kind, BundleError or CheckpointError for a damaged folder, and as `load` does for engines.
     """
     path = find_run_or_bundle(named)
     if not (path / MANIFEST).is_file():
@@ -67,10 +65,9 @@ def open_candidate(
         raise UsageError(f"--mirror is for runs: the graphs of {path} make one pass; leave it out, or name the run")
     bundle = open_bundle(path)
     recipe = bundle_recipe(bundle)
-    loaded, precision, _ = load_asked(bundle, engine or DEFAULT_ENGINE, precision, device=device)
-    with closing(loaded):
-        predict = engine_predictor(loaded.infer, bundle.manifest.input)
-        yield Candidate(bundle.path.name, predict, recipe.frames, recipe.data, loaded.name, precision, mirrored=False)
+    with load(bundle, engine=engine or DEFAULT_ENGINE, precision=precision, device=device) as model:
+        name, ran = bundle.path.name, model.engine.name
+        yield Candidate(name, bundle_predictor(model), recipe.frames, recipe.data, ran, model.precision, mirrored=False)
 
 
 def _run(path: Path, mirror: bool | None) -> Candidate:
@@ -89,11 +86,10 @@ def bundle_recipe(bundle: Bundle) -> Recipe:
     return replace(recipe, frames=replace(recipe.frames, segments=""))
 
 
-def engine_predictor(infer: Infer, size: InputSize) -> Predict:
-    """An engine as a function of pictures of any size: resized to its input and back."""
+def bundle_predictor(model: DepthModel) -> Predict:
+    """A bundle's model as a function of RGB-D pairs, whose pictures may have any size."""
 
     def predict(pair: RgbdPair) -> NDArray[np.float32]:
-        frame = resize_frame(np.ascontiguousarray(pair.frame), size.height, size.width)
-        return resize_depth(infer(frame[None])[0], *pair.frame.shape[:2])
+        return model(np.ascontiguousarray(pair.frame)).depth
 
     return predict

@@ -140,10 +140,9 @@ def _streaming_step(setup: Setup, limits: Limits, meters: Sequence[Meter]) -> St
     frames = setup.bundle.golden().frames
 
     def stream(contender: Contender, row: Row) -> Row:
-        assert contender.infer
         assert row.latency_ms
         seconds = stream_seconds(limits, row.latency_ms.p50)
-        return replace(row, streaming=measure_streaming(contender.name, contender.infer, frames, seconds, meters))
+        return replace(row, streaming=measure_streaming(contender.engine, frames, seconds, meters))
 
     return stream
 

@@ -2,8 +2,9 @@
 
 from functools import partial
 
-from clipdepth.engines import ENGINES, load_engine, verify_engine
+from clipdepth.engines import ENGINES
 from clipdepth.errors import ClipdepthError
+from clipdepth.model import load
 from clipdepth_bench.contender import Contender, Entry, Setup, absent
 
 
@@ -14,19 +15,18 @@ def entries(setup: Setup) -> list[Entry]:
 
 
 def _load(setup: Setup, name: str, precision: str) -> Contender:
-    bundle = setup.bundle
+    device = setup.device if ENGINES[name].on_gpus else None
     try:
-        device = setup.device if ENGINES[name].on_gpus else None
-        engine = load_engine(bundle, name, precision, setup.threads, device)
-        agreement = verify_engine(engine, bundle, precision)
+        model = load(setup.bundle, engine=name, precision=precision, threads=setup.threads, device=device)
+        agreement = model.verify()
     except ClipdepthError as error:  # also of an engine that loads, and cannot run
         return absent(name, precision, str(error))
     return Contender(
         name,
         precision,
-        engine.device,
-        engine.infer,
+        model.engine.device,
+        model.engine.infer,
         agreement,
-        model_bytes=bundle.graph(precision).stat().st_size,
-        close=engine.close,
+        model_bytes=setup.bundle.graph(precision).stat().st_size,
+        close=model.close,
     )

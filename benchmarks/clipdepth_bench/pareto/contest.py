@@ -11,12 +11,13 @@ from rich.progress import Progress
 
 from clipdepth.bundle.folder import Bundle
 from clipdepth.errors import UsageError
+from clipdepth.model import DepthModel
 from clipdepth_bench.contender import Contender, Entry, Setup, load_all
 from clipdepth_bench.families import engines, pytorch
 from clipdepth_bench.measure.accuracy import Accuracy, measure_accuracy
 from clipdepth_bench.measure.duration import Duration, Measure
 from clipdepth_bench.measure.timing import Limits, Samples, Timing, interleave
-from clipdepth_train.candidate import bundle_recipe, engine_predictor
+from clipdepth_train.candidate import bundle_predictor, bundle_recipe
 from clipdepth_train.data.loader import open_set
 from clipdepth_train.data.sample import RgbdSet, evenly_spread
 from clipdepth_train.evaluation import Crop, evaluate
@@ -38,10 +39,9 @@ class Examination:
 
     def mark(self, bundle: Bundle, contender: Contender, progress: Progress) -> Accuracy:
         """A contender's accuracy."""
-        assert contender.infer
         title = f"measuring {bundle.path.name} {contender.key}"
         indices = progress.track(self.which, description=title)
-        predict = engine_predictor(contender.infer, bundle.manifest.input)
+        predict = bundle_predictor(DepthModel(bundle, contender.engine, contender.precision))
         return measure_accuracy(predict, self.pairs, self.sees[bundle.path.name], self.crop, indices)
 
 

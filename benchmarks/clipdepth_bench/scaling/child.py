@@ -3,7 +3,6 @@
 import subprocess
 import sys
 from collections.abc import Sequence
-from contextlib import closing
 from itertools import cycle, islice
 from pathlib import Path
 from time import monotonic, perf_counter
@@ -12,11 +11,11 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from clipdepth.bundle.folder import Bundle, open_bundle
+from clipdepth.bundle.folder import open_bundle
 from clipdepth.bundle.record import Record
 from clipdepth.camera.resize import resize_frame
-from clipdepth.engines import Engine, load_engine
 from clipdepth.errors import EngineError
+from clipdepth.model import DepthModel, load
 from clipdepth.pipeline import Feed, Pipeline
 from clipdepth.pipeline.latency import Latency, summarise_latency
 from clipdepth.sources.frames import FramesSource
@@ -69,36 +68,38 @@ def main(argv: Sequence[str]) -> None:
     task = msgspec.json.decode(argv[0], type=Task)
     before = used_megabytes()
     bundle = open_bundle(Path(task.bundle), any_tolerance=True)  # of random weights, at other sizes
-    with closing(load_engine(bundle, task.engine, task.precision, task.threads, task.device)) as engine:
-        latency, fps = stream(engine, bundle, task) if task.cameras else call(engine, bundle, task)
+    with load(bundle, engine=task.engine, precision=task.precision, threads=task.threads, device=task.device) as model:
+        latency, fps = stream(model, task) if task.cameras else call(model, task)
         after = used_megabytes()
     device = None if before is None or after is None else max(0.0, after - before)
     sys.stdout.write(msgspec.json.encode(Sample(latency, fps, peak_megabytes(), device)).decode() + "\n")
 
 
-def call(engine: Engine, bundle: Bundle, task: Task) -> tuple[Latency, float]:
+def call(model: DepthModel, task: Task) -> tuple[Latency, float]:
     """Call the engine with batches of golden frames; the first call is not counted."""
-    frames: NDArray[np.uint8] = np.stack(list(islice(cycle(bundle.golden().frames), task.batch)))
-    engine.infer(frames)
+    frames: NDArray[np.uint8] = np.stack(list(islice(cycle(model.bundle.golden().frames), task.batch)))
+    infer = model.engine.infer
+    infer(frames)
     times: list[float] = []
     end = monotonic() + task.seconds
     while len(times) < _FEWEST or monotonic() < end:
         start = perf_counter()
-        engine.infer(frames)
+        infer(frames)
         times.append(perf_counter() - start)
     return summarise_latency(times), task.batch * len(times) / sum(times)
 
 
-def stream(engine: Engine, bundle: Bundle, task: Task) -> tuple[Latency, float]:
+def stream(model: DepthModel, task: Task) -> tuple[Latency, float]:
     """Stream golden frames, enlarged, from live cameras at once through the pipeline."""
-    frames = [resize_frame(frame, HEIGHT, WIDTH) for frame in bundle.golden().frames]
-    engine.infer(bundle.golden().frames[:1])
+    golden = model.bundle.golden().frames
+    frames = [resize_frame(frame, HEIGHT, WIDTH) for frame in golden]
+    model.engine.infer(golden[:1])
     feeds = [
         Feed(FramesSource(paced(frames, task.seconds, task.camera_fps), live=True, name=f"camera {number}"))
         for number in range(task.cameras)
     ]
     start = monotonic()
-    with Pipeline(engine, bundle.manifest.input, feeds) as pipeline:
+    with Pipeline(model.engine, model.bundle.manifest.input, feeds) as pipeline:
         pipeline.wait()
     return pipeline.times.summary()["capture_to_depth"], pipeline.processed / (monotonic() - start)
 

@@ -13,13 +13,15 @@ from pathlib import Path
 
 import numpy as np
 import openvino
+from numpy.typing import NDArray
 from rich.console import Console
 
 from clipdepth.bundle.folder import open_bundle
 from clipdepth.bundle.manifest import MANIFEST, InputSize
-from clipdepth.engines import load_engine, usable_cores
+from clipdepth.engines import usable_cores
 from clipdepth.engines.openvino_unsigned import use_unsigned
 from clipdepth.files.atomic import write_json
+from clipdepth.model import DepthModel, load
 from clipdepth.rooms import Room, default_intrinsics
 from clipdepth_bench.families.peers import yolo
 from clipdepth_bench.families.peers.forms import OwnFrames
@@ -49,7 +51,8 @@ def main() -> None:
         console.print(f"graph of {name}", highlight=False)
         _write(options.out / "bundles" / name, name)
     bundles = {name: open_bundle(options.out / "bundles" / name, any_tolerance=True) for name in (REFERENCE, *names)}
-    measures = [_measure(load_engine(bundle, "openvino", "int8"), bundle, frames) for bundle in bundles.values()]
+    models = [load(bundle, engine="openvino", precision="int8") for bundle in bundles.values()]
+    measures = [_measure(model, frames) for model in models]
     timing = interleave(measures, frames, Limits(seconds=options.seconds))
     found = {}
     for (name, bundle), samples in zip(bundles.items(), timing.samples, strict=True):
@@ -80,8 +83,8 @@ def _write(path: Path, name: str) -> None:
     write_random_bundle(path, module, size, ["int8"])
 
 
-def _measure(engine, bundle, frames) -> Measure:  # type: ignore[no-untyped-def]
-    return by_clock(OwnFrames(engine.infer, frames, bundle.manifest.input))
+def _measure(model: DepthModel, frames: NDArray[np.uint8]) -> Measure:
+    return by_clock(OwnFrames(model.engine.infer, frames, model.bundle.manifest.input))
 
 
 def _precisions(graph: Path) -> dict[str, float]:

@@ -17,8 +17,8 @@ import numpy as np
 
 from clipdepth.bundle.folder import open_bundle
 from clipdepth.bundle.manifest import InputSize
-from clipdepth.engines import load_engine
 from clipdepth.files.atomic import write_json
+from clipdepth.model import load
 from clipdepth.rooms import Room, default_intrinsics
 from clipdepth_bench.families.peers.random_bundle import write_random_bundle
 from clipdepth_bench.measure.duration import by_clock
@@ -57,7 +57,9 @@ def main() -> None:
                 if not path.exists():
                     module = build_model(recipe_of(EXPERIMENTS[network])).deployable()
                     write_random_bundle(path, module, InputSize(HEIGHT, WIDTH), ["int8"])
-                measures.append(by_clock(load_engine(open_bundle(path, any_tolerance=True), "openvino", "int8").infer))
+                bundle = open_bundle(path, any_tolerance=True)
+                model = load(bundle, engine="openvino", precision="int8")
+                measures.append(by_clock(model.engine.infer))
         timing = interleave(measures, frames, Limits(seconds=options.seconds))
         for name, samples in zip(names, timing.samples, strict=True):
             ratio, p50 = ratio_to(samples, timing.samples[0]), float(np.median(samples.all)) * 1e3

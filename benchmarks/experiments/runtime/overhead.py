@@ -12,7 +12,6 @@ engine's p50, once as the pipeline timed it in the same seconds, and once alone,
 import tempfile
 import time
 from collections.abc import Iterable
-from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -39,7 +38,8 @@ from figures import (
 
 from clipdepth.bundle.folder import open_bundle
 from clipdepth.camera.resize import resize_frame
-from clipdepth.engines import Engine, load_engine
+from clipdepth.engines import Engine
+from clipdepth.model import load
 from clipdepth.pipeline import Feed
 from clipdepth.sources.video import open_video
 
@@ -84,12 +84,12 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         video = write_video(Path(folder) / "frames.mp4", frames, options.frames)
         for name in options.engines:
-            with closing(load_engine(bundle, name, options.precision)) as engine:
+            with load(bundle, engine=name, precision=options.precision) as model:
                 found: dict[str, list[Round]] = {"live": [], "file": []}
                 for number in range(options.rounds):
                     note(f"{name}: round {number + 1} of {options.rounds}")
-                    found["live"].append(live(engine, frames, size, options.frames, options.load))
-                    found["file"].append(file(engine, frames, size, options.frames, video))
+                    found["live"].append(live(model.engine, frames, size, options.frames, options.load))
+                    found["file"].append(file(model.engine, frames, size, options.frames, video))
                 for source, rounds in found.items():
                     show(f"{name} {options.precision}", source, rounds, options.frames)
 

@@ -3,7 +3,7 @@
 import shutil
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from threading import Thread
@@ -14,14 +14,14 @@ import pytest
 from fault import Ended, Fault, logged, run_command
 from figures import HEIGHT, WIDTH, Frame, Stamps, spread
 
-from clipdepth.bundle.folder import open_bundle
-from clipdepth.engines import load_engine
+from clipdepth.model import load
 from clipdepth.pipeline import Feed, Pipeline
 from clipdepth.sources import Source, open_source
 from live_servers import free_port, jpeg, mjpeg_server, rtsp_server, wait_until
 
 SIZES = ((120, 160), (240, 320), (96, 128))
-ENGINE = ("--engine", "onnxruntime")
+NAME = "onnxruntime"
+ENGINE = ("--engine", NAME)
 
 
 def source_faults(bundle: Path, frames: list[Frame], folder: Path, restarts: int) -> Iterator[Fault]:
@@ -38,11 +38,10 @@ def killed_rtsp(bundle: Path, restarts: int) -> Fault:
     """An RTSP server that is killed again and again, and comes back with another size of picture."""
     name = f"RTSP server killed and started again {restarts} times, each time with another size"
     port, stamps, back = free_port(), Stamps(), []
-    opened = open_bundle(bundle)
     try:
-        with logged() as lines, closing(load_engine(opened)) as engine, ExitStack() as first:
+        with logged() as lines, load(bundle, engine=NAME) as model, ExitStack() as first:
             source = open_source(first.enter_context(rtsp_server(port, *SIZES[0])))
-            with Pipeline(engine, opened.manifest.input, [Feed(source, [stamps])]):
+            with Pipeline(model.engine, model.bundle.manifest.input, [Feed(source, [stamps])]):
                 sees(stamps, SIZES[0])
                 first.close()
                 for number in range(1, restarts + 1):
@@ -76,10 +75,10 @@ def sees(stamps: Stamps, shape: tuple[int, int], seconds: float = 60) -> float:
 
 def stalled_stream(bundle: Path, frames: list[Frame]) -> Fault:
     """A server that keeps the connection and sends nothing more for eight seconds."""
-    opened, stamps = open_bundle(bundle), Stamps()
-    with logged() as lines, closing(load_engine(opened)) as engine, mjpeg_server(pictures=frames) as (url, server):
+    stamps = Stamps()
+    with logged() as lines, load(bundle, engine=NAME) as model, mjpeg_server(pictures=frames) as (url, server):
         source = open_source(url)
-        with Pipeline(engine, opened.manifest.input, [Feed(source, [stamps])]):
+        with Pipeline(model.engine, model.bundle.manifest.input, [Feed(source, [stamps])]):
             wait_until(lambda: len(stamps.ages) > 10)
             server.stalled.set()
             start = time.monotonic()

@@ -10,7 +10,6 @@ long as the engine takes. Both run at the same time and print a row a minute: p5
 
 import time
 from collections.abc import Callable
-from contextlib import closing
 from queue import Queue
 from threading import Event, Thread
 
@@ -29,8 +28,8 @@ from figures import (
 )
 from numpy.typing import NDArray
 
-from clipdepth.bundle.folder import open_bundle
-from clipdepth.engines import Engine, load_engine
+from clipdepth.engines import Engine
+from clipdepth.model import load
 from clipdepth.pipeline import Feed, Pipeline
 
 MINUTE = 60.0
@@ -94,11 +93,12 @@ def main() -> None:
     parser.add_argument("--fps", type=float, default=60)
     parser.add_argument("--engine-ms", type=float, default=100)
     options = parser.parse_args()
-    bundle, seconds, stamps = open_bundle(options.bundle), options.engine_ms / 1000, Stamps()
+    seconds, stamps = options.engine_ms / 1000, Stamps()
     source = camera(real_frames(options.video), options.fps)
     print_machine()
-    with closing(Slowed(load_engine(bundle), seconds)) as engine:
-        pipeline = Pipeline(engine, bundle.manifest.input, [Feed(source, [stamps])])
+    with load(options.bundle, engine="onnxruntime") as model:
+        slowed = Slowed(model.engine, seconds)
+        pipeline = Pipeline(slowed, model.bundle.manifest.input, [Feed(source, [stamps])])
         with Naive(options.fps, seconds) as naive, pipeline:
             print_minutes({"clipdepth": stamps.ages, "naive": naive.ages}, options.minutes, pipeline.wait)
     counts = pipeline.branches[0].counts

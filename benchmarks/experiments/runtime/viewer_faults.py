@@ -5,7 +5,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from threading import Event
@@ -15,8 +15,7 @@ from fault import Fault, each_once, logged
 from figures import Frame, Stamps, camera, percentile
 from viewers import stop_reading
 
-from clipdepth.bundle.folder import open_bundle
-from clipdepth.engines import load_engine
+from clipdepth.model import load
 from clipdepth.pipeline import Feed, Pipeline
 from clipdepth.viewer import Address, Setup, open_viewer
 from clipdepth.viewer.viewer import Viewer
@@ -36,10 +35,14 @@ def viewer_faults(bundle: Path, frames: list[Frame]) -> Iterator[Fault]:
 @contextmanager
 def serving(bundle: Path, frames: list[Frame], token: str | None) -> Iterator[tuple[Viewer, Stamps]]:
     """A pipeline with a viewer."""
-    opened, stop, stamps = open_bundle(bundle), Event(), Stamps()
+    stop, stamps = Event(), Stamps()
     viewer = open_viewer(Address("127.0.0.1", 0), token, Setup("onnxruntime", "CPU", "fp32", 0.3, 6), metrics=True)
     feed = Feed(camera(frames, FPS, stop), [stamps, viewer.sink("camera")])
-    with closing(load_engine(opened)) as engine, viewer, Pipeline(engine, opened.manifest.input, [feed]) as pipeline:
+    with (
+        load(bundle, engine="onnxruntime") as model,
+        viewer,
+        Pipeline(model.engine, model.bundle.manifest.input, [feed]) as pipeline,
+    ):
         viewer.watch(pipeline)
         yield viewer, stamps
         stop.set()

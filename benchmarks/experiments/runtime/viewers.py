@@ -12,7 +12,7 @@ import multiprocessing
 import socket
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from threading import Event, Thread
@@ -33,9 +33,8 @@ from figures import (
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
-from clipdepth.bundle.folder import Bundle, open_bundle
 from clipdepth.camera.resize import resize_frame
-from clipdepth.engines import Engine, load_engine
+from clipdepth.model import DepthModel, load
 from clipdepth.pipeline import Feed, Pipeline
 from clipdepth.viewer import Address, Setup, open_viewer
 
@@ -63,41 +62,39 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--load", type=float, default=0.8)
     options = parser.parse_args()
-    frames, bundle = real_frames(options.video), open_bundle(options.bundle)
+    frames = real_frames(options.video)
     print_machine()
     found: dict[str, list[Outcome]] = {name: [] for name in CROWDS}
-    with closing(load_engine(bundle, options.engine)) as engine:
-        fps = options.load / engine_seconds(engine, bundle, frames)
+    with load(options.bundle, engine=options.engine) as model:
+        fps = options.load / engine_seconds(model, frames)
         for number in range(options.rounds):
             for name, crowd in CROWDS.items():
                 note(f"round {number + 1} of {options.rounds}: {name}")
-                found[name].append(measure(engine, bundle, frames, fps, options.seconds, crowd))
+                found[name].append(measure(model, frames, fps, options.seconds, crowd))
     print_heading("viewers", "engine p50, ms", "capture to sink p50, ms", "depths a second", "each viewer, fps", "n")
     for name, outcomes in found.items():
         columns = [spread([getattr(one, key) for one in outcomes]) for key in ("engine", "whole", "rate", "seen")]
         print_row(name, *columns, f"{len(outcomes)} × {options.seconds:g} s at {fps:.0f} fps")
 
 
-def engine_seconds(engine: Engine, bundle: Bundle, frames: list[Frame]) -> float:
+def engine_seconds(model: DepthModel, frames: list[Frame]) -> float:
     """The engine's p50 alone."""
-    seconds = []
+    seconds, size = [], model.bundle.manifest.input
     for frame in frames[:40]:
-        picture = resize_frame(frame, bundle.manifest.input.height, bundle.manifest.input.width)[None]
+        picture = resize_frame(frame, size.height, size.width)[None]
         start = time.perf_counter()
-        engine.infer(picture)
+        model.engine.infer(picture)
         seconds.append(time.perf_counter() - start)
     return percentile(seconds, 50) / 1000
 
 
-def measure(
-    engine: Engine, bundle: Bundle, frames: list[Frame], fps: float, seconds: float, crowd: tuple[int, int]
-) -> Outcome:
+def measure(model: DepthModel, frames: list[Frame], fps: float, seconds: float, crowd: tuple[int, int]) -> Outcome:
     """Run a pipeline with viewers until they have looked for so long."""
-    stop, stamps = Event(), Stamps()
-    viewer = open_viewer(Address("127.0.0.1", 0), None, Setup(engine.name, engine.device, "fp32", 0.3, 6))
+    stop, stamps, engine = Event(), Stamps(), model.engine
+    viewer = open_viewer(Address("127.0.0.1", 0), None, Setup(engine.name, engine.device, model.precision, 0.3, 6))
     feed = Feed(camera(frames, fps, stop), [stamps, viewer.sink("camera")])
     with viewer, looking(viewer.address.port, crowd) as guests:
-        with Pipeline(engine, bundle.manifest.input, [feed]) as pipeline:
+        with Pipeline(engine, model.bundle.manifest.input, [feed]) as pipeline:
             pipeline.wait(seconds)
             guests.send("stop")
             seen = guests.recv()

@@ -12,18 +12,17 @@ from clipdepth.archive.settings import Settings
 from clipdepth.bundle.box import BOX
 from clipdepth.bundle.folder import Bundle, open_bundle, stored_file
 from clipdepth.bundle.manifest import MANIFEST
-from clipdepth.engines import Engine, load_engine, verify_engine
-from clipdepth.engines.choice import AUTO, choose_engine
 from clipdepth.errors import BundleError, VerificationError
+from clipdepth.model import DepthModel, load
 
 
 class Inference:
-    """An actor with an engine."""
+    """An actor with a model."""
 
     def __init__(self, job: Job) -> None:
         self._batch = job.size.max_batch
         self._worker = ray.get_runtime_context().get_actor_id() or ""
-        self._engine = load_verified(job.bundle, job.settings, job.threads, job.device)
+        self._model = load_verified(job.bundle, job.settings, job.threads, job.device)
 
     def __call__(self, row: Row) -> Row:
         """From a chunk's pictures to their depth, (N, H, W) float32 metres of the training camera; results pass."""
@@ -32,37 +31,33 @@ class Inference:
             return row
         start = perf_counter()
         frames = row["array"]
-        batches = [self._engine.infer(frames[at : at + self._batch]) for at in range(0, len(frames), self._batch)]
+        infer = self._model.engine.infer
+        batches = [infer(frames[at : at + self._batch]) for at in range(0, len(frames), self._batch)]
         depth = np.concatenate(batches) if batches else np.zeros((0, *frames.shape[1:3]), np.float32)
         return pack(replace(chunk, inference=perf_counter() - start, worker=self._worker), depth)
 
 
 def settle(bundle: str, settings: Settings, threads: int, device: int | None) -> Settings:
     """The settings with an engine and a precision, tried on one worker for all; raises as `load_verified`."""
-    opened = _open_here(bundle)
-    if settings.engine == AUTO:
-        choice = choose_engine(opened, (settings.precision,) if settings.precision else (), threads, device=device)
-        settings = replace(settings, engine=choice.engine, precision=choice.precision)
-    settings = replace(settings, precision=settings.precision or next(iter(opened.manifest.graphs)))
-    load_verified(bundle, settings, threads, device).close()
-    return settings
+    with load_verified(bundle, settings, threads, device) as model:
+        return replace(settings, engine=model.engine.name, precision=model.precision)
 
 
-def load_verified(bundle: str, settings: Settings, threads: int, device: int | None = None) -> Engine:
-    """Load an engine whose depth agrees with PyTorch's on this node; `bundle` is what `portable` says.
+def load_verified(bundle: str, settings: Settings, threads: int, device: int | None = None) -> DepthModel:
+    """Load a model whose depth agrees with PyTorch's on this node; `bundle` is what `portable` says.
 
     Raises BundleError where another bundle is there than the one meant, VerificationError where depth differs, and
-    what `open_bundle` and `load_engine` raise.
+    what `load` raises.
     """
     opened = _open_here(bundle)
     if bundle_sha256(opened) != settings.bundle:
         raise BundleError(f"{bundle} is another bundle on this node; put the same one on all of them")
-    engine = load_engine(opened, settings.engine, settings.precision, threads, device)
-    agreement = verify_engine(engine, opened, settings.precision)
+    model = load(opened, engine=settings.engine, precision=settings.precision or None, threads=threads, device=device)
+    agreement = model.verify()
     if not agreement:
-        engine.close()
-        raise VerificationError(f"{settings.engine} {settings.precision} on {engine.device}: {agreement}")
-    return engine
+        model.close()
+        raise VerificationError(f"{model.engine.name} {model.precision} on {model.engine.device}: {agreement}")
+    return model
 
 
 def _open_here(bundle: str) -> Bundle:

@@ -1,7 +1,6 @@
 """The demo's first half minute: the model in the box on real frames, on every engine that works here."""
 
 from collections.abc import Sequence
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,9 +9,10 @@ from numpy.typing import NDArray
 
 from clipdepth.bundle.agreement import compare_depth
 from clipdepth.bundle.folder import Bundle
-from clipdepth.engines import ENGINES, infer_golden, load_engine
+from clipdepth.engines import ENGINES, infer_golden
 from clipdepth.engines.trial import Trial
 from clipdepth.engines.trial_process import try_apart
+from clipdepth.model import load
 from clipdepth.sinks.picture_grid import depth_span, depth_tile, draw_grid, measured_tile, save_picture
 
 PICTURED = 4
@@ -41,8 +41,8 @@ def show_frames(bundle: Bundle, picture: Path) -> list[Shown]:
             if trial.milliseconds is None:
                 found.append(Shown(trial))
                 continue
-            with closing(load_engine(bundle, name, precision)) as engine:
-                depth = infer_golden(engine.infer, golden)
+            with load(bundle, engine=name, precision=precision) as model:
+                depth = infer_golden(model.engine.infer, golden)
             tolerance = bundle.manifest.graphs[precision].verification.tolerance
             found.append(Shown(trial, compare_depth(depth, golden.depth, tolerance).mean))
             best, _ = depths.get(name, (trial, depth))

@@ -1,7 +1,7 @@
 """`clipdepth run`: stream frames through a bundle, keep the depth, say how long it took."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 from time import perf_counter
@@ -29,9 +29,9 @@ from clipdepth.cli.logs import in_json, log_event
 from clipdepth.cli.overwriting import refuse_overwriting
 from clipdepth.cli.run_options import RunOptions, parse_options
 from clipdepth.cli.run_report import RunReport, SourceReport, print_report
-from clipdepth.engines import Engine, usable_cores
-from clipdepth.engines.choice import load_asked
+from clipdepth.engines import usable_cores
 from clipdepth.files.atomic import write_json
+from clipdepth.model import DepthModel, load
 from clipdepth.pipeline import Feed, Pipeline
 from clipdepth.pipeline.smoothing import Smoother
 from clipdepth.sinks import open_sink
@@ -69,8 +69,8 @@ def _run(options: RunOptions, bundle: Bundle) -> tuple[RunReport, int]:
         sources = [stack.enter_context(open_source(spec, options.mode)) for spec in options.source]
         feeds = _feeds(sources, bundle, options)
         window = _window(options)
-        engine, precision = _load(bundle, options, threads)
-        stack.enter_context(closing(engine))
+        model = stack.enter_context(_load(bundle, options, threads))
+        engine, precision = model.engine, model.precision
         ending = stack.enter_context(interruptions_noted())
         setup = Setup(engine.name, engine.device, precision, *options.range)
         viewer = _viewer(options, setup)
@@ -106,16 +106,18 @@ def _run(options: RunOptions, bundle: Bundle) -> tuple[RunReport, int]:
     return report, status
 
 
-def _load(bundle: Bundle, options: RunOptions, threads: int) -> tuple[Engine, str]:
-    """The engine and the precision of its graph."""
-    console = _stderr()
+def _load(bundle: Bundle, options: RunOptions, threads: int) -> DepthModel:
+    """Load the model, and say what was chosen or what its depth was held to."""
+    console, device = _stderr(), options.device
     with console.status("loading"):
-        engine, precision, choice = load_asked(bundle, options.engine, options.precision, threads, options.device)
-    if choice:
-        print_choice(choice, console)
-    elif looser := bundle.manifest.looser_limits(precision):
-        console.print(f"{precision} agrees with PyTorch by {looser}", highlight=False, markup=False, soft_wrap=True)
-    return engine, precision
+        model = load(bundle, engine=options.engine, precision=options.precision, threads=threads, device=device)
+    if model.choice:
+        print_choice(model.choice, console)
+    elif looser := bundle.manifest.looser_limits(model.precision):
+        console.print(
+            f"{model.precision} agrees with PyTorch by {looser}", highlight=False, markup=False, soft_wrap=True
+        )
+    return model
 
 
 def _viewer(options: RunOptions, setup: Setup) -> "Viewer | None":

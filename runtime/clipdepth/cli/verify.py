@@ -2,7 +2,6 @@
 
 import argparse
 from collections.abc import Sequence
-from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -15,8 +14,9 @@ from clipdepth.bundle.box import find_folder
 from clipdepth.bundle.folder import Bundle, open_bundle
 from clipdepth.cli.arguments import BUNDLE_HELP, DEVICE_HELP, ArgumentParser, device_index
 from clipdepth.cli.overwriting import refuse_overwriting
-from clipdepth.engines import ENGINES, load_engine, verify_engine
+from clipdepth.engines import ENGINES
 from clipdepth.files.atomic import write_json
+from clipdepth.model import load
 
 
 @dataclass(frozen=True)
@@ -57,10 +57,10 @@ def main(argv: Sequence[str]) -> int:
     return 0 if passed else 1
 
 
-def _verify(bundle: Bundle, engine_name: str, precision: str, device: int | None) -> Verdict:
-    with closing(load_engine(bundle, engine_name, precision, device=device)) as engine:
-        agreement = verify_engine(engine, bundle, precision)
-        return Verdict(precision, engine.name, engine.device, agreement, bundle.manifest.looser_limits(precision))
+def _verify(bundle: Bundle, engine: str, precision: str, device: int | None) -> Verdict:
+    with load(bundle, engine=engine, precision=precision, device=device) as model:
+        ran = model.engine
+        return Verdict(precision, ran.name, ran.device, model.verify(), bundle.manifest.looser_limits(precision))
 
 
 def _as_json(bundle: str, verdicts: Sequence[Verdict], passed: bool) -> dict[str, Any]:

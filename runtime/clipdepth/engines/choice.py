@@ -68,33 +68,18 @@ def load_fastest(
     bundle: Bundle,
     precisions: Sequence[str] = (),
     threads: int | None = None,
-    tried: Callable[[Trial], None] | None = None,
     device: int | None = None,
 ) -> tuple[Engine, Choice]:
     """Choose as `choose_engine` and load; a remembered choice that does not load any more is made again."""
-    choice = choose_engine(bundle, precisions, threads, tried, device)
+    choice = choose_engine(bundle, precisions, threads, device=device)
     try:
         return load_engine(bundle, choice.engine, choice.precision, threads, device), choice
     except ClipdepthError:
         if not choice.remembered:
             raise
     forget(bundle)
-    choice = choose_engine(bundle, precisions, threads, tried, device)
+    choice = choose_engine(bundle, precisions, threads, device=device)
     return load_engine(bundle, choice.engine, choice.precision, threads, device), choice
-
-
-def load_asked(
-    bundle: Bundle, name: str, precision: str | None, threads: int | None = None, device: int | None = None
-) -> tuple[Engine, str, Choice | None]:
-    """Load engine `name` with the graph of `precision` (the first), or what is fastest of 'auto', with its precision.
-
-    Raises as `load_engine` and `choose_engine`.
-    """
-    if name == AUTO:
-        engine, choice = load_fastest(bundle, (precision,) if precision else (), threads, device=device)
-        return engine, choice.precision, choice
-    precision = precision or next(iter(bundle.manifest.graphs))
-    return load_engine(bundle, name, precision, threads, device), precision, None
 
 
 def _fastest(bundle: Bundle, trials: Sequence[Trial], device: int | None) -> Choice:

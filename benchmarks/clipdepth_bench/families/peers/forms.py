@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from clipdepth.bundle.manifest import InputSize
 from clipdepth.camera.resize import resize_frame
-from clipdepth.engines.choice import Choice, load_fastest
+from clipdepth.engines.choice import Choice
+from clipdepth.model import load
 from clipdepth_bench.contender import Contender, Setup, absent, first_line
 from clipdepth_bench.families.peers.peer import Peer
 from clipdepth_bench.families.pytorch import RANDOM_WEIGHTS
@@ -87,17 +88,17 @@ def load_exported(setup: Setup, peer: Peer) -> Contender:
     """The fastest of all engines and precisions, found once and remembered as `--engine auto` does."""
     from clipdepth_bench.families.peers.exported import peer_bundle
 
-    bundle = peer_bundle(peer)
-    engine, choice = load_fastest(bundle, threads=setup.threads)
+    model = load(peer_bundle(peer), threads=setup.threads)
+    assert model.choice
     return Contender(
         peer.name,
         EXPORTED,
-        engine.device,
-        OwnFrames(engine.infer, setup.bundle.golden().frames, peer.size),
+        model.engine.device,
+        OwnFrames(model.engine.infer, setup.bundle.golden().frames, peer.size),
         None,
-        _note(choice),
-        model_bytes=bundle.graph(choice.precision).stat().st_size,
-        close=engine.close,
+        _note(model.choice),
+        model_bytes=model.bundle.graph(model.precision).stat().st_size,
+        close=model.close,
     )
 
 
