@@ -56,7 +56,7 @@ class Contender:
     @property
     def failed(self) -> bool:
         """Whether its depth differs from PyTorch's."""
-        return self.agreement is not None and not self.agreement
+        return self.agreement is not None and not self.agreement.passed
 
     @property
     def engine(self) -> Engine:

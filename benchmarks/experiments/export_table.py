@@ -105,7 +105,7 @@ def _openvino(bundle: Bundle, precision: str) -> str:
 
 
 def _word(agreement: Agreement) -> str:
-    return "agrees" if agreement else "differs"
+    return "agrees" if agreement.passed else "differs"
 
 
 def _tensorrt(path: Path) -> str:

@@ -44,7 +44,7 @@ def require_agreement(
     precision: str, agreements: Sequence[Agreement], worst: Callable[[], Sequence[object]]
 ) -> Agreement:
     """Return the first of a graph's agreements; raises VerificationError, naming the worst layers, where one failed."""
-    failed = next((agreement for agreement in agreements if not agreement), None)
+    failed = next((agreement for agreement in agreements if not agreement.passed), None)
     if failed is None:
         return agreements[0]
     layers = ", ".join(str(layer) for layer in worst())

@@ -104,11 +104,11 @@ def quantize(quantizer: Quantizer, judge: Judge, track: Track) -> Quantized:
     Raises VerificationError where more than half of the layers would have to stay in fp32.
     """
     everything = quantizer(quantizer.layers)
-    if judge(everything, False):
+    if judge(everything, False).passed:
         return Quantized(everything, [])
     damage = {layer: _damage(judge(quantizer([layer]), True)) for layer in track(quantizer.layers, "int8, by layer")}
     worst = sorted(quantizer.layers, key=damage.__getitem__, reverse=True)
-    count = _fewest(lambda count: bool(judge(quantizer(worst[count:]), False)), int(MOST_EXCLUDED * len(worst)))
+    count = _fewest(lambda count: judge(quantizer(worst[count:]), False).passed, int(MOST_EXCLUDED * len(worst)))
     if count is None:
         named = ", ".join(f"{quantizer.name(layer)} ({damage[layer]:.2g})" for layer in worst[:5])
         raise VerificationError(

@@ -67,6 +67,7 @@ def test_computing_is_a_part_of_the_whole() -> None:
 def test_pytorch_with_the_runs_weights_is_the_golden_depth(setup: Setup) -> None:
     eager = find_entry(setup, "PyTorch eager fp32").load()
     assert eager.agreement
+    assert eager.agreement.passed
     assert eager.stopwatch is not None
     golden = setup.bundle.golden()
     assert eager.infer is not None
@@ -81,6 +82,8 @@ def test_half_precision_is_close_and_is_half(setup: Setup) -> None:
     full = on_cuda.load_on(CPU, setup, on_cuda.EAGER, "fp32")
     assert half.agreement
     assert full.agreement
+    assert half.agreement.passed
+    assert full.agreement.passed
     assert 1e-6 < half.agreement.mean < 5e-3
     assert full.agreement.mean < half.agreement.mean
     assert half.model_bytes is not None

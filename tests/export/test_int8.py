@@ -60,7 +60,7 @@ def test_depth_is_that_of_rounded_numbers(tmp_path: Path) -> None:
     x = np.clip(np.rint(picture / 255 / x_scale), -128, 127)
     w = np.rint(weights[0] / w_scale)
     by_hand = ((x @ w.T)[..., 0] * x_scale * w_scale + 0.5).astype(np.float32)
-    assert judge(model, Golden(picture, by_hand, np.zeros_like(by_hand)), Tolerance(1e-5))
+    assert judge(model, Golden(picture, by_hand, np.zeros_like(by_hand)), Tolerance(1e-5)).passed
 
 
 def test_biases_stay_float_and_nothing_comes_out_of_a_layer_quantised(export_once, many: Path) -> None:  # type: ignore[no-untyped-def]
@@ -195,7 +195,7 @@ def choose(path: Path, weights: Weights, tolerance: float) -> tuple[list[str], o
         return judge(model, reference.at(range(2)) if probe else reference, Tolerance(tolerance))
 
     made = quantize(quantizer(path, weights, frames(64)), judged, silently)
-    assert judge(made.model, reference, Tolerance(tolerance))
+    assert judge(made.model, reference, Tolerance(tolerance)).passed
     assert all("it alone changes depth by" in exclusion.reason for exclusion in made.excluded)
     return [exclusion.layer for exclusion in made.excluded], made.model
 

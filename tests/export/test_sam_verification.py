@@ -166,19 +166,19 @@ def answer(embedding: float = 1.0, mask: slice = slice(0, 4), iou: float = 0.5) 
 def test_what_is_measured() -> None:
     tolerance = SamTolerance(0.7, 0.5, 0.25)
     same = compare_answers([(answer(), answer())], tolerance)
-    assert same
+    assert same.passed
     assert (same.cosine, same.mask_iou, same.predicted_iou) == (pytest.approx(1), 1, 0)
     other = compare_answers([(answer(0, slice(2, 6), 0.75), answer()), (answer(), answer())], tolerance)
     assert other.cosine == pytest.approx((1 + np.sqrt(0.5)) / 2)
     assert other.mask_iou == pytest.approx((1 + 2 / 6) / 2)
     assert other.predicted_iou == pytest.approx(0.125)
     assert (other.frames, other.points) == (2, 5)
-    assert other
+    assert other.passed
 
 
 @pytest.mark.parametrize("found", [answer(-1), answer(mask=slice(3, 7)), answer(iou=0.2)])
 def test_each_measure_refuses(found: SamAnswer) -> None:
-    assert not compare_answers([(found, answer())], SamTolerance(0.7, 0.5, 0.25))
+    assert not compare_answers([(found, answer())], SamTolerance(0.7, 0.5, 0.25)).passed
 
 
 def test_empty_masks_agree() -> None:
@@ -190,6 +190,6 @@ def test_infinite_values_refuse_and_stay_out_of_the_manifest(field: str) -> None
     found = answer()
     getattr(found, field).flat[0] = np.inf
     agreement = compare_answers([(found, answer())], SamTolerance(0, 0, 9))
-    assert not agreement
+    assert not agreement.passed
     assert (agreement.cosine, agreement.mask_iou, agreement.predicted_iou) == (0, 0, 0)
     assert "NaN or infinite" in str(agreement)

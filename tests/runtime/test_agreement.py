@@ -19,18 +19,20 @@ def test_numbers_worked_out_by_hand() -> None:
 def test_the_same_depth_agrees_exactly() -> None:
     depth = np.random.default_rng(0).uniform(0.5, 9, (3, 4, 5)).astype(np.float32)
     agreement = compare_depth(depth, depth, Tolerance(0))
-    assert agreement
+    assert agreement.passed
     assert (agreement.mean, agreement.p99, agreement.largest) == (0, 0, 0)
 
 
 def test_the_tolerance_is_on_the_mean() -> None:
     reference = np.full((1, 10, 10), 2, np.float32)
     depth = reference * np.float32(1.01)
-    assert compare_depth(depth, reference, Tolerance(0.0101))
-    assert not compare_depth(depth, reference, Tolerance(0.0099))
+    assert compare_depth(depth, reference, Tolerance(0.0101)).passed
+    assert not compare_depth(depth, reference, Tolerance(0.0099)).passed
     depth = reference.copy()
     depth[0, 0, 0] = 4
-    assert compare_depth(depth, reference, Tolerance(0.0101)), "one pixel of 100 twice too far is 1 % in the mean"
+    assert compare_depth(depth, reference, Tolerance(0.0101)).passed, (
+        "one pixel of 100 twice too far is 1 % in the mean"
+    )
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
@@ -39,7 +41,7 @@ def test_depth_that_is_not_finite_never_agrees(bad: float) -> None:
     depth = reference.copy()
     depth[0, 3, 3] = bad
     agreement = compare_depth(depth, reference, Tolerance(1e9))
-    assert not agreement
+    assert not agreement.passed
     assert not agreement.finite
     assert "NaN or infinite" in str(agreement)
 
@@ -72,14 +74,14 @@ def test_a_change_of_delta1_either_way_beyond_the_tolerance_fails() -> None:
     near, far = truth.copy(), truth.copy()
     far[0, 0, :3] = 2.52  # 26 % off, so out of δ1 by a hair
     near[0, 0, :3] = 2.48
-    assert compare_depth(far, near, Tolerance(1, 0.031), truth)
-    assert not compare_depth(far, near, Tolerance(1, 0.029), truth)
-    assert not compare_depth(near, far, Tolerance(1, 0.029), truth)
+    assert compare_depth(far, near, Tolerance(1, 0.031), truth).passed
+    assert not compare_depth(far, near, Tolerance(1, 0.029), truth).passed
+    assert not compare_depth(near, far, Tolerance(1, 0.029), truth).passed
     assert "δ1 changes by -3.00 points (tolerance 2.9)" in str(compare_depth(far, near, Tolerance(1, 0.029), truth))
 
 
 def test_without_measured_depth_delta1_is_not_judged() -> None:
     depth = np.full((1, 4, 4), 2, np.float32)
     agreement = compare_depth(depth, depth, Tolerance(1, 0), np.zeros_like(depth))
-    assert agreement
+    assert agreement.passed
     assert agreement.delta1_change is None

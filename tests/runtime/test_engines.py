@@ -156,12 +156,12 @@ def test_a_graph_of_another_contract_is_refused(tmp_path: Path, name: str) -> No
 def test_verification_compares_with_the_golden_depth(tmp_path: Path) -> None:
     sound = open_bundle(write_bundle(tmp_path / "sound", frames=3))
     agreement = verify_engine(load_engine(sound), sound, "fp32")
-    assert agreement
+    assert agreement.passed
     assert agreement.frames == 3
     assert agreement.largest < 1e-6
     wrong = open_bundle(write_bundle(tmp_path / "wrong", wrong_by=0.998, tolerance=1e-3))
     agreement = verify_engine(load_engine(wrong), wrong, "fp32")
-    assert not agreement
+    assert not agreement.passed
     assert agreement.mean == pytest.approx(0.002, rel=1e-3)
     assert agreement.tolerance.mean == 1e-3
 

@@ -176,7 +176,7 @@ def test_weights_beside_the_graph_are_taken_where_the_manifest_states_them(path:
     (path / "depth.data").write_bytes(np.float32(0.5).tobytes())
     with_weights(path, "depth.data")
     bundle = open_bundle(path)
-    assert verify_engine(load_engine(bundle, threads=1), bundle, "fp32")
+    assert verify_engine(load_engine(bundle, threads=1), bundle, "fp32").passed
 
 
 @pytest.mark.parametrize("place", ["/etc/passwd", "../secret", "./depth.data", "manifest.json", "", "a/../golden.npz"])

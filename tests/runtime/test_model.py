@@ -121,7 +121,7 @@ def test_a_stream_that_nobody_asked_for_a_frame_closes_its_source(
 
 
 def test_the_model_is_verified_and_says_what_it_is(model: clipdepth.DepthModel) -> None:
-    assert model.verify()
+    assert model.verify().passed
     assert (model.engine.name, model.precision) == ("onnxruntime", "fp32")
     assert model.choice is None
 

@@ -40,7 +40,7 @@ def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: str, module:
 
 def test_a_trial_is_what_it_would_be_here(bundle: Bundle) -> None:
     trials = list(try_apart(bundle, "onnxruntime", ["fp32", "int8"], 1))
-    assert [(trial.engine, trial.precision, trial.device, bool(trial)) for trial in trials] == [
+    assert [(trial.engine, trial.precision, trial.device, trial.passed) for trial in trials] == [
         ("onnxruntime", "fp32", "CPU", True),
         ("onnxruntime", "int8", "CPU", True),
     ]
@@ -100,7 +100,7 @@ def test_the_precisions_before_a_crash_keep_their_trials(
     )
     stand_in(tmp_path, monkeypatch, code, "onnxruntime")
     trials = list(try_apart(bundle, "onnxruntime", ["fp32", "int8", "fp32"], 1))
-    assert [bool(trial) for trial in trials] == [True, False, True]
+    assert [trial.passed for trial in trials] == [True, False, True]
     assert "its process was ended by SIGABRT" in f"{trials[1].problem}"
 
 

@@ -459,7 +459,7 @@ def test_a_proxy_that_sends_a_host_of_its_own(browser: Any) -> None:
             viewer = open_viewer(address, None, SETUP, allowed=allowed)
             write(viewer.sink("camera"))
             with viewer, page_of(browser, own, f"403|{UNSAFE}") as page:
-                if allowed:
+                if allowed.origins:
                     wait_for_frames(page)
                 else:
                     until(page, "getComputedStyle(document.getElementById('notice')).opacity === '1'")

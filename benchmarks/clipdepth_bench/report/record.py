@@ -178,13 +178,13 @@ def _status(contender: Contender) -> Status:
         return "absent"
     if contender.agreement is None:
         return "unchecked"
-    return "passed" if contender.agreement else "failed"
+    return "passed" if contender.agreement.passed else "failed"
 
 
 def _verdict(contender: Contender) -> str:
     if contender.agreement is None:
         return contender.note
-    if not contender.agreement:
+    if not contender.agreement.passed:
         return "FAILED: depth differs from PyTorch's"
     looser = looser_limits(contender.precision, contender.agreement.tolerance)
     return f"passed by {looser}" if looser else "passed"

@@ -38,7 +38,7 @@ def verify_sam(
     graphs = MaskGenerator(encoder, decoder, _side(answers[0]), POINTS_PER_SIDE)
     pairs = zip((graph_answer(graphs, frame) for frame in frames), answers, strict=True)
     agreement = compare_answers(pairs, tolerance)
-    if not agreement:
+    if not agreement.passed:
         raise VerificationError(f"the graphs {' and '.join(names.values())} {agreement}; nothing was written")
     return agreement
 

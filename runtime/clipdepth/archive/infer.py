@@ -54,7 +54,7 @@ def load_verified(bundle: str, settings: Settings, threads: int, device: int | N
         raise BundleError(f"{bundle} is another bundle on this node; put the same one on all of them")
     model = load(opened, engine=settings.engine, precision=settings.precision or None, threads=threads, device=device)
     agreement = model.verify()
-    if not agreement:
+    if not agreement.passed:
         model.close()
         raise VerificationError(f"{model.engine.name} {model.precision} on {model.engine.device}: {agreement}")
     return model

@@ -43,10 +43,7 @@ def largest_mean(precision: str) -> float:
 
 @dataclass(frozen=True)
 class Agreement:
-    """The relative depth difference |d - r| / r over all pixels of all frames, r being PyTorch fp32's depth.
-
-    It is true when it passes: everything finite, and the mean and δ1's change within `tolerance`.
-    """
+    """The relative depth difference |d - r| / r over all pixels of all frames, r being PyTorch fp32's depth."""
 
     frames: int
     mean: float
@@ -59,7 +56,9 @@ class Agreement:
     delta1_change: float | None = None
     """δ1 of d less δ1 of r, likewise."""
 
-    def __bool__(self) -> bool:
+    @property
+    def passed(self) -> bool:
+        """Whether everything is finite, and the mean and δ1's change are within `tolerance`."""
         return self.finite and self.mean <= self.tolerance.mean and self.delta1_holds
 
     @property
@@ -69,7 +68,7 @@ class Agreement:
         return limit is None or change is None or abs(change) <= limit
 
     def __str__(self) -> str:
-        verdict = "agrees with" if self else "differs from"
+        verdict = "agrees with" if self.passed else "differs from"
         if not self.finite:
             return f"{verdict} PyTorch: its depth has NaN or infinite values"
         found = (

@@ -162,5 +162,5 @@ def _check_consistency(manifest: Manifest, where: str) -> None:
     if problem:
         raise BundleError(f"{where}: field sam.{problem}; export the bundle again")
     for name, graph in manifest.graphs.items():
-        if not graph.verification:
+        if not graph.verification.passed:
             raise BundleError(f"{where}: field graphs.{name}.verification: it did not pass; export again")

@@ -44,7 +44,7 @@ SAM_TOLERANCES = {"fp32": SamTolerance(0.9999, 0.99, 0.005), "fp16": SamToleranc
 
 @dataclass(frozen=True)
 class SamAgreement:
-    """How alike two answers are, as means over all frames; it is true when everything is finite and within `tolerance`.
+    """How alike two answers are, as means over all frames.
 
     The decoder's figures are those of both graphs in turn, of the picture and not of PyTorch's embedding.
     """
@@ -61,13 +61,15 @@ class SamAgreement:
     finite: bool
     tolerance: SamTolerance
 
-    def __bool__(self) -> bool:
+    @property
+    def passed(self) -> bool:
+        """Whether everything is finite and within `tolerance`."""
         limit = self.tolerance
         alike = self.cosine >= limit.cosine and self.mask_iou >= limit.mask_iou
         return self.finite and alike and self.predicted_iou <= limit.predicted_iou
 
     def __str__(self) -> str:
-        verdict = "agree with" if self else "differ from"
+        verdict = "agree with" if self.passed else "differ from"
         if not self.finite:
             return f"{verdict} PyTorch: they answer NaN or infinite values"
         limit = self.tolerance

@@ -61,7 +61,7 @@ class SamRecord(Record, frozen=True):
                 return f"graphs.{precision}: {missing[0]} is not in files"
             if graphs.verification.tolerance != SAM_TOLERANCES[precision]:
                 return f"graphs.{precision}.verification.tolerance: it is not clipdepth's"
-            if not graphs.verification:
+            if not graphs.verification.passed:
                 return f"graphs.{precision}.verification: it did not pass"
         return None
 

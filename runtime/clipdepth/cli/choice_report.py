@@ -22,6 +22,6 @@ def print_choice(choice: Choice, console: Console) -> None:
 
 def _worth_a_line(trials: tuple[Trial, ...]) -> list[Trial]:
     """An engine that fails in the same way with every precision is there once."""
-    works = sorted((trial for trial in trials if trial), key=lambda trial: trial.milliseconds or 0)
-    fails = {(trial.engine, trial.problem): trial for trial in reversed(trials) if not trial and not trial.absent}
+    works = sorted((trial for trial in trials if trial.passed), key=lambda trial: trial.milliseconds or 0)
+    fails = {(trial.engine, trial.problem): trial for trial in reversed(trials) if not (trial.passed or trial.absent)}
     return [*works, *reversed(fails.values())]

@@ -91,10 +91,10 @@ def _show(out: Path, console: Console) -> tuple[list[dict[str, Any]], dict[str, 
     console.rule(f"[bold]{DEFAULT} on real frames")
     shown = show_frames(open_bundle(DEFAULT), out / "frames.png")
     for each in shown:
-        if each.trial:
+        if each.trial.passed:
             console.print(f"{each.trial}, {each.difference:.1e} from PyTorch's depth", markup=False, soft_wrap=True)
     console.print(f"{out / 'frames.png'}", soft_wrap=True)
-    rows = [{**asdict(each.trial), "difference": each.difference} for each in shown if each.trial]
+    rows = [{**asdict(each.trial), "difference": each.difference} for each in shown if each.trial.passed]
     return rows, {FRAMES: perf_counter() - start}
 
 

@@ -66,8 +66,8 @@ def _diagnose_all(bundle: Bundle, threads: int, device: int | None, console: Con
 
 
 def _line(diagnosis: Diagnosis) -> Text:
-    works = [trial for trial in diagnosis.trials if trial]
-    problems = dict.fromkeys(f"{trial.problem}" for trial in diagnosis.trials if not trial)
+    works = [trial for trial in diagnosis.trials if trial.passed]
+    problems = dict.fromkeys(f"{trial.problem}" for trial in diagnosis.trials if not trial.passed)
     times = ", ".join(f"{trial.precision} {trial.milliseconds:.3g} ms" for trial in works)
     found = [f"{works[0].device}: {times} a frame"] if works else []
     found += [f"{trial.precision} by {trial.looser_limits}" for trial in works if trial.looser_limits]

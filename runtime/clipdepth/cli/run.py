@@ -124,7 +124,7 @@ def _viewer(options: RunOptions, setup: Setup) -> "Viewer | None":
     if not options.serve:
         return None
     # Through a proxy others reach loopback too.
-    token = choose_token(options.serve, options.secret, make=options.token is True or bool(options.allowed))
+    token = choose_token(options.serve, options.secret, make=options.token is True or options.behind_proxy)
     return open_viewer(options.serve, token, setup, metrics=options.metrics, allowed=options.allowed)
 
 

@@ -57,6 +57,11 @@ class RunOptions:
         return self.token if isinstance(self.token, str) else os.environ.get("CLIPDEPTH_TOKEN")
 
     @property
+    def behind_proxy(self) -> bool:
+        """Whether a proxy stands in front of the viewer."""
+        return bool(self.allowed_host or self.allowed_origin)
+
+    @property
     def allowed(self) -> Allowed:
         """What a proxy in front of the viewer brings with it."""
         return Allowed(tuple(self.allowed_host), tuple(self.allowed_origin))
@@ -72,7 +77,7 @@ def parse_options(argv: Sequence[str]) -> RunOptions:
     options = RunOptions(**vars(_parser().parse_args(argv)))
     if options.mode != CameraMode() and not any(is_camera(spec) for spec in options.source):
         raise UsageError("--width, --height, --fps and --fourcc are for webcams, and no --source is one")
-    if (options.token is not None or options.metrics or options.allowed) and not options.serve:
+    if (options.token is not None or options.metrics or options.behind_proxy) and not options.serve:
         raise UsageError("--token, --allowed-host, --allowed-origin and --metrics are for --serve; give it too")
     return options
 

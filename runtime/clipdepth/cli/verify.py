@@ -51,7 +51,7 @@ def main(argv: Sequence[str]) -> int:
     console.print(note, highlight=False, soft_wrap=True)
     for looser in dict.fromkeys(verdict.looser_limits for verdict in verdicts if verdict.looser_limits):
         console.print(f"[yellow]{looser}[/yellow]", highlight=False, soft_wrap=True)
-    passed = all(verdict.agreement for verdict in verdicts)
+    passed = all(verdict.agreement.passed for verdict in verdicts)
     if options.json:
         write_json(options.json, _as_json(options.bundle, verdicts, passed))
     return 0 if passed else 1
@@ -64,7 +64,7 @@ def _verify(bundle: Bundle, engine: str, precision: str, device: int | None) -> 
 
 
 def _as_json(bundle: str, verdicts: Sequence[Verdict], passed: bool) -> dict[str, Any]:
-    graphs = [{**asdict(verdict), "passed": bool(verdict.agreement)} for verdict in verdicts]
+    graphs = [{**asdict(verdict), "passed": verdict.agreement.passed} for verdict in verdicts]
     return {"bundle": bundle, "passed": passed, "graphs": graphs}
 
 
@@ -90,7 +90,7 @@ def _numbers(agreement: Agreement) -> list[str]:
 
 
 def _word(verdict: Verdict) -> str:
-    if not verdict.agreement:
+    if not verdict.agreement.passed:
         return "[red]differs[/red]" if verdict.agreement.finite else "[red]NaN or infinite[/red]"
     return "[yellow]agrees, looser[/yellow]" if verdict.looser_limits else "[green]agrees[/green]"
 

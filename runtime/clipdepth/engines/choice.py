@@ -25,7 +25,7 @@ class Choice:
     """Whether it was measured at an earlier start."""
 
     def __str__(self) -> str:
-        works = [trial for trial in self.trials if trial]
+        works = [trial for trial in self.trials if trial.passed]
         chosen = min(works, key=_time)
         when = ", as measured before" if self.remembered else ""
         tried = sum(not trial.absent for trial in self.trials)
@@ -83,7 +83,7 @@ def load_fastest(
 
 
 def _fastest(bundle: Bundle, trials: Sequence[Trial], device: int | None) -> Choice:
-    works = [trial for trial in trials if trial]
+    works = [trial for trial in trials if trial.passed]
     if not works:
         where, option = ("", "") if device is None else (f" on device {device}", f" --device {device}")
         raise EngineError(

@@ -35,7 +35,9 @@ class Trial:
     absent: bool = False
     """Whether the problem is that its library or its device is not here at all."""
 
-    def __bool__(self) -> bool:
+    @property
+    def passed(self) -> bool:
+        """Whether it may be used: it loads and agrees with PyTorch."""
         return self.milliseconds is not None
 
     def __str__(self) -> str:
@@ -70,7 +72,7 @@ def try_engine(
 
             golden = bundle.golden()
             agreement = measure_agreement(infer, golden, bundle.manifest.graphs[precision].verification.tolerance)
-            if not agreement:
+            if not agreement.passed:
                 return Trial(name, precision, ran_on, problem=str(agreement))
             time = median(_times(infer, golden.frames))
             return Trial(name, precision, ran_on, time, looser_limits=bundle.manifest.looser_limits(precision))

@@ -26,7 +26,7 @@ _PREFIX = "trials-"
 _logger = logging.getLogger(__name__)
 
 
-class _Memory(Record, frozen=True):
+class _Cached(Record, frozen=True):
     situation: dict[str, Any]
     trials: list[Trial]
 
@@ -54,10 +54,10 @@ def library_versions() -> dict[str, str]:
 def recall(bundle: Bundle, now: Mapping[str, Any]) -> list[Trial]:
     """The trials of that situation; empty where there are none, or none that can be read and worked."""
     try:
-        trials = msgspec.json.decode(read_own(_path(bundle, now)) or b"", type=_Memory).trials
+        trials = msgspec.json.decode(read_own(_path(bundle, now)) or b"", type=_Cached).trials
     except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return []
-    return trials if any(trials) else []
+    return trials if any(trial.passed for trial in trials) else []
 
 
 def remember(bundle: Bundle, now: Mapping[str, Any], trials: Sequence[Trial]) -> None:
@@ -65,7 +65,7 @@ def remember(bundle: Bundle, now: Mapping[str, Any], trials: Sequence[Trial]) ->
     try:
         make_private(bundle_cache(bundle))
         with atomic_file(_path(bundle, now)) as partial:
-            partial.write_bytes(msgspec.json.format(msgspec.json.encode(_Memory(dict(now), list(trials))), indent=2))
+            partial.write_bytes(msgspec.json.format(msgspec.json.encode(_Cached(dict(now), list(trials))), indent=2))
     except OSError as error:
         _logger.warning("engines are tried again at the next start: %s", error)
 

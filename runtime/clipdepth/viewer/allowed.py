@@ -22,9 +22,6 @@ class Allowed:
     origins: tuple[str, ...] = ()
     """Origins of pages, as `parse_origin` gives them."""
 
-    def __bool__(self) -> bool:
-        return bool(self.hosts or self.origins)
-
 
 def parse_host(text: str) -> str:
     """Read a name or an IP address without a port, in lower case; for `add_argument(type=…)`."""

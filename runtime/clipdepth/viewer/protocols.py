@@ -30,7 +30,7 @@ def counting_protocols(access: Access) -> tuple[type[H11Protocol], type[WebSocke
         def send_400_response(self, msg: str) -> None:
             """See uvicorn, which lets the app answer too where a body is broken, and logs a traceback for that."""
             access.count(MALFORMED)
-            if self.cycle and not self.cycle.response_complete:
+            if self.cycle is not None and not self.cycle.response_complete:
                 self.cycle.disconnected = True
                 self.cycle.message_event.set()
             if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):

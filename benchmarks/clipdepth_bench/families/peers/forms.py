@@ -104,6 +104,6 @@ def load_exported(setup: Setup, peer: Peer) -> Contender:
 
 def _note(choice: Choice) -> str:
     # Without their times, which are of another hour: those of one run can be compared, and only those.
-    works = sorted((trial.milliseconds, f"{trial.engine} {trial.precision}") for trial in choice.trials if trial)
+    works = sorted((trial.milliseconds, f"{trial.engine} {trial.precision}") for trial in choice.trials if trial.passed)
     others = ", ".join(form for _, form in works[1:])
     return f"{RANDOM_WEIGHTS}; {works[0][1]}" + (f", here faster than {others}" if others else "")

@@ -112,7 +112,7 @@ def _graph(made: _Precisions, precision: Precision, folder: Path, golden: Golden
     path = folder / f"depth.{precision}.onnx"
     save_graph(model, path)
     agreement = judge(path, golden, TOLERANCES["fp32"] if precision == "fp32" else _ANY)
-    if not agreement:
+    if not agreement.passed:
         raise VerificationError(f"the exported {precision} graph {agreement}")
     return Graph(path.name, OPSET, len(model.graph.node), agreement)
 

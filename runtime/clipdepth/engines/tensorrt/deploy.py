@@ -78,7 +78,7 @@ def _try(wanted: Deployment, plan: Plan) -> tuple[Precisions, Agreement]:
         found = engine_precisions(engine.information())
         check_precisions(found, precision, wanted.name)
         agreement = verify_engine(engine, wanted.bundle, precision)
-    if not agreement:
+    if not agreement.passed:
         raise VerificationError(f"{wanted.name} {agreement}; no engine was written")
     return found, agreement
 

@@ -84,7 +84,7 @@ class EngineStore:
     def _read(self, key: EngineKey) -> tuple[EngineRecord, bytes] | None:
         path = self.path(key)
         record = _read_record(path.with_suffix(".json"))
-        if record is None or record.key != key or not record.verification:
+        if record is None or record.key != key or not record.verification.passed:
             return None
         engine = read_own(path)
         if engine is None or StoredFile(sha256(engine).hexdigest(), len(engine)) != record.stored:
