@@ -76,24 +76,24 @@ def _chunk(frames: tuple[Frame, ...], pictures: Pictures, span: Span, job: Job, 
 
 def _of_images(span: Span) -> Pictures:
     for frame in (frame for chunk in span.chunks for frame in chunk):
-        place = frame.item.place
+        uri = frame.item.file
         try:
-            data = place.read()
+            data = uri.read()
             if is_16_bit_png(data):
-                raise SourceError(f"{place} has 16 bits a channel, so that it is depth and no picture; leave it out")
-            yield frame, decode_image(data, str(place))
+                raise SourceError(f"{uri} has 16 bits a channel, so that it is depth and no picture; leave it out")
+            yield frame, decode_image(data, str(uri))
         except SourceError as error:
             yield frame, str(error)
         except Exception as error:  # file systems elsewhere raise their own
-            yield frame, f"{place} cannot be read ({place.reason(error)}); check the file"
+            yield frame, f"{uri} cannot be read ({uri.reason(error)}); check the file"
 
 
 def _of_video(span: Span) -> Pictures:
     """Each frame of the span in its turn; where seeking leads astray, by decoding from the file's start."""
     frames = [frame for chunk in span.chunks for frame in chunk]
-    place = frames[0].item.place
+    uri = frames[0].item.file
     reason = "could not be decoded"
-    with open_video(place) as video:
+    with open_video(uri) as video:
         found = video.frames(span.key)
         ahead = next(found, None)
         if ahead is None or ahead[0] > (frames[0].stamp or 0):

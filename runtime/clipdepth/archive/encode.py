@@ -50,12 +50,12 @@ def _keep(chunk: Chunk, depths: list[NDArray[np.uint16]], job: Job) -> None:
     in_matroska = chunk.video is not None and job.settings.format == "mkv"
     if not in_matroska:
         for row, depth in zip(rows, depths, strict=True):
-            (job.place / str(row["depth"])).write(cv2.imencode(".png", depth)[1].tobytes())
+            (job.folder / str(row["depth"])).write(cv2.imencode(".png", depth)[1].tobytes())
     if chunk.video is None:
         if rows:
             names = "\n".join(frame.item.source for frame in chunk.frames)
-            place = job.index(f"{IMAGES}{sha256(names.encode()).hexdigest()[:16]}")
-            write_index(place, pa.Table.from_pylist(rows, SCHEMA))
+            uri = job.index(f"{IMAGES}{sha256(names.encode()).hexdigest()[:16]}")
+            write_index(uri, pa.Table.from_pylist(rows, SCHEMA))
         return
     assert chunk.stream
     packets = encode_ffv1(depths) if in_matroska else [None] * len(depths)

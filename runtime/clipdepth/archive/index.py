@@ -58,7 +58,7 @@ def describe(frame: Frame, millimetres: NDArray[np.uint16], job: Job) -> dict[st
     counts[0] = 0
     below = counts.cumsum()
     names = ("p5", "p50", "p95")
-    places = [int(np.searchsorted(below, share * known)) for share in (0.05, 0.5, 0.95)] if known else ()
+    ranks = [int(np.searchsorted(below, share * known)) for share in (0.05, 0.5, 0.95)] if known else ()
     return {
         "source": frame.item.source,
         "frame": frame.index,
@@ -68,7 +68,7 @@ def describe(frame: Frame, millimetres: NDArray[np.uint16], job: Job) -> dict[st
         "height": millimetres.shape[0],
         "width": millimetres.shape[1],
         **dict.fromkeys(names),
-        **{name: place / 1000 for name, place in zip(names, places, strict=False)},
+        **{name: rank / 1000 for name, rank in zip(names, ranks, strict=False)},
         "valid": known / millimetres.size,
         "bundle": job.settings.bundle,
         "engine": job.settings.engine,
@@ -76,17 +76,17 @@ def describe(frame: Frame, millimetres: NDArray[np.uint16], job: Job) -> dict[st
     }
 
 
-def write_index(place: Uri, table: pa.Table, facts: Facts | None = None) -> None:
+def write_index(uri: Uri, table: pa.Table, facts: Facts | None = None) -> None:
     """Write the rows of a video, with the facts, or of images."""
     if facts:
         table = table.replace_schema_metadata({_FACTS: json.dumps(asdict(facts)).encode()})
-    with place.writing() as file:
+    with uri.writing() as file:
         parquet.write_table(table, file)
 
 
-def read_facts(place: Uri) -> Facts | None:
+def read_facts(uri: Uri) -> Facts | None:
     """What the index says of a video; None where there is none."""
-    if not place.is_file:
+    if not uri.is_file:
         return None
-    with place.open() as file:
+    with uri.open() as file:
         return Facts(**json.loads(parquet.read_schema(file).metadata[_FACTS]))

@@ -39,7 +39,7 @@ class Job:
         return max(batches, 1) * self.size.max_batch
 
     @property
-    def place(self) -> Uri:
+    def folder(self) -> Uri:
         """The folder of the output."""
         return open_uri(self.out)
 
@@ -51,12 +51,12 @@ class Job:
 
     def index(self, name: str) -> Uri:
         """The Parquet file about the video or the images of that name."""
-        return self.place / f"index/{name}.parquet"
+        return self.folder / f"index/{name}.parquet"
 
     @property
     def work(self) -> Uri:
         """Where what is not whole yet lies."""
-        return self.place / ".work"
+        return self.folder / ".work"
 
     def parts(self, item: Item) -> Uri:
         """The folder of a video's parts; another one when the video changes."""

@@ -22,7 +22,7 @@ def join(item: Item, job: Job) -> Joined | Failed:
     folder = job.parts(item)
     parts = list(list_parts(folder).values())
     if job.settings.format == "mkv":
-        tables, lost = _join_video(parts, job.place / job.depth_path(item, 0), job.work)
+        tables, lost = _join_video(parts, job.folder / job.depth_path(item, 0), job.work)
     else:
         tables, lost = _join_rows(parts)
     rows = pa.concat_tables(tables)
@@ -33,7 +33,7 @@ def join(item: Item, job: Job) -> Joined | Failed:
     return Joined(item, lost, perf_counter() - begin)
 
 
-def _join_video(parts: Sequence[Uri], place: Uri, work: Uri) -> tuple[list[pa.Table], int]:
+def _join_video(parts: Sequence[Uri], uri: Uri, work: Uri) -> tuple[list[pa.Table], int]:
     """Write the video; return the index's rows, a table for each part, and how many frames are lost."""
     stream = read_part(parts[0])[1].stream
     with TemporaryDirectory(dir=work.path if work.is_local else None) as scratch:
@@ -47,7 +47,7 @@ def _join_video(parts: Sequence[Uri], place: Uri, work: Uri) -> tuple[list[pa.Ta
                 tables.append(rows.select(SCHEMA.names).replace_schema_metadata())
                 lost += facts.lost
         if any(map(len, tables)):
-            place.take(draft)
+            uri.take(draft)
     return tables, lost
 
 

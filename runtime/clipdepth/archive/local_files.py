@@ -25,23 +25,23 @@ def local_files(root: str) -> Iterator[Listed]:
 
     A link to a folder that `root` lies in is not followed. Folders that cannot be read are warned of.
     """
-    seen = {_identity(place) for place in _with_parents(os.path.realpath(root))} - {_identity(root)}
+    seen = {_identity(here) for here in _with_parents(os.path.realpath(root))} - {_identity(root)}
     later = deque([root])
     while later:
-        for place, folders, names in os.walk(later.popleft(), onerror=_warn):
-            identity = _identity(place)
+        for here, folders, names in os.walk(later.popleft(), onerror=_warn):
+            identity = _identity(here)
             if identity is None or identity in seen:
                 folders.clear()
                 continue
             seen.add(identity)
-            paths = [f"{place.rstrip('/')}/{name}" for name in folders]
+            paths = [f"{here.rstrip('/')}/{name}" for name in folders]
             later.extend(path for path in paths if os.path.islink(path))  # noqa: PTH114, no path of pyarrow's
-            yield from _files(place, names)
+            yield from _files(here, names)
 
 
-def _files(place: str, names: list[str]) -> Iterator[Listed]:
+def _files(here: str, names: list[str]) -> Iterator[Listed]:
     for name in names:
-        path = f"{place.rstrip('/')}/{name}"
+        path = f"{here.rstrip('/')}/{name}"
         try:
             found = os.stat(path)  # noqa: PTH116
         except OSError:  # a link to nothing

@@ -42,9 +42,9 @@ def write_part(folder: Uri, first: int, rows: list[dict[str, object]], facts: Pa
         parquet.write_table(table, file, compression="none")
 
 
-def read_part(place: Uri) -> tuple[pa.Table, PartFacts]:
+def read_part(uri: Uri) -> tuple[pa.Table, PartFacts]:
     """A part's rows and facts."""
-    with place.open() as file:
+    with uri.open() as file:
         table = parquet.read_table(file)
     height, width, base, lost = json.loads(table.schema.metadata[_FACTS])
     return table, PartFacts(Stream(height, width, Fraction(base)), lost)

@@ -45,7 +45,7 @@ def _plan_video(item: Item, job: Job) -> Iterator[Span | Complete | Joinable]:
             )
         yield Complete(item, facts.lost)
         return
-    with open_video(item.place) as video:
+    with open_video(item.file) as video:
         stream = video.stream
         spans = cut(item, video, job)
     done = list_parts(job.parts(item))

@@ -41,10 +41,10 @@ def units(items: Sequence[Item], job: Job) -> tuple[list[list[Item]], int]:
 
 def _done_images(job: Job) -> set[str]:
     files = job.index("").parent.files(recursive=False)
-    places = [job.place.at(file.path) for file in files if IMAGES in file.path]
+    uris = [job.folder.at(file.path) for file in files if IMAGES in file.path]
     done: set[str] = set()
-    for place in places:
-        with place.open() as file:
+    for uri in uris:
+        with uri.open() as file:
             done.update(parquet.read_table(file, columns=["source"])["source"].to_pylist())
     return done
 

@@ -48,16 +48,16 @@ class Settings:
 
 def read_settings(out: Uri) -> Settings | None:
     """The settings of the archive in the folder `out`; None where it is new. Raises OutputError for another file."""
-    place = out / FILE
-    if not place.is_file:
+    uri = out / FILE
+    if not uri.is_file:
         return None
     try:
-        stored = json.loads(place.read())
+        stored = json.loads(uri.read())
         if stored.pop("schema") != SCHEMA:
             raise ValueError
         return Settings(**stored)
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
-        raise OutputError(f"{place} is not of this version of clipdepth; choose another --out") from None
+        raise OutputError(f"{uri} is not of this version of clipdepth; choose another --out") from None
 
 
 def write_settings(out: Uri, settings: Settings) -> None:

@@ -42,7 +42,7 @@ class Item:
     """Why it cannot be taken, and the remedy."""
 
     @property
-    def place(self) -> Uri:
+    def file(self) -> Uri:
         """The file."""
         return open_uri(self.uri or self.source)
 
@@ -73,31 +73,31 @@ def find_items(specs: Sequence[str], out: Uri) -> list[Item]:
 
 
 def _found(spec: str) -> list[Item]:
-    place = open_uri(spec)
+    uri = open_uri(spec)
     try:
-        info = place.info
+        info = uri.info
     except Exception as error:  # file systems elsewhere raise their own
-        raise SourceError(f"{place} cannot be looked at ({place.reason(error)}); check it") from None
-    named = str(place)
+        raise SourceError(f"{uri} cannot be looked at ({uri.reason(error)}); check it") from None
+    named = str(uri)
     if info.type == FileType.File:
-        return [_item(place, info, dirname(place.name))]
+        return [_item(uri, info, dirname(uri.name))]
     if info.type == FileType.Directory:
-        return _all(place, _below(place), dirname(place.path.rstrip("/")), named)
-    if re.search(r"[*?[]", place.path):
-        root = place.at(re.split(r"[^/]*[*?[]", place.path)[0].rstrip("/") or "/")
-        matches = partial(re.fullmatch, glob_translate(place.path))
+        return _all(uri, _below(uri), dirname(uri.path.rstrip("/")), named)
+    if re.search(r"[*?[]", uri.path):
+        root = uri.at(re.split(r"[^/]*[*?[]", uri.path)[0].rstrip("/") or "/")
+        matches = partial(re.fullmatch, glob_translate(uri.path))
         return _all(root, [info for info in _below(root) if matches(info.path)], root.path, named)
     raise SourceError(f"there is no video, image or folder at '{named}'; check the path")
 
 
-def _below(place: Uri) -> Iterable[FileInfo | Listed]:
-    return local_files(place.path) if place.is_local else place.files()
+def _below(uri: Uri) -> Iterable[FileInfo | Listed]:
+    return local_files(uri.path) if uri.is_local else uri.files()
 
 
-def _all(place: Uri, files: Iterable[FileInfo | Listed], root: str, spec: str) -> list[Item]:
+def _all(uri: Uri, files: Iterable[FileInfo | Listed], root: str, spec: str) -> list[Item]:
     seen = [file for file in files if not basename(file.path).startswith(".")]
     known = [file for file in seen if splitext(file.path)[1].lower() in (*VIDEO_SUFFIXES, *IMAGE_SUFFIXES)]
-    items = [_item(place.at(file.path), file, root) for file in _without_depth(known)]
+    items = [_item(uri.at(file.path), file, root) for file in _without_depth(known)]
     if not items:
         raise SourceError(f"'{spec}' has no video and no image, such as {VIDEO_SUFFIXES[0]} and {IMAGE_SUFFIXES[0]}")
     return items
@@ -112,13 +112,13 @@ def _without_depth(files: Sequence[FileInfo | Listed]) -> Iterator[FileInfo | Li
             yield file
 
 
-def _item(place: Uri, info: FileInfo | Listed, root: str) -> Item:
+def _item(uri: Uri, info: FileInfo | Listed, root: str) -> Item:
     modified = info.mtime_ns / 1e9 if info.mtime_ns else 0.0
-    source, name = str(place), relpath(place.name, root)
+    source, name = str(uri), relpath(uri.name, root)
     problem = _problem(source, name)
     if problem:
         source, name = shown(source), shown(name)
-    return Item(source, name, info.size or 0, modified, "" if source == place.uri else place.uri, problem)
+    return Item(source, name, info.size or 0, modified, "" if source == uri.uri else uri.uri, problem)
 
 
 def _problem(source: str, name: str) -> str:

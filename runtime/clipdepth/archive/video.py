@@ -109,11 +109,11 @@ class Video:
 
 
 @contextmanager
-def open_video(place: Uri) -> Iterator[Video]:
+def open_video(uri: Uri) -> Iterator[Video]:
     """Open a video; raises SourceError where it cannot be read or has no frame that can be decoded."""
-    name = str(place)
+    name = str(uri)
     try:
-        with place.open() as file:
+        with uri.open() as file:
             refuse_lists(name, file.read(HEAD_BYTES))
             file.seek(0)
             with av.open(file, options=HANDLE.options) as container:
@@ -123,7 +123,7 @@ def open_video(place: Uri) -> Iterator[Video]:
     except SourceError:
         raise
     except Exception as error:  # file systems elsewhere raise their own
-        raise SourceError(f"{name} cannot be read ({place.reason(error)}); check the file") from None
+        raise SourceError(f"{name} cannot be read ({uri.reason(error)}); check the file") from None
 
 
 def _video_track(name: str, container: InputContainer) -> VideoStream:

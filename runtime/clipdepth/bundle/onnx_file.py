@@ -131,10 +131,10 @@ class OnnxFile:
                 external = external or value == _EXTERNAL
             else:
                 _require(number, _TENSOR, "tensor")
-        places = [place for key, place in entries if key == "location"]
-        if len(places) != (1 if external or entries else 0):
-            raise OnnxFileError(f"a weight states {len(places)} files it lies in")
-        self.files.update(places)
+        locations = [value for key, value in entries if key == "location"]
+        if len(locations) != (1 if external or entries else 0):
+            raise OnnxFileError(f"a weight states {len(locations)} files it lies in")
+        self.files.update(locations)
 
     def _entry(self, data: memoryview) -> tuple[str, str]:
         """A pair of texts, of which the last counts where one is there twice."""
@@ -143,36 +143,36 @@ class OnnxFile:
 
     def _fields(self, data: memoryview) -> Iterator[tuple[int, Value]]:
         """Each field's number and value in turn."""
-        place, end = 0, len(data)
-        while place < end:
+        offset, end = 0, len(data)
+        while offset < end:
             self._left -= 1
             if self._left < 0:
                 raise OnnxFileError(f"it has more than {_MOST_FIELDS:,} fields")
-            tag, place = _varint(data, place)
+            tag, offset = _varint(data, offset)
             number, kind = tag >> 3, tag & 7
             if kind == _VARINT:
-                value, place = _varint(data, place)
+                value, offset = _varint(data, offset)
                 yield number, value
                 continue
             if kind == _BYTES:
-                length, place = _varint(data, place)
+                length, offset = _varint(data, offset)
             elif kind in (_FIXED64, _FIXED32):
                 length = 8 if kind == _FIXED64 else 4
             else:
                 raise OnnxFileError("it is no ONNX file")
-            if not number or length > end - place:
+            if not number or length > end - offset:
                 raise OnnxFileError("it is no ONNX file, or was cut short")
-            yield number, data[place : place + length]
-            place += length
+            yield number, data[offset : offset + length]
+            offset += length
 
 
-def _varint(data: memoryview, place: int) -> tuple[int, int]:
+def _varint(data: memoryview, offset: int) -> tuple[int, int]:
     """A whole number, seven bits a byte, and where it ends."""
     value = 0
-    for position, byte in enumerate(data[place : place + 10]):
+    for position, byte in enumerate(data[offset : offset + 10]):
         value |= (byte & 127) << 7 * position
         if byte < 128:
-            return value, place + position + 1
+            return value, offset + position + 1
     raise OnnxFileError("it is no ONNX file, or was cut short")
 
 

@@ -50,12 +50,12 @@ def main(argv: Sequence[str]) -> int:
                 resources = stack.enter_context(connect(options.resources))
             # Ray sets a handler of its own for SIGTERM when it starts.
             stack.enter_context(sigterm_interrupts())
-            place, threads = portable(bundle.path), max(int(resources.cpus), 1)
+            portable_path, threads = portable(bundle.path), max(int(resources.cpus), 1)
             with console.status("verifying the bundle on a worker"):
                 remote = ray.remote(settle).options(num_cpus=resources.cpus, num_gpus=resources.gpus)
-                settings = ray.get(remote.remote(place, settings, threads, options.device))
+                settings = ray.get(remote.remote(portable_path, settings, threads, options.device))
             write_settings(out, settings)
-            job = Job(out.uri, place, settings, threads, bundle.manifest.input, corrections, options.device)
+            job = Job(out.uri, portable_path, settings, threads, bundle.manifest.input, corrections, options.device)
             report, status = _run(items, job, resources, console)
     except ray.exceptions.RayTaskError as error:
         raise _cause(error) from None
@@ -83,7 +83,7 @@ def _settings(options: ArchiveOptions, bundle: Bundle) -> Settings:
 def _run(items: Sequence[Item], job: Job, resources: Resources, console: Console) -> tuple[ArchiveReport, int]:
     found, done = units(items, job)
     report = ArchiveReport(
-        out=str(job.place),
+        out=str(job.folder),
         settings=job.settings,
         ray=resources.address,
         sources=len(items),
@@ -98,7 +98,7 @@ def _run(items: Sequence[Item], job: Job, resources: Resources, console: Console
             report.interrupted = True
             status = exit_status(interruption)
     report.store_peak_bytes = peak.bytes
-    (job.place / REPORT).write((dumps(asdict(report), indent=2) + "\n").encode())
+    (job.folder / REPORT).write((dumps(asdict(report), indent=2) + "\n").encode())
     return report, status or (1 if report.failed else 0)
 
 

@@ -51,29 +51,29 @@ def picture_size(data: bytes) -> tuple[int, int]:
 
 
 def jpeg_segments(data: bytes) -> Iterator[tuple[int, int]]:
-    """The marker and the place behind it of each segment, up to the first scan (ITU-T T.81, annex B)."""
-    place = 2
+    """Each segment's marker and the offset behind it, up to the first scan (ITU-T T.81, annex B)."""
+    offset = 2
     # By the lengths, since a thumbnail among the headers has markers of its own.
-    while data[place : place + 1] == b"\xff" and place + 1 < len(data):
-        marker = data[place + 1]
+    while data[offset : offset + 1] == b"\xff" and offset + 1 < len(data):
+        marker = data[offset + 1]
         if marker == 0xFF:  # a fill byte
-            place += 1
+            offset += 1
             continue
-        yield marker, place + 2
+        yield marker, offset + 2
         if marker == 0xDA:
             return
-        place += 2 + int.from_bytes(data[place + 2 : place + 4], "big")
+        offset += 2 + int.from_bytes(data[offset + 2 : offset + 4], "big")
 
 
-def _pair(form: str, data: bytes, place: int) -> tuple[int, int]:
-    width, height = struct.unpack_from(form, data, place)
+def _pair(form: str, data: bytes, offset: int) -> tuple[int, int]:
+    width, height = struct.unpack_from(form, data, offset)
     return abs(width), abs(height)
 
 
 def _jpeg(data: bytes) -> tuple[int, int]:
-    for marker, place in jpeg_segments(data):
+    for marker, offset in jpeg_segments(data):
         if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):  # a frame header
-            height, width = _pair(">HH", data, place + 3)
+            height, width = _pair(">HH", data, offset + 3)
             return width, height
     return 0, 0
 
@@ -101,12 +101,12 @@ def _tiff(data: bytes) -> tuple[int, int]:
     """The first directory's ImageWidth and ImageLength (tags 256 and 257); the largest where one is stated twice."""
     order = "<" if data[:2] == b"II" else ">"
     is_big = data[2:3] == b"+" or data[3:4] == b"+"
-    (place,) = struct.unpack_from(f"{order}{'Q' if is_big else 'I'}", data, 8 if is_big else 4)
-    (count,) = struct.unpack_from(f"{order}{'Q' if is_big else 'H'}", data, place)
-    place += 8 if is_big else 2
+    (offset,) = struct.unpack_from(f"{order}{'Q' if is_big else 'I'}", data, 8 if is_big else 4)
+    (count,) = struct.unpack_from(f"{order}{'Q' if is_big else 'H'}", data, offset)
+    offset += 8 if is_big else 2
     length = 20 if is_big else 12
     found = {256: 0, 257: 0}
-    for entry in range(place, min(place + count * length, len(data)), length):
+    for entry in range(offset, min(offset + count * length, len(data)), length):
         tag, kind = struct.unpack_from(f"{order}HH", data, entry)
         form = {3: "H", 4: "I", 16: "Q"}.get(kind)
         if tag in found and form:

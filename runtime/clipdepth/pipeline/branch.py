@@ -59,12 +59,12 @@ class Branch:
     A live source keeps only its newest frame before each stage and each sink; any other waits, frame by frame.
     """
 
-    def __init__(self, feed: Feed, size: InputSize, limit: int | None, times: StageTimes, turn: Condition) -> None:
+    def __init__(self, feed: Feed, size: InputSize, limit: int | None, times: StageTimes, changed: Condition) -> None:
         live = feed.source.live
         self.source = feed.source
         self.counts = Counts()
-        self.prepared: Slot[Ready] = Slot(newest_only=live, changed=turn)
-        self.inferred: Slot[Inferred] = Slot(changed=turn)
+        self.prepared: Slot[Ready] = Slot(newest_only=live, changed=changed)
+        self.inferred: Slot[Inferred] = Slot(changed=changed)
         self._captured: Slot[Captured] = Slot(newest_only=live)
         self._queues: list[tuple[str, Slot[DepthFrame]]] = []
         self._optics = Optics(size, feed.corrections, feed.smoother)

@@ -26,20 +26,21 @@ aborts the process."""
 
 
 class Pipeline:
-    """Runs feeds through one engine from `__enter__` on, until they end, one stage fails, or `__exit__`.
+    """Runs feeds through one engine from `__enter__` until they end, a stage fails, or `__exit__`.
 
-    Each source has a thread that captures, one that resizes and one that delivers, each sink one that writes. The
-    engine takes the branches in turn, and those that are ready at the same time together, as many as the graph takes.
-    Frames of files and iterators all arrive: there a slow sink slows the reading. Of a live source the newest frame
-    counts, and a slow stage or sink misses some. `limit` ends each branch after so many depths. Leaving stops all
-    threads, closes the sources and the sinks, whose files hold what they got until then, and raises the error of the
-    stage that failed, unless another one is under way. The engine stays open.
+    Each source has three threads, which capture, resize and deliver; each sink has one, which writes. The engine takes
+    the branches in turn, and those that are ready together as one batch where the graph allows it. Files and iterables
+    lose no frame: a slow sink slows the reading. Live sources keep only their newest frame: a slow stage or sink misses
+    some. `limit` ends each branch after so many depths.
+
+    Leaving stops all threads and closes sources and sinks, whose files hold what they got until then. It raises the
+    error of the stage that failed, unless another one is under way. The engine stays open.
     """
 
     def __init__(self, engine: Engine, size: InputSize, feeds: Sequence[Feed], limit: int | None = None) -> None:
         self.times = StageTimes()
-        self._turn = Condition()
-        self.branches = [Branch(feed, size, limit, self.times, self._turn) for feed in feeds]
+        self._changed = Condition()
+        self.branches = [Branch(feed, size, limit, self.times, self._changed) for feed in feeds]
         self._engine = engine
         self._max_batch = size.max_batch
         self._error: BaseException | None = None
@@ -126,7 +127,7 @@ class Pipeline:
         self.stop()
 
     def _infer(self) -> None:
-        for branches in self._in_turn():
+        for branches in self._ready_branches():
             ready = [branch.take() for branch in branches]
             start = perf_counter_ns()
             pictures = [frame.prepared.picture for frame in ready]
@@ -135,12 +136,12 @@ class Pipeline:
             for branch, frame, raw in zip(branches, ready, depths, strict=True):
                 branch.inferred.put(Inferred(frame, raw, seconds))
 
-    def _in_turn(self) -> Iterator[list[Branch]]:
+    def _ready_branches(self) -> Iterator[list[Branch]]:
         """The branches that are ready, at most a batch, those that waited longest first; until all have ended."""
         order = deque(self.branches)
         while True:
-            with self._turn:
-                self._turn.wait_for(lambda: any(branch.is_ready or branch.prepared.is_over for branch in order))
+            with self._changed:
+                self._changed.wait_for(lambda: any(branch.is_ready or branch.prepared.is_over for branch in order))
                 for branch in [branch for branch in order if branch.prepared.is_over]:
                     branch.inferred.end()
                     order.remove(branch)

@@ -1,4 +1,4 @@
-"""A bounded place between two threads."""
+"""A bounded queue between two threads."""
 
 from collections import deque
 from collections.abc import Iterator

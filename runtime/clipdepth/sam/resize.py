@@ -49,8 +49,8 @@ def _two_steps(side: int, fitted: int, size: int) -> NDArray[np.float32]:
 
 def _bilinear(source: int, target: int) -> NDArray[np.float64]:
     """(target, source): linear interpolation between pixel centres, PyTorch's with align_corners=False."""
-    place = ((np.arange(target) + 0.5) * source / target - 0.5).clip(0, source - 1)
-    return np.asarray(np.maximum(1 - np.abs(place[:, None] - np.arange(source)), 0), np.float64)
+    centres = ((np.arange(target) + 0.5) * source / target - 0.5).clip(0, source - 1)
+    return np.asarray(np.maximum(1 - np.abs(centres[:, None] - np.arange(source)), 0), np.float64)
 
 
 def _resample(rows: NDArray[np.uint8], count: int) -> NDArray[np.uint8]:

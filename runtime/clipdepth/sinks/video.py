@@ -46,15 +46,15 @@ class VideoSink:
             self._writer = self._open()
         if (picture.shape[1], picture.shape[0]) != self._size:
             picture = np.asarray(cv2.resize(picture, self._size, interpolation=cv2.INTER_AREA), np.uint8)
-        place = self._place(frame)
+        number = self._number(frame)
         if self._last is not None:
-            while self._written < place:
+            while self._written < number:
                 self._append(self._last)
-        if self._written == place:
+        if self._written == number:
             self._append(picture)
         self._last = picture
 
-    def _place(self, frame: DepthFrame) -> int:
+    def _number(self, frame: DepthFrame) -> int:
         """The number of a frame in the video: the next one, or for a live source what its time says."""
         if not self._live:
             return self._written

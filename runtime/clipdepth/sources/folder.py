@@ -122,7 +122,7 @@ def _is_cut_jpeg(data: bytes) -> bool:
     """Whether a JPEG lacks the end-of-image marker after its picture (ITU-T T.81, annex B)."""
     if not data.startswith(b"\xff\xd8"):
         return False
-    last = max((place for _, place in jpeg_segments(data)), default=2)
+    last = max((offset for _, offset in jpeg_segments(data)), default=2)
     return b"\xff\xd9" not in data[last:]
 
 

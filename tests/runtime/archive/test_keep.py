@@ -129,8 +129,8 @@ def test_lost_frames_are_remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     from contextlib import contextmanager
 
     @contextmanager
-    def cut(place):  # type: ignore[no-untyped-def]
-        with whole(place) as video:
+    def cut(uri):  # type: ignore[no-untyped-def]
+        with whole(uri) as video:
             yield Cut(video)
 
     monkeypatch.setattr(decode, "open_video", cut)

@@ -136,7 +136,7 @@ def web() -> None:
 def test_a_url_stays_one_and_its_secrets_are_not_shown() -> None:
     url = "web://anna:topsecret@host/films/a.mp4?X-Signature=deadbeef"
     (item,) = find_items([url], open_uri("out"))
-    assert item.place.uri == url
+    assert item.file.uri == url
     assert (item.source, item.name) == ("web://***@host/films/a.mp4?***", "a.mp4")
     with pytest.raises(SourceError) as error:
         find_items([url.replace("a.mp4", "missing.mp4")], open_uri("out"))

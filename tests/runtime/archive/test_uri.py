@@ -38,30 +38,30 @@ def test_its_name_opens_it_again(folder: Uri) -> None:
     assert open_uri((folder / "x.bin").uri).read() == b"one"
 
 
-def write_and_fail(place: Uri) -> None:
-    with place.writing() as file:
+def write_and_fail(uri: Uri) -> None:
+    with uri.writing() as file:
         file.write(b"two")
         raise RuntimeError("disk")
 
 
 @EVERY
 def test_a_write_that_fails_leaves_what_was_there(folder: Uri) -> None:
-    place = folder / "x.bin"
-    place.write(b"one")
+    uri = folder / "x.bin"
+    uri.write(b"one")
     with pytest.raises(RuntimeError, match="disk"):
-        write_and_fail(place)
-    assert place.read() == b"one"
-    assert [info.path for info in folder.files()] == [place.path]
+        write_and_fail(uri)
+    assert uri.read() == b"one"
+    assert [info.path for info in folder.files()] == [uri.path]
 
 
 @EVERY
 def test_it_takes_a_local_file(folder: Uri, tmp_path_factory: pytest.TempPathFactory) -> None:
     draft = tmp_path_factory.mktemp("drafts") / "draft"
     draft.write_bytes(b"film")
-    place = folder / "films/x.mkv"
-    place.take(draft)
-    assert place.read() == b"film"
-    assert [info.path for info in place.parent.files()] == [place.path]
+    uri = folder / "films/x.mkv"
+    uri.take(draft)
+    assert uri.read() == b"film"
+    assert [info.path for info in uri.parent.files()] == [uri.path]
 
 
 @EVERY
@@ -85,9 +85,9 @@ def test_a_relative_path_is_of_the_working_folder(tmp_path: Path, monkeypatch: p
 
 def test_a_query_is_kept() -> None:
     spec = "s3://bucket/films?region=eu-west-1&endpoint_override=localhost:1&scheme=http"
-    place = open_uri(spec)
-    assert place.uri == spec
-    assert (place / "a.mp4").uri == spec.replace("films", "films/a.mp4")
+    uri = open_uri(spec)
+    assert uri.uri == spec
+    assert (uri / "a.mp4").uri == spec.replace("films", "films/a.mp4")
 
 
 SECRETS = ("AKIAKEY", "topsecret", "X-Signature", "deadbeef")
@@ -95,9 +95,9 @@ SECRETS = ("AKIAKEY", "topsecret", "X-Signature", "deadbeef")
 
 def test_keys_open_a_place_and_are_not_shown() -> None:
     spec = "s3://AKIAKEY:topsecret@bucket/date=2019/films?region=eu"
-    place = open_uri(spec)
-    assert place.uri == spec
-    assert str(place / "a.mp4") == "s3://***@bucket/date=2019/films/a.mp4?***"
+    uri = open_uri(spec)
+    assert uri.uri == spec
+    assert str(uri / "a.mp4") == "s3://***@bucket/date=2019/films/a.mp4?***"
     with pytest.raises(UsageError) as error:
         open_uri("nowhere://AKIAKEY:topsecret@bucket/films?X-Signature=deadbeef")
     assert not any(secret in str(error.value) for secret in SECRETS)
