@@ -25,10 +25,12 @@ if TYPE_CHECKING:
     from clipdepth.files.depth_file import read_depth
     from clipdepth.frame import DepthFrame
     from clipdepth.model import DepthModel, load, stream
+    from clipdepth.sources.camera import CameraMode
 
 __all__ = [
     "BundleError",
     "Camera",
+    "CameraMode",
     "ClipdepthError",
     "DepthFrame",
     "DepthModel",
@@ -48,6 +50,7 @@ __version__ = "0.1.0"
 
 _MODULES = {
     "Camera": "camera.camera",
+    "CameraMode": "sources.camera",
     "DepthFrame": "frame",
     "DepthModel": "model",
     "load": "model",

@@ -58,9 +58,9 @@ class DepthModel:
     ) -> Iterator[DepthFrame]:
         """Depth of frame after frame, while the next ones are read.
 
-        A webcam is asked for `mode`; `smooth` steadies depth over time; with `live` only the newest frame of an
-        iterable counts. Of a camera or a network stream the loop gets the newest depth each time, of anything else
-        every frame. Leaving the loop closes the source. Raises SourceError where the source cannot be opened.
+        Cameras and network streams give their newest depth each time, everything else gives every frame. `mode` is
+        requested of a webcam; `smooth` steadies depth over time; `live` treats an iterable as a camera. Leaving the
+        loop closes the source. Raises SourceError where the source cannot be opened.
         """
         return self._streamed(ExitStack(), source, mode, smooth, live)
 

@@ -141,6 +141,6 @@ def test_a_camera_that_cannot_be_is_refused_without_a_word_of_options(given: dic
 
 
 def test_public_names() -> None:
-    assert set(dir(clipdepth)) >= {"Camera", "DepthFrame", "DepthModel", "load", "read_depth", "stream"}
+    assert set(dir(clipdepth)) >= {"Camera", "CameraMode", "DepthFrame", "DepthModel", "load", "read_depth", "stream"}
     for name in clipdepth.__all__:
         assert getattr(clipdepth, name).__doc__ if name != "__version__" else clipdepth.__version__

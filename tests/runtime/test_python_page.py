@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
+import clipdepth
 from clipdepth.rooms import Room, default_intrinsics
 
 PAGE = Path(__file__).parents[2] / "docs" / "python.md"
@@ -17,6 +18,12 @@ PAGE = Path(__file__).parents[2] / "docs" / "python.md"
 @pytest.fixture(scope="module")
 def blocks() -> list[str]:
     return re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.S)
+
+
+def test_dir_shows_every_name_of_the_page() -> None:
+    named = set(re.findall(r"\bclipdepth\.(\w+)", PAGE.read_text(encoding="utf-8")))
+    assert {"Camera", "CameraMode", "DepthFrame", "load", "stream"} <= named
+    assert named <= set(dir(clipdepth))
 
 
 def test_the_pages_code_runs(blocks: list[str], tmp_path: Path) -> None:
