@@ -1,4 +1,7 @@
-"""uvicorn's protocols: they see connections and broken requests before the app does, and count and end those here."""
+"""uvicorn's protocols: they see connections and broken requests before the app does, and count and end those here.
+
+uvicorn has no public way for that: pyproject.toml allows the versions in which these methods are known to be there.
+"""
 
 import asyncio
 from collections.abc import Iterable
