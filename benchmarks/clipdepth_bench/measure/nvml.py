@@ -1,13 +1,9 @@
-"""NVIDIA's management library, which comes with the driver, by ctypes: no package is needed for it."""
+"""NVIDIA's management library (NVML), which comes with the driver, through its Python binding nvidia-ml-py."""
 
-import ctypes
 from typing import Any
 
 from clipdepth.bundle.record import Record
-
-_LIBRARY = "libnvidia-ml.so.1"
-_GRAPHICS_CLOCK = 0
-_NAME_BYTES = 96
+from clipdepth.errors import MissingExtraError
 
 
 class Gpu(Record, frozen=True):
@@ -20,75 +16,54 @@ class Gpu(Record, frozen=True):
     """Of its graphics domain, now."""
 
 
-class _Memory(ctypes.Structure):
-    """nvmlMemory_t, bytes."""
-
-    _fields_ = (("total", ctypes.c_ulonglong), ("free", ctypes.c_ulonglong), ("used", ctypes.c_ulonglong))
-
-
 class NvmlError(Exception):
-    """The library is not there, or says no."""
+    """There is no binding or no driver, or the driver refuses."""
 
 
 class Nvml:
-    """The library; raises NvmlError where there is no driver."""
+    """The library; raises NvmlError without a driver, or without nvidia-ml-py."""
 
-    def __init__(self, library: str = _LIBRARY) -> None:
+    def __init__(self) -> None:
         try:
-            self._library = ctypes.CDLL(library)
-        except OSError as error:
+            import pynvml
+        except ModuleNotFoundError:
+            raise NvmlError(str(MissingExtraError("NVML", "nvidia-ml-py", "bench"))) from None
+        self._binding = pynvml
+        try:
+            pynvml.nvmlInit()
+        except pynvml.NVMLError as error:
             raise NvmlError(f"no NVIDIA driver ({error})") from None
-        self._call("nvmlInit_v2")
-        self.handles = [self._handle(index) for index in range(self._number("nvmlDeviceGetCount_v2", ctypes.c_uint()))]
+        count = self._ask("nvmlDeviceGetCount")
+        self.handles = [self._ask("nvmlDeviceGetHandleByIndex", index) for index in range(count)]
 
-    def gpu(self, handle: ctypes.c_void_p) -> Gpu:
-        """What it tells of a GPU."""
-        name, driver = (ctypes.create_string_buffer(_NAME_BYTES) for _ in range(2))
-        self._call("nvmlDeviceGetName", handle, name, _NAME_BYTES)
-        self._call("nvmlSystemGetDriverVersion", driver, _NAME_BYTES)
-        return Gpu(name.value.decode(), driver.value.decode(), self._memory(handle).total / 1e6, self._clock(handle))
+    def gpu(self, handle: Any) -> Gpu:
+        """What the driver tells of the GPU of that handle."""
+        name, driver = self._ask("nvmlDeviceGetName", handle), self._ask("nvmlSystemGetDriverVersion")
+        return Gpu(name, driver, self._ask("nvmlDeviceGetMemoryInfo", handle).total / 1e6, self._clock(handle))
 
     def used_bytes(self) -> int:
         """Memory in use on all GPUs, by all processes."""
-        return sum(self._memory(handle).used for handle in self.handles)
+        return sum(int(self._ask("nvmlDeviceGetMemoryInfo", handle).used) for handle in self.handles)
 
-    def joules(self, handle: ctypes.c_void_p) -> float:
+    def joules(self, handle: Any) -> float:
         """Energy since the driver was loaded, of the whole board; raises NvmlError before Volta."""
-        return self._number("nvmlDeviceGetTotalEnergyConsumption", ctypes.c_ulonglong(), handle) / 1000
+        return int(self._ask("nvmlDeviceGetTotalEnergyConsumption", handle)) / 1000
 
-    def _handle(self, index: int) -> ctypes.c_void_p:
-        handle = ctypes.c_void_p()
-        self._call("nvmlDeviceGetHandleByIndex_v2", ctypes.c_uint(index), ctypes.byref(handle))
-        return handle
-
-    def _memory(self, handle: ctypes.c_void_p) -> _Memory:
-        memory = _Memory()
-        self._call("nvmlDeviceGetMemoryInfo", handle, ctypes.byref(memory))
-        return memory
-
-    def _clock(self, handle: ctypes.c_void_p) -> float | None:
-        clock = ctypes.c_uint()
+    def _clock(self, handle: Any) -> float | None:
         try:
-            self._call("nvmlDeviceGetClockInfo", handle, _GRAPHICS_CLOCK, ctypes.byref(clock))
+            return float(self._ask("nvmlDeviceGetClockInfo", handle, self._binding.NVML_CLOCK_GRAPHICS))
         except NvmlError:
             return None
-        return float(clock.value)
 
-    def _number(self, function: str, result: Any, *arguments: Any) -> int:
-        self._call(function, *arguments, ctypes.byref(result))
-        return int(result.value)
-
-    def _call(self, function: str, *arguments: Any) -> None:
+    def _ask(self, function: str, *arguments: Any) -> Any:
         try:
-            status = getattr(self._library, function)(*arguments)
-        except AttributeError:
-            raise NvmlError(f"this driver has no {function}") from None
-        if status:
-            raise NvmlError(f"{function} answers {status}")
+            return getattr(self._binding, function)(*arguments)
+        except self._binding.NVMLError as error:
+            raise NvmlError(f"{function} answers {error}") from None
 
 
 def find_gpus() -> list[Gpu]:
-    """The NVIDIA GPUs of this machine; empty where there is none or no driver."""
+    """The NVIDIA GPUs of this machine; empty without one, without its driver or without nvidia-ml-py."""
     try:
         nvml = Nvml()
         return [nvml.gpu(handle) for handle in nvml.handles]
@@ -97,7 +72,7 @@ def find_gpus() -> list[Gpu]:
 
 
 def used_megabytes() -> float | None:
-    """GPU memory in use; None without a GPU."""
+    """GPU memory in use; None where `find_gpus` is empty."""
     try:
         return Nvml().used_bytes() / 1e6
     except NvmlError:
