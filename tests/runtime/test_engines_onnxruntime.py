@@ -59,6 +59,23 @@ def test_bound_tensors_give_the_depth_of_each_batch_and_keep_none(batches: Path)
         np.testing.assert_allclose(depth, brightness_depth(part), rtol=1e-6)
 
 
+def test_depth_lands_in_the_array_that_is_handed_out(batches: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    session = open_session(batches, session_options(1), CPU, [(CPU, {})])
+    written: list[int] = []
+    run = session.run_with_iobinding
+
+    def run_and_look(binding: onnxruntime.IOBinding) -> None:
+        run(binding)
+        written.append(binding.get_outputs()[0].data_ptr())
+
+    monkeypatch.setattr(session, "run_with_iobinding", run_and_look)
+    call = BoundCall(session, "cpu")
+    frames = np.random.default_rng(2).integers(0, 256, (2, 24, 32, 3), dtype=np.uint8)
+    first, second = (call({"frame": frame[None]}) for frame in frames)
+    assert written == [first.ctypes.data, second.ctypes.data]
+    assert not np.shares_memory(first, second)
+
+
 @plain
 def test_onnxruntime_without_cuda_says_what_to_install(tmp_path: Path) -> None:
     with pytest.raises(EngineError, match=r"has no CUDAExecutionProvider; .*pip install 'clipdepth\[gpu\]'"):

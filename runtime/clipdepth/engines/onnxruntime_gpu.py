@@ -21,31 +21,34 @@ _FATAL_ONLY = 4
 
 
 class BoundCall:
-    """Runs a session whose tensors lie in `memory` ('cuda' or 'cpu') of `device`, made once for each size of batch."""
+    """Runs a session whose inputs lie in `memory` ('cuda' or 'cpu') of `device`, made once for each size of batch.
+
+    Depth lands in host memory of its own at each call: ONNX Runtime writes into the array that the caller gets.
+    """
 
     def __init__(self, session: onnxruntime.InferenceSession, memory: str, device: int = 0) -> None:
         self._session, self._memory, self._device = session, memory, device
         self._binding = session.io_binding()
-        self._values: dict[tuple[object, ...], onnxruntime.OrtValue] = {}
+        self._inputs: dict[tuple[object, ...], onnxruntime.OrtValue] = {}
 
     def __call__(self, inputs: dict[str, NDArray[np.uint8]]) -> NDArray[np.float32]:
         for name, array in inputs.items():
-            value = self._value(name, array.shape, array.dtype.type)
+            value = self._input(name, array.shape)
             value.update_inplace(np.ascontiguousarray(array))
             self._binding.bind_ortvalue_input(name, value)  # each time: this is what copies 'cpu' memory to a GPU
-        depth = self._value("depth", inputs["frame"].shape[:3], np.float32)
-        self._binding.bind_ortvalue_output("depth", depth)
+        depth = np.empty(inputs["frame"].shape[:3], np.float32)
+        # Over the array's own memory. `numpy()` of an output on the GPU, or in memory used again, would be a copy more.
+        self._binding.bind_ortvalue_output("depth", onnxruntime.OrtValue.ortvalue_from_numpy(depth))
         self._session.run_with_iobinding(self._binding)
-        found: NDArray[np.float32] = depth.numpy().copy()  # of 'cpu' memory, numpy() is only a view
-        return found
+        return depth
 
-    def _value(self, name: str, shape: Sequence[int], dtype: Any) -> onnxruntime.OrtValue:
-        key = (name, *shape, dtype)
-        if key not in self._values:
-            self._values[key] = onnxruntime.OrtValue.ortvalue_from_shape_and_type(
-                shape, dtype, self._memory, self._device
+    def _input(self, name: str, shape: Sequence[int]) -> onnxruntime.OrtValue:
+        key = (name, *shape)
+        if key not in self._inputs:
+            self._inputs[key] = onnxruntime.OrtValue.ortvalue_from_shape_and_type(
+                shape, np.uint8, self._memory, self._device
             )
-        return self._values[key]
+        return self._inputs[key]
 
 
 def load_cuda(bundle: Bundle, precision: str, threads: int, device: int | None = None) -> OnnxRuntime:
