@@ -1,4 +1,4 @@
-"""What a million hours of video take, by what `throughput.py` and `memory.py` measured: a Markdown table.
+"""What a million hours of video take, by what `throughput.py` and `ray_memory.py` measured: a Markdown table.
 
 python benchmarks/experiments/archive/hours.py benchmarks/results/archive
 """
@@ -7,7 +7,6 @@ import json
 import sys
 from pathlib import Path
 from statistics import median
-from typing import Any
 
 from clipdepth.archive.job import CHUNK_BYTES
 
@@ -28,11 +27,11 @@ def main() -> None:
     write("| | one hour of video | a million |\n| --- | --: | --: |\n")
     write(f"| frames | {frames:,} | {frames * MILLION:.2g} |\n")
     for name, stage in STAGES.items():
-        hours = _of(one, lambda run, stage=stage: run["milliseconds"][stage]) * frames / 1e3 / HOUR
+        hours = median(run["milliseconds"][stage] for run in one) * frames / 1e3 / HOUR
         write(f"| {name}, hours of a core | {hours:.2f} | {_rounded(hours * MILLION)} |\n")
     stored = {
-        "depth, FFV1 at 640×480": _of(one, lambda run: run["bytes_a_frame"]),
-        "index": _of(one, lambda run: run["index_bytes_a_frame"]),
+        "depth, FFV1 at 640×480": median(run["bytes_a_frame"] for run in one),
+        "index": median(run["index_bytes_a_frame"] for run in one),
         "through Ray's object store, between stages": NETWORK * (3 + 4),
     }
     for name, size in stored.items():
@@ -46,10 +45,6 @@ def main() -> None:
 
 def _rounded(value: float) -> str:
     return f"{float(f'{value:.2g}'):,.0f}"
-
-
-def _of(runs: list[dict[str, Any]], value: Any) -> float:
-    return median(value(run) for run in runs)
 
 
 if __name__ == "__main__":

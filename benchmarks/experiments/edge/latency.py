@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import openvino
+from edge_experiments import EXPERIMENTS, is_timed_as_base, recipe_of
 from numpy.typing import NDArray
 from rich.console import Console
 
@@ -29,7 +30,6 @@ from clipdepth_bench.families.peers.random_bundle import write_random_bundle
 from clipdepth_bench.measure.duration import Measure, by_clock
 from clipdepth_bench.measure.timing import Limits, interleave, ratio_to
 from clipdepth_train.depth_model import build_model
-from experiments import EXPERIMENTS, is_timed_as_base, recipe_of
 
 HEIGHT, WIDTH = 240, 320
 REFERENCE = "yolo26n-depth"

@@ -14,6 +14,7 @@ from pathlib import Path
 from unittest.mock import patch
 
 import numpy as np
+from edge_experiments import EXPERIMENTS, recipe_of
 
 from clipdepth.bundle.folder import open_bundle
 from clipdepth.bundle.manifest import InputSize
@@ -24,7 +25,6 @@ from clipdepth_bench.families.peers.random_bundle import write_random_bundle
 from clipdepth_bench.measure.duration import by_clock
 from clipdepth_bench.measure.timing import Limits, interleave, ratio_to
 from clipdepth_train.depth_model import build_model
-from experiments import EXPERIMENTS, recipe_of
 
 HEIGHT, WIDTH = 240, 320
 ALL = "all steps"

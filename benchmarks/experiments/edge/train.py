@@ -13,11 +13,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from edge_experiments import EXPERIMENTS, recipe_of
 from rich.console import Console
 
 from clipdepth.files.atomic import write_json
 from clipdepth_train.trainer import Trainer
-from experiments import EXPERIMENTS, recipe_of
 
 RESULTS = "experiments.json"
 
@@ -57,4 +57,4 @@ def _note(path: Path, name: str, report: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

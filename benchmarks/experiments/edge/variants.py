@@ -85,7 +85,8 @@ class AdaptiveEdge(Edge):
         near, far = self.head.min_depth, self.head.max_depth
         widths = (far - near) * (self.head.log_widths + self.widths(self.seen.mean((2, 3)))).softmax(dim=1)
         centres = near + widths.cumsum(dim=1) - widths / 2
-        return (scores.float().softmax(dim=1) * centres[:, :, None, None]).sum(dim=1)
+        depth: Tensor = (scores.float().softmax(dim=1) * centres[:, :, None, None]).sum(dim=1)
+        return depth
 
 
 class LogDepthEdge(Edge):
@@ -98,7 +99,7 @@ class LogDepthEdge(Edge):
 
     def native(self, image: Tensor, segmentation: Tensor | None = None) -> Tensor:
         """See DepthNetwork."""
-        answer = self.answer(self.joined(image))[:, 0].float()
+        answer: Tensor = self.answer(self.joined(image))[:, 0].float()
         return (self.near + (self.far - self.near) * answer.sigmoid()).exp()
 
 

@@ -48,7 +48,7 @@ class GraphedTraining:
             "depth": torch.ones(*size, device=device),
         }
         self._queue = list[torch.cuda.Event]()
-        self._stream = torch.cuda.Stream() if device.type == "cuda" else None
+        self._stream = torch.cuda.Stream() if device.type == "cuda" else None  # type: ignore[no-untyped-call]
         if self._stream is not None:
             self._capture(self._stream)
 

@@ -1,6 +1,6 @@
 """What `train.py` and `latency.py` found, as a Markdown table and a plot.
 
-    python benchmarks/experiments/edge/report.py benchmarks/results/edge > table.md
+    python benchmarks/experiments/edge/table.py benchmarks/results/edge > table.md
 
 Writes `experiments.svg` beside the results: rel and δ1 of each experiment, those of the same recipe with other seeds
 as the band in which a difference says nothing.
@@ -11,10 +11,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from edge_experiments import EXPERIMENTS, is_timed_as_base
 from matplotlib.figure import Figure
 
 from clipdepth_bench.report.figures import ACCENT, INK, QUIET, house_style
-from experiments import EXPERIMENTS, is_timed_as_base
 
 SEEDS = ("base", "seed-1", "seed-2")
 Found = dict[str, dict[str, Any]]

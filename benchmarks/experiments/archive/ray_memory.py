@@ -1,6 +1,6 @@
 """Memory of `clipdepth archive` over 50,000 frames: all of Ray's processes and its object store, every second.
 
-    python benchmarks/experiments/archive/memory.py edge.bundle --out benchmarks/results/archive
+    python benchmarks/experiments/archive/ray_memory.py edge.bundle --out benchmarks/results/archive
 
 Writes `OUT/memory.json` and `OUT/memory.svg`. Films of 320×240 are drawn into a temporary folder.
 """
