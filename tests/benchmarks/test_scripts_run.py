@@ -1,0 +1,143 @@
+"""The scripts that made the docs' figures run to their end on little, or say their help where they take long."""
+
+from pathlib import Path
+
+import pytest
+
+from benchmarks.scripts import EXPERIMENTS, run_script
+from bundles import write_bundle
+from clips import room_frames, write_clip
+
+RESULTS = EXPERIMENTS.parent / "results"
+DOCS = EXPERIMENTS.parents[1] / "docs"
+LONG = (
+    "archive/ray_memory.py",
+    "archive/throughput.py",
+    "edge/latency.py",
+    "edge/passes.py",
+    "edge/train.py",
+    "export_table.py",
+    "loader.py",
+    "nyu/experiments.py",
+    "nyu/report.py",
+    "nyu/sweep.py",
+    "runtime/faults.py",
+)
+"""What takes minutes, Ray's cluster or a GPU; `nyu/report.py` and `nyu/sweep.py` have tests of their own."""
+
+
+@pytest.fixture
+def bundle(tmp_path: Path) -> Path:
+    """A tiny bundle."""
+    return write_bundle(tmp_path / "tiny.bundle")
+
+
+@pytest.fixture
+def video(tmp_path: Path) -> Path:
+    """Ten frames."""
+    return write_clip(tmp_path / "clip.mp4", room_frames(1, 10))
+
+
+def rows(text: str) -> list[list[str]]:
+    """The rows of Markdown tables, without their headings' lines."""
+    lines = [line for line in text.splitlines() if line.startswith("| ") and not line.startswith("| ---")]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+
+
+def test_every_script_is_tried_here() -> None:
+    tried = Path(__file__).read_text(encoding="utf-8")
+    scripts = [path for path in EXPERIMENTS.rglob("*.py") if "__main__" in path.read_text(encoding="utf-8")]
+    names = [path.relative_to(EXPERIMENTS).as_posix() for path in scripts]
+    assert len(names) > 15
+    assert [name for name in names if f'"{name}"' not in tried] == []
+
+
+@pytest.mark.parametrize("script", LONG)
+def test_a_long_script_says_its_help(
+    script: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if script.startswith("archive"):
+        pytest.importorskip("ray", reason="needs Ray, clipdepth[cluster]")
+    with pytest.raises(SystemExit) as ended:
+        run_script(monkeypatch, script, "--help")
+    assert ended.value.code == 0
+    assert "--" in capsys.readouterr().out
+
+
+def test_smoothing(bundle: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    run_script(monkeypatch, "smoothing.py", "--bundle", bundle, "--frames", 2, "--rooms", 1)
+    _, plain, average, ours = rows(capsys.readouterr().out)
+    assert [plain[0], ours[0]] == ["none", "clipdepth.pipeline.smoothing"]
+    assert float(ours[1]) < float(plain[1]), "it flickers less"
+    assert float(ours[3]) < float(average[3]), "and lags less than an average"
+
+
+def test_overhead(
+    bundle: Path, video: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ("--video", video, "--engines", "onnxruntime", "--frames", 4, "--rounds", 1)
+    run_script(monkeypatch, "runtime/overhead.py", bundle, *options)
+    _, live, file = rows(capsys.readouterr().out)
+    assert (live[:2], file[:2]) == (["onnxruntime fp32", "live"], ["onnxruntime fp32", "file"])
+
+
+def test_startup(
+    bundle: Path, video: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ("--video", video, "--engines", "onnxruntime", "--runs", 1)
+    run_script(monkeypatch, "runtime/startup.py", bundle, *options)
+    _, (engine, seconds, _, _, count) = rows(capsys.readouterr().out)
+    assert (engine, count) == ("onnxruntime", "1")
+    assert float(seconds) > 0.05
+
+
+def test_staleness(
+    bundle: Path, video: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ("--video", video, "--minutes", 0.01, "--engine-ms", 20)
+    run_script(monkeypatch, "runtime/staleness.py", bundle, *options)
+    printed = capsys.readouterr().out
+    assert float(rows(printed)[1][1]) >= 20, "no depth is younger than its engine takes"
+    assert "clipdepth: " in printed
+
+
+def test_viewers(
+    bundle: Path, video: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ("--video", video, "--seconds", 0.3, "--rounds", 1)
+    run_script(monkeypatch, "runtime/viewers.py", bundle, *options)
+    _, nobody, *others = rows(capsys.readouterr().out)
+    assert float(nobody[4]) == 0
+    assert len(others) == 3
+    assert all(float(row[4]) > 0 for row in others), "each viewer saw frames"
+
+
+def test_memory(bundle: Path, video: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    run_script(monkeypatch, "runtime/memory.py", bundle, "--video", video, "--frames", 200, "--fps", 50)
+    assert "200 depths by onnxruntime, 2 threads" in capsys.readouterr().out
+
+
+def test_training_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    little = ("--recipe", "edge-nyu", "--size", "64x64", "--precision", "no", "--batch", 1, "--steps", 1)
+    run_script(monkeypatch, "training_step.py", *little, "--device", "cpu", "--out", tmp_path / "steps.json")
+    assert capsys.readouterr().out.startswith("edge-nyu 64×64 fp32, batch 1, CPU: p50 ")
+    assert (tmp_path / "steps.json").is_file()
+
+
+def test_the_table_of_a_million_hours_is_the_docs(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run_script(monkeypatch, "archive/hours.py", RESULTS / "archive")
+    printed = rows(capsys.readouterr().out)
+    assert len(printed) > 5
+    page = rows((DOCS / "archive.md").read_text(encoding="utf-8"))
+    assert [row for row in printed if row not in page] == []
+
+
+def test_the_table_of_edges_experiments(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    run_script(monkeypatch, "edge/table.py", RESULTS / "edge")
+    table = {row[0]: row for row in rows(capsys.readouterr().out)}
+    page = (DOCS / "edge.md").read_text(encoding="utf-8")
+    for name, tells in (("`long`", "20 epochs for 8"), ("`whole`", "the trunk on the whole picture, no detail")):
+        rel, delta1 = table[name][2:4]
+        assert f"| {tells} | {rel} | {delta1} |" in page
