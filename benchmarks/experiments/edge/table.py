@@ -1,9 +1,6 @@
-"""What `train.py` and `latency.py` found, as a Markdown table and a plot.
+"""What `train.py` and `latency.py` found, as a Markdown table.
 
-    python benchmarks/experiments/edge/table.py benchmarks/results/edge > table.md
-
-Writes `experiments.svg` beside the results: rel and δ1 of each experiment, those of the same recipe with other seeds
-as the band in which a difference says nothing.
+python benchmarks/experiments/edge/table.py benchmarks/results/edge > table.md
 """
 
 import json
@@ -12,16 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from edge_experiments import EXPERIMENTS, is_timed_as_base
-from matplotlib.figure import Figure
 
-from clipdepth_bench.report.figures import ACCENT, INK, QUIET, house_style
-
-SEEDS = ("base", "seed-1", "seed-2")
 Found = dict[str, dict[str, Any]]
 
 
 def main() -> None:
-    """Print the table and draw."""
+    """Print the table."""
     folder = Path(sys.argv[1])
     results: Found = json.loads((folder / "experiments.json").read_text())
     trained = {name: results[name] for name in EXPERIMENTS if name in results}
@@ -31,7 +24,6 @@ def main() -> None:
     write("| --- | --- | --: | --: | --: | --: | --: | --: |\n")
     for name, result in trained.items():
         write(f"{_row(name, result, timed)}\n")
-    _plot(trained).savefig(folder / "experiments.svg")
 
 
 def _row(name: str, result: dict[str, Any], timed: Found) -> str:
@@ -51,21 +43,6 @@ def ratio_of(time: dict[str, Any]) -> str:
     """How many times as long as the reference's a frame takes: the median of rounds, 10th to 90th percentile."""
     ratio = time["of_reference"]
     return f"{ratio['p50']:.2f} ({ratio['p10']:.2f} to {ratio['p90']:.2f})"
-
-
-def _plot(trained: Found) -> Figure:
-    with house_style():
-        figure = Figure(figsize=(6.4, 0.6 + 0.24 * len(trained)), layout="constrained")
-        for index, (measure, title) in enumerate({"rel": "rel ↓", "delta1": "δ1 ↑"}.items(), 1):
-            axes = figure.add_subplot(1, 2, index)
-            band = [trained[name][measure] for name in SEEDS if name in trained]
-            axes.axvspan(min(band), max(band), color=QUIET, alpha=0.2, linewidth=0)
-            for row, (name, result) in enumerate(trained.items()):
-                axes.plot([result[measure]], [-row], "o", color=INK if name in SEEDS else ACCENT, markersize=5)
-            axes.set_yticks(range(0, -len(trained), -1), trained if index == 1 else [""] * len(trained))
-            axes.set_xlabel(title)
-            axes.grid(axis="y", alpha=0.2)
-    return figure
 
 
 if __name__ == "__main__":
