@@ -138,8 +138,7 @@ class _Export:
     def _graphs(self, folder: Path, scratch: Path) -> tuple[dict[str, Graph], dict[Precision, str]]:
         """Write the graphs, the fp32 one first, since the others are made of it; also why some were refused."""
         fp32 = scratch / "fp32.onnx"
-        model = proto_of(self.program)
-        simplify(model)
+        model = simplify(proto_of(self.program))
         save_graph(model, fp32)
         variants = Variants(fp32, self.training, self.size, self.track)
         graphs: dict[str, Graph] = {}

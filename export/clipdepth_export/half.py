@@ -8,14 +8,16 @@ from collections.abc import Collection, Mapping
 
 import numpy as np
 import onnx
-from onnx import TensorProto, helper, numpy_helper
+import onnx_ir as ir
+from onnx_ir import DataType
+from onnx_ir.passes.common import RemoveUnusedNodesPass, ShapeInferencePass
 
-from clipdepth_export.topology import drop_unused_weights, sensitive
+from clipdepth_export.topology import sensitive
 
 LARGEST = 65504.0
 """The largest finite half."""
 _MARGIN = 4.0
-_FLOATS = (TensorProto.FLOAT, TensorProto.FLOAT16)
+_FLOATS = (DataType.FLOAT, DataType.FLOAT16)
 _ALWAYS_FP32 = {"Resize": (1, 2)}
 """Inputs that an operator takes in fp32 only: regions and scales."""
 
@@ -26,95 +28,82 @@ def half(model: onnx.ModelProto, largest: Mapping[str, float] | None = None) -> 
     `largest` are the largest magnitudes of tensors on real frames: a node that makes or takes one within a factor of 4
     of half's limit stays in fp32 as well.
     """
-    keep = sensitive(model) | _outsized(model, largest or {})
-    return convert(model, keep)
+    copy = ir.from_proto(model)
+    convert(copy, sensitive(copy.graph) | _outsized(copy.graph, largest or {}))
+    return ir.to_proto(copy)
 
 
-def convert(model: onnx.ModelProto, keep: Collection[str]) -> onnx.ModelProto:
-    """A copy of an fp32 graph that computes in half but for the nodes named in `keep`."""
-    return _Conversion(model, keep).run()
+def convert(model: ir.Model, keep: Collection[ir.Node]) -> None:
+    """Let an fp32 graph compute in half but for the nodes in `keep`, in place."""
+    ShapeInferencePass(strict_mode=False)(model)
+    conversion = _Conversion()
+    for node in list(model.graph):
+        conversion.convert(node, DataType.FLOAT if node in keep else DataType.FLOAT16)
+    RemoveUnusedNodesPass()(model)
 
 
-def _outsized(model: onnx.ModelProto, largest: Mapping[str, float]) -> set[str]:
+def _outsized(graph: ir.Graph, largest: Mapping[str, float]) -> set[ir.Node]:
+    outsized = {name for name, value in largest.items() if value > LARGEST / _MARGIN}
     return {
-        node.name
-        for node in model.graph.node
-        if any(largest.get(tensor, 0.0) > LARGEST / _MARGIN for tensor in [*node.input, *node.output])
+        node
+        for node in graph
+        if any(value is not None and value.name in outsized for value in [*node.inputs, *node.outputs])
     }
 
 
 class _Conversion:
     """One pass over the nodes, in which every tensor that is needed in another type is cast once."""
 
-    def __init__(self, model: onnx.ModelProto, keep: Collection[str]) -> None:
-        self._model = onnx.shape_inference.infer_shapes(model, data_prop=True)
-        self._keep = keep
-        self._nodes: list[onnx.NodeProto] = []
-        self._types = _types(self._model)
-        self._weights = {tensor.name: tensor for tensor in self._model.graph.initializer}
-        self._cast: dict[tuple[str, int], str] = {}
-        self._outputs = {value.name for value in self._model.graph.output}
+    def __init__(self) -> None:
+        self._cast: dict[tuple[ir.Value, DataType], ir.Value] = {}
 
-    def run(self) -> onnx.ModelProto:
-        graph = self._model.graph
-        for node in list(graph.node):
-            self._convert(node)
-        del graph.node[:], graph.value_info[:]
-        graph.node.extend(self._nodes)
-        drop_unused_weights(graph)
-        return onnx.shape_inference.infer_shapes(self._model, strict_mode=True, data_prop=True)
-
-    def _convert(self, node: onnx.NodeProto) -> None:
-        wanted = TensorProto.FLOAT if node.name in self._keep else TensorProto.FLOAT16
-        for place, tensor in enumerate(node.input):
-            if self._types.get(tensor) in _FLOATS:
+    def convert(self, node: ir.Node, wanted: DataType) -> None:
+        for place, value in enumerate(node.inputs):
+            if value is not None and value.dtype in _FLOATS:
                 always = place in _ALWAYS_FP32.get(node.op_type, ())
-                node.input[place] = self._as(tensor, TensorProto.FLOAT if always else wanted)
-        self._nodes.append(node)
-        if node.op_type == "Cast" and _target(node).i == TensorProto.FLOAT:
-            _target(node).i = wanted
-        for place, tensor in enumerate(node.output):
-            if self._types.get(tensor) in _FLOATS:
-                self._types[tensor] = wanted
-                if tensor in self._outputs and wanted != TensorProto.FLOAT:
-                    self._restore(node, place)
+                node.replace_input_with(place, self._as(value, DataType.FLOAT if always else wanted, node))
+        if _casts_to(node, DataType.FLOAT):
+            node.attributes["to"] = ir.AttrInt64("to", wanted)
+        for value in node.outputs:
+            if value.dtype in _FLOATS:
+                value.type = ir.TensorType(wanted)
+                if value.is_graph_output() and wanted != DataType.FLOAT:
+                    self._restore(value, node)
 
-    def _as(self, tensor: str, wanted: int) -> str:
-        if self._types[tensor] == wanted:
-            return tensor
-        if (tensor, wanted) not in self._cast:
-            name = f"{tensor}_{'half' if wanted == TensorProto.FLOAT16 else 'float'}"
-            self._cast[tensor, wanted] = name
-            if tensor in self._weights:
-                self._model.graph.initializer.append(_as_half(self._weights[tensor], name))
+    def _as(self, value: ir.Value, wanted: DataType, node: ir.Node) -> ir.Value:
+        """A value in the type that `node` wants it in."""
+        if value.dtype == wanted:
+            return value
+        if (value, wanted) not in self._cast:
+            name = f"{value.name}_{'half' if wanted == DataType.FLOAT16 else 'float'}"
+            if value.const_value is None:
+                cast = _cast(value, wanted, name)
+                node.prepend(cast)
+                self._cast[value, wanted] = cast.outputs[0]
             else:
-                self._nodes.append(helper.make_node("Cast", [tensor], [name], name=f"cast_{name}", to=wanted))
-        return self._cast[tensor, wanted]
+                assert node.graph
+                held = np.clip(value.const_value.numpy(), -LARGEST, LARGEST).astype(wanted.numpy())
+                self._cast[value, wanted] = ir.val(name, const_value=ir.tensor(held, name=name))
+                node.graph.register_initializer(self._cast[value, wanted])
+        return self._cast[value, wanted]
 
-    def _restore(self, node: onnx.NodeProto, place: int) -> None:
+    def _restore(self, value: ir.Value, node: ir.Node) -> None:
         """Give an output of the graph back in fp32 under its name."""
-        output = node.output[place]
-        node.output[place] = inner = f"{output}_half"
-        self._types[inner], self._types[output] = TensorProto.FLOAT16, TensorProto.FLOAT
-        self._cast[output, TensorProto.FLOAT16] = inner
-        self._nodes.append(helper.make_node("Cast", [inner], [output], name=f"cast_{output}", to=TensorProto.FLOAT))
+        assert node.graph
+        assert value.name
+        name, value.name = value.name, f"{value.name}_half"
+        cast = _cast(value, DataType.FLOAT, name)
+        node.append(cast)
+        outputs = node.graph.outputs
+        outputs[outputs.index(value)] = self._cast[value, DataType.FLOAT] = cast.outputs[0]
 
 
-def _types(model: onnx.ModelProto) -> dict[str, int]:
-    graph = model.graph
-    values = [*graph.input, *graph.value_info, *graph.output]
-    types = {value.name: value.type.tensor_type.elem_type for value in values}
-    return {**types, **{tensor.name: tensor.data_type for tensor in graph.initializer}}
+def _cast(value: ir.Value, to: DataType, name: str) -> ir.Node:
+    return ir.node("Cast", [value], {"to": to}, outputs=[ir.val(name, to, value.shape)], name=f"cast_{name}")
 
 
-def _target(node: onnx.NodeProto) -> onnx.AttributeProto:
-    to: onnx.AttributeProto = next(attribute for attribute in node.attribute if attribute.name == "to")
-    return to
-
-
-def _as_half(tensor: onnx.TensorProto, name: str) -> onnx.TensorProto:
-    values = numpy_helper.to_array(tensor)
-    return numpy_helper.from_array(np.clip(values, -LARGEST, LARGEST).astype(np.float16), name)
+def _casts_to(node: ir.Node, kind: DataType) -> bool:
+    return node.op_type == "Cast" and node.attributes["to"].as_int() == kind
 
 
 def rounded(model: onnx.ModelProto) -> onnx.ModelProto:
@@ -122,23 +111,27 @@ def rounded(model: onnx.ModelProto) -> onnx.ModelProto:
 
     ONNX Runtime on a CPU computes a half graph in fp32 without rounding in between, and so never overflows.
     """
-    copy = onnx.ModelProto()
-    copy.CopyFrom(model)
-    types = _types(copy)
-    nodes = []
-    for node in copy.graph.node:
-        if node.op_type == "Cast" and _target(node).i == TensorProto.FLOAT16:
-            _target(node).i = TensorProto.FLOAT
-        halves = [place for place, tensor in enumerate(node.output) if types.get(tensor) == TensorProto.FLOAT16]
-        nodes.append(node)
-        for place in halves:
-            tensor = node.output[place]
-            node.output[place] = f"{tensor}_exact"
-            nodes.append(helper.make_node("Cast", [f"{tensor}_exact"], [f"{tensor}_rounded"], to=TensorProto.FLOAT16))
-            nodes.append(helper.make_node("Cast", [f"{tensor}_rounded"], [tensor], to=TensorProto.FLOAT))
-    del copy.graph.node[:], copy.graph.value_info[:]
-    copy.graph.node.extend(nodes)
-    for tensor in copy.graph.initializer:
-        if tensor.data_type == TensorProto.FLOAT16:
-            tensor.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(tensor).astype(np.float32), tensor.name))
-    return copy
+    copy = ir.from_proto(model)
+    for node in list(copy.graph):
+        if _casts_to(node, DataType.FLOAT16):
+            node.attributes["to"] = ir.AttrInt64("to", DataType.FLOAT)
+        for value in node.outputs:
+            if value.dtype == DataType.FLOAT16:
+                _round(value, node)
+    for weight in copy.graph.initializers.values():
+        if weight.dtype == DataType.FLOAT16 and weight.const_value is not None:
+            weight.const_value = ir.tensor(weight.const_value.numpy().astype(np.float32), name=weight.name)
+            weight.type = ir.TensorType(DataType.FLOAT)
+    return ir.to_proto(copy)
+
+
+def _round(value: ir.Value, node: ir.Node) -> None:
+    """Put a rounding to half between a value, which becomes fp32, and those that take it."""
+    assert value.name
+    name, value.name, value.type = value.name, f"{value.name}_exact", ir.TensorType(DataType.FLOAT)
+    down = _cast(value, DataType.FLOAT16, f"{name}_rounded")
+    up = _cast(down.outputs[0], DataType.FLOAT, name)
+    up.name = f"restore_{name}"
+    value.replace_all_uses_with(up.outputs[0])
+    down.replace_input_with(0, value)
+    node.append([down, up])

@@ -4,8 +4,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import onnx
+import onnx_ir as ir
 from onnxruntime.quantization import QuantType
 from onnxruntime.quantization.calibrate import TensorsData
+from onnxruntime.quantization.onnx_model import ONNXModel
 from onnxruntime.quantization.qdq_quantizer import QDQQuantizer
 
 from clipdepth.bundle.agreement import Agreement
@@ -13,7 +15,7 @@ from clipdepth.bundle.manifest import Exclusion
 from clipdepth.errors import VerificationError
 from clipdepth_export.reference import Track
 from clipdepth_export.rounding import round_kernels
-from clipdepth_export.topology import ARITHMETIC, Topology, layer_name, only_user, sensitive, users_of
+from clipdepth_export.topology import ARITHMETIC, layer_name, nodes_of, sensitive
 
 Judge = Callable[[onnx.ModelProto, bool], Agreement]
 """Compares a graph's depth with the fp32 graph's on calibration frames: on a few of them (True), or on more."""
@@ -38,19 +40,15 @@ class Quantizer:
     """
 
     def __init__(self, model: onnx.ModelProto, ranges: TensorsData) -> None:
-        self._model = onnx.ModelProto()
-        self._model.CopyFrom(model)
-        round_kernels(self._model)
+        self._model = ir.from_proto(model)
+        round_kernels(self._model.graph)
         self._ranges = ranges
-        self._nodes = {node.name: node for node in model.graph.node}
-        self.layers = quantizable(model)
+        self.layers = quantizable(self._model.graph)
 
     def __call__(self, layers: Iterable[str]) -> onnx.ModelProto:
         """A copy of the graph in which those layers are int8."""
-        copy = onnx.ModelProto()
-        copy.CopyFrom(self._model)
         quantizer = QDQQuantizer(
-            copy,
+            ir.to_proto(self._model),
             per_channel=True,
             reduce_range=False,
             weight_qType=QuantType.QInt8,
@@ -67,35 +65,41 @@ class Quantizer:
             },
         )
         quantizer.quantize_model()
-        _quantize_before_transposes(quantizer.model.model.graph)
+        _quantize_before_transposes(quantizer.model)
         quantizer.model.topological_sort()
         quantized: onnx.ModelProto = quantizer.model.model
         return quantized
 
     def name(self, layer: str) -> str:
         """What people know a layer by."""
-        return layer_name(self._nodes[layer])
+        return layer_name(self._model.graph.node(layer))
 
 
-def _quantize_before_transposes(graph: onnx.GraphProto) -> None:
+def _quantize_before_transposes(model: ONNXModel) -> None:
     """Round before a transpose what is rounded after it, the picture above all, in place.
 
     It is the same, on a layout that convolutions take as it is: OpenVINO then moves nothing.
     """
-    for transpose in [node for node in graph.node if node.op_type == "Transpose"]:
-        rounding = only_user(graph, transpose.output[0], "QuantizeLinear")
-        restored = rounding and only_user(graph, rounding.output[0], "DequantizeLinear")
-        if not rounding or not restored:
-            continue
-        for node in users_of(graph, restored.output[0]):
-            node.input[:] = [transpose.output[0] if name == restored.output[0] else name for name in node.input]
-        rounding.input[0], transpose.input[0] = transpose.input[0], restored.output[0]
+    for transpose in [node for node in model.nodes() if node.op_type == "Transpose"]:
+        rounding = _only_user(model, transpose, "QuantizeLinear")
+        restored = rounding and _only_user(model, rounding, "DequantizeLinear")
+        if rounding and restored:
+            model.replace_input_of_all_nodes(restored.output[0], transpose.output[0])
+            rounding.input[0], transpose.input[0] = transpose.input[0], restored.output[0]
 
 
-def quantizable(model: onnx.ModelProto) -> list[str]:
+def _only_user(model: ONNXModel, node: onnx.NodeProto, operator: str) -> onnx.NodeProto | None:
+    """The node that takes what a node makes, if it is of that operator and nothing else takes it."""
+    users = model.get_children(node)
+    alone = [user.op_type for user in users] == [operator] and not model.is_graph_output(node.output[0])
+    return users[0] if alone else None
+
+
+def quantizable(graph: ir.Graph) -> list[str]:
     """The layers of arithmetic with a weight that may be rounded; products of two activations stay in fp32."""
-    graph, keep = Topology(model), sensitive(model)
-    return [name for name in graph.arithmetic if name not in keep and graph.nodes[name].input[1] in graph.weights]
+    keep = sensitive(graph)
+    layers = [node for node in nodes_of(graph, *ARITHMETIC) if node not in keep]
+    return [node.name or "" for node in layers if node.inputs[1] and node.inputs[1].is_initializer()]
 
 
 def quantize(quantizer: Quantizer, judge: Judge, track: Track) -> Quantized:

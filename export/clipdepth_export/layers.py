@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 import onnx
+import onnx_ir as ir
 import torch
 from numpy.typing import NDArray
-from onnx import helper
 
 from clipdepth_export.calibration import Feeds, open_session
-from clipdepth_export.topology import ARITHMETIC, layer_name
+from clipdepth_export.topology import ARITHMETIC, layer_name, nodes_of
 from clipdepth_export.variants import Variant
 
 
@@ -29,23 +29,24 @@ class LayerError:
 
 def worst_layers(program: torch.onnx.ONNXProgram, variant: Variant, feeds: Feeds, count: int = 3) -> list[LayerError]:
     """The layers of a variant of the traced `program` that add most error on one frame."""
-    graph = variant.model
-    tensors = {node.output[0] for node in graph.graph.node if node.op_type in ARITHMETIC}
+    graph = ir.from_proto(variant.model).graph
+    tensors = {node.outputs[0].name or "" for node in nodes_of(graph, *ARITHMETIC)}
     expected = _torch_values(program, tensors, feeds)
     found = _graph_values(variant.judged, list(expected), feeds)
     errors = {name: _relative(found[name], expected[name]) for name in expected}
     return sorted(_added(graph, errors), key=lambda layer: layer.added, reverse=True)[:count]
 
 
-def _added(graph: onnx.ModelProto, errors: dict[str, float]) -> list[LayerError]:
+def _added(graph: ir.Graph, errors: dict[str, float]) -> list[LayerError]:
     """Take from each layer's error the largest that reaches it."""
-    reaching: dict[str, float] = {}
+    reaching: dict[ir.Value | None, float] = {}
     layers = []
-    for node in graph.graph.node:
-        before = max((reaching.get(tensor, 0.0) for tensor in node.input), default=0.0)
-        after = errors.get(node.output[0], before)
-        reaching.update(dict.fromkeys(node.output, after))
-        if node.output[0] in errors:
+    for node in graph:
+        before = max((reaching.get(value, 0.0) for value in node.inputs), default=0.0)
+        name = node.outputs[0].name or ""
+        after = errors.get(name, before)
+        reaching.update(dict.fromkeys(node.outputs, after))
+        if name in errors:
             # An infinite error blames the first layer that has it, and none after.
             added = 0.0 if np.isinf(before) else max(0.0, after - before)
             layers.append(LayerError(layer_name(node), after, added))
@@ -74,15 +75,11 @@ class _Recorder(torch.fx.Interpreter):
         return result
 
 
-def _graph_values(graph: onnx.ModelProto, names: list[str], feeds: Feeds) -> dict[str, NDArray[Any]]:
-    copy = onnx.ModelProto()
-    copy.CopyFrom(graph)
-    del copy.graph.output[:]
-    types = {value.name: value.type.tensor_type.elem_type for value in graph.graph.value_info}
-    for name in names:
-        kind = types.get(name, onnx.TensorProto.FLOAT)
-        copy.graph.output.append(helper.make_tensor_value_info(name, kind, None))
-    values = open_session(copy).run(names, feeds)
+def _graph_values(model: onnx.ModelProto, names: list[str], feeds: Feeds) -> dict[str, NDArray[Any]]:
+    copy = ir.from_proto(model)
+    made = {value.name: value for node in copy.graph for value in node.outputs}
+    copy.graph.outputs[:] = [made[name] for name in names]
+    values = open_session(ir.to_proto(copy)).run(names, feeds)
     return {name: value.astype(np.float64) for name, value in zip(names, values, strict=True)}
 
 

@@ -1,28 +1,20 @@
 """What is done to the picture before the first convolutions, taken into their weights."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import onnx
+import onnx_ir as ir
 from numpy.typing import NDArray
-from onnx import TensorProto, helper, numpy_helper
+from onnxscript.rewriter import rewrite
+from onnxscript.rewriter.pattern import RewriteRule
 
-from clipdepth_export.topology import attributes, only_user, replace_nodes, users_of
-
-_STEPS: dict[str, dict[str, Any]] = {
-    "Cast": {"to": TensorProto.FLOAT},
-    "Gather": {"axis": 3},
-    "Transpose": {"perm": [0, 3, 1, 2]},
-    "Sub": {},
-    "Div": {},
-}
-"""The operators that `DepthModel.image` becomes, with what they have to say."""
 _PIXELS = {"kernel_shape", "strides", "pads"}
 """The attributes of a convolution that count pixels."""
 
 
-def fold_picture(model: onnx.ModelProto) -> None:
+def fold_picture(model: ir.Model) -> None:
     """Let the first convolutions take the frame as it is, BGR from 0 to 255, in place.
 
     Their weights take in the colours' order, the division by the deviation, and the average over 2×2 pixels (or more)
@@ -30,126 +22,98 @@ def fold_picture(model: onnx.ModelProto) -> None:
     still subtracted, since the convolutions' border is 0 after it. Exact but for rounding. A graph whose picture goes
     anywhere else, or into convolutions with groups or dilations, is left as it is, as is an average that cuts rows off.
     """
-    graph = model.graph
-    image = _image(graph)
-    layers = _layers(graph, image.tensor) if image else []
-    if not image or not layers:
-        return
-    for layer in layers:
-        _take_frame(graph, layer, image)
-    shift, nodes = _shift(graph, image), list(graph.node)
-    place = nodes.index(image.transpose)
-    image.transpose.input[0] = [image.cast, *shift][-1].output[0]
-    replace_nodes(graph, [*nodes[:place], *shift, *nodes[place:]])
-
-
-@dataclass(frozen=True)
-class _Image:
-    """How a graph makes the normalised image of its frame."""
-
-    cast: onnx.NodeProto
-    transpose: onnx.NodeProto
-    tensor: str
-    order: NDArray[Any]
-    """Which of the frame's colours is the first of the image's, the second, the third."""
-    mean: NDArray[Any]
-    std: NDArray[Any]
+    rewrite(model, [RewriteRule(_image, _frame, _foldable)])
 
 
 @dataclass(frozen=True)
 class _Layer:
     """A convolution of the image, or of its average over size×size pixels."""
 
-    convolution: onnx.NodeProto
-    weight: NDArray[Any]
+    convolution: ir.Node
     size: int
 
 
-def _image(graph: onnx.GraphProto) -> _Image | None:
-    """The way from the frame to the image, where it is what `DepthModel.image` becomes."""
-    tensor, nodes = "frame", list[onnx.NodeProto]()
-    for operator, said in _STEPS.items():
-        node = only_user(graph, tensor, operator)
-        if node is None or node.input[0] != tensor or not said.items() <= attributes(node).items():
-            return None
-        nodes.append(node)
-        tensor = node.output[0]
-    cast, gather, transpose, subtract, divide = nodes
-    order, mean, std = (_constant(graph, node.input[1]) for node in (gather, subtract, divide))
-    if {mean.shape, std.shape} != {(1, 3, 1, 1)} or sorted(order.reshape(-1).tolist()) != [0, 1, 2]:
-        return None
-    return _Image(cast, transpose, tensor, order.reshape(-1), mean.reshape(-1), std.reshape(-1))
+def _image(op: Any, frame: Any, order: Any, mean: Any, std: Any) -> Any:
+    """The normalised image of a frame, as `DepthModel.image` becomes it."""
+    colours = op.Gather(op.Cast(frame, to=ir.DataType.FLOAT, _outputs=["pixels"]), order, axis=3)
+    return op.Div(op.Sub(op.Transpose(colours, perm=[0, 3, 1, 2]), mean), std, _outputs=["image"])
 
 
-def _layers(graph: onnx.GraphProto, image: str) -> list[_Layer]:
+def _foldable(context: Any, frame: ir.Value, order: ir.Value, mean: ir.Value, std: ir.Value, **found: ir.Value) -> bool:
+    """Whether an image is that of the graph's frame, and all that takes it a convolution that can be widened."""
+    shapes = {_constant(mean).shape, _constant(std).shape}
+    return (
+        frame.is_graph_input()
+        and len(frame.uses()) == 1
+        and shapes == {(1, 3, 1, 1)}
+        and sorted(_constant(order).reshape(-1).tolist()) == [0, 1, 2]
+        and bool(_layers(frame, found["image"]))
+    )
+
+
+def _layers(frame: ir.Value, image: ir.Value) -> list[_Layer]:
     """The convolutions that take the image or an average of it; [] where anything else does."""
-    frame = next(value for value in graph.input if value.name == "frame").type.tensor_type.shape.dim
-    sides = [dim.dim_value for dim in frame[1:3]]
-    pools = [node for node in users_of(graph, image) if _tiles(node, sides)]
-    sizes = {image: 1} | {pool.output[0]: attributes(pool)["kernel_shape"][0] for pool in pools}
-    takers = [node for tensor in sizes for node in users_of(graph, tensor) if node not in pools]
-    plain = all(_plain(node) and _constant(graph, node.input[1]).ndim == 4 for node in takers)
-    if not plain or sizes.keys() & {value.name for value in graph.output}:
-        return []
-    return [_Layer(node, _constant(graph, node.input[1]), sizes[node.input[0]]) for node in takers]
+    sides = frame.shape.dims[1:3] if frame.shape else ()
+    pools = [node for node in image.consumers() if _tiles(node, sides)]
+    sizes = {image: 1} | {pool.outputs[0]: pool.attributes["kernel_shape"].as_ints()[0] for pool in pools}
+    layers = [_Layer(node, size) for value, size in sizes.items() for node in value.consumers() if node not in pools]
+    plain = all(_plain(layer.convolution) for layer in layers)
+    return layers if plain and not any(value.is_graph_output() for value in sizes) else []
 
 
-def _tiles(node: onnx.NodeProto, sides: list[int]) -> bool:
+def _tiles(node: ir.Node, sides: Sequence[int | ir.SymbolicDim]) -> bool:
     """Whether a node averages over squares that cover the picture, none twice."""
-    settings = attributes(node)
-    size, *others = settings.get("kernel_shape", [0])
+    settings = node.attributes
+    size, *others = settings.get_ints("kernel_shape", [0])
+    dilations = settings.get_ints("dilations", [])
     return (
         node.op_type == "AveragePool"
         and others == [size]
-        and settings.get("strides") == [size, size]
-        and settings.get("auto_pad", b"NOTSET") == b"NOTSET"
-        and {*settings.get("pads", []), *(dilation - 1 for dilation in settings.get("dilations", []))} <= {0}
-        and all(side and side % size == 0 for side in sides)
+        and list(settings.get_ints("strides", [])) == [size, size]
+        and settings.get_string("auto_pad", "NOTSET") == "NOTSET"
+        and {*settings.get_ints("pads", []), *(dilation - 1 for dilation in dilations)} <= {0}
+        and all(isinstance(side, int) and side % size == 0 for side in sides)
     )
 
 
-def _plain(node: onnx.NodeProto) -> bool:
+def _plain(node: ir.Node) -> bool:
     """Whether a node is a convolution that can be widened: each weight of one colour and one pixel, stated borders."""
-    settings = attributes(node)
+    settings = node.attributes
     return (
         node.op_type == "Conv"
-        and settings.get("group", 1) == 1
-        and settings.get("auto_pad", b"NOTSET") == b"NOTSET"
-        and set(settings.get("dilations", [])) <= {1}
+        and _constant(node.inputs[1]).ndim == 4
+        and settings.get_int("group", 1) == 1
+        and settings.get_string("auto_pad", "NOTSET") == "NOTSET"
+        and set(settings.get_ints("dilations", [])) <= {1}
     )
 
 
-def _take_frame(graph: onnx.GraphProto, layer: _Layer, image: _Image) -> None:
-    """Give a convolution the picture as it is, and weights to match."""
+def _frame(op: Any, frame: Any, pixels: Any, order: Any, mean: Any, std: Any, image: Any) -> ir.Value:
+    """What the convolutions take instead of the image; it widens them."""
+    colours = np.argsort(_constant(order).reshape(-1))
+    for layer in _layers(frame, image):
+        _widen(op, layer, colours, _constant(std).reshape(-1), image)
+    planes = op.Cast(frame, to=ir.DataType.FLOAT)
+    if _constant(mean).any():
+        planes = op.Sub(planes, op.initializer(ir.tensor(_constant(mean).reshape(-1)[colours]), f"{pixels.name}_mean"))
+    transposed: ir.Value = op.Transpose(planes, perm=[0, 3, 1, 2])
+    return transposed
+
+
+def _widen(op: Any, layer: _Layer, colours: NDArray[Any], std: NDArray[Any], image: ir.Value) -> None:
+    """Give a convolution of an image's average the image, and weights for the frame's colours and range."""
     node, size = layer.convolution, layer.size
-    weight = layer.weight.astype(np.float64) / image.std[:, None, None] / size**2
-    wide = _in_frames_order(weight, image.order, axis=1).repeat(size, axis=2).repeat(size, axis=3)
-    name = f"{node.input[1]}_for_{node.output[0]}"
-    graph.initializer.append(numpy_helper.from_array(wide.astype(np.float32), name))
-    node.input[0], node.input[1] = image.transpose.output[0], name
-    pixels = {"strides": [1, 1]} | {key: value for key, value in attributes(node).items() if key in _PIXELS}
-    kept = [attribute for attribute in node.attribute if attribute.name not in _PIXELS]
-    widened = [helper.make_attribute(key, [size * value for value in values]) for key, values in pixels.items()]
-    del node.attribute[:]
-    node.attribute.extend([*kept, *widened])
+    weight = node.inputs[1]
+    assert weight is not None
+    scaled = _constant(weight).astype(np.float64) / std[:, None, None] / size**2
+    wide = scaled[:, colours].repeat(size, axis=2).repeat(size, axis=3).astype(np.float32)
+    node.replace_input_with(0, image)
+    node.replace_input_with(1, op.initializer(ir.tensor(wide), f"{weight.name}_for_{node.outputs[0].name}"))
+    node.attributes.setdefault("strides", ir.AttrInt64s("strides", [1, 1]))
+    for name in _PIXELS & node.attributes.keys():
+        node.attributes[name] = ir.AttrInt64s(name, [size * pixels for pixels in node.attributes[name].as_ints()])
 
 
-def _shift(graph: onnx.GraphProto, image: _Image) -> list[onnx.NodeProto]:
-    """The node that subtracts the mean from the frame, if that is not 0."""
-    if not image.mean.any():
-        return []
-    frame = image.cast.output[0]
-    mean, shifted = f"{frame}_mean", f"{frame}_shifted"
-    graph.initializer.append(numpy_helper.from_array(_in_frames_order(image.mean, image.order, axis=0), mean))
-    return [helper.make_node("Sub", [frame, mean], [shifted], name=shifted)]
-
-
-def _in_frames_order(values: NDArray[Any], order: NDArray[Any], axis: int) -> NDArray[Any]:
-    """What belongs to the image's colours, along `axis`, in the order of the frame's."""
-    return np.asarray(values.take(np.argsort(order), axis))
-
-
-def _constant(graph: onnx.GraphProto, name: str) -> NDArray[Any]:
-    """The weight of that name; empty where the graph computes it."""
-    found = [numpy_helper.to_array(tensor) for tensor in graph.initializer if tensor.name == name]
-    return found[0] if found else np.empty(0)
+def _constant(value: ir.Value | None) -> NDArray[Any]:
+    """A weight; empty where the graph computes it."""
+    return value.const_value.numpy() if value is not None and value.const_value is not None else np.empty(0)

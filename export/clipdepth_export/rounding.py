@@ -1,15 +1,16 @@
 """Weights rounded to int8 so that each kernel keeps its sum."""
 
 import numpy as np
-import onnx
+import onnx_ir as ir
 from numpy.typing import NDArray
-from onnx import numpy_helper
+
+from clipdepth_export.topology import nodes_of
 
 LEVELS = 127
 """The largest int8 of a symmetric range; a channel's largest weight takes it."""
 
 
-def round_kernels(model: onnx.ModelProto) -> None:
+def round_kernels(graph: ir.Graph) -> None:
     """Round the weights of the convolutions with kernels of several pixels to int8's steps, in place.
 
     Weights stay float and on their grid, so that whoever rounds them next changes nothing. Rounded one by one, the
@@ -17,11 +18,10 @@ def round_kernels(model: onnx.ModelProto) -> None:
     far larger than its edges, leaks into the channel: of EfficientNet-Lite's first convolution alone that is most of
     what int8 costs.
     """
-    weights = {tensor.name: tensor for tensor in model.graph.initializer}
-    for node in model.graph.node:
-        tensor = weights.get(node.input[1]) if node.op_type == "Conv" else None
-        if tensor is not None and np.prod(tensor.dims[2:]) > 1:
-            tensor.CopyFrom(numpy_helper.from_array(keep_sums(numpy_helper.to_array(tensor)), tensor.name))
+    for weight in {node.inputs[1] for node in nodes_of(graph, "Conv")}:
+        values = weight.const_value.numpy() if weight and weight.const_value is not None else None
+        if weight and values is not None and values[0, 0].size > 1:
+            weight.const_value = ir.tensor(keep_sums(values), name=weight.name)
 
 
 def keep_sums(weight: NDArray[np.float32]) -> NDArray[np.float32]:

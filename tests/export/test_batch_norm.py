@@ -2,6 +2,7 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+import onnx_ir as ir
 import torch
 from onnx import helper
 
@@ -26,8 +27,9 @@ def test_a_batch_norm_without_a_convolution_becomes_a_scale_and_a_shift(tmp_path
         helper.make_node("BatchNormalization", ["x", *names], ["y"], name="norm", epsilon=1e-3),
         helper.make_node("ReduceSum", ["y", "one"], ["depth"], name="sum", keepdims=0),
     ]
-    model = onnx.load(save(tmp_path / "g.onnx", nodes, {**values, "one": np.array([1])}))
-    fold_batch_norms(model)
+    graph = ir.load(save(tmp_path / "g.onnx", nodes, {**values, "one": np.array([1])}))
+    fold_batch_norms(graph)
+    model = ir.to_proto(graph)
     onnx.checker.check_model(model, full_check=True)
     assert [node.op_type for node in model.graph.node] == ["Cast", "Transpose", "Mul", "Add", "ReduceSum"]
     assert not set(names) & set(constants(model))

@@ -26,9 +26,7 @@ def operators(*models: onnx.ModelProto) -> set[str]:
 def simplified(run: Path, max_batch: int) -> onnx.ModelProto:
     model, recipe = load_run(run)
     model.mirror = False
-    graph = proto_of(trace_depth(model.deployable(), recipe.frames.height, recipe.frames.width, max_batch))
-    simplify(graph)
-    return graph
+    return simplify(proto_of(trace_depth(model.deployable(), recipe.frames.height, recipe.frames.width, max_batch)))
 
 
 @pytest.mark.slow

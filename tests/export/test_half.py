@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+import onnx_ir as ir
 import pytest
 from onnx import TensorProto
 
@@ -13,7 +14,7 @@ from clipdepth.bundle.golden import Golden
 from clipdepth_export.calibration import largest_values, open_session
 from clipdepth_export.gate import depth_of, judge
 from clipdepth_export.half import half, rounded
-from clipdepth_export.topology import Topology
+from clipdepth_export.topology import ARITHMETIC, after, nodes_of
 from clipdepth_export.variants import feeds
 from small_graphs import constants, convolutions, expected, frames
 
@@ -45,12 +46,11 @@ def test_what_stays_in_fp32_is_not_rounded_on_its_way(exported: Bundle) -> None:
     maker = {tensor: node for node in model.graph.node for tensor in node.output}
     casts = [node for node in model.graph.node if node.op_type == "Cast"]
     assert not any(node.input[0] in maker and maker[node.input[0]].op_type == "Cast" for node in casts)
-    kinds = types(model)
-    graph = Topology(model)
-    picture = set(graph.nodes) - graph.after(graph.arithmetic)
-    steps = [graph.nodes[name] for name in picture if graph.nodes[name].op_type != "Cast"]
+    graph = ir.from_proto(model).graph
+    picture = set(graph) - after(nodes_of(graph, *ARITHMETIC))
+    steps = [node for node in picture if node.op_type != "Cast"]
     assert steps
-    assert {kinds[node.output[0]] for node in steps} == {TensorProto.FLOAT}
+    assert {node.outputs[0].dtype for node in steps} == {ir.DataType.FLOAT}
     assert len(casts) <= 12
 
 

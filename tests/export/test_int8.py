@@ -5,9 +5,11 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+import onnx_ir as ir
 import pytest
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
+from onnxruntime.quantization.onnx_model import ONNXModel
 
 from clipdepth.bundle.agreement import Agreement, Tolerance
 from clipdepth.bundle.folder import Bundle
@@ -68,7 +70,8 @@ def test_biases_stay_float_and_nothing_comes_out_of_a_layer_quantised(export_onc
     bundle = export_once("edge")
     model = onnx.load(bundle.graph("fp32"))
     ranges = activation_ranges(bundle.graph("fp32"), feeds(bundle.golden()))
-    quantized = Quantizer(model, ranges)(quantizable(model))
+    quantize_layers = Quantizer(model, ranges)
+    quantized = quantize_layers(quantize_layers.layers)
     held = {tensor.name: tensor for tensor in quantized.graph.initializer}
     layers = [node for node in quantized.graph.node if node.op_type == "Conv"]
     assert layers
@@ -95,9 +98,10 @@ def test_rounding_before_the_transpose_changes_no_bit_of_the_depth(
 ) -> None:
     model, golden = onnx.load(edge.graph("fp32")), edge.golden()
     ranges = activation_ranges(edge.graph("fp32"), feeds(golden))
-    early = Quantizer(model, ranges)(quantizable(model))
-    monkeypatch.setattr("clipdepth_export.int8._quantize_before_transposes", lambda graph: None)
-    late = Quantizer(model, ranges)(quantizable(model))
+    quantize_layers = Quantizer(model, ranges)
+    early = quantize_layers(quantize_layers.layers)
+    monkeypatch.setattr("clipdepth_export.int8._quantize_before_transposes", lambda model: None)
+    late = quantize_layers(quantize_layers.layers)
     assert way(late) == ["Cast", "Sub", "Transpose", "QuantizeLinear", "DequantizeLinear"]
     assert way(early) == ["Cast", "Sub", "QuantizeLinear", "DequantizeLinear", "Transpose"]
     for feed in feeds(golden):
@@ -143,7 +147,7 @@ def rounded(*more: onnx.NodeProto, outputs: Sequence[str] = ("depth",)) -> onnx.
 def test_all_that_took_the_rounded_picture_takes_it_transposed() -> None:
     other = helper.make_node("Neg", ["restored"], ["negative"], name="other")
     before, after = (rounded(other, outputs=["depth", "negative"]) for _ in range(2))
-    _quantize_before_transposes(after.graph)
+    _quantize_before_transposes(ONNXModel(after))
     order = ("cast", "round", "restore", "transpose", "double", "other")
     nodes = {node.name: node for node in after.graph.node}
     assert {name: list(nodes[name].input) for name in order} == {
@@ -175,7 +179,7 @@ def test_all_that_took_the_rounded_picture_takes_it_transposed() -> None:
 def test_a_transpose_that_something_else_takes_stays(more: list[onnx.NodeProto], output: str) -> None:
     graph = rounded(*more, outputs=["depth", output])
     before = graph.SerializeToString(deterministic=True)
-    _quantize_before_transposes(graph.graph)
+    _quantize_before_transposes(ONNXModel(graph))
     assert graph.SerializeToString(deterministic=True) == before
 
 
@@ -221,7 +225,7 @@ def test_products_of_two_activations_and_sensitive_layers_stay_in_fp32(exported:
     model = onnx.load(exported.graph("fp32"))
     weights = {tensor.name for tensor in model.graph.initializer}
     layers = {node.name: node for node in model.graph.node}
-    chosen = quantizable(model)
+    chosen = quantizable(ir.from_proto(model).graph)
     assert chosen
     assert all(layers[name].input[1] in weights for name in chosen)
     assert all(layers[name].op_type in ("Conv", "ConvTranspose", "Gemm", "MatMul") for name in chosen)

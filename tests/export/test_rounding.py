@@ -2,6 +2,7 @@
 
 import numpy as np
 import onnx
+import onnx_ir as ir
 import pytest
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
@@ -78,8 +79,9 @@ def test_in_a_graph_only_kernels_of_several_pixels_change() -> None:
     )
     model = helper.make_model(graph)
     onnx.checker.check_model(model)
-    round_kernels(model)
-    found = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
+    rounded = ir.from_proto(model).graph
+    round_kernels(rounded)
+    found = {name: tensor.numpy() for name, tensor in rounded.initializers.tensor_items()}
     np.testing.assert_array_equal(found["point"], point)
     np.testing.assert_array_equal(found["wide"], keep_sums(wide))
     assert np.abs(found["wide"] - wide).max() > 0

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+import onnx_ir as ir
 import pytest
 from onnx import TensorProto
 from segment_anything import SamPredictor
@@ -15,7 +16,7 @@ from clipdepth.engines.segmenter import load_segmenter
 from clipdepth.rooms import Room, default_intrinsics
 from clipdepth_export.sam.exporter import export_sam, trace_encoder, write_sam
 from clipdepth_export.sam.precision import sensitive_sam
-from clipdepth_export.topology import Topology
+from clipdepth_export.topology import after, before, nodes_of
 from tiny_sam import best_overlaps, lively_config, lively_sam, own_masks
 
 FRAMES = [Room(seed).render(0, default_intrinsics(*size)).frame for seed, size in enumerate(((60, 80), (90, 61)))]
@@ -112,25 +113,26 @@ def test_what_suffers_in_half_precision_stays(exported: SamFolder) -> None:
 
 
 def test_relative_positions_are_added_in_fp32(sam: Sam) -> None:
-    model = trace_encoder(sam).model_proto
-    kept, graph = sensitive_sam(model), Topology(model)
-    for softmax in graph.of("Softmax"):
-        adds = [name for name in graph.before([softmax], graph.of("MatMul", "Einsum")) if name in graph.of("Add")]
+    graph = trace_encoder(sam).model.graph
+    kept = sensitive_sam(graph)
+    for softmax in nodes_of(graph, "Softmax"):
+        adds = before([softmax], nodes_of(graph, "MatMul", "Einsum")) & set(nodes_of(graph, "Add"))
         assert len(adds) == 2
-        assert set(adds) <= kept
-    layers = set(graph.of("MatMul", "Einsum", "Conv"))
+        assert adds <= kept
+    layers = set(nodes_of(graph, "MatMul", "Einsum", "Conv"))
     assert not layers & kept
 
 
 def test_norms_of_single_operators_are_whole_in_fp32(sam: Sam) -> None:
-    model = trace_encoder(sam).model_proto
-    kept, graph = sensitive_sam(model), Topology(model)
-    roots, squares = graph.of("Sqrt"), graph.of("Pow")
-    divisions = [name for name in graph.of("Div") if set(roots) & set(graph.makers(graph.nodes[name]))]
-    differences = [name for square in squares for name in graph.makers(graph.nodes[square])]
+    graph: ir.Graph = trace_encoder(sam).model.graph
+    kept = sensitive_sam(graph)
+    roots, squares = nodes_of(graph, "Sqrt"), nodes_of(graph, "Pow")
+    divisions = [node for node in nodes_of(graph, "Div") if set(roots) & set(node.predecessors())]
+    differences = [node for square in squares for node in square.predecessors()]
     assert len(roots) == len(squares) == len(divisions) == 2  # the neck's
     assert {*roots, *squares, *divisions, *differences} <= kept
-    gelu = [name for name in graph.of("Div") if name not in divisions and name in graph.after(graph.of("Conv"))]
+    after_layers = after(nodes_of(graph, "Conv"))
+    gelu = [node for node in nodes_of(graph, "Div") if node not in divisions and node in after_layers]
     assert gelu
     assert not set(gelu) & kept
 

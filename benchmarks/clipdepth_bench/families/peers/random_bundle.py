@@ -85,10 +85,9 @@ class _Precisions:
     def __init__(self, module: nn.Module, size: InputSize, golden: Golden, path: Path) -> None:
         frames = torch.zeros((min(size.max_batch, 2), size.height, size.width, 3), dtype=torch.uint8)
         batch = {0: Dim(BATCH, min=1, max=size.max_batch)} if size.max_batch > 1 else None
-        self._model = proto_of(trace(module, {"frame": frames}, ["depth"], {"frame": batch}))
+        self._model = simplify(proto_of(trace(module, {"frame": frames}, ["depth"], {"frame": batch})))
         self._feeds: list[Feeds] = [{"frame": frame[None]} for frame in golden.frames]
         self._path = path
-        simplify(self._model)
         save_graph(self._model, path)
 
     def make(self, precision: Precision) -> onnx.ModelProto:
