@@ -27,7 +27,17 @@ PACKAGES = {
     "clipdepth_bench": "benchmarks",
 }
 BOX, MODEL = Path("runtime/clipdepth/bundle/box"), "tiny-model"
-NOT_ON_A_DEVICE = ("torch", "torchvision", "open_clip", "timm", "kornia", "segment_anything", "onnx", "onnxscript")
+NOT_ON_A_DEVICE = (
+    "torch",
+    "torchvision",
+    "open_clip",
+    "timm",
+    "kornia",
+    "segment_anything",
+    "onnx",
+    "onnx_ir",
+    "onnxscript",
+)
 
 
 def run(*command: str | Path, **options: object) -> str:

@@ -20,7 +20,18 @@ MAY_IMPORT = {
     "clipdepth_export": {"clipdepth", "clipdepth_train"},
     "clipdepth_bench": {"clipdepth", "clipdepth_train", "clipdepth_export"},
 }
-NOT_ON_A_DEVICE = ("torch", "torchvision", "onnx", "onnxscript", "open_clip", "timm", "h5py", "scipy", "tyro")
+NOT_ON_A_DEVICE = (
+    "torch",
+    "torchvision",
+    "onnx",
+    "onnx_ir",
+    "onnxscript",
+    "open_clip",
+    "timm",
+    "h5py",
+    "scipy",
+    "tyro",
+)
 FLOORS = (
     ("errors",),
     ("files", "sam"),
