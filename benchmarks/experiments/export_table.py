@@ -26,7 +26,8 @@ from clipdepth.engines.tensorrt.network import parse_graph
 from clipdepth.engines.tensorrt.precisions import network_precisions
 from clipdepth.errors import ClipdepthError
 from clipdepth.model import load
-from clipdepth_export.exporter import ExportConfig, export_run
+from clipdepth_export.exporter import ExportConfig, write_bundle
+from clipdepth_export.sources.run import run_source
 
 HEADINGS = (
     "model", "precision", "MB", "operators", "fp32 layers", "mean", "p99", "largest", "Δrel", "Δδ1, points",
@@ -54,7 +55,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _rows(run: Path, out: Path, data: str | None) -> Iterator[list[str]]:
-    exported = export_run(run, out, ExportConfig(PRECISIONS, data=data))
+    exported = write_bundle(run_source(run, data), out, ExportConfig(PRECISIONS))
     bundle = open_bundle(out)
     for precision in PRECISIONS:
         if precision in exported.refused:

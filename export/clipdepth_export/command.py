@@ -1,43 +1,51 @@
-"""`clipdepth export RUN`: from a trained run to a verified bundle."""
+"""`clipdepth export MODEL`: from a trained run, or another depth model, to a verified bundle."""
 
 import argparse
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import get_args
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from clipdepth.bundle.agreement import MOST_LOOSENED, TOLERANCES, Tolerance, largest_mean
-from clipdepth.bundle.manifest import MANIFEST, PRECISIONS, Manifest, Precision
-from clipdepth.cli.arguments import ArgumentParser, positive_int
+from clipdepth.bundle.kind import DepthKind
+from clipdepth.bundle.manifest import MANIFEST, PRECISIONS, InputSize, Manifest, Precision
+from clipdepth.cli.arguments import ArgumentParser, positive_float, positive_int
 from clipdepth.cli.overwriting import refuse_overwriting
 from clipdepth.files.foreign import shown
-from clipdepth_export.exporter import ExportConfig, Exported, export_run
+from clipdepth_export.exporter import ExportConfig, Exported, require_free, write_bundle
 from clipdepth_export.measured import read_accuracy
 from clipdepth_export.reference import Item
+from clipdepth_export.sources.asked import UNKNOWN, Asked
+from clipdepth_export.sources.named import PREFIXES, named_source
 
 
 def main(argv: Sequence[str]) -> int:
     """Run the command; return 0, or 1 where a precision was refused."""
     options = _parser().parse_args(argv)
-    out = options.out or options.run.with_name(options.run.name + ".bundle")
-    read = [options.run, options.data, options.sam_weights, *options.accuracy]
-    refuse_overwriting(read, [], replaced=[out])
+    out = options.out or _default_out(options.model)
+    local = [] if options.model.startswith(PREFIXES) else [Path(options.model)]
+    refuse_overwriting([*local, options.frames, options.data, options.sam_weights, *options.accuracy], [], [out])
+    require_free(out)
     config = ExportConfig(
         precisions=list(dict.fromkeys(options.precision)),
         max_batch=options.max_batch,
-        data=options.data,
-        sam_weights=options.sam_weights,
         tolerances=dict(options.tolerance),
         weights=options.weights,
-        accuracy=[read_accuracy(path, options.run.name) for path in options.accuracy],
         description=" ".join(options.description.split()),
     )
+    asked = Asked(
+        options.frames, options.data, options.size, options.kind, options.max_depth, options.focal, options.licence
+    )
+    accuracy = [read_accuracy(path, Path(options.model).name) for path in options.accuracy]
+    source = named_source(options.model, asked, options.sam_weights, accuracy)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     console = Console(stderr=True)
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-        exported = export_run(options.run, out, config, _Bars(progress))
+        exported = write_bundle(source, out, config, _Bars(progress))
     _print(exported, out)
     return 1 if exported.refused else 0
 
@@ -110,19 +118,56 @@ def tolerance(text: str) -> tuple[Precision, Tolerance]:
     return found, Tolerance(mean, points[0] / 100 if points else TOLERANCES[found].delta1)
 
 
+def input_size(text: str) -> InputSize:
+    """Read 'HEIGHTxWIDTH'; for `add_argument(type=…)`."""
+    found = re.fullmatch(r"([1-9][0-9]{0,4})[x×]([1-9][0-9]{0,4})", text)
+    if found is None:
+        raise argparse.ArgumentTypeError(f"'{text}' is no size; write HEIGHTxWIDTH, such as 252x336")
+    return InputSize(int(found[1]), int(found[2]))
+
+
+def focal(text: str) -> float | str:
+    """Read a focal length, or 'unknown'; for `add_argument(type=…)`."""
+    return UNKNOWN if text == UNKNOWN else positive_float(text)
+
+
+def _default_out(model: str) -> Path:
+    """Beside a folder; in the working directory for what comes from elsewhere."""
+    if not model.startswith(PREFIXES):
+        path = Path(model)
+        return path.with_name(path.name + ".bundle")
+    return Path(re.split(r"[/:]", model.partition("@")[0])[-1] + ".bundle")
+
+
 def _parser() -> ArgumentParser:
-    parser = ArgumentParser("clipdepth export", "Export a trained run to a bundle, verified against PyTorch.")
+    parser = ArgumentParser("clipdepth export", "Export a depth model to a bundle, verified against PyTorch.")
     add = parser.add_argument
-    add("run", type=Path, metavar="RUN", help="folder of a trained run")
-    add("--out", type=Path, metavar="BUNDLE", help="folder to write (default: RUN.bundle)")
+    add(
+        "model",
+        metavar="MODEL",
+        help="a trained run's folder, hf:OWNER/NAME[@REVISION], a folder that transformers loads, or "
+        "python:PACKAGE.MODULE:FUNCTION, which returns a PyTorch module",
+    )
+    add("--out", type=Path, metavar="BUNDLE", help="folder to write (default: MODEL's name with .bundle)")
     add(
         "--precision",
         nargs="+",
         choices=PRECISIONS,
         default=["fp32"],
-        help="the graphs to write (default: fp32); int8 is calibrated on 64 training frames",
+        help="the graphs to write (default: fp32); int8 is calibrated on up to 64 frames",
     )
     add("--data", help="dataset for golden and calibration frames (default: what the run was trained on)")
+    add("--frames", metavar="PICTURES", help="the same for a model that is no run: a folder of pictures or a video")
+    add("--size", type=input_size, metavar="HxW", help="the input's size in pixels (default: the model's own)")
+    add("--kind", choices=get_args(DepthKind), help="what the model answers (default: what its config says)")
+    add("--max-depth", type=positive_float, metavar="METRES", help="the largest depth of a metric model, likewise")
+    add(
+        "--focal",
+        type=focal,
+        metavar=f"PIXELS|{UNKNOWN}",
+        help="the training camera's focal length in pixels of the input, where the model does not say it",
+    )
+    add("--licence", metavar="TEXT", help="what the model may be used for, where its card does not say it")
     add("--weights", action="store_true", help="put the weights in, in half, for 'clipdepth train --start BUNDLE'")
     add(
         "--accuracy",

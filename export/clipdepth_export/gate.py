@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from clipdepth.bundle.agreement import Agreement, Tolerance
 from clipdepth.bundle.golden import Golden
+from clipdepth.bundle.kind import METRIC, DepthKind
 from clipdepth.engines import Engine, infer_golden, measure_agreement, usable_cores
 from clipdepth.engines.onnxruntime_cpu import load_graph
 from clipdepth.errors import VerificationError
@@ -19,9 +20,11 @@ from clipdepth.errors import VerificationError
 Result = TypeVar("Result")
 
 
-def judge(graph: onnx.ModelProto | Path, reference: Golden, tolerance: Tolerance) -> Agreement:
-    """Run a graph on frames with the engine that devices use, and compare with PyTorch's depth of them."""
-    return with_engine(graph, lambda engine: measure_agreement(engine.infer, reference, tolerance))
+def judge(
+    graph: onnx.ModelProto | Path, reference: Golden, tolerance: Tolerance, kind: DepthKind = METRIC
+) -> Agreement:
+    """Run a graph on frames with the engine that devices use, and compare with PyTorch's answers of that kind."""
+    return with_engine(graph, lambda engine: measure_agreement(engine.infer, reference, tolerance, kind))
 
 
 def depth_of(graph: onnx.ModelProto | Path, frames: Golden) -> NDArray[np.float32]:

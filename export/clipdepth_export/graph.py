@@ -1,6 +1,7 @@
 """From a trained model to an ONNX graph with the frame contract."""
 
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 
 import onnx
@@ -8,9 +9,9 @@ import torch
 from torch import Tensor, nn
 from torch.export import Dim
 
+from clipdepth.bundle.manifest import InputSize
 from clipdepth.errors import ClipdepthError
 from clipdepth.files.atomic import atomic_file
-from clipdepth_train.depth_model import DepthModel
 
 OPSET = 18
 """What TensorRT 10, ONNX Runtime and OpenVINO all read, and the newest that torch writes without a conversion."""
@@ -22,18 +23,16 @@ class ExportError(ClipdepthError, RuntimeError):
     """The model cannot be written as ONNX."""
 
 
-def trace_depth(model: DepthModel, height: int, width: int, max_batch: int = 1) -> torch.onnx.ONNXProgram:
-    """Trace the deployable model to `frame` uint8 (N, H, W, 3) to `depth` float32 (N, H, W).
+def trace_depth(module: nn.Module, size: InputSize, names: Sequence[str] = ("frame",)) -> torch.onnx.ONNXProgram:
+    """Trace a module from `names`, each uint8 (N, H, W, 3), to `depth`, float32 (N, H, W).
 
-    N is 1, or anything to `max_batch`. A model with SAM takes `segmentation`, uint8 (N, H, W, 3), as well. Raises
-    ExportError where torch cannot export it.
+    N is 1, or anything to `size.max_batch`. Raises ExportError where torch cannot export it.
     """
-    names = ["frame", "segmentation"] if model.network.needs_segmentation else ["frame"]
-    shape = (min(max_batch, 2), height, width, 3)
+    shape = (min(size.max_batch, 2), size.height, size.width, 3)
     # A tensor for each: torch takes one that is given twice for one input.
     inputs = {name: torch.zeros(shape, dtype=torch.uint8) for name in names}
-    batch = {0: Dim(BATCH, min=1, max=max_batch)} if max_batch > 1 else None
-    return trace(model, inputs, ["depth"], dict.fromkeys(names, batch))
+    batch = {0: Dim(BATCH, min=1, max=size.max_batch)} if size.max_batch > 1 else None
+    return trace(module, inputs, ["depth"], dict.fromkeys(inputs, batch))
 
 
 def trace(

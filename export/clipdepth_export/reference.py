@@ -1,18 +1,19 @@
 """Real frames and PyTorch's depth of them: what graphs are held to, and what a bundle carries of it."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from io import BytesIO
 from typing import Protocol, TypeVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from clipdepth.bundle.golden import Golden
 from clipdepth.camera.resize import resize_frame, resize_measured_depth, resize_segmentation
 from clipdepth_train.data.sample import RgbdSet, evenly_spread
 from clipdepth_train.data.transforms import test_pair
-from clipdepth_train.depth_model import DepthModel
 from clipdepth_train.recipe import DataConfig
 
 HELD_OUT = 32
@@ -35,16 +36,15 @@ def silently(items: Sequence[Item], description: str) -> Iterable[Item]:
     return items
 
 
-def reference_frames(model: DepthModel, pairs: RgbdSet, frames: DataConfig, track: Track) -> Golden:
-    """Up to 32 frames, evenly spread over `pairs`, at the model's size, with `model`'s depth in fp32."""
-    found = spread_frames(pairs, frames, HELD_OUT)
-    masks = found.segmentation
+def with_depth(found: Golden, module: nn.Module, track: Track) -> Golden:
+    """The frames with `module`'s answers to them, in fp32."""
+    masks, answers = found.segmentation, list[NDArray[np.float32]]()
     with torch.inference_mode():
         for index in track(range(len(found.frames)), "PyTorch's depth"):
-            frame = torch.from_numpy(found.frames[index][None])
-            painted = None if masks is None else torch.from_numpy(masks[index][None])
-            found.depth[index] = model(frame, painted)[0].numpy()
-    return found
+            inputs = [found.frames] if masks is None else [found.frames, masks]
+            answer = module(*(torch.from_numpy(part[index][None]) for part in inputs))
+            answers.append(answer[0].float().numpy())
+    return replace(found, depth=np.stack(answers))
 
 
 def spread_frames(pairs: RgbdSet, frames: DataConfig, count: int) -> Golden:

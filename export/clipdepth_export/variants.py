@@ -1,21 +1,20 @@
 """The precisions of a graph, made from its fp32 one and from real training frames."""
 
 from dataclasses import dataclass, replace
-from functools import cached_property
 from pathlib import Path
 
 import onnx
 
 from clipdepth.bundle.agreement import Tolerance
 from clipdepth.bundle.golden import Golden
+from clipdepth.bundle.kind import DepthKind
 from clipdepth.bundle.manifest import Exclusion, Precision
 from clipdepth_export.calibration import Feeds, activation_ranges, largest_values
 from clipdepth_export.gate import depth_of, judge
 from clipdepth_export.half import half, rounded
 from clipdepth_export.int8 import Quantizer, quantize
-from clipdepth_export.reference import Track, spread_frames
-from clipdepth_train.data.sample import RgbdSet, evenly_spread
-from clipdepth_train.recipe import DataConfig
+from clipdepth_export.reference import Track
+from clipdepth_train.data.sample import evenly_spread
 
 CALIBRATION_FRAMES = 64
 """Training frames that int8's ranges are taken from."""
@@ -36,13 +35,13 @@ class Variant:
 
 
 class Variants:
-    """Makes the precisions of the fp32 graph `graph`, calibrated on training frames of `pairs`; fp32 needs none."""
+    """Makes the precisions of the fp32 graph `graph`, calibrated on `training` frames; fp32 needs none."""
 
-    def __init__(self, graph: Path, pairs: RgbdSet | None, frames: DataConfig, track: Track) -> None:
+    def __init__(self, graph: Path, training: Golden | None, kind: DepthKind, track: Track) -> None:
         self._graph = graph
         self._model = onnx.load(graph)
-        self._pairs = pairs
-        self._frames = frames
+        self._training = training
+        self._kind = kind
         self._track = track
 
     def make(self, precision: Precision, tolerance: Tolerance) -> Variant:
@@ -62,19 +61,19 @@ class Variants:
         few, more = (self._with_depth(count) for count in (PROBED, JUDGED))
         made = quantize(
             Quantizer(self._model, ranges),
-            lambda model, probe: judge(model, few if probe else more, limit),
+            lambda model, probe: judge(model, few if probe else more, limit, self._kind),
             self._track,
         )
         return Variant(made.model, made.excluded, made.model)
 
-    @cached_property
+    @property
     def _calibration(self) -> Golden:
-        assert self._pairs is not None
-        return spread_frames(self._pairs, self._frames, CALIBRATION_FRAMES)
+        assert self._training is not None
+        return self._training
 
     def _with_depth(self, count: int) -> Golden:
         """Calibration frames with the fp32 graph's depth, which was held to PyTorch's."""
-        chosen = self._calibration.at(evenly_spread(CALIBRATION_FRAMES, count))
+        chosen = self._calibration.at(evenly_spread(len(self._calibration.frames), count))
         return replace(chosen, depth=depth_of(self._model, chosen))
 
 

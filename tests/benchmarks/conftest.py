@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from clipdepth_export.exporter import export_run
+from clipdepth_export.exporter import write_bundle
+from clipdepth_export.sources.run import run_source
 from runs import train_tiny_run, write_rgbd_folder
 
 
@@ -18,5 +19,5 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def run(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A tiny edge run; its bundle is beside it."""
     run = train_tiny_run(tmp_path_factory.mktemp("runs") / "tiny", data)
-    export_run(run, run.with_name("tiny.bundle"))
+    write_bundle(run_source(run), run.with_name("tiny.bundle"))
     return run

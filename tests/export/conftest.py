@@ -12,7 +12,8 @@ import torch
 from rich.console import Console
 
 from clipdepth.bundle.folder import Bundle, open_bundle
-from clipdepth_export.exporter import export_run
+from clipdepth_export.exporter import write_bundle
+from clipdepth_export.sources.run import run_source
 from clipdepth_train.checkpoint import CHECKPOINT, load_run, read_checkpoint, save_checkpoint
 from clipdepth_train.data.loader import open_set
 from clipdepth_train.data.segments import segment_folder
@@ -99,7 +100,7 @@ def export_once(data: Path, clip_weights: Path, tmp_path_factory: pytest.TempPat
         if isinstance(changes["model"], EigenConfig | CoarseAdapterConfig):
             _spread(run, data)
         bundle = run.with_name(f"{kind}.bundle")
-        export_run(run, bundle)
+        write_bundle(run_source(run), bundle)
         return open_bundle(bundle)
 
     return export

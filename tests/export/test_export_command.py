@@ -13,7 +13,8 @@ import pytest
 from bundles import write_bundle
 from clipdepth.bundle.folder import Bundle, open_bundle
 from clipdepth.cli import main
-from clipdepth_export.exporter import export_run
+from clipdepth_export import exporter
+from clipdepth_export.sources.run import run_source
 from runs import write_rgbd_folder
 
 
@@ -167,7 +168,7 @@ def test_a_write_that_fails_leaves_the_earlier_bundle(run: Path, tmp_path: Path)
     resource.setrlimit(resource.RLIMIT_FSIZE, (400_000, limits[1]))
     try:
         with pytest.raises(OSError, match="File too large"):
-            export_run(run, earlier)
+            exporter.write_bundle(run_source(run), earlier)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert contents(tmp_path) == before

@@ -10,6 +10,7 @@ from torch import Tensor, nn, ones, zeros
 from clipdepth.bundle.box import BOX, DEFAULT
 from clipdepth.bundle.folder import Bundle, open_bundle
 from clipdepth.bundle.graph_check import OPERATORS, OTHER_TRUNKS
+from clipdepth.bundle.manifest import InputSize
 from clipdepth_export.graph import proto_of, trace, trace_depth
 from clipdepth_export.sam.exporter import trace_decoder, trace_encoder
 from clipdepth_export.sam.precision import half_sam
@@ -26,7 +27,8 @@ def operators(*models: onnx.ModelProto) -> set[str]:
 def simplified(run: Path, max_batch: int) -> onnx.ModelProto:
     model, recipe = load_run(run)
     model.mirror = False
-    return simplify(proto_of(trace_depth(model.deployable(), recipe.frames.height, recipe.frames.width, max_batch)))
+    size = InputSize(recipe.frames.height, recipe.frames.width, max_batch)
+    return simplify(proto_of(trace_depth(model.deployable(), size)))
 
 
 @pytest.mark.slow

@@ -14,7 +14,8 @@ import clipdepth
 from clipdepth.bundle.agreement import Tolerance
 from clipdepth.bundle.folder import Bundle
 from clipdepth.rooms import default_intrinsics
-from clipdepth_export.exporter import export_run
+from clipdepth_export.exporter import write_bundle
+from clipdepth_export.sources.run import run_source
 from clipdepth_train.recipe import LossConfig
 from runs import train_tiny_run
 
@@ -90,7 +91,7 @@ def test_the_run_it_started_from_is_named_without_its_folder(export_once: Any) -
 def test_the_teacher_is_named_without_its_folder(data: Path, tmp_path: Path) -> None:
     teacher = train_tiny_run(tmp_path / "teacher", data)
     run = train_tiny_run(tmp_path / "taught", data, teacher=str(teacher), loss=LossConfig(distillation=1.0))
-    assert export_run(run, tmp_path / "taught.bundle").manifest.model.recipe["teacher"] == "teacher"
+    assert write_bundle(run_source(run), tmp_path / "taught.bundle").manifest.model.recipe["teacher"] == "teacher"
 
 
 def test_licences_name_code_weights_and_data(stated: dict[str, Any]) -> None:

@@ -9,7 +9,7 @@ import torch
 
 from clipdepth.bundle.folder import Bundle
 from clipdepth.bundle.golden import Golden
-from clipdepth_export.reference import golden_frames, reference_frames, silently
+from clipdepth_export.reference import HELD_OUT, golden_frames, silently, spread_frames, with_depth
 from clipdepth_train.checkpoint import load_run
 from clipdepth_train.data.sample import RgbdPair
 from clipdepth_train.depth_model import DepthModel
@@ -41,7 +41,8 @@ def model(edge: Bundle) -> DepthModel:
 
 
 def reference(model: DepthModel, length: int, height: int = 32, width: int = 32) -> Golden:
-    return reference_frames(model, Numbered(length, height, width), DataConfig(height, width), silently)
+    frames = spread_frames(Numbered(length, height, width), DataConfig(height, width), HELD_OUT)
+    return with_depth(frames, model, silently)
 
 
 def numbers(frames: Golden) -> list[int]:

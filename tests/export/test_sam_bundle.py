@@ -20,8 +20,9 @@ from clipdepth.engines.tensorrt.precisions import check_precisions, network_prec
 from clipdepth.errors import BundleError
 from clipdepth.rooms import Room, default_intrinsics
 from clipdepth.sam.painting import paint
-from clipdepth_export.exporter import ExportConfig, export_run
+from clipdepth_export.exporter import ExportConfig, write_bundle
 from clipdepth_export.sam import exporter as sam_exporter
+from clipdepth_export.sources.run import run_source
 from clipdepth_train.checkpoint import load_run
 from clipdepth_train.segmentation import SamConfig, Segmenter
 
@@ -34,7 +35,8 @@ def bundle(sam_run: Path, many: Path, segments: str) -> Bundle:
     """The run in every precision, calibrated on `many`, whose paintings the same SAM made."""
     # The loosest that a bundle may have: the model learned nothing.
     loose = {"fp16": Tolerance(0.05), "int8": Tolerance(0.3)}
-    exported = export_run(sam_run, sam_run.with_suffix(".bundle"), ExportConfig(ALL, data=str(many), tolerances=loose))
+    config = ExportConfig(ALL, tolerances=loose)
+    exported = write_bundle(run_source(sam_run, str(many)), sam_run.with_suffix(".bundle"), config)
     assert exported.refused == {}
     return open_bundle(sam_run.with_suffix(".bundle"))
 
@@ -169,7 +171,7 @@ def test_tensorrt_builds_depth_with_masks_and_sams_graphs(
     if max_batch > 1:
         monkeypatch.setattr("clipdepth_export.variants.CALIBRATION_FRAMES", 8)
         anything = {name: Tolerance(1e9) for name in ("fp16", "int8")}
-        export_run(sam_run, tmp_path / "b", ExportConfig(ALL, max_batch, str(many), tolerances=anything))
+        write_bundle(run_source(sam_run, str(many)), tmp_path / "b", ExportConfig(ALL, max_batch, anything))
         bundle = open_bundle(tmp_path / "b", any_tolerance=True)
     for precision in ALL:
         parsed = parse_graph(bundle.graph(precision))

@@ -11,7 +11,8 @@ from clipdepth.bundle.manifest import PRECISIONS
 from clipdepth.engines.tensorrt.build import build_plan
 from clipdepth.engines.tensorrt.network import check_contract, parse_graph
 from clipdepth.engines.tensorrt.precisions import check_precisions, network_precisions
-from clipdepth_export.exporter import ExportConfig, export_run
+from clipdepth_export.exporter import ExportConfig, write_bundle
+from clipdepth_export.sources.run import run_source
 
 pytest_plugins = ["tensorrt_cpu.plugin"]
 pytestmark = pytest.mark.usefixtures("tensorrt")
@@ -51,8 +52,8 @@ def test_an_engine_is_built_of_every_model_in_every_precision(
     monkeypatch.setattr("clipdepth_export.variants.CALIBRATION_FRAMES", 8)
     run = export_once(kind).path.with_suffix("")
     anything = {name: Tolerance(1e9) for name in ("fp16", "int8")}
-    config = ExportConfig(PRECISIONS, max_batch, str(many), tolerances=anything)
-    exported = export_run(run, tmp_path / "all.bundle", config)
+    config = ExportConfig(PRECISIONS, max_batch, anything)
+    exported = write_bundle(run_source(run, str(many)), tmp_path / "all.bundle", config)
     assert exported.refused == {}
     bundle = open_bundle(tmp_path / "all.bundle", any_tolerance=True)
     build_all(bundle)

@@ -4,15 +4,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import torch
+from torch import nn
 
 from clipdepth.bundle.golden import Golden
 from clipdepth.bundle.sam_record import SamRecord
 from clipdepth.engines.segmenter import load_segmenter
 from clipdepth.errors import VerificationError
 from clipdepth.sam.painting import paint
-from clipdepth_export.reference import Track
-from clipdepth_train.depth_model import DepthModel
+from clipdepth_export.reference import Track, with_depth
 from clipdepth_train.segmentation import SamConfig, Segmenter
 
 LEAST_ALIKE = 0.95
@@ -21,14 +20,11 @@ _LEVELS = 2
 """By how many levels a colour may differ: a mask that gains a pixel moves its centroid."""
 
 
-def segmented(golden: Golden, sam: SamConfig, model: DepthModel, track: Track) -> Golden:
-    """Golden frames as a device sees them: segmented by segment-anything at the model's size, with `model`'s depth."""
+def segmented(golden: Golden, sam: SamConfig, module: nn.Module, track: Track) -> Golden:
+    """Golden frames as a device sees them: segmented by segment-anything at the model's size, with `module`'s depth."""
     segmenter = Segmenter(sam)
     masks = np.stack([paint(segmenter(frame)) for frame in track(list(golden.frames), "SAM's masks")])
-    pairs = zip(torch.from_numpy(golden.frames), torch.from_numpy(masks), strict=True)
-    with torch.inference_mode():
-        depth = torch.cat([model(frame[None], painted[None]) for frame, painted in pairs])
-    return replace(golden, segmentation=masks, depth=depth.numpy())
+    return with_depth(replace(golden, segmentation=masks), module, track)
 
 
 def require_masks(folder: Path, sam: SamRecord, golden: Golden) -> None:

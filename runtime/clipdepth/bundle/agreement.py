@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from clipdepth.bundle.kind import METRIC, DepthKind
 from clipdepth.bundle.metrics import depth_metrics
 
 
@@ -43,7 +44,11 @@ def largest_mean(precision: str) -> float:
 
 @dataclass(frozen=True)
 class Agreement:
-    """The relative depth difference |d - r| / r over all pixels of all frames, r being PyTorch fp32's depth."""
+    """The relative depth difference |d - r| / r over all pixels of all frames, r being PyTorch fp32's depth.
+
+    Of a network whose answer is not metric the difference is relative to the mean of |r| over the frame instead, since
+    its zero means nothing.
+    """
 
     frames: int
     mean: float
@@ -86,18 +91,21 @@ def compare_depth(
     reference: NDArray[np.float32],
     tolerance: Tolerance,
     truth: NDArray[np.float32] | None = None,
+    kind: DepthKind = METRIC,
 ) -> Agreement:
-    """Compare an engine's depth with PyTorch's, both (N, H, W) float32 metres, the reference positive.
+    """Compare an engine's answer with PyTorch's, both (N, H, W) float32; metric depth is positive.
 
-    `truth`, likewise, is the measured depth, 0 where it is unknown. Raises ValueError when the shapes differ.
+    `truth`, likewise, is the measured depth, 0 where it is unknown; it counts for metric depth only. Raises
+    ValueError when the shapes differ.
     """
     if depth.shape != reference.shape:
         raise ValueError(f"the depth is {depth.shape}, the reference {reference.shape}")
     if not np.isfinite(depth).all():
         # Zeros and not NaN, so that the manifest and the reports stay valid JSON.
         return Agreement(len(depth), 0.0, 0.0, 0.0, False, tolerance)
-    difference = np.abs(depth.astype(np.float64) - reference) / reference
-    rel_change, delta1_change = _changes(depth, reference, truth)
+    whole = reference if kind == METRIC else np.abs(reference).mean(axis=(1, 2), keepdims=True, dtype=np.float64)
+    difference = np.abs(depth.astype(np.float64) - reference) / np.where(whole == 0, 1, whole)
+    rel_change, delta1_change = _changes(depth, reference, truth if kind == METRIC else None)
     return Agreement(
         frames=len(depth),
         mean=float(difference.mean()),

@@ -34,8 +34,8 @@ class Bundle:
 
     def golden(self) -> Golden:
         """The golden frames."""
-        size = self.manifest.input
-        return load_golden(self.path / self.manifest.golden, size.height, size.width)
+        size, kind = self.manifest.input, self.manifest.kind
+        return load_golden(self.path / self.manifest.golden, size.height, size.width, kind)
 
     def weights(self) -> Path:
         """The file of the network's weights, checked; raises BundleError where it has none or another one."""

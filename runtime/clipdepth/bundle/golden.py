@@ -8,6 +8,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from clipdepth.bundle.kind import METRIC, DepthKind
 from clipdepth.errors import BundleError
 from clipdepth.files.foreign import shortened
 
@@ -16,7 +17,7 @@ from clipdepth.files.foreign import shortened
 class Golden:
     """Frames at the model's size and what belongs to them.
 
-    `frames` is (N, H, W, 3) uint8 BGR; `depth`, PyTorch fp32's answer, is (N, H, W) float32 metres; `truth`,
+    `frames` is (N, H, W, 3) uint8 BGR; `depth`, PyTorch fp32's answer, is (N, H, W) float32, metres if metric; `truth`,
     the measured depth, is (N, H, W) float32 metres with 0 where it is unknown. `segmentation`, for a model with SAM,
     is its painted masks, (N, H, W, 3) uint8.
     """
@@ -44,8 +45,8 @@ _MOST_BYTES = 256_000_000
 """More than any export writes, unpacked; a small file can unpack to what no memory holds."""
 
 
-def load_golden(path: Path, height: int, width: int) -> Golden:
-    """Read golden frames of a model of that input size; raises BundleError where they are not that."""
+def load_golden(path: Path, height: int, width: int, kind: DepthKind = METRIC) -> Golden:
+    """Read golden frames of a model of that input size and kind; raises BundleError where they are not that."""
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             _require_small(arrays)
@@ -58,7 +59,7 @@ def load_golden(path: Path, height: int, width: int) -> Golden:
         raise BundleError(f"{path} does not hold frames of {height}×{width}; export the bundle again")
     if (frames.dtype, depth.dtype, millimetres.dtype) != (np.uint8, np.float32, np.uint16):
         raise BundleError(f"{path} does not hold uint8, float32 and uint16 arrays; export the bundle again")
-    if not (np.isfinite(depth) & (depth > 0)).all():
+    if not np.isfinite(depth).all() or (kind == METRIC and not (depth > 0).all()):
         raise BundleError(f"{path} holds depth that is not finite and positive; export the bundle again")
     if segmentation is not None and (segmentation.shape, segmentation.dtype) != (frames.shape, np.uint8):
         raise BundleError(f"{path} does not hold a segmentation of {height}×{width} in uint8; export the bundle again")

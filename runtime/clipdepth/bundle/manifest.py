@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal, get_args
 import msgspec
 
 from clipdepth.bundle.agreement import MOST_LOOSENED, Agreement, largest_mean, looser_limits
+from clipdepth.bundle.kind import METRIC, DepthKind
 from clipdepth.bundle.metrics import Align, DepthMetrics
 from clipdepth.bundle.record import FileName, Positive, Record, Sha256, decode_record
 from clipdepth.bundle.sam_record import SamRecord
@@ -22,12 +23,16 @@ PositiveFloat = Annotated[float, msgspec.Meta(gt=0)]
 
 
 class Model(Record, frozen=True):
-    """The network inside: the recipe that trained it, its size and its cost a frame (2 per multiply-add)."""
+    """The network inside: what made it, its size and its cost a frame (2 per multiply-add)."""
 
     recipe: dict[str, Any]
+    """The recipe that trained it; empty where clipdepth did not."""
     parameters: Positive
     flops: Positive
     checkpoint_sha256: Sha256
+    """Of the checkpoint of a run, or of the weights of any other model: tells one network from another."""
+    origin: str = ""
+    """Where the model came from, such as 'hf:OWNER/NAME@REVISION'; empty for a run of clipdepth."""
 
 
 class InputSize(Record, frozen=True):
@@ -109,8 +114,10 @@ class Manifest(Record, frozen=True):
     written_by: dict[str, str]
     model: Model
     input: InputSize
-    depth: DepthRange
-    camera: TrainingCamera
+    depth: DepthRange | None
+    """None where the answer is not in metres."""
+    camera: TrainingCamera | None
+    """None where it is not known."""
     licences: list[Licence]
     graphs: Annotated[dict[_PrecisionName, Graph], msgspec.Meta(min_length=1)]
     golden: FileName
@@ -122,6 +129,8 @@ class Manifest(Record, frozen=True):
     accuracy: list[Accuracy] = msgspec.field(default_factory=list)
     weights: FileName | None = None
     """The network's weights, to train on from, in safetensors; no device needs them."""
+    kind: DepthKind = METRIC
+    """What the graphs answer."""
 
     def looser_limits(self, precision: str) -> str | None:
         """See `agreement.looser_limits`, of the graph of that precision."""
@@ -156,7 +165,10 @@ def _check_consistency(manifest: Manifest, where: str) -> None:
     for field, file in named.items():
         if file not in manifest.files:
             raise BundleError(f"{where}: field {field}: {file} is not in files; export the bundle again")
-    if manifest.depth.minimum >= manifest.depth.maximum:
+    if (manifest.depth is None) == (manifest.kind == METRIC):
+        has = "has no range" if manifest.depth is None else "has a range in metres"
+        raise BundleError(f"{where}: field depth: it {has}, and kind is {manifest.kind}; export the bundle again")
+    if manifest.depth is not None and manifest.depth.minimum >= manifest.depth.maximum:
         raise BundleError(f"{where}: field depth: minimum is not below maximum; export the bundle again")
     problem = manifest.sam.problem(manifest.files) if manifest.sam else None
     if problem:

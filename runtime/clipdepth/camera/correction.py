@@ -20,7 +20,8 @@ class Correction:
     pixels wide in training, so a network takes it to be f / f' times as far: its depth is multiplied by f' / f.
 
     Depth belongs to the frame that `undistort` returns, pixel by pixel, and is measured along the optical axis;
-    `intrinsics` is that frame's pinhole. For a straight lens it is the camera's own frame.
+    `intrinsics` is that frame's pinhole. For a straight lens it is the camera's own frame. Its focal lengths are NaN
+    where no camera is known.
     """
 
     scale: float
@@ -45,7 +46,8 @@ class Correction:
 def make_correction(camera: SizedCamera, manifest: Manifest, calibrated: float = 1.0) -> Correction:
     """Correct for `camera`, with its pictures at its size, whose scale was `calibrated` on top of its focal length.
 
-    Raises SourceError for a distortion that cannot be undone.
+    The focal length corrects nothing where the training camera is not known. Raises SourceError for a distortion that
+    cannot be undone.
     """
     view = undistortion_of(camera) if camera.is_distorted else None
     intrinsics = view.intrinsics if view else camera.intrinsics
@@ -56,14 +58,18 @@ def focal_ratio(intrinsics: Intrinsics, manifest: Manifest) -> float:
     """The camera's focal length over the training camera's, both in pixels of the network's input.
 
     The input is stretched where the picture's shape differs, so that there are two ratios, across and down; their
-    geometric mean keeps a thing's area in pixels.
+    geometric mean keeps a thing's area in pixels. 1 where the training camera is not known.
     """
+    if manifest.camera is None:
+        return 1.0
     seen = intrinsics.resized(manifest.input.width, manifest.input.height)
     return math.sqrt(seen.fx / manifest.camera.fx * seen.fy / manifest.camera.fy)
 
 
-def training_camera(manifest: Manifest, width: int, height: int) -> SizedCamera:
-    """The camera that needs no correction: the training camera, with its pictures at `width` × `height`."""
+def training_camera(manifest: Manifest, width: int, height: int) -> SizedCamera | None:
+    """The camera that needs no correction: the training camera, with its pictures at `width` × `height`, if known."""
     size, trained = manifest.input, manifest.camera
+    if trained is None:
+        return None
     at_input = Intrinsics(size.width, size.height, trained.fx, trained.fy, (size.width - 1) / 2, (size.height - 1) / 2)
     return SizedCamera(at_input.resized(width, height))

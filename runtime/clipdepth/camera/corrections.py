@@ -7,6 +7,7 @@ from clipdepth.camera.calibration import SUFFIX, read_calibration
 from clipdepth.camera.camera import Camera
 from clipdepth.camera.correction import Correction, make_correction, training_camera
 from clipdepth.camera.opencv_file import SUFFIXES, read_camera
+from clipdepth.camera.pinhole import Intrinsics
 from clipdepth.camera.sized import SizedCamera, camera_from_focal, camera_from_fov
 from clipdepth.errors import UsageError
 
@@ -34,11 +35,16 @@ class Corrections:
         Raises SourceError where the camera's file, or its focal length, is of pictures of another shape.
         """
         if (height, width) not in self._made:
-            self._made[height, width] = make_correction(self.camera(height, width), self._manifest, self._scale)
+            camera = self.camera(height, width)
+            self._made[height, width] = (
+                Correction(self._scale, Intrinsics.unknown(width, height), None)
+                if camera is None
+                else make_correction(camera, self._manifest, self._scale)
+            )
         return self._made[height, width]
 
-    def camera(self, height: int, width: int) -> SizedCamera:
-        """The camera with its pictures at that size."""
+    def camera(self, height: int, width: int) -> SizedCamera | None:
+        """The camera with its pictures at that size; None where neither it nor the training camera is known."""
         if self._told.fov is not None:
             return camera_from_fov(self._told.fov, width, height)
         if self._told.focal_px is not None and self._camera is None:

@@ -1,5 +1,6 @@
 """The pinhole camera: what relates pixels to rays."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,6 +32,11 @@ class Intrinsics:
             (self.cx + 0.5) * sx - 0.5,
             (self.cy + 0.5) * sy - 0.5,
         )
+
+    @classmethod
+    def unknown(cls, width: int, height: int) -> "Intrinsics":
+        """A central axis and focal lengths of NaN, for pictures of a camera that is not known."""
+        return cls(width, height, math.nan, math.nan, (width - 1) / 2, (height - 1) / 2)
 
     @property
     def matrix(self) -> NDArray[np.float64]:

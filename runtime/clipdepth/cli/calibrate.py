@@ -77,6 +77,8 @@ def main(argv: Sequence[str]) -> int:
     frames = _read_frames(options.source, options.frames)
     height, width = frames[0].shape[:2]
     camera, correction = corrections.camera(height, width), corrections.at(height, width)
+    if camera is None:
+        raise UsageError(f"{bundle.path} does not know its training camera; tell yours with --fov or --focal-px")
     engine = load_engine(bundle, options.engine, options.precision, device=options.device)
     with DepthModel(bundle, engine, options.precision, corrections) as model:
         depth = np.asarray(np.median([model(frame).depth for frame in frames], axis=0), np.float32)

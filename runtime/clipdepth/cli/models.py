@@ -10,7 +10,8 @@ from rich.console import Console
 from rich.table import Table
 
 from clipdepth.bundle.box import BOX, model_names
-from clipdepth.bundle.manifest import MANIFEST, Accuracy, Manifest, decode_manifest
+from clipdepth.bundle.kind import METRIC
+from clipdepth.bundle.manifest import MANIFEST, Accuracy, InputSize, Manifest, TrainingCamera, decode_manifest
 from clipdepth.cli.arguments import ArgumentParser
 from clipdepth.files.atomic import write_json
 from clipdepth.files.foreign import shown
@@ -64,13 +65,11 @@ def _table(manifests: Mapping[str, Manifest]) -> Table:
 
 def _details(manifest: Manifest) -> Table:
     """What does not fit into a row: two columns, of which the right one is wrapped."""
-    size = manifest.input
-    camera = f"{manifest.camera.fx:.0f} px focal length at {size.height}×{size.width}, {field_of_view(manifest):.0f}°"
     facts = {
         "about": [manifest.description] if manifest.description else [],
         "measured": [f"{_conditions(found)}: {_metrics(found)}" for found in manifest.accuracy],
         "limits": [found for precision in manifest.graphs if (found := manifest.looser_limits(precision))],
-        "camera": [f"{camera} across; depth is metric for it, others give --fov"],
+        "camera": [_camera(manifest)],
         "licences": [f"{licence.part}: {licence.licence}" for licence in manifest.licences],
     }
     grid = Table.grid(padding=(0, 2))
@@ -78,6 +77,14 @@ def _details(manifest: Manifest) -> Table:
         for number, line in enumerate(lines):
             grid.add_row("" if number else f"  {fact}", shown(line))
     return grid
+
+
+def _camera(manifest: Manifest) -> str:
+    size, camera = manifest.input, manifest.camera
+    if camera is None:
+        return "unknown"
+    focal = f"{camera.fx:.0f} px focal length at {size.height}×{size.width}, {field_of_view(size, camera):.0f}° across"
+    return f"{focal}; depth is metric for it, others give --fov" if manifest.kind == METRIC else focal
 
 
 def _figures(manifest: Manifest) -> tuple[str, str, str]:
@@ -104,9 +111,9 @@ def _metrics(found: Accuracy) -> str:
     return f"rel {found.metrics.rel:.3f}, δ1 {found.metrics.delta1:.3f}"
 
 
-def field_of_view(manifest: Manifest) -> float:
+def field_of_view(size: InputSize, camera: TrainingCamera) -> float:
     """How many degrees the training camera sees across the picture's width."""
-    return math.degrees(2 * math.atan(manifest.input.width / 2 / manifest.camera.fx))
+    return math.degrees(2 * math.atan(size.width / 2 / camera.fx))
 
 
 def megabytes(manifest: Manifest) -> float:
@@ -115,6 +122,7 @@ def megabytes(manifest: Manifest) -> float:
 
 
 def _as_json(folder: Path, manifest: Manifest) -> dict[str, Any]:
+    camera = manifest.camera
     return {
         "name": folder.name,
         "path": str(folder),
@@ -127,8 +135,9 @@ def _as_json(folder: Path, manifest: Manifest) -> dict[str, Any]:
         "accuracy": msgspec.to_builtins(manifest.accuracy),
         "megabytes": megabytes(manifest),
         "weights": manifest.weights is not None,
+        "kind": manifest.kind,
         "depth": msgspec.to_builtins(manifest.depth),
-        "camera": {**msgspec.to_builtins(manifest.camera), "fov": field_of_view(manifest)},
+        "camera": camera and {**msgspec.to_builtins(camera), "fov": field_of_view(manifest.input, camera)},
         "licences": msgspec.to_builtins(manifest.licences),
     }
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from clipdepth.bundle.agreement import Agreement, Tolerance, compare_depth
 from clipdepth.bundle.folder import Bundle
 from clipdepth.bundle.golden import Golden
+from clipdepth.bundle.kind import METRIC, DepthKind
 from clipdepth.errors import EngineError, MissingExtraError, UsageError
 
 __all__ = [
@@ -157,12 +158,13 @@ def verify_engine(engine: Engine, bundle: Bundle, precision: str) -> Agreement:
 
     Of a model with SAM that is the depth graph alone, given the masks that PyTorch painted.
     """
-    return measure_agreement(engine.infer, bundle.golden(), bundle.manifest.graphs[precision].verification.tolerance)
+    tolerance = bundle.manifest.graphs[precision].verification.tolerance
+    return measure_agreement(engine.infer, bundle.golden(), tolerance, bundle.manifest.kind)
 
 
-def measure_agreement(infer: Infer, golden: Golden, tolerance: Tolerance) -> Agreement:
-    """Run golden frames through `infer`, one by one, and compare with PyTorch's depth of them."""
-    return compare_depth(infer_golden(infer, golden), golden.depth, tolerance, golden.truth)
+def measure_agreement(infer: Infer, golden: Golden, tolerance: Tolerance, kind: DepthKind = METRIC) -> Agreement:
+    """Run golden frames through `infer`, one by one, and compare with PyTorch's answers, which are of `kind`."""
+    return compare_depth(infer_golden(infer, golden), golden.depth, tolerance, golden.truth, kind)
 
 
 def infer_golden(infer: Infer, golden: Golden) -> NDArray[np.float32]:

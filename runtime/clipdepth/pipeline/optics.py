@@ -1,7 +1,6 @@
 """What is done to a source's pictures before the network, and to the network's depth after it."""
 
 from dataclasses import dataclass, replace
-from math import nan
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,5 +55,5 @@ class Optics:
             raw, pinhole = prepared.correction.metres(raw), prepared.correction.intrinsics
         else:
             height, width = captured.frame.shape[:2]
-            pinhole = Intrinsics(width, height, nan, nan, (width - 1) / 2, (height - 1) / 2)
+            pinhole = Intrinsics.unknown(width, height)
         return DepthFrame(captured.frame, raw, pinhole, captured.time, captured.index, source, captured.captured_ns)

@@ -1,0 +1,115 @@
+"""What the person who exports says of a model that clipdepth did not train."""
+
+import hashlib
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from clipdepth.bundle.kind import METRIC, DepthKind
+from clipdepth.bundle.manifest import DepthRange, InputSize, Licence, Model, TrainingCamera
+from clipdepth.errors import UsageError
+from clipdepth_export.source import ExportSource, SourceFrames
+from clipdepth_export.sources.dataset import DatasetFrames
+from clipdepth_export.sources.pictures import PictureFrames
+from clipdepth_train.recipe import DataConfig
+
+NEAREST = 1e-3
+"""Metres: the smallest depth that an imported metric network may answer, since depth has to be positive."""
+UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The options of an export that say what a model itself does not; None where nothing was said."""
+
+    frames: str | None = None
+    """Pictures or a video, for golden frames and calibration."""
+    data: str | None = None
+    """A dataset with measured depth, for the same."""
+    size: InputSize | None = None
+    kind: DepthKind | None = None
+    max_depth: float | None = None
+    """Metres that the network answers at most."""
+    focal: float | str | None = None
+    """The training camera's focal length in pixels of the input, or 'unknown'."""
+    licence: str | None = None
+
+    def metric_range(self, stated: float | None) -> DepthRange | None:
+        """The metres that the network answers, which it states up to `stated`; None where its answer is not metric.
+
+        Raises UsageError where nobody says how far it goes.
+        """
+        if (self.kind or METRIC) != METRIC:
+            return None
+        maximum = self.max_depth or stated
+        if maximum is None:
+            raise UsageError("the model does not say how many metres it answers at most; give --max-depth METRES")
+        return DepthRange(NEAREST, maximum)
+
+    def camera(self, stated: TrainingCamera | None) -> TrainingCamera | None:
+        """The training camera, which the model states to be `stated`; raises UsageError where nobody says anything."""
+        if isinstance(self.focal, str):
+            return None
+        if self.focal is not None:
+            return TrainingCamera(self.focal, self.focal)
+        if stated is None:
+            raise UsageError(
+                "the model does not say which camera it was trained with; give --focal, its focal length in pixels of "
+                f"the input, or --focal {UNKNOWN}"
+            )
+        return stated
+
+    def frames_at(self, size: InputSize) -> SourceFrames:
+        """The frames to look at; raises UsageError where none, or both kinds, were given."""
+        if (self.frames is None) == (self.data is None):
+            raise UsageError("give --frames, pictures or a video such as the model will see, or --data, a dataset")
+        if self.data is not None:
+            return DatasetFrames(self.data, DataConfig(size.height, size.width))
+        return PictureFrames(self.frames or "", size.height, size.width)
+
+
+def imported_source(
+    module: nn.Module,
+    name: str,
+    origin: str,
+    asked: Asked,
+    size: InputSize,
+    depth: DepthRange | None,
+    camera: TrainingCamera | None = None,
+    licences: list[Licence] | None = None,
+) -> ExportSource:
+    """A model that clipdepth did not train: `module` keeps the frame contract; what it states is overruled by `asked`.
+
+    Raises UsageError for what neither the model nor `asked` tells.
+    """
+    if asked.licence is not None:
+        licences = [Licence(name, asked.licence)]
+    if not licences:
+        raise UsageError(f"nothing says under which licence {name} may be used; give --licence TEXT")
+    kind = asked.kind or METRIC
+    return ExportSource(
+        name=name,
+        module=module,
+        model=describe(module, size, origin),
+        height=size.height,
+        width=size.width,
+        frames=asked.frames_at(size),
+        depth=depth,
+        camera=asked.camera(camera) if kind == METRIC else None,
+        licences=licences,
+        kind=kind,
+    )
+
+
+def describe(module: nn.Module, size: InputSize, origin: str) -> Model:
+    """The size of a module and its cost a frame, 2 per multiply-add; its weights by their sha256."""
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        module(torch.zeros((1, size.height, size.width, 3), dtype=torch.uint8))
+    digest = hashlib.sha256()
+    for name, tensor in sorted(module.state_dict().items()):
+        digest.update(name.encode())
+        digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+    parameters = sum(parameter.numel() for parameter in module.parameters())
+    return Model({}, parameters, int(counter.get_total_flops()), digest.hexdigest(), origin)

@@ -1,0 +1,42 @@
+"""From what a person types to the source of an export."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from clipdepth.bundle.manifest import Accuracy
+from clipdepth.errors import UsageError
+from clipdepth_export.source import ExportSource
+from clipdepth_export.sources.asked import Asked
+from clipdepth_export.sources.python import PREFIX as PYTHON
+from clipdepth_export.sources.python import python_source
+from clipdepth_export.sources.run import run_source
+from clipdepth_export.sources.transformers import PREFIX as HUB
+from clipdepth_export.sources.transformers import is_transformers, transformers_source
+
+PREFIXES = (PYTHON, HUB)
+"""What the names of models begin with that are no folder."""
+_ONLY_IMPORTED = {"frames": "--frames", "size": "--size", "kind": "--kind", "max_depth": "--max-depth"}
+_ONLY_IMPORTED |= {"focal": "--focal", "licence": "--licence"}
+
+
+def named_source(
+    named: str, asked: Asked, sam_weights: str | None = None, accuracy: Sequence[Accuracy] = ()
+) -> ExportSource:
+    """The model that `named` means: a run's folder, 'hf:…', a folder of transformers, or 'python:…'.
+
+    Raises UsageError for an option that is not for its kind, and what each kind's own function raises.
+    """
+    if not is_imported(named):
+        for field, option in _ONLY_IMPORTED.items():
+            if getattr(asked, field) is not None:
+                raise UsageError(f"{named} is a run of clipdepth, which says it itself; leave out {option}")
+        return run_source(Path(named), asked.data, sam_weights, accuracy)
+    if sam_weights or accuracy:
+        option = "--sam-weights" if sam_weights else "--accuracy"
+        raise UsageError(f"{named} is no run of clipdepth; leave out {option}")
+    return python_source(named, asked) if named.startswith(PYTHON) else transformers_source(named, asked)
+
+
+def is_imported(named: str) -> bool:
+    """Whether `named` is a model that clipdepth did not train."""
+    return named.startswith(PREFIXES) or is_transformers(Path(named))

@@ -1,0 +1,68 @@
+"""A trained run of clipdepth as the source of an export."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from clipdepth.bundle.folder import stored_file
+from clipdepth.bundle.manifest import Accuracy, DepthRange, Licence, Model, TrainingCamera
+from clipdepth.errors import UsageError
+from clipdepth_export.sam.of_run import sam_of_run
+from clipdepth_export.source import ExportSource
+from clipdepth_export.sources.dataset import DatasetFrames
+from clipdepth_export.weights import write_weights
+from clipdepth_train.checkpoint import CHECKPOINT, load_run_and_state
+from clipdepth_train.recipe import Recipe, decode_recipe, encode_recipe
+
+
+def run_source(
+    run: Path, data: str | None = None, sam_weights: str | None = None, accuracy: Sequence[Accuracy] = ()
+) -> ExportSource:
+    """The model of a trained run, with frames of `data`, or of what it was trained on.
+
+    `sam_weights` is the file of SAM's weights, for a model that was trained with its masks; None for random ones.
+    Raises CheckpointError, DataError and WeightsError where they are not there or do not fit, UsageError for the
+    `accuracy` of a run that was evaluated on training pairs.
+    """
+    model, recipe, state = load_run_and_state(run)
+    if accuracy and recipe.frames.held_out:
+        raise UsageError(f"{run} is evaluated on training pairs (--frames.held-out); leave out --accuracy")
+    model.mirror = False
+    deployed = model.deployable()
+    data = data or recipe.data
+    height, width = recipe.frames.height, recipe.frames.width
+    plain = portable_recipe(recipe)
+    minimum, maximum = deployed.depth_range
+    return ExportSource(
+        name=run.name,
+        module=deployed,
+        trained=model,
+        model=Model(
+            recipe=plain,
+            parameters=deployed.parameter_count(),
+            flops=deployed.flops(height, width),
+            checkpoint_sha256=stored_file(run / CHECKPOINT).sha256,
+        ),
+        height=height,
+        width=width,
+        frames=DatasetFrames(data, recipe.frames),
+        depth=DepthRange(minimum, maximum),
+        camera=TrainingCamera(**state["camera"]),
+        licences=[Licence(**licence) for licence in state["ingredients"]],
+        sam=sam_of_run(data, recipe.frames.segments, sam_weights) if model.network.needs_segmentation else None,
+        accuracy=accuracy,
+        write_weights=lambda path: write_weights(run, decode_recipe(plain, str(run)), path),
+    )
+
+
+def portable_recipe(recipe: Recipe) -> dict[str, Any]:
+    """The recipe in plain values, of its paths only the last part.
+
+    Folders of this machine tell a device nothing; the last part of a path still names the data and the weights.
+    """
+    plain = encode_recipe(recipe)
+    for name in ("data", "start", "teacher"):
+        plain[name] = Path(plain[name]).name
+    if "trunk" in plain["model"]:
+        plain["model"]["trunk"]["weights"] = Path(plain["model"]["trunk"]["weights"]).name
+    return plain
