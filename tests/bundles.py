@@ -12,6 +12,7 @@ from onnx import TensorProto, helper, numpy_helper
 from clipdepth.bundle.agreement import TOLERANCES, Agreement, Tolerance
 from clipdepth.bundle.folder import stored_file
 from clipdepth.bundle.golden import Golden
+from clipdepth.bundle.kind import METRIC, DepthKind
 from clipdepth.bundle.manifest import (
     MANIFEST,
     SCHEMA,
@@ -29,6 +30,8 @@ from clipdepth.bundle.record import encode_record
 
 OPSET = 18
 WEIGHTS = "weights.safetensors"
+TERMS = "licences: graph: MIT\n"
+"""What `clipdepth run` says of the bundle on stderr."""
 
 
 def brightness_depth(frames: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -48,15 +51,19 @@ def write_bundle(
     max_batch: int = 1,
     weights: bytes | None = None,
     accuracy: Sequence[Accuracy] = (),
+    kind: DepthKind = METRIC,
 ) -> Path:
-    """Write a bundle into folder `path` and return it; the graphs' depth is `wrong_by` times the golden one."""
+    """Write a bundle into folder `path` and return it; the graphs' depth is `wrong_by` times the golden one.
+
+    With another `kind` it says that its answer is of that, and knows no training camera.
+    """
     path.mkdir(parents=True, exist_ok=True)
     for precision in precisions:
         onnx.save(brightness_graph(height, width, wrong_by, max_batch), path / f"depth.{precision}.onnx")
     _golden(height, width, frames).save(path / "golden.npz")
     if weights is not None:
         (path / WEIGHTS).write_bytes(weights)
-    write_manifest(path, height, width, precisions, tolerance, max_batch, accuracy)
+    write_manifest(path, height, width, precisions, tolerance, max_batch, accuracy, kind)
     return path
 
 
@@ -68,6 +75,7 @@ def write_manifest(
     tolerance: float = 1e-4,
     max_batch: int = 1,
     accuracy: Sequence[Accuracy] = (),
+    kind: DepthKind = METRIC,
 ) -> None:
     """Write the manifest of the graphs, the golden frames and the weights, if any, that lie in folder `path`."""
     found = (2, tolerance / 4, tolerance / 2, tolerance, True)
@@ -81,8 +89,9 @@ def write_manifest(
         written_by={"clipdepth": "test"},
         model=Model({"name": "brightness"}, 2, 8 * height * width, "0" * 64),
         input=InputSize(height, width, max_batch),
-        depth=DepthRange(0.5, 5.5),
-        camera=TrainingCamera(width * 0.9, width * 0.9),
+        depth=DepthRange(0.5, 5.5) if kind == METRIC else None,
+        camera=TrainingCamera(width * 0.9, width * 0.9) if kind == METRIC else None,
+        kind=kind,
         licences=[Licence("graph", "MIT")],
         graphs=graphs,
         golden="golden.npz",

@@ -36,6 +36,18 @@ class BundleError(ClipdepthError, ValueError):
     """A bundle is missing, damaged, tampered with or of an unsupported schema."""
 
 
+class NotMetricError(ClipdepthError, ValueError):
+    """Metres were asked for where depth is known up to an unknown scale and shift only."""
+
+    exit_status = 2
+
+
+class UnknownCameraError(ClipdepthError, ValueError):
+    """A focal length is needed that nobody told."""
+
+    exit_status = 2
+
+
 class EngineError(ClipdepthError, RuntimeError):
     """An engine could not be loaded, or did not land on the device that was asked for."""
 

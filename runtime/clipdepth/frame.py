@@ -8,9 +8,12 @@ from time import monotonic_ns
 import numpy as np
 from numpy.typing import NDArray
 
+from clipdepth.bundle.kind import METRIC, DepthKind, require_metric
 from clipdepth.camera.pinhole import Intrinsics
 from clipdepth.camera.resize import resize_depth
-from clipdepth.errors import SourceError
+from clipdepth.errors import SourceError, UnknownCameraError
+
+UNKNOWN_REMEDY = "tell your camera with --fov, --focal-px or --calibration (Camera in Python)"
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,7 +26,7 @@ class DepthFrame:
     image: NDArray[np.uint8]
     """The picture, (H, W, 3) uint8 BGR; undistorted where the camera's lens bends."""
     raw: NDArray[np.float32]
-    """Depth at the network's own size, (h, w) float32, metres along the optical axis of this camera."""
+    """Depth at the network's own size, (h, w) float32: what `kind` says, metres along the optical axis where metric."""
     intrinsics: Intrinsics
     """The pinhole of `image`, pixels; its focal lengths are NaN where no camera is known."""
     time: float = 0.0
@@ -34,15 +37,28 @@ class DepthFrame:
     """The source's name."""
     captured_ns: int = field(default_factory=monotonic_ns)
     """`time.monotonic_ns()` when the picture had been read."""
+    kind: DepthKind = METRIC
+    """What `raw` and `depth` are; 'metric' for any model after `clipdepth calibrate`."""
 
     @cached_property
     def depth(self) -> NDArray[np.float32]:
-        """Depth at the picture's size, (H, W) float32 metres; made when it is first asked for."""
+        """`raw` at the picture's size, (H, W) float32, metres where metric; made when it is first asked for."""
         return resize_depth(self.raw, *self.image.shape[:2])
 
+    @property
+    def metres(self) -> NDArray[np.float32]:
+        """`depth`, (H, W) float32 metres; raises NotMetricError where it is not metric."""
+        require_metric(self.kind, f"the depth of {self.source}", "the model")
+        return self.depth
+
     def points(self) -> NDArray[np.float32]:
-        """Where each pixel lies, (H, W, 3) float32 metres from the camera: x to the right, y down, z ahead."""
-        pinhole, z = self.intrinsics, self.depth
+        """Where each pixel lies, (H, W, 3) float32 metres from the camera: x to the right, y down, z ahead.
+
+        Raises NotMetricError where depth is not metric, UnknownCameraError where no focal length is known.
+        """
+        pinhole, z = self.intrinsics, self.metres
+        if not pinhole.is_known:
+            raise UnknownCameraError(f"points of {self.source} need the camera's focal length; {UNKNOWN_REMEDY}")
         height, width = z.shape
         x = (np.arange(width, dtype=np.float32) - np.float32(pinhole.cx)) / np.float32(pinhole.fx)
         y = (np.arange(height, dtype=np.float32) - np.float32(pinhole.cy)) / np.float32(pinhole.fy)

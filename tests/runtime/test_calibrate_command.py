@@ -60,11 +60,11 @@ def test_what_run_is_given_makes_the_points_right(bundle: Path, picture: Path) -
     calibrate(bundle, picture, "--point", "10,24=1.2", "--along", "axis", "--fov", 70)
     manifest = open_bundle(bundle).manifest
     correction = Corrections(manifest, Camera(calibration=bundle.parent / "c.json")).at(48, 64)
-    assert correction.metres(np.float32([1.5]))[0] == pytest.approx(1.2)
+    assert correction.depth(np.float32([1.5]))[0] == pytest.approx(1.2)
     assert correction.intrinsics.fx == pytest.approx(32 / math.tan(math.radians(35)))
     # And twice as large a picture of the same camera.
     double = Corrections(manifest, Camera(calibration=bundle.parent / "c.json")).at(96, 128)
-    assert double.scale == pytest.approx(correction.scale)
+    assert double.conversion.scale == pytest.approx(correction.conversion.scale)
 
 
 def test_a_tape_measures_along_the_ray(bundle: Path, picture: Path) -> None:
@@ -182,7 +182,7 @@ CHANGES: dict[str, tuple[dict[str, Any], str]] = {
 def test_a_tampered_calibration_is_refused(bundle: Path, picture: Path, change: dict[str, Any], message: str) -> None:
     found = calibrate(bundle, picture, "--point", "3,4=2")
     path, manifest = bundle.parent / "c.json", open_bundle(bundle).manifest
-    assert read_calibration(path, manifest)[1] == found["scale"]
+    assert read_calibration(path, manifest)[1].scale == found["scale"]
     path.write_text(json.dumps({**found, **change}))
     with pytest.raises(ClipdepthError, match=message) as error:
         read_calibration(path, manifest)

@@ -15,6 +15,7 @@ from bundles import write_bundle
 from clipdepth.bundle.folder import open_bundle
 from clipdepth.bundle.manifest import Manifest
 from clipdepth.camera.camera import Camera
+from clipdepth.camera.conversion import Conversion
 from clipdepth.camera.correction import make_correction, training_camera
 from clipdepth.camera.corrections import Corrections
 from clipdepth.camera.pinhole import Intrinsics
@@ -85,7 +86,7 @@ def test_depth_on_another_focal_length_is_metric(room: Room, manifest: Manifest,
     answer = oracle_depth(training, seen.frame)
     # Without correction a longer lens brings everything nearer, by f / f'.
     assert median_error(answer, seen.depth) == pytest.approx(1 / zoom - 1, abs=0.02)
-    corrected = make_correction(camera, manifest).metres(answer)
+    corrected = make_correction(camera, manifest, Conversion()).depth(answer)
     assert median_error(corrected, seen.depth) == pytest.approx(0, abs=0.02)
 
 
@@ -95,19 +96,19 @@ def test_a_wide_picture_is_stretched_to_the_input_and_metric_too(room: Room, man
     seen = render(room, camera)
     answer = oracle_depth(training, resize_frame(seen.frame, HEIGHT, WIDTH))
     true = cv2.resize(seen.depth, (WIDTH, HEIGHT), interpolation=cv2.INTER_NEAREST_EXACT)
-    correction = make_correction(camera, manifest)
+    correction = make_correction(camera, manifest, Conversion())
     # 700 px are 350 across and 466.7 down after the resize.
-    assert correction.scale == pytest.approx(np.sqrt(350 / 288 * 466.667 / 288), rel=1e-5)
+    assert correction.conversion.scale == pytest.approx(np.sqrt(350 / 288 * 466.667 / 288), rel=1e-5)
     assert median_error(answer, true) < -0.2
-    assert median_error(correction.metres(answer), true) == pytest.approx(0, abs=0.02)
+    assert median_error(correction.depth(answer), true) == pytest.approx(0, abs=0.02)
 
 
 def test_a_lens_that_bends_is_corrected_for_the_view_that_is_left(room: Room, manifest: Manifest) -> None:
     training = render(room, training_camera(manifest, WIDTH, HEIGHT))
     camera = SizedCamera(Intrinsics(WIDTH, HEIGHT, 300.0, 300.0, 159.5, 119.5), (-0.25, 0.05, 0.0, 0.0))
-    correction = make_correction(camera, manifest)
+    correction = make_correction(camera, manifest, Conversion())
     assert correction.intrinsics.fx < 300
-    assert correction.scale == pytest.approx(correction.intrinsics.fx / 288)
+    assert correction.conversion.scale == pytest.approx(correction.intrinsics.fx / 288)
     straight = room.render(TIME, correction.intrinsics)
     # The bent frame: each of its pixels is looked up in a wide straight picture, on the ray that OpenCV gives it.
     wide = room.render(TIME, Intrinsics(960, 720, 600.0, 600.0, 479.5, 359.5))
@@ -123,7 +124,7 @@ def test_a_lens_that_bends_is_corrected_for_the_view_that_is_left(room: Room, ma
     frame = correction.undistort(bent)
     wrong = np.abs(bent.astype(int) - straight.frame).mean()
     assert np.abs(frame.astype(int) - straight.frame).mean() < 0.4 * wrong
-    corrected = correction.metres(oracle_depth(training, frame))
+    corrected = correction.depth(oracle_depth(training, frame))
     assert median_error(corrected, straight.depth) == pytest.approx(0, abs=0.02)
 
 
@@ -131,9 +132,9 @@ def test_the_training_camera_needs_no_correction(manifest: Manifest) -> None:
     depth = np.full((3, 4), 2, np.float32)
     for height, width in ((240, 320), (480, 640), (1080, 1920), (1, 1)):
         correction = Corrections(manifest, Camera()).at(height, width)
-        assert correction.scale == pytest.approx(1)
+        assert correction.conversion.scale == pytest.approx(1)
         assert correction.view is None
-        np.testing.assert_allclose(correction.metres(depth), depth)
+        np.testing.assert_allclose(correction.depth(depth), depth)
     frame = np.zeros((240, 320, 3), np.uint8)
     assert Corrections(manifest, Camera()).at(240, 320).undistort(frame) is frame
 
@@ -144,7 +145,7 @@ def test_options_say_the_same_camera_in_three_ways(manifest: Manifest, tmp_path:
     ways = [Camera(focal_px=640.0), Camera(fov=53.130102354), Camera(calibration=file)]
     for options in ways:
         correction = Corrections(manifest, options).at(480, 640)
-        assert correction.scale == pytest.approx(320 / 288)
+        assert correction.conversion.scale == pytest.approx(320 / 288)
         assert correction.intrinsics.fx == pytest.approx(640)
 
 
@@ -152,7 +153,7 @@ def test_pictures_may_change_in_size_but_not_in_shape(manifest: Manifest) -> Non
     corrections = Corrections(manifest, Camera(focal_px=640.0))
     first = corrections.at(480, 640)
     assert corrections.at(240, 320).intrinsics.fx == pytest.approx(320)
-    assert corrections.at(240, 320).scale == pytest.approx(first.scale)
+    assert corrections.at(240, 320).conversion.scale == pytest.approx(first.conversion.scale)
     assert corrections.at(480, 640) is first
     assert corrections.at(480, 640).intrinsics == Intrinsics(640, 480, 640.0, 640.0, 319.5, 239.5)
     with pytest.raises(SourceError, match="of another shape"):

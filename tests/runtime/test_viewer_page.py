@@ -14,8 +14,13 @@ import numpy as np
 import pytest
 from websockets.sync.client import connect
 
+from bundles import write_bundle
+from clipdepth.bundle.folder import open_bundle
+from clipdepth.camera.camera import Camera
+from clipdepth.camera.corrections import Corrections
 from clipdepth.pipeline import Feed, Pipeline
 from clipdepth.sinks.depth_picture import colourise
+from clipdepth.sinks.relative import FARTHEST, NEAREST
 from clipdepth.sources import Captured
 from clipdepth.sources.frames import FramesSource
 from clipdepth.viewer import Address, Allowed, Setup, open_viewer
@@ -66,12 +71,18 @@ def camera(stop: threading.Event) -> Iterator[np.ndarray]:
 
 
 @contextmanager
-def running(token: str | None = None, sources: int = 1, allowed: Allowed | None = None) -> Iterator[Viewer]:
+def running(
+    token: str | None = None,
+    sources: int = 1,
+    allowed: Allowed | None = None,
+    setup: Setup = SETUP,
+    corrections: Corrections | None = None,
+) -> Iterator[Viewer]:
     """A pipeline with a camera that never ends and a viewer."""
     stop = threading.Event()
-    viewer = open_viewer(Address("127.0.0.1", 0), token, SETUP, allowed=allowed)
+    viewer = open_viewer(Address("127.0.0.1", 0), token, setup, allowed=allowed)
     names = [f"camera <b>{number}</b>" for number in range(sources)]
-    feeds = [Feed(FramesSource(camera(stop), live=True, name=name), [viewer.sink(name)]) for name in names]
+    feeds = [Feed(FramesSource(camera(stop), live=True, name=name), [viewer.sink(name)], corrections) for name in names]
     with viewer, Pipeline(RampEngine(), SIZE, feeds) as pipeline:
         viewer.watch(pipeline)
         try:
@@ -156,6 +167,28 @@ def test_picture_depth_distance_and_counters_are_the_pipelines(browser: Any) -> 
         counters = page.locator("#counters").inner_text()
         assert "frames processed" in counters
         assert "engine" in page.locator("#latency").inner_text()
+
+
+def test_relative_depth_has_colours_and_no_metres(browser: Any, tmp_path: Path) -> None:
+    """The ramp as a disparity: near is on the left, where it is largest."""
+    manifest = open_bundle(write_bundle(tmp_path / "b", SIZE.height, SIZE.width, kind="disparity")).manifest
+    setup = Setup("ramp", "CPU", "fp32", NEAREST, FARTHEST, "disparity")
+    with (
+        running(setup=setup, corrections=Corrections(manifest, Camera())) as viewer,
+        page_of(browser, viewer.url) as page,
+    ):
+        wait_for_frames(page)
+        near, far = colourise(np.array([[NEAREST, FARTHEST]], np.float32), NEAREST, FARTHEST)[0, :, ::-1].astype(int)
+        assert np.abs(np.subtract(pixel(page, "depth", 0.01, 0.5), near)).max() <= 12
+        assert np.abs(np.subtract(pixel(page, "depth", 0.99, 0.5), far)).max() <= 12
+        box = page.locator("#depth").bounding_box()
+        page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+        assert page.locator("#distance").inner_text() == "not in metres"
+        assert "relative depth, not metres" in page.locator("#engine").inner_text()
+        assert not re.search(r"\d m\b", page.locator("body").inner_text())
+        for control in ("near", "far", "auto"):
+            assert not page.locator(f"#{control}").is_visible()
+        assert page.locator("#bar").get_attribute("aria-label") == "colours from near to far, not metres"
 
 
 def test_range_changes_colours_and_not_distances(browser: Any) -> None:

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 import pytest
 
-from bundles import write_bundle
+from bundles import TERMS, write_bundle
 from clipdepth.sinks.depth_picture import side_by_side
 from clipdepth.sinks.window_picture import WindowPicture, metres
 from live_servers import wait_until
@@ -120,7 +120,7 @@ def test_a_key_ends_the_run_with_its_video_playable(key: str, display: str, tmp_
         out, err = process.communicate(timeout=30)
     finally:
         process.kill()
-    assert (process.returncode, err) == (0, "")
+    assert (process.returncode, err) == (0, TERMS)
     assert "x.mp4" in out
     assert cv2.VideoCapture(str(video)).get(cv2.CAP_PROP_FRAME_COUNT) >= 1
 
@@ -130,7 +130,7 @@ def test_windows_of_several_sources_close_when_they_end(display: str, tmp_path: 
     bundle = write_bundle(tmp_path / "b.bundle")
     process = start(bundle, display, "--source", "rooms:1", "--source", "rooms:2", "--frames", "3")
     out, err = process.communicate(timeout=60)
-    assert (process.returncode, err) == (0, "")
+    assert (process.returncode, err) == (0, TERMS)
     assert "6 in" in out
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clipdepth.archive.sources import Item
+from clipdepth.camera.conversion import Conversion
 
 Row = dict[str, Any]
 """A row of Ray Data's: 'message', pickled, and for a chunk 'array', its pictures or their depth."""
@@ -62,8 +63,8 @@ class Chunk:
     frames: tuple[Frame, ...]
     sizes: tuple[tuple[int, int], ...]
     """Height and width of each frame, pixels."""
-    scales: tuple[float, ...]
-    """Metres for each metre that the network answers."""
+    conversions: tuple[Conversion, ...]
+    """Metres of what the network answers to each."""
     lost: tuple[tuple[str, str], ...]
     """The source of each frame that could not be decoded, and the reason."""
     video: Item | None

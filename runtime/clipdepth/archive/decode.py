@@ -12,6 +12,7 @@ from clipdepth.archive.chunk import NOTHING, Chunk, Frame, Row, Span, pack, unpa
 from clipdepth.archive.job import Job
 from clipdepth.archive.results import Failed
 from clipdepth.archive.video import open_video
+from clipdepth.camera.conversion import Conversion
 from clipdepth.errors import SourceError
 from clipdepth.pipeline.optics import Optics
 from clipdepth.sources import Captured
@@ -48,7 +49,7 @@ def _chunk(frames: tuple[Frame, ...], pictures: Pictures, span: Span, job: Job, 
     start = perf_counter()
     array = np.empty((len(frames), job.size.height, job.size.width, 3), np.uint8)
     kept: list[Frame] = []
-    sizes, scales, lost = [], [], []
+    sizes, conversions, lost = [], [], []
     for frame in frames:
         _, picture = next(pictures)
         if isinstance(picture, str):
@@ -59,11 +60,11 @@ def _chunk(frames: tuple[Frame, ...], pictures: Pictures, span: Span, job: Job, 
         array[len(kept)] = prepared.picture
         kept.append(frame)
         sizes.append((height, width))
-        scales.append(prepared.correction.scale if prepared.correction else 1.0)
+        conversions.append(prepared.correction.conversion if prepared.correction else Conversion())
     chunk = Chunk(
         frames=tuple(kept),
         sizes=tuple(sizes),
-        scales=tuple(scales),
+        conversions=tuple(conversions),
         lost=tuple(lost),
         video=span.video,
         stream=span.stream,

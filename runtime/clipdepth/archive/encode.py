@@ -26,8 +26,8 @@ def encode(row: Row, job: Job) -> Row:
         return pack(chunk)
     start = perf_counter()
     depths = [
-        to_millimetres(resize_depth(raw * np.float32(scale), *size))
-        for raw, scale, size in zip(row["array"], chunk.scales, chunk.sizes, strict=True)
+        to_millimetres(resize_depth(convert(raw), *size))
+        for raw, convert, size in zip(row["array"], chunk.conversions, chunk.sizes, strict=True)
     ]
     _keep(chunk, depths, job)
     failed = () if chunk.video else tuple(Failed(source, reason) for source, reason in chunk.lost)

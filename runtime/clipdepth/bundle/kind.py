@@ -2,6 +2,8 @@
 
 from typing import Literal
 
+from clipdepth.errors import NotMetricError
+
 DepthKind = Literal["metric", "relative", "disparity"]
 """What a network's answer is for each pixel.
 
@@ -9,3 +11,17 @@ DepthKind = Literal["metric", "relative", "disparity"]
 inverse depth up to an unknown scale and shift, so that a larger value is nearer.
 """
 METRIC: DepthKind = "metric"
+MEANINGS: dict[DepthKind, str] = {
+    "metric": "depth in metres",
+    "relative": "relative depth, up to an unknown scale and shift",
+    "disparity": "relative inverse depth, up to an unknown scale and shift",
+}
+"""Each kind for people."""
+REMEDY = "measure two or more points with 'clipdepth calibrate' and give its file (--calibration, Camera.from_file)"
+"""What makes metres of an answer that has none."""
+
+
+def require_metric(kind: DepthKind, what: str, whose: str) -> None:
+    """Raise NotMetricError where `kind` is not metric: `what` needs metres, and `whose` answer has none."""
+    if kind != METRIC:
+        raise NotMetricError(f"{what} needs metres, and {whose} answers {MEANINGS[kind]}; {REMEDY}")

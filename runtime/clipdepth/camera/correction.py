@@ -1,12 +1,14 @@
 """Metric depth on a camera that the network was not trained with."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from clipdepth.bundle.kind import METRIC, DepthKind
 from clipdepth.bundle.manifest import Manifest
+from clipdepth.camera.conversion import Conversion
 from clipdepth.camera.pinhole import Intrinsics
 from clipdepth.camera.sized import SizedCamera
 from clipdepth.camera.undistortion import Undistortion, undistortion_of
@@ -17,15 +19,16 @@ class Correction:
     """What is done to a camera's frames before the network and to its depth after it.
 
     A thing of a certain size at a certain distance is f' pixels wide for a camera of focal length f' where it was f
-    pixels wide in training, so a network takes it to be f / f' times as far: its depth is multiplied by f' / f.
+    pixels wide in training, so a network takes it to be f / f' times as far: its depth is multiplied by f' / f. That is
+    for networks whose answer is metric; of the others the scale is fitted to this very camera, focal length included.
 
     Depth belongs to the frame that `undistort` returns, pixel by pixel, and is measured along the optical axis;
     `intrinsics` is that frame's pinhole. For a straight lens it is the camera's own frame. Its focal lengths are NaN
     where no camera is known.
     """
 
-    scale: float
-    """Metres for each metre that the network answers."""
+    conversion: Conversion
+    """Metres of what the network answers."""
     intrinsics: Intrinsics
     view: Undistortion | None
     """None for a straight lens."""
@@ -38,20 +41,27 @@ class Correction:
         """Where pixels (x, y) of the camera's frame, (N, 2) float64, lie in the undistorted one."""
         return self.view.points(points) if self.view else points
 
-    def metres(self, depth: NDArray[np.float32]) -> NDArray[np.float32]:
-        """The network's depth, float32 of any shape and size, as this camera's metres."""
-        return depth if self.scale == 1 else np.asarray(depth * np.float32(self.scale), np.float32)
+    @property
+    def kind(self) -> DepthKind:
+        """What `depth` gives: 'metric' where the network's answer is, or where it was fitted to measured points."""
+        return self.conversion.kind
+
+    def depth(self, answer: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The network's answer, float32 of any shape and size, as this camera's metres where `kind` is 'metric'."""
+        return self.conversion(answer)
 
 
-def make_correction(camera: SizedCamera, manifest: Manifest, calibrated: float = 1.0) -> Correction:
-    """Correct for `camera`, with its pictures at its size, whose scale was `calibrated` on top of its focal length.
+def make_correction(camera: SizedCamera, manifest: Manifest, conversion: Conversion) -> Correction:
+    """Correct for `camera`, with its pictures at its size.
 
-    The focal length corrects nothing where the training camera is not known. Raises SourceError for a distortion that
-    cannot be undone.
+    A metric `conversion` is on top of the focal length, which corrects nothing where the training camera is not known.
+    Raises SourceError for a distortion that cannot be undone.
     """
     view = undistortion_of(camera) if camera.is_distorted else None
     intrinsics = view.intrinsics if view else camera.intrinsics
-    return Correction(focal_ratio(intrinsics, manifest) * calibrated, intrinsics, view)
+    if conversion.answered == METRIC:
+        conversion = replace(conversion, scale=focal_ratio(intrinsics, manifest) * conversion.scale)
+    return Correction(conversion, intrinsics, view)
 
 
 def focal_ratio(intrinsics: Intrinsics, manifest: Manifest) -> float:

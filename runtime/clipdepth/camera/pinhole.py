@@ -39,6 +39,11 @@ class Intrinsics:
         return cls(width, height, math.nan, math.nan, (width - 1) / 2, (height - 1) / 2)
 
     @property
+    def is_known(self) -> bool:
+        """Whether there are focal lengths."""
+        return not (math.isnan(self.fx) or math.isnan(self.fy))
+
+    @property
     def matrix(self) -> NDArray[np.float64]:
         """K, (3, 3) float64, pixels."""
         return np.array([[self.fx, 0, self.cx], [0, self.fy, self.cy], [0, 0, 1]])

@@ -20,6 +20,7 @@ from clipdepth.archive.sources import Item, find_items
 from clipdepth.archive.uri import open_uri
 from clipdepth.bundle.box import find_folder, portable
 from clipdepth.bundle.folder import Bundle, open_bundle, stored_file
+from clipdepth.bundle.kind import require_metric
 from clipdepth.camera.corrections import Corrections
 from clipdepth.cli.archive_options import ArchiveOptions, parse_options
 from clipdepth.cli.interruption import exit_status, sigterm_interrupts
@@ -37,6 +38,7 @@ def main(argv: Sequence[str]) -> int:
     refuse_overwriting([find_folder(options.bundle), *options.source, options.calibration], [options.out])
     bundle = open_bundle(options.bundle)
     corrections = Corrections(bundle.manifest, options.camera)
+    require_metric(corrections.kind, str(options.out), options.bundle)
     out = open_uri(options.out)
     settings = _settings(options, bundle)
     before = read_settings(out)

@@ -1,4 +1,4 @@
-"""`clipdepth calibrate`: fit the scale of depth to points whose distance is known."""
+"""`clipdepth calibrate`: fit metres to points whose distance is known."""
 
 import argparse
 import logging
@@ -15,16 +15,18 @@ from rich.table import Table
 
 from clipdepth.bundle.box import find_folder
 from clipdepth.bundle.folder import open_bundle
-from clipdepth.camera.calibration import SUFFIX, make_calibration, write_calibration
+from clipdepth.bundle.kind import METRIC
+from clipdepth.camera.calibration import SUFFIX, CalibratedPoint, make_calibration, write_calibration
 from clipdepth.camera.calibration_fit import (
     MeasuredPoint,
-    PlacedPoint,
-    fit_scale,
+    fit_conversion,
+    fitted_depth,
     measured_point,
     place_point,
-    residuals,
+    with_residuals,
 )
 from clipdepth.camera.camera import Camera
+from clipdepth.camera.conversion import Conversion
 from clipdepth.camera.corrections import Corrections
 from clipdepth.cli.arguments import BUNDLE_HELP, DEVICE_HELP, ArgumentParser, device_index, positive_int
 from clipdepth.cli.calibration_picture import calibration_picture
@@ -73,22 +75,21 @@ def main(argv: Sequence[str]) -> int:
     )
     bundle = open_bundle(options.bundle)
     known = Camera(options.focal_px, options.fov, options.calibration)
-    corrections = Corrections(bundle.manifest, known, scaled=False)
+    corrections = Corrections(bundle.manifest, known, fitted=False)
     frames = _read_frames(options.source, options.frames)
     height, width = frames[0].shape[:2]
-    camera, correction = corrections.camera(height, width), corrections.at(height, width)
-    if camera is None:
-        raise UsageError(f"{bundle.path} does not know its training camera; tell yours with --fov or --focal-px")
+    correction = corrections.at(height, width)
     engine = load_engine(bundle, options.engine, options.precision, device=options.device)
     with DepthModel(bundle, engine, options.precision, corrections) as model:
         depth = np.asarray(np.median([model(frame).depth for frame in frames], axis=0), np.float32)
     placed = [place_point(point, depth, correction, options.along == "ray") for point in options.point]
-    points = [point.calibrated for point in placed]
-    scale = fit_scale(points)
+    conversion = fit_conversion([point.calibrated for point in placed], bundle.manifest.kind)
+    points = with_residuals([point.calibrated for point in placed], conversion)
     if options.picture:
-        _draw(options.picture, calibration_picture(correction.undistort(frames[0]), depth, placed, scale))
-    write_calibration(options.out, make_calibration(camera, bundle.manifest, scale, points))
-    _print(placed, scale, options.out, Console())
+        _draw(options.picture, calibration_picture(correction.undistort(frames[0]), depth, placed, conversion))
+    camera = corrections.camera(height, width)
+    write_calibration(options.out, make_calibration(camera, bundle.manifest, conversion, points))
+    _print(points, conversion, options.out, Console())
     return 0
 
 
@@ -108,29 +109,37 @@ def _draw(path: Path, picture: NDArray[np.uint8]) -> None:
         partial.write_bytes(data.tobytes())
 
 
-def _print(placed: Sequence[PlacedPoint], scale: float, out: Path, console: Console) -> None:
-    points = [point.calibrated for point in placed]
-    left = residuals(points, scale)
+def _print(points: Sequence[CalibratedPoint], conversion: Conversion, out: Path, console: Console) -> None:
+    is_metric = conversion.answered == METRIC
     table = Table("point", box=None, pad_edge=False, header_style="bold")
-    for heading in ("measured", "before", "after", "residual"):
+    for heading in ("measured", "before" if is_metric else "answer", "after", "residual"):
         table.add_column(heading, justify="right")
-    for point, residual in zip(points, left, strict=True):
-        after = point.predicted * scale
-        depths = (f"{metres:.3f} m" for metres in (point.depth, point.predicted, after))
-        table.add_row(f"{point.x:g},{point.y:g}", *depths, f"{after - point.depth:+.3f} m ({residual:+.1%})")
+    for point in points:
+        after = fitted_depth(point, conversion)
+        before = f"{point.predicted:.3f} m" if is_metric else f"{point.predicted:.4g}"
+        residual = f"{after - point.depth:+.3f} m ({point.residual or 0:+.1%})"
+        table.add_row(f"{point.x:g},{point.y:g}", f"{point.depth:.3f} m", before, f"{after:.3f} m", residual)
     console.print(table)
-    note = f"depth along the optical axis is scaled by {scale:.4f}; written to {out}"
-    console.print(note, markup=False, highlight=False, soft_wrap=True)
-    worst = max(map(abs, left))
+    console.print(f"{_fit(conversion)}; written to {out}", markup=False, highlight=False, soft_wrap=True)
+    worst = max(abs(point.residual or 0) for point in points)
     if worst > DISAGREEMENT:
-        _LOG.warning("the points disagree with one scale by up to %.0f%%; check their pixels and metres", 100 * worst)
+        fit = "scale" if is_metric else "scale and shift"
+        _LOG.warning("the points disagree with one %s by up to %.0f%%; check their pixels and metres", fit, 100 * worst)
+
+
+def _fit(conversion: Conversion) -> str:
+    if conversion.span is None:
+        return f"depth along the optical axis is scaled by {conversion.scale:.4f}"
+    found = "1 / depth" if conversion.answered == "disparity" else "depth"
+    line = f"{found} along the optical axis is {conversion.scale:.4g} × answer {conversion.shift:+.4g}"
+    return f"{line}, kept within {conversion.span.minimum:.3g} and {conversion.span.maximum:.3g} m"
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = ArgumentParser(
         "clipdepth calibrate",
-        "Fit the scale of a bundle's depth on your camera to points whose distance you measured; "
-        "'clipdepth run --calibration FILE' uses it.",
+        "Fit the scale of a bundle's depth on your camera to points whose distance you measured, or scale and shift "
+        "of a model whose answer is relative; 'clipdepth run --calibration FILE' uses it.",
     )
     add = parser.add_argument
     add("bundle", metavar="BUNDLE", help=BUNDLE_HELP)
@@ -141,7 +150,8 @@ def _parser() -> argparse.ArgumentParser:
         type=measured_point,
         action="append",
         metavar="X,Y=METRES",
-        help="a pixel of the source's picture and its distance (may be given more than once; the median counts)",
+        help="a pixel of the source's picture and its distance (may be given more than once; the median counts, and "
+        "a relative model needs two or more, whose least squares count)",
     )
     add(
         "--along",

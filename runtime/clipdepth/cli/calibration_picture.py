@@ -6,28 +6,40 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from clipdepth.camera.calibration_fit import PlacedPoint
+from clipdepth.bundle.kind import METRIC
+from clipdepth.camera.calibration_fit import PlacedPoint, fitted_depth
+from clipdepth.camera.conversion import Conversion
 from clipdepth.sinks.depth_picture import FONT, INK, colour_bar, colourise
+from clipdepth.sinks.relative import FARTHEST, NEAREST, spread
 
 DARK = (20, 20, 20)
 
 
 def calibration_picture(
-    frame: NDArray[np.uint8], depth: NDArray[np.float32], points: Sequence[PlacedPoint], scale: float
+    frame: NDArray[np.uint8], depth: NDArray[np.float32], points: Sequence[PlacedPoint], conversion: Conversion
 ) -> NDArray[np.uint8]:
     """Three panels and a colour bar, (H, W', 3) uint8 BGR: what was typed, depth before, depth after.
 
-    `frame` is the undistorted frame, (H, W, 3) uint8 BGR, and `depth` its depth before the fit, (H, W) float32
-    metres. Both depths have the colours of one bar, so that a change of scale shows.
+    `frame` is the undistorted frame, (H, W, 3) uint8 BGR, and `depth` its depth before the fit, (H, W) float32.
+    Where that is in metres both depths have the colours of one bar, so that a change of scale shows.
     """
-    after = np.asarray(depth * np.float32(scale), np.float32)
-    near, far = _range(np.concatenate([depth.ravel(), after.ravel()]))
+    after, is_metric = conversion(depth), conversion.answered == METRIC
+    near, far = _range(np.concatenate([depth.ravel(), after.ravel()]) if is_metric else after)
+    before = (depth, near, far) if is_metric else (spread(depth, conversion.answered), NEAREST, FARTHEST)
+    typed, fitted = ([f"{metres:.2f} m" for metres in depths] for depths in _depths(points, conversion))
+    answers = [f"{point.calibrated.predicted:.2f} m" if is_metric else "" for point in points]
     panels = [
-        _panel(frame, "typed", points, [point.calibrated.depth for point in points]),
-        _panel(colourise(depth, near, far), "before", points, [point.calibrated.predicted for point in points]),
-        _panel(colourise(after, near, far), "after", points, [point.calibrated.predicted * scale for point in points]),
+        _panel(frame, "typed", points, typed),
+        _panel(colourise(*before), "before" if is_metric else "before, not in metres", points, answers),
+        _panel(colourise(after, near, far), "after", points, fitted),
     ]
     return np.asarray(np.hstack([*panels, colour_bar(frame.shape[0], near, far)]), np.uint8)
+
+
+def _depths(points: Sequence[PlacedPoint], conversion: Conversion) -> tuple[list[float], list[float]]:
+    """What was typed and what is fitted, metres."""
+    calibrated = [point.calibrated for point in points]
+    return [point.depth for point in calibrated], [fitted_depth(point, conversion) for point in calibrated]
 
 
 def _range(depth: NDArray[np.float32]) -> tuple[float, float]:
@@ -38,13 +50,13 @@ def _range(depth: NDArray[np.float32]) -> tuple[float, float]:
 
 
 def _panel(
-    picture: NDArray[np.uint8], title: str, points: Sequence[PlacedPoint], depths: Sequence[float]
+    picture: NDArray[np.uint8], title: str, points: Sequence[PlacedPoint], labels: Sequence[str]
 ) -> NDArray[np.uint8]:
     panel: NDArray[np.uint8] = picture.copy()
     size = max(panel.shape[0] / 900, 0.4)
-    for point, metres in zip(points, depths, strict=True):
+    for point, label in zip(points, labels, strict=True):
         _cross(panel, point.column, point.row, size)
-        _label(panel, f"{metres:.2f} m", (point.column, point.row), size)
+        _label(panel, label, (point.column, point.row), size)
     _label(panel, title, (0, 0), 1.2 * size)
     return panel
 

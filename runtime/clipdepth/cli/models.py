@@ -1,4 +1,4 @@
-"""`clipdepth models`: the models that ship with clipdepth, what they cost and what they are worth."""
+"""`clipdepth models`: models that ship with clipdepth, or any bundles: what they cost and what they are worth."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -9,32 +9,31 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
-from clipdepth.bundle.box import BOX, model_names
-from clipdepth.bundle.kind import METRIC
-from clipdepth.bundle.manifest import MANIFEST, Accuracy, InputSize, Manifest, TrainingCamera, decode_manifest
+from clipdepth.bundle.box import BOX, find_folder, model_names
+from clipdepth.bundle.folder import open_bundle
+from clipdepth.bundle.kind import MEANINGS, METRIC, REMEDY
+from clipdepth.bundle.manifest import Accuracy, InputSize, Licence, Manifest, TrainingCamera
 from clipdepth.cli.arguments import ArgumentParser
 from clipdepth.files.atomic import write_json
 from clipdepth.files.foreign import shown
 
+_ALIGNED = {"median": "median", "lsq": "least-squares"}
 _CROPS = {"all": "all pixels", "eigen": "Eigen's crop", "paper": "the paper's crop"}
 
 
 def main(argv: Sequence[str], box: Path = BOX) -> int:
-    """Run the command on the models in `box`; return 0."""
+    """Run the command on bundles, or on all models in `box`; return 0."""
     options = _parser().parse_args(argv)
-    manifests = {name: _manifest(box / name / MANIFEST) for name in model_names(box)}
+    folders = {name: find_folder(name, box) for name in options.bundle or model_names(box)}
+    manifests = {name: open_bundle(folder).manifest for name, folder in folders.items()}
     console = Console(highlight=False, markup=False)
     if manifests:
         _print(manifests, console)
     else:
         console.print("no model ships with this clipdepth; 'clipdepth export' makes a bundle of a run", soft_wrap=True)
     if options.json:
-        write_json(options.json, {"models": [_as_json(box / name, of) for name, of in manifests.items()]})
+        write_json(options.json, {"models": [_as_json(folders[name], of) for name, of in manifests.items()]})
     return 0
-
-
-def _manifest(path: Path) -> Manifest:
-    return decode_manifest(path.read_bytes(), str(path))
 
 
 def _print(manifests: Mapping[str, Manifest], console: Console) -> None:
@@ -67,16 +66,27 @@ def _details(manifest: Manifest) -> Table:
     """What does not fit into a row: two columns, of which the right one is wrapped."""
     facts = {
         "about": [manifest.description] if manifest.description else [],
+        "from": [manifest.model.origin] if manifest.model.origin else [],
+        "answers": [] if manifest.kind == METRIC else [f"{MEANINGS[manifest.kind]}; for metres {REMEDY}"],
         "measured": [f"{_conditions(found)}: {_metrics(found)}" for found in manifest.accuracy],
         "limits": [found for precision in manifest.graphs if (found := manifest.looser_limits(precision))],
         "camera": [_camera(manifest)],
-        "licences": [f"{licence.part}: {licence.licence}" for licence in manifest.licences],
+        "licences": [_licence(licence) for licence in manifest.licences],
     }
     grid = Table.grid(padding=(0, 2))
     for fact, lines in facts.items():
         for number, line in enumerate(lines):
             grid.add_row("" if number else f"  {fact}", shown(line))
     return grid
+
+
+def licences_line(licences: Sequence[Licence]) -> str:
+    """What each part of a bundle may be used for, in a line."""
+    return ", ".join(map(_licence, licences)) or "none stated"
+
+
+def _licence(licence: Licence) -> str:
+    return f"{licence.part}: {licence.licence}"
 
 
 def _camera(manifest: Manifest) -> str:
@@ -103,7 +113,7 @@ def _figures(manifest: Manifest) -> tuple[str, str, str]:
 
 def _conditions(found: Accuracy) -> str:
     passes = "mirrored average" if found.mirrored else "one pass"
-    aligned = ", median aligned" if found.align == "median" else ""
+    aligned = "" if found.align == "none" else f", {_ALIGNED[found.align]} aligned"
     return f"{found.data} ({found.split}), {found.frames} frames, {_CROPS[found.crop]}, {passes}{aligned}"
 
 
@@ -136,6 +146,7 @@ def _as_json(folder: Path, manifest: Manifest) -> dict[str, Any]:
         "megabytes": megabytes(manifest),
         "weights": manifest.weights is not None,
         "kind": manifest.kind,
+        "origin": manifest.model.origin,
         "depth": msgspec.to_builtins(manifest.depth),
         "camera": camera and {**msgspec.to_builtins(camera), "fov": field_of_view(manifest.input, camera)},
         "licences": msgspec.to_builtins(manifest.licences),
@@ -143,6 +154,7 @@ def _as_json(folder: Path, manifest: Manifest) -> dict[str, Any]:
 
 
 def _parser() -> ArgumentParser:
-    parser = ArgumentParser("clipdepth models", "List the models that ship: cost, accuracy, camera and licences.")
+    parser = ArgumentParser("clipdepth models", "List models: cost, accuracy, camera and licences.")
+    parser.add_argument("bundle", nargs="*", metavar="BUNDLE", help="a bundle (default: all models that ship)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write what is known of them there too")
     return parser

@@ -21,16 +21,19 @@ from rich.text import Text
 
 from clipdepth.bundle.box import find_folder
 from clipdepth.bundle.folder import Bundle, open_bundle
+from clipdepth.bundle.kind import MEANINGS, METRIC, REMEDY, DepthKind
 from clipdepth.camera.corrections import Corrections
 from clipdepth.cli.choice_report import print_choice
 from clipdepth.cli.interruption import Ending, exit_status, interruptions_noted, sigterm_interrupts
 from clipdepth.cli.live_at import announce
 from clipdepth.cli.logs import in_json, log_event
+from clipdepth.cli.models import licences_line
 from clipdepth.cli.overwriting import refuse_overwriting
 from clipdepth.cli.run_options import RunOptions, parse_options
 from clipdepth.cli.run_report import RunReport, SourceReport, print_report
 from clipdepth.engines import usable_cores
 from clipdepth.files.atomic import write_json
+from clipdepth.files.foreign import shown
 from clipdepth.model import DepthModel, load
 from clipdepth.pipeline import Feed, Pipeline
 from clipdepth.pipeline.smoothing import Smoother
@@ -67,12 +70,14 @@ def _run(options: RunOptions, bundle: Bundle) -> tuple[RunReport, int]:
     with ExitStack() as stack:
         # Sources and outputs first: what is wrong with them is told before engines are tried.
         sources = [stack.enter_context(open_source(spec, options.mode)) for spec in options.source]
-        feeds = _feeds(sources, bundle, options)
-        window = _window(options)
+        kind = Corrections(bundle.manifest, options.camera).kind
+        span = options.span(kind)
+        feeds = _feeds(sources, bundle, options, span)
+        window = _window(options, span)
         model = stack.enter_context(_load(bundle, options, threads))
         engine, precision = model.engine, model.precision
         ending = stack.enter_context(interruptions_noted())
-        setup = Setup(engine.name, engine.device, precision, *options.range)
+        setup = Setup(engine.name, engine.device, precision, *span, kind)
         viewer = _viewer(options, setup)
         shown = [_shown(feed, viewer, window) for feed in feeds]
         pipeline = Pipeline(engine, bundle.manifest.input, shown, options.frames)
@@ -83,6 +88,7 @@ def _run(options: RunOptions, bundle: Bundle) -> tuple[RunReport, int]:
             stack.enter_context(viewer)
             viewer.watch(pipeline)
             announce(viewer, _stderr(), token_was_given=options.secret is not None)
+        _print_terms(bundle, kind)
         start = perf_counter()
         log_event("streaming", sources=[source.name for source in sources], **asdict(setup))
         status = _stream_all(pipeline, _expected_frames(sources, options.frames), ending)
@@ -102,6 +108,8 @@ def _run(options: RunOptions, bundle: Bundle) -> tuple[RunReport, int]:
         latency_ms=pipeline.times.summary(),
         agreement=bundle.manifest.graphs[precision].verification,
         looser_limits=bundle.manifest.looser_limits(precision),
+        kind=kind,
+        licences={of.part: of.licence for of in bundle.manifest.licences},
     )
     return report, status
 
@@ -120,6 +128,15 @@ def _load(bundle: Bundle, options: RunOptions, threads: int) -> DepthModel:
     return model
 
 
+def _print_terms(bundle: Bundle, kind: DepthKind) -> None:
+    """Say once what the model may be used for, and where its depth is not in metres."""
+    lines = [f"licences: {shown(licences_line(bundle.manifest.licences))}"]
+    if kind != METRIC:
+        lines.append(f"{shown(bundle.manifest.name)} answers {MEANINGS[kind]}; for metres {REMEDY}")
+    for line in lines:
+        _stderr().print(line, highlight=False, markup=False, soft_wrap=True)
+
+
 def _viewer(options: RunOptions, setup: Setup) -> "Viewer | None":
     if not options.serve:
         return None
@@ -128,12 +145,12 @@ def _viewer(options: RunOptions, setup: Setup) -> "Viewer | None":
     return open_viewer(options.serve, token, setup, metrics=options.metrics, allowed=options.allowed)
 
 
-def _window(options: RunOptions) -> "Window | None":
+def _window(options: RunOptions, span: tuple[float, float]) -> "Window | None":
     if not options.show:
         return None
     from clipdepth.sinks.window import open_window
 
-    return open_window(*options.range)
+    return open_window(*span)
 
 
 def _shown(feed: Feed, *screens: "Viewer | Window | None") -> Feed:
@@ -141,12 +158,15 @@ def _shown(feed: Feed, *screens: "Viewer | Window | None") -> Feed:
     return replace(feed, sinks=[*feed.sinks, *sinks])
 
 
-def _feeds(sources: list[Source], bundle: Bundle, options: RunOptions) -> list[Feed]:
+def _feeds(sources: list[Source], bundle: Bundle, options: RunOptions, span: tuple[float, float]) -> list[Feed]:
     """Each source with sinks of its own."""
     feeds = []
     for source, paths in zip(sources, _outputs(options), strict=True):
-        sinks = [open_sink(path, source.fps, *options.range, live=source.live) for path in paths]
         corrections = Corrections(bundle.manifest, options.camera)
+        kind, has_camera = corrections.kind, corrections.has_camera
+        sinks = [
+            open_sink(path, source.fps, *span, live=source.live, kind=kind, has_camera=has_camera) for path in paths
+        ]
         feeds.append(Feed(source, sinks, corrections, Smoother() if options.smooth else None))
     return feeds
 

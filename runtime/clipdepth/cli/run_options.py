@@ -6,15 +6,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from clipdepth.bundle.kind import METRIC, DepthKind, require_metric
 from clipdepth.camera.camera import Camera
 from clipdepth.cli.arguments import BUNDLE_HELP, DEVICE_HELP, ArgumentParser, depth_span, device_index, positive_int
 from clipdepth.cli.camera_options import add_camera_arguments
 from clipdepth.engines import ENGINES
 from clipdepth.engines.choice import AUTO
 from clipdepth.errors import UsageError
+from clipdepth.sinks.relative import FARTHEST, NEAREST
 from clipdepth.sources import is_camera
 from clipdepth.sources.camera import CameraMode
 from clipdepth.viewer import Address, Allowed, parse_address, parse_host, parse_origin
+
+RANGE = 0.3, 6.0
+"""The ends of the colours, metres, where nobody says others."""
 
 
 @dataclass(frozen=True)
@@ -43,8 +48,16 @@ class RunOptions:
     device: int | None
     precision: str | None
     threads: int | None
-    range: tuple[float, float]
+    range: tuple[float, float] | None
     json: Path | None
+
+    def span(self, kind: DepthKind) -> tuple[float, float]:
+        """The ends of the colours of depth of `kind`; raises NotMetricError where metres are given for no metres."""
+        if self.range is not None:
+            require_metric(kind, "--range", self.bundle)
+        if kind != METRIC:
+            return NEAREST, FARTHEST
+        return self.range or RANGE
 
     @property
     def mode(self) -> CameraMode:
@@ -162,9 +175,9 @@ def _parser() -> argparse.ArgumentParser:
     add(
         "--range",
         type=depth_span,
-        default=(0.3, 6.0),
         metavar="NEAR,FAR",
-        help="the video's colours go from NEAR (red) to FAR (blue), metres (default: 0.3,6)",
+        help="colours go from NEAR (red) to FAR (blue), metres (default: 0.3,6; of depth that is not metric, from each "
+        "frame's nearest to its farthest)",
     )
     add("--json", type=Path, metavar="FILE", help="write the report there too")
     return parser

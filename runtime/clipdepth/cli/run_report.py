@@ -6,6 +6,7 @@ from rich.console import Console
 from rich.table import Table
 
 from clipdepth.bundle.agreement import Agreement
+from clipdepth.bundle.kind import DepthKind
 from clipdepth.files.foreign import shown
 from clipdepth.pipeline.branch import Branch
 from clipdepth.pipeline.latency import Latency
@@ -58,6 +59,10 @@ class RunReport:
     """With PyTorch, as the bundle's manifest records it."""
     looser_limits: str | None
     """What that was held to, where it is less than clipdepth asks for."""
+    kind: DepthKind
+    """What the depth that was kept and shown is: 'metric' for any model after `clipdepth calibrate`."""
+    licences: dict[str, str]
+    """What each part of the bundle may be used for."""
 
 
 def print_report(report: RunReport, console: Console) -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from clipdepth.bundle.kind import METRIC
 from clipdepth.bundle.manifest import InputSize
 from clipdepth.camera.correction import Correction
 from clipdepth.camera.corrections import Corrections
@@ -27,8 +28,8 @@ class Prepared:
 class Optics:
     """One source's camera: its pictures for the network, and the network's depth in its metres.
 
-    Without `corrections` no camera is known: pictures and depth are left as they are. `smoother` steadies depth over
-    the frames that come, so optics are for one source.
+    Without `corrections` no camera is known: pictures and metric depth are left as they are. `smoother` steadies depth
+    over the frames that come, so optics are for one source.
     """
 
     def __init__(
@@ -47,13 +48,15 @@ class Optics:
         return Prepared(captured, resize_frame(frame, self._size.height, self._size.width), correction)
 
     def depth_frame(self, prepared: Prepared, raw: NDArray[np.float32], source: str) -> DepthFrame:
-        """The frame with the network's depth of it, (h, w) float32 metres of the training camera."""
-        captured = prepared.captured
-        if self._smoother is not None:
-            raw = self._smoother.smooth(prepared.picture, raw)
+        """The frame with the network's answer to it, (h, w) float32, in this camera's metres where they are known."""
+        captured, kind = prepared.captured, METRIC
         if prepared.correction is not None:
-            raw, pinhole = prepared.correction.metres(raw), prepared.correction.intrinsics
+            raw, pinhole = prepared.correction.depth(raw), prepared.correction.intrinsics
+            kind = prepared.correction.kind
         else:
             height, width = captured.frame.shape[:2]
             pinhole = Intrinsics.unknown(width, height)
-        return DepthFrame(captured.frame, raw, pinhole, captured.time, captured.index, source, captured.captured_ns)
+        if self._smoother is not None:
+            raw = self._smoother.smooth(prepared.picture, raw, kind)
+        time, index, ns = captured.time, captured.index, captured.captured_ns
+        return DepthFrame(captured.frame, raw, pinhole, time, index, source, ns, kind)

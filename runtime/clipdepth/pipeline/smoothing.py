@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from clipdepth.bundle.kind import METRIC, DepthKind
 from clipdepth.errors import UsageError
 
 Floats = NDArray[np.float32]
@@ -24,7 +25,10 @@ class Smoothing:
     gain: float = 0.15
     """The share of a new depth that is taken over where nothing changed; noise's variance falls by g / (2 - g)."""
     noise: float = 0.02
-    """The depth's noise on a still scene, a standard deviation, as a share of the depth."""
+    """The depth's noise on a still scene, a standard deviation, as a share of the depth.
+
+    Of depth that is not metric, as a share of the mean of its magnitude over the frame, since its zero means nothing.
+    """
     frame_noise: float = 1.5
     """The frame's noise over WINDOW × WINDOW pixels, a standard deviation, in grey levels of 255."""
 
@@ -56,23 +60,33 @@ class Smoother:
         self._grey: Floats | None = None
         self._gain: Floats | None = None
 
-    def smooth(self, frame: NDArray[np.uint8], depth: Floats) -> Floats:
-        """The steadied depth, (H, W) float32 metres, of a frame, (H, W, 3) uint8 BGR, and its depth, all > 0."""
+    def smooth(self, frame: NDArray[np.uint8], depth: Floats, kind: DepthKind = METRIC) -> Floats:
+        """The steadied depth, (H, W) float32, of a frame, (H, W, 3) uint8 BGR, and its depth, all > 0 where metric."""
         grey = _grey(frame)
         if self._depth is None or self._grey is None or self._gain is None or self._depth.shape != depth.shape:
             self._depth, self._grey, self._gain = depth.copy(), grey, np.ones_like(depth)
             return depth
-        change = _change(depth, self._depth, grey, self._grey, self._smoothing)
+        noise = self._smoothing.noise * _magnitude(self._depth, kind)
+        change = _change(depth, self._depth, noise, grey, self._grey, self._smoothing.frame_noise)
         self._gain = _gain(self._gain, change, self._smoothing.gain)
         self._depth += self._gain * (depth - self._depth)
         self._grey += self._gain * (grey - self._grey)
         return np.array(self._depth)
 
 
-def _change(depth: Floats, average: Floats, grey: Floats, grey_average: Floats, smoothing: Smoothing) -> Floats:
+def _magnitude(depth: Floats, kind: DepthKind) -> Floats:
+    """What the noise is a share of, positive float32: (H, W), or one number for all pixels."""
+    if kind == METRIC:
+        return depth
+    return np.array(max(float(np.abs(depth).mean(dtype=np.float64)), 1e-12), np.float32)
+
+
+def _change(
+    depth: Floats, average: Floats, noise: Floats, grey: Floats, grey_average: Floats, grey_noise: float
+) -> Floats:
     """How far depth or frame is from its average, in noise levels, (H, W) float32."""
-    depth_change = np.abs(depth - average) / (average * np.float32(smoothing.noise))
-    frame_change = np.abs(grey - grey_average) / np.float32(smoothing.frame_noise)
+    depth_change = np.abs(depth - average) / noise
+    frame_change = np.abs(grey - grey_average) / np.float32(grey_noise)
     nearby = cv2.dilate(frame_change, np.ones((REACH, REACH), np.uint8))
     return np.asarray(np.maximum(depth_change, nearby), np.float32)
 

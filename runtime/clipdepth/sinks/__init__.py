@@ -4,8 +4,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Protocol
 
-from clipdepth.errors import MissingExtraError, UsageError
-from clipdepth.frame import DepthFrame
+from clipdepth.bundle.kind import METRIC, DepthKind, require_metric
+from clipdepth.errors import MissingExtraError, UnknownCameraError, UsageError
+from clipdepth.frame import UNKNOWN_REMEDY, DepthFrame
 from clipdepth.sinks.numbered import NumberedSink
 
 __all__ = ["Sink", "open_sink"]
@@ -32,13 +33,25 @@ class Sink(Protocol):
         """Finish what was written; see each sink for what an error or Ctrl-C leaves behind."""
 
 
-def open_sink(path: Path, fps: float | None, near: float, far: float, *, live: bool = False) -> Sink:
+def open_sink(
+    path: Path,
+    fps: float | None,
+    near: float,
+    far: float,
+    *,
+    live: bool = False,
+    kind: DepthKind = METRIC,
+    has_camera: bool = True,
+) -> Sink:
     """A video for x.mp4, arrays for x.npz, point clouds for x.ply, a recording for x.rrd, else 16-bit PNG files.
 
     Those go into a folder: one that exists, or a name without suffix. `fps` is the source's, None for images; `near`
     and `far`, metres, are the ends of the video's colours. The video of a `live` source, of which frames may be
-    missing, keeps its time. Raises UsageError for any other suffix, MissingExtraError where x.rrd needs one.
+    missing, keeps its time. Raises UsageError for any other suffix, NotMetricError where depth of `kind` is not what
+    the form says, UnknownCameraError where it says where points lie and no camera is known, MissingExtraError where
+    x.rrd needs one.
     """
+    _check_metres(path, kind, has_camera)
     if path.is_dir() or not path.suffix:
         from clipdepth.sinks.depth_png import encode_png
 
@@ -59,6 +72,14 @@ def open_sink(path: Path, fps: float | None, near: float, far: float, *, live: b
     if suffix == ".rrd":
         return _open_rerun(path)
     raise UsageError(f"cannot write {path}: give a name in .mp4, .npz, .ply or .rrd, or a folder for 16-bit PNGs")
+
+
+def _check_metres(path: Path, kind: DepthKind, has_camera: bool) -> None:
+    suffix = "" if path.is_dir() else path.suffix.lower()
+    if suffix in ("", ".npz", ".ply", ".rrd"):
+        require_metric(kind, str(path), "the model")
+    if suffix in (".ply", ".rrd") and not has_camera:
+        raise UnknownCameraError(f"{path} needs the camera's focal length, which nobody told; {UNKNOWN_REMEDY}")
 
 
 def _open_rerun(path: Path) -> Sink:

@@ -7,6 +7,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from clipdepth.bundle.kind import METRIC, DepthKind
+from clipdepth.sinks.relative import FARTHEST, NEAREST, spread
+
 INVALID = 48
 """The grey level of a pixel without depth."""
 FAR_LEVEL, NEAR_LEVEL = 20, 242
@@ -31,12 +34,17 @@ def colourise(depth: NDArray[np.float32], near: float, far: float) -> NDArray[np
     return np.asarray(picture, np.uint8)
 
 
-def side_by_side(frame: NDArray[np.uint8], depth: NDArray[np.float32], near: float, far: float) -> NDArray[np.uint8]:
-    """The frame, its coloured depth and a colour bar in metres, left to right, (H, W', 3) uint8 BGR.
+def side_by_side(
+    frame: NDArray[np.uint8], depth: NDArray[np.float32], near: float, far: float, kind: DepthKind = METRIC
+) -> NDArray[np.uint8]:
+    """The frame, its coloured depth and a colour bar, left to right, (H, W', 3) uint8 BGR.
 
-    `frame` is (H, W, 3) uint8 BGR and `depth` (H, W) float32 metres; W' depends on H and W only.
+    `frame` is (H, W, 3) uint8 BGR and `depth` (H, W) float32. Metric depth has the bar's metres; any other is coloured
+    from its own nearest to its own farthest, and `near` and `far` do not count. W' depends on H, W and `kind` only.
     """
-    bar = colour_bar(frame.shape[0], near, far)
+    if kind != METRIC:
+        depth, near, far = spread(depth, kind), NEAREST, FARTHEST
+    bar = colour_bar(frame.shape[0], near, far, kind)
     return np.hstack([frame, colourise(depth, near, far), bar])
 
 
@@ -88,10 +96,12 @@ class _BarLayout:
 
 
 @lru_cache(maxsize=4)
-def colour_bar(height: int, near: float, far: float) -> NDArray[np.uint8]:
-    """The bar that goes with `colourise`, nearest on top, (height, W, 3) uint8 BGR."""
+def colour_bar(height: int, near: float, far: float, kind: DepthKind = METRIC) -> NDArray[np.uint8]:
+    """The bar that goes with `colourise`, nearest on top, (height, W, 3) uint8 BGR; only metric ones have numbers."""
     at = _BarLayout(height)
-    texts = {metres: f"{metres:g} m" for metres in _ticks(near, far, (at.bottom - at.top) // (4 * at.letter))}
+    texts = {near: "near", far: "far"}
+    if kind == METRIC:
+        texts = {metres: f"{metres:g} m" for metres in _ticks(near, far, (at.bottom - at.top) // (4 * at.letter))}
     widest = max(cv2.getTextSize(text, FONT, at.scale, at.line)[0][0] for text in texts.values())
     bar = np.full((height, at.right + 3 * at.gap + widest, 3), PAPER, np.uint8)
     ramp = np.linspace(near, far, at.bottom - at.top + 1, dtype=np.float32)

@@ -10,8 +10,8 @@ MAX_MILLIMETRES = 65535
 
 
 def encode_png(frame: DepthFrame) -> bytes:
-    """A frame's depth as a PNG file of `to_millimetres`."""
-    return cv2.imencode(".png", to_millimetres(frame.depth))[1].tobytes()
+    """A frame's depth as a PNG file of `to_millimetres`; raises NotMetricError where it is not metric."""
+    return cv2.imencode(".png", to_millimetres(frame.metres))[1].tobytes()
 
 
 def to_millimetres(depth: NDArray[np.float32]) -> NDArray[np.uint16]:

@@ -16,8 +16,9 @@ def encode_ply(frame: DepthFrame) -> bytes:
 
 def point_cloud(frame: DepthFrame) -> NDArray[np.void]:
     """`DepthFrame.points` with their colours, row by row as VERTEX records; pixels without depth are left out."""
+    places = frame.points()
     known = np.isfinite(frame.depth) & (frame.depth > 0)
-    places = frame.points()[known]
+    places = places[known]
     points = np.empty(len(places), VERTEX)
     for axis, name in enumerate("xyz"):
         points[name] = places[:, axis]

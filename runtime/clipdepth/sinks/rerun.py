@@ -54,7 +54,7 @@ class RerunSink:
             rerun.Pinhole(focal_length=(pinhole.fx, pinhole.fy), principal_point=centre, resolution=size),
         )
         stream.log("camera/image", rerun.EncodedImage(contents=jpeg, media_type="image/jpeg"))
-        stream.log("camera/depth", rerun.DepthImage(to_millimetres(frame.depth), meter=1000.0))
+        stream.log("camera/depth", rerun.DepthImage(to_millimetres(frame.metres), meter=1000.0))
 
     def __enter__(self) -> "RerunSink":
         make_folder(self.path.parent)

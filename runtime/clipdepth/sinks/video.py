@@ -40,7 +40,7 @@ class VideoSink:
 
     def write(self, frame: DepthFrame) -> None:
         """See `Sink.write`."""
-        picture = _even(side_by_side(frame.image, frame.depth, *self._range))
+        picture = _even(side_by_side(frame.image, frame.depth, *self._range, frame.kind))
         if self._writer is None:
             self._size = picture.shape[1], picture.shape[0]
             self._writer = self._open()

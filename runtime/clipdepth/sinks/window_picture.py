@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from clipdepth.bundle.kind import METRIC, DepthKind
 from clipdepth.sinks.depth_picture import FONT, side_by_side
 
 WIDTH = 640
@@ -14,9 +15,11 @@ LETTER, GAP = 14, 10
 
 
 class WindowPicture:
-    """A frame, (H, W, 3) uint8 BGR, and its depth, (H, W) float32 metres, as one picture over `near` to `far`."""
+    """A frame, (H, W, 3) uint8 BGR, and its depth, (H, W) float32 of `kind`, as one picture; see `side_by_side`."""
 
-    def __init__(self, frame: NDArray[np.uint8], depth: NDArray[np.float32], near: float, far: float) -> None:
+    def __init__(
+        self, frame: NDArray[np.uint8], depth: NDArray[np.float32], near: float, far: float, kind: DepthKind = METRIC
+    ) -> None:
         height, width = frame.shape[:2]
         if width > WIDTH:
             size = WIDTH, max(1, round(height * WIDTH / width))
@@ -24,10 +27,14 @@ class WindowPicture:
             # Values as they are: an average of near and far is the distance of nothing.
             depth = np.asarray(cv2.resize(depth, size, interpolation=cv2.INTER_NEAREST), np.float32)
         self.depth = depth
-        self._picture: NDArray[np.uint8] = side_by_side(frame, depth, near, far)
+        self._kind = kind
+        self._picture: NDArray[np.uint8] = side_by_side(frame, depth, near, far, kind)
 
     def pointed(self, pointer: tuple[int, int] | None) -> NDArray[np.uint8]:
-        """The picture, (H, W', 3) uint8 BGR; where `pointer`, x and y in it, is in a half, its metres are written."""
+        """The picture, (H, W', 3) uint8 BGR; where `pointer`, x and y in it, is in a half, its metres are written.
+
+        Where depth is not metric, that is written instead.
+        """
         pixel = self._pixel(pointer)
         if pixel is None or pointer is None:
             return self._picture
@@ -36,7 +43,8 @@ class WindowPicture:
         for x in (pixel[0], pixel[0] + width):
             cv2.drawMarker(picture, (x, pixel[1]), BLACK, cv2.MARKER_CROSS, 15, 3)
             cv2.drawMarker(picture, (x, pixel[1]), WHITE, cv2.MARKER_CROSS, 15, 1)
-        _write(picture, metres(float(self.depth[pixel[1], pixel[0]])), pointer)
+        depth = float(self.depth[pixel[1], pixel[0]])
+        _write(picture, metres(depth) if self._kind == METRIC else "not in metres", pointer)
         return picture
 
     def _pixel(self, pointer: tuple[int, int] | None) -> tuple[int, int] | None:

@@ -11,8 +11,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from clipdepth.bundle.kind import METRIC
 from clipdepth.frame import DepthFrame
 from clipdepth.sinks.depth_png import to_millimetres
+from clipdepth.sinks.relative import spread
 
 PICTURE_WIDTH = 640
 DEPTH_WIDTH = 320
@@ -40,7 +42,7 @@ def encode(shot: Shot) -> bytes:
     image = _shrink(shot.frame.image)
     _, picture = cv2.imencode(".jpg", image, (cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY))
     # The network's own depth: at the frame's size it would be made larger only to be sampled again.
-    depth = to_millimetres(sample(shot.frame.raw))
+    depth = levels(shot.frame)
     header = {
         "number": shot.number,
         "frame": shot.frame.index,
@@ -48,10 +50,19 @@ def encode(shot: Shot) -> bytes:
         "age": round(shot.age, 6),
         "captured": round(shot.frame.captured_ns / 1e9, 3),
         "picture": {"width": image.shape[1], "height": image.shape[0], "bytes": picture.nbytes},
-        "depth": {"width": depth.shape[1], "height": depth.shape[0]},
+        "depth": {"width": depth.shape[1], "height": depth.shape[0], "kind": shot.frame.kind},
     }
     text = json.dumps(header, separators=(",", ":")).encode()
     return b"".join((len(text).to_bytes(4, "little"), text, picture.tobytes(), pack_depth(depth)))
+
+
+def levels(frame: DepthFrame) -> NDArray[np.uint16]:
+    """The depth of a frame as it is sent, (h, w) uint16, 0 for unknown: millimetres where it is metric.
+
+    Where it is not, they go from 1000 for the frame's nearest to 2000 for its farthest, see `spread`.
+    """
+    depth = sample(frame.raw)
+    return to_millimetres(depth if frame.kind == METRIC else spread(depth, frame.kind))
 
 
 def sample(depth: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -63,7 +74,7 @@ def sample(depth: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def pack_depth(depth: NDArray[np.uint16]) -> bytes:
-    """Millimetres, row after row, each as its difference to the one before modulo 65536, deflated (zlib)."""
+    """What `levels` gives, row after row, each as its difference to the one before modulo 65536, deflated (zlib)."""
     return zlib.compress(np.diff(depth.ravel(), prepend=np.uint16(0)).astype("<u2").tobytes(), 1)
 
 

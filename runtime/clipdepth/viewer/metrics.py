@@ -33,6 +33,7 @@ class _Metrics(Collector):
         setup, status = self._setup, self._status
         sources = status.now()["sources"]
         about = {"version": __version__, "engine": setup.engine, "device": setup.device, "precision": setup.precision}
+        about["kind"] = setup.kind
         info = GaugeMetricFamily("clipdepth_info", "What runs.", labels=list(about))
         info.add_metric(list(about.values()), 1)
         yield info

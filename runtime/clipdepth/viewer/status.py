@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from clipdepth import __version__
+from clipdepth.bundle.kind import METRIC, DepthKind
 from clipdepth.pipeline import Pipeline
 from clipdepth.sinks.depth_picture import INVALID, colourise
 
@@ -27,11 +28,16 @@ class Setup:
     precision: str
     near: float
     far: float
-    """The ends of the colours that the page starts with, metres."""
+    """The ends of the colours that the page starts with, metres; those of `spread` where depth is not metric."""
+    kind: DepthKind = METRIC
+    """What the depth shown is."""
 
 
 def describe(setup: Setup, sources: list[str], step: float) -> dict[str, Any]:
-    """The setup for the page; colours are RRGGBB from near to far, then that of unknown depth."""
+    """The setup for the page; colours are RRGGBB from near to far, then that of unknown depth.
+
+    `step` is that of the depth sent, metres; None where depth is not metric.
+    """
     ramp = np.linspace(1, 2, COLOURS, dtype=np.float32)[None]
     colours = [bytes(colour[::-1].tolist()).hex() for colour in colourise(ramp, 1, 2)[0]]
     unknown = bytes([INVALID] * 3).hex()
@@ -39,7 +45,7 @@ def describe(setup: Setup, sources: list[str], step: float) -> dict[str, Any]:
         "version": __version__,
         **asdict(setup),
         "sources": sources,
-        "step": step,
+        "step": step if setup.kind == METRIC else None,
         "colours": colours,
         "unknown": unknown,
     }

@@ -61,7 +61,7 @@ def test_a_camera_scales_depth_and_each_video_has_its_own_size(tmp_path: Path) -
     trained = 0.9 * WIDTH
     for path, expected in ((small, 100 / trained), (large, 50 / trained), (small, 100 / trained)):
         ((chunk, _),) = chunks_of([item_of(path)], job)
-        assert chunk.scales == pytest.approx([expected] * 3)
+        assert [each.scale for each in chunk.conversions] == pytest.approx([expected] * 3)
 
 
 def turn(path: Path, degrees: int) -> None:

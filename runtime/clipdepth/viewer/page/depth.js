@@ -1,6 +1,9 @@
 // Depth: decoding, colours, the bar that says what they mean.
 
-/** Split a message, see clipdepth/viewer/messages.py: {header, picture: ImageBitmap, depth: Uint16Array in mm}. */
+/**
+ * Split a message, see clipdepth/viewer/messages.py: {header, picture: ImageBitmap, depth: Uint16Array}. Depth is in mm
+ * where header.depth.kind is metric; else it goes from 1000, the frame's nearest, to 2000, its farthest.
+ */
 export async function decode(message) {
   const length = new DataView(message).getUint32(0, true);
   const header = JSON.parse(new TextDecoder().decode(new Uint8Array(message, 4, length)));
@@ -27,13 +30,15 @@ async function unpack(bytes) {
 }
 
 export class Palette {
-  constructor(colours, unknown) {
+  /** Without `isMetric` the bar has words in place of metres. */
+  constructor(colours, unknown, isMetric) {
+    this.isMetric = isMetric;
     this.texts = colours.map((colour) => `#${colour}`);
     this.words = new Uint32Array(colours.map(word));
     this.unknown = word(unknown);
   }
 
-  /** Paint millimetres on a canvas of their size; `range` is {near, far} in metres. */
+  /** Paint the depth of a message on a canvas of its size; `range` is {near, far} in thousands of its units. */
   paint(canvas, depth, { near, far }) {
     const image = new ImageData(canvas.width, canvas.height);
     const pixels = new Uint32Array(image.data.buffer);
@@ -46,7 +51,7 @@ export class Palette {
     canvas.getContext("2d").putImageData(image, 0, 0);
   }
 
-  /** Draw the colours with metres below them into a box of `context`; lengths in its units. */
+  /** Draw the colours with metres, or words, below them into a box of `context`; lengths in its units. */
   bar(context, box, { near, far }) {
     const gradient = context.createLinearGradient(box.left, 0, box.left + box.width, 0);
     this.texts.forEach((colour, i) => gradient.addColorStop(i / (this.texts.length - 1), colour));
@@ -54,9 +59,9 @@ export class Palette {
     context.fillRect(box.left, box.top, box.width, 16);
     context.fillStyle = "#ebebeb";
     context.font = "13px system-ui, sans-serif";
-    for (const metres of ticks(near, far, box.width / 70)) {
-      const x = box.left + ((metres - near) / (far - near)) * box.width;
-      const text = `${metres} m`;
+    const metres = ticks(near, far, box.width / 70).map((value) => [value, `${value} m`]);
+    for (const [value, text] of this.isMetric ? metres : [[near, "near"], [far, "far"]]) {
+      const x = box.left + ((value - near) / (far - near)) * box.width;
       const half = context.measureText(text).width / 2;
       context.fillRect(Math.min(x, box.left + box.width - 1), box.top + 16, 1, 4);
       const at = Math.min(Math.max(x - half, box.left), box.left + box.width - 2 * half);

@@ -57,12 +57,17 @@ function show(info) {
   at("ask").hidden = true;
   at("main").hidden = false;
   at("token").value = "";
-  at("engine").textContent = `${info.engine} on ${info.device}, ${info.precision} · clipdepth ${info.version}`;
+  const isMetric = info.kind === "metric";
+  const unit = isMetric ? "" : " · relative depth, not metres";
+  at("engine").textContent = `${info.engine} on ${info.device}, ${info.precision}${unit} · clipdepth ${info.version}`;
+  for (const control of document.querySelectorAll(".range")) control.hidden = !isMetric;
+  at("bar").setAttribute("aria-label", isMetric ? "colours of depth in metres" : "colours from near to far, not metres");
+  if (!isMetric) at("auto").checked = false; // Each frame comes with its own range; a reload may keep the mark.
   at("source").replaceChildren(...info.sources.map((name, i) => new Option(name, i)));
   at("source").value = chosen < info.sources.length ? chosen : 0;
   at("record").disabled = !recorder.supported;
-  if (!palette) setRange({ near: info.near, far: info.far });
-  palette = new Palette(info.colours, info.unknown);
+  if (!palette || !isMetric || !palette.isMetric) setRange({ near: info.near, far: info.far });
+  palette = new Palette(info.colours, info.unknown, isMetric);
   connection.source = source();
   draw();
 }
@@ -119,12 +124,16 @@ function measure() {
   if (label.hidden) return;
   const { width, height } = shown.header.depth;
   const cell = Math.floor(pointer.y * height) * width + Math.floor(pointer.x * width);
-  const millimetres = shown.depth[cell];
-  label.textContent = millimetres ? `${(millimetres / 1000).toFixed(3)} m` : "unknown";
+  label.textContent = distance(shown.depth[cell], shown.header.depth.kind);
   const place = { left: `${pointer.x * 100}%`, top: `${pointer.y * 100}%` };
   marks.slice(1).forEach((cross) => Object.assign(cross.style, place));
   const shift = `translate(${pointer.x > 0.6 ? "calc(-100% - 12px)" : "12px"}, ${pointer.y > 0.7 ? "-140%" : "40%"})`;
   Object.assign(label.style, place, { transform: shift });
+}
+
+function distance(value, kind) {
+  if (!value) return "unknown";
+  return kind === "metric" ? `${(value / 1000).toFixed(3)} m` : "not in metres";
 }
 
 function pointTo(event) {
