@@ -55,7 +55,7 @@ def write_bundle(
 ) -> Path:
     """Write a bundle into folder `path` and return it; the graphs' depth is `wrong_by` times the golden one.
 
-    With another `kind` it says that its answer is of that, and knows no training camera.
+    With another `kind` it says that its answer is of that; it was imported then, and knows no training camera.
     """
     path.mkdir(parents=True, exist_ok=True)
     for precision in precisions:
@@ -87,7 +87,7 @@ def write_manifest(
         schema=SCHEMA,
         name="brightness",
         written_by={"clipdepth": "test"},
-        model=Model({"name": "brightness"}, 2, 8 * height * width, "0" * 64),
+        model=_model(height, width, kind),
         input=InputSize(height, width, max_batch),
         depth=DepthRange(0.5, 5.5) if kind == METRIC else None,
         camera=TrainingCamera(width * 0.9, width * 0.9) if kind == METRIC else None,
@@ -125,6 +125,12 @@ def brightness_graph(height: int, width: int, scale: float = 1.0, max_batch: int
     )
     opset = helper.make_opsetid("", OPSET)
     return helper.make_model(graph, opset_imports=[opset], ir_version=10)
+
+
+def _model(height: int, width: int, kind: DepthKind) -> Model:
+    if kind == METRIC:
+        return Model({"name": "brightness"}, 2, 8 * height * width, "0" * 64)
+    return Model({}, 2, 8 * height * width, "0" * 64, "python:brightness:network")
 
 
 def _golden(height: int, width: int, count: int) -> Golden:

@@ -20,7 +20,7 @@ from clipdepth_bench.contender import ContenderEngine
 from clipdepth_bench.measure.accuracy import measure_accuracy
 from clipdepth_bench.pareto.command import main as pareto
 from clipdepth_bench.pareto.report import read_pareto
-from clipdepth_train.candidate import bundle_predictor, bundle_recipe
+from clipdepth_train.candidate import bundle_frames, bundle_predictor
 from clipdepth_train.data.loader import open_set
 from clipdepth_train.data.sample import RgbdPair
 from clipdepth_train.evaluation import Crop
@@ -149,7 +149,7 @@ def test_the_predictor_gives_depth_at_the_pictures_size(tmp_path: Path) -> None:
 
 
 def test_broken_depth_is_an_error(run: Path, larger: Path) -> None:
-    frames = bundle_recipe(bundle_of(run)).frames
+    frames = bundle_frames(bundle_of(run))[0]
     pairs = open_set(str(larger), "test", frames)
     with pytest.raises(DataError, match="NaN"):
         measure_accuracy(lambda pair: pair.depth * np.float32(np.nan), pairs, frames, "all", [0])
@@ -158,4 +158,4 @@ def test_broken_depth_is_an_error(run: Path, larger: Path) -> None:
 def test_a_bundle_without_a_networks_recipe_is_named(tmp_path: Path) -> None:
     bundle = open_bundle(write_bundle(tmp_path / "b.bundle"))
     with pytest.raises(CheckpointError, match=r"b\.bundle holds no recipe"):
-        bundle_recipe(bundle)
+        bundle_frames(bundle)

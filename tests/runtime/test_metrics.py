@@ -3,6 +3,7 @@ import math
 import numpy as np
 import pytest
 
+from clipdepth.bundle.kind import DepthKind
 from clipdepth.bundle.metrics import METRIC_NAMES, Align, DepthMetrics, depth_metrics, mean_metrics
 from clipdepth.errors import DataError
 
@@ -136,3 +137,35 @@ def test_the_mean_of_nothing_is_an_error() -> None:
 
 def test_names() -> None:
     assert METRIC_NAMES == ("rel", "rmse", "rmse_log", "log10", "delta1", "delta2", "delta3")
+
+
+@pytest.mark.parametrize("kind", ["metric", "relative", "disparity"])
+def test_least_squares_undo_any_scale_and_shift(kind: DepthKind) -> None:
+    truth = np.random.default_rng(0).uniform(0.5, 9.5, (20, 30)).astype(np.float32)
+    space = 1 / truth if kind == "disparity" else truth
+    for scale, shift in ((3.0, -20.0), (0.01, 5.0), (-2.0, 1.0)):
+        metrics = depth_metrics(np.asarray(space * scale + shift, np.float32), truth, align="lsq", kind=kind)
+        assert metrics is not None
+        assert metrics.rel < 1e-3
+        assert metrics.delta1 == 1
+
+
+@pytest.mark.parametrize("kind", ["relative", "disparity"])
+def test_least_squares_are_numpys_over_the_pixels_that_count(kind: DepthKind) -> None:
+    rng = np.random.default_rng(1)
+    truth = rng.uniform(0.5, 9.5, (20, 30)).astype(np.float32)
+    truth[:3] = 0
+    answer = rng.normal(1 / np.maximum(truth, 0.1) if kind == "disparity" else truth, 0.3).astype(np.float32)
+    answer[:3] = 1e6
+    known, true = answer[3:].astype(np.float64).ravel(), truth[3:].astype(np.float64).ravel()
+    fitted = np.polyval(np.polyfit(known, 1 / true if kind == "disparity" else true, 1), known)
+    depth = np.clip(1 / np.maximum(fitted, 1e-9) if kind == "disparity" else fitted, 0.001, 10)
+    metrics = depth_metrics(answer, truth, align="lsq", kind=kind)
+    assert metrics is not None
+    assert metrics.rel == pytest.approx(float(np.mean(np.abs(depth - true) / true)), rel=1e-6)
+
+
+@pytest.mark.parametrize(("kind", "align"), [("relative", "none"), ("disparity", "none"), ("disparity", "median")])
+def test_what_makes_no_metres_is_refused(kind: DepthKind, align: Align) -> None:
+    with pytest.raises(ValueError, match=f"{kind} depth is aligned by lsq"):
+        depth_metrics(np.ones((2, 2), np.float32), np.ones((2, 2), np.float32), align=align, kind=kind)

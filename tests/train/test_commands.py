@@ -66,6 +66,7 @@ def test_evaluating_gives_again_what_training_measured(run: Path, data: Path, ca
         "frames": 2,
         "crop": "all",
         "align": "none",
+        "kind": "metric",
         "picture": "whole",
         "engine": "pytorch",
         "precision": "fp32",

@@ -9,13 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clipdepth.bundle.folder import Bundle, open_bundle
+from clipdepth.bundle.kind import METRIC, DepthKind
 from clipdepth.bundle.manifest import MANIFEST
 from clipdepth.errors import UsageError
 from clipdepth.model import DepthModel, load
 from clipdepth_train.checkpoint import load_run
 from clipdepth_train.data.sample import RgbdPair
 from clipdepth_train.evaluation import Predict, predictor
-from clipdepth_train.recipe import DataConfig, Recipe, decode_recipe
+from clipdepth_train.recipe import DataConfig, decode_recipe
 from clipdepth_train.start import find_run_or_bundle
 
 DEFAULT_ENGINE = "onnxruntime"
@@ -30,12 +31,14 @@ class Candidate:
     frames: DataConfig
     """What it sees of a picture, and how depth is read."""
     data: str
-    """What it was trained on."""
+    """What it was trained on; empty where clipdepth did not train it."""
     engine: str
     """'pytorch', or the engine's name."""
     precision: str
     mirrored: bool
     """Whether the mirror image's depth is averaged in."""
+    kind: DepthKind = METRIC
+    """What it answers."""
 
     def __str__(self) -> str:
         return f"{self.engine} {self.precision}, {'mirrored average' if self.mirrored else 'single pass'}"
@@ -64,10 +67,18 @@ def open_candidate(
     if mirror:
         raise UsageError(f"--mirror is for runs: the graphs of {path} make one pass; leave it out, or name the run")
     bundle = open_bundle(path)
-    recipe = bundle_recipe(bundle)
+    frames, data = bundle_frames(bundle)
     with load(bundle, engine=engine or DEFAULT_ENGINE, precision=precision, device=device) as model:
-        name, ran = bundle.path.name, model.engine.name
-        yield Candidate(name, bundle_predictor(model), recipe.frames, recipe.data, ran, model.precision, mirrored=False)
+        yield Candidate(
+            bundle.path.name,
+            bundle_predictor(model),
+            frames,
+            data,
+            model.engine.name,
+            model.precision,
+            mirrored=False,
+            kind=bundle.manifest.kind,
+        )
 
 
 def _run(path: Path, mirror: bool | None) -> Candidate:
@@ -77,13 +88,17 @@ def _run(path: Path, mirror: bool | None) -> Candidate:
     return Candidate(path.name, predict, recipe.frames, recipe.data, "pytorch", "fp32", model.mirror)
 
 
-def bundle_recipe(bundle: Bundle) -> Recipe:
-    """The recipe of the bundle's model; raises CheckpointError for one that this version cannot read.
+def bundle_frames(bundle: Bundle) -> tuple[DataConfig, str]:
+    """What the bundle's model sees of a picture, and what it was trained on, empty where clipdepth did not train it.
 
-    Without stored masks: an engine of a model with SAM segments by itself, as it does on a device.
+    Without stored masks: an engine of a model with SAM segments by itself, as it does on a device. Raises
+    CheckpointError for a recipe that this version cannot read.
     """
-    recipe = decode_recipe(bundle.manifest.model.recipe, str(bundle.path))
-    return replace(recipe, frames=replace(recipe.frames, segments=""))
+    manifest = bundle.manifest
+    if not manifest.model.recipe:
+        return DataConfig(manifest.input.height, manifest.input.width), ""
+    recipe = decode_recipe(manifest.model.recipe, str(bundle.path))
+    return replace(recipe.frames, segments=""), recipe.data
 
 
 def bundle_predictor(model: DepthModel) -> Predict:

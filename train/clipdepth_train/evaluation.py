@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from clipdepth.bundle.kind import METRIC, DepthKind
 from clipdepth.bundle.metrics import MAX_DEPTH, Align, DepthMetrics, depth_metrics
 from clipdepth.camera.resize import resize_depth, resize_frame, resize_segmentation
 from clipdepth.errors import DataError
@@ -21,7 +22,7 @@ Crop = Literal["all", "eigen", "paper"]
 """The pixels that count: all that the model sees, Eigen's crop, or the paper's."""
 
 Predict = Callable[[RgbdPair], NDArray[np.float32]]
-"""From a pair, of which it does not look at the depth, to the depth of its frame, (H, W) float32 metres."""
+"""From a pair, of which it does not look at the depth, to the depth of its frame, (H, W) float32, mostly metres."""
 
 
 def predictor(model: DepthModel, frames: DataConfig) -> Predict:
@@ -41,7 +42,7 @@ def predictor(model: DepthModel, frames: DataConfig) -> Predict:
 
 @dataclass(frozen=True)
 class Comparison:
-    """A pair's predicted and true depth, each (H, W) float32 metres, at the picture's own size."""
+    """A pair's predicted and true depth, each (H, W) float32, at the picture's own size; the truth is in metres."""
 
     index: int
     """Of the pair in its set."""
@@ -51,9 +52,9 @@ class Comparison:
     region: NDArray[np.bool_] | None
     """The pixels inside the crop, (H, W) bool; None for all."""
 
-    def metrics(self, align: Align = "none") -> DepthMetrics | None:
-        """The pair's errors; None where no pixel counts."""
-        return depth_metrics(self.prediction, self.truth, self.region, align)
+    def metrics(self, align: Align = "none", kind: DepthKind = METRIC) -> DepthMetrics | None:
+        """The pair's errors, the prediction being of `kind`; None where no pixel counts."""
+        return depth_metrics(self.prediction, self.truth, self.region, align, kind)
 
 
 def compare(
@@ -79,9 +80,11 @@ def evaluate(
     return list(frame_metrics(compare(predict, pairs, frames, crop, indices), align).values())
 
 
-def frame_metrics(comparisons: Iterable[Comparison], align: Align = "none") -> dict[int, DepthMetrics]:
+def frame_metrics(
+    comparisons: Iterable[Comparison], align: Align = "none", kind: DepthKind = METRIC
+) -> dict[int, DepthMetrics]:
     """The metrics of each pair by its index; pairs without a known pixel are left out."""
-    measured = ((comparison.index, comparison.metrics(align)) for comparison in comparisons)
+    measured = ((comparison.index, comparison.metrics(align, kind)) for comparison in comparisons)
     return {index: metrics for index, metrics in measured if metrics is not None}
 
 

@@ -32,6 +32,9 @@ def guarded(setup: Setup, name: str, precision: str, load: Callable[[Setup], Con
     """What `load` gives, or a row that says why there is none; only a wrong run is an error."""
     if setup.bundle.manifest.sam is not None:
         return absent(name, precision, "not timed with SAM's masks, which the engines' times include")
+    model = setup.bundle.manifest.model
+    if not model.recipe and setup.run is None:
+        return absent(name, precision, f"not in the bundle, which was imported from {model.origin or 'elsewhere'}")
     try:
         return load(setup)
     except ModuleNotFoundError as error:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from rich.progress import Progress
 
 from clipdepth.bundle.folder import Bundle
+from clipdepth.bundle.kind import require_metric
 from clipdepth.errors import UsageError
 from clipdepth.model import DepthModel
 from clipdepth_bench.contender import Contender, Entry, Setup, load_all
@@ -17,7 +18,7 @@ from clipdepth_bench.families import engines, pytorch
 from clipdepth_bench.measure.accuracy import Accuracy, measure_accuracy
 from clipdepth_bench.measure.duration import Duration, Measure
 from clipdepth_bench.measure.timing import Limits, Samples, Timing, interleave
-from clipdepth_train.candidate import bundle_predictor, bundle_recipe
+from clipdepth_train.candidate import bundle_frames, bundle_predictor
 from clipdepth_train.data.loader import open_set
 from clipdepth_train.data.sample import RgbdSet, evenly_spread
 from clipdepth_train.evaluation import Crop, evaluate
@@ -49,13 +50,16 @@ def prepare(bundles: Sequence[Bundle], data: str, crop: Crop, frames: int | None
     """Open the test frames, all or `frames` of them, evenly spread.
 
     How depth is stored, and what is too far, is what the first bundle's recipe says, so that the same pixels count for
-    all. Raises UsageError where they would not, or the crop does not fit the pictures.
+    all. Raises UsageError where they would not, or the crop does not fit the pictures, and NotMetricError for a bundle
+    whose answer is not metric: how it is aligned would decide its place.
     """
+    for bundle in bundles:
+        require_metric(bundle.manifest.kind, "a comparison of accuracy", bundle.path.name)
     names = [bundle.path.name for bundle in bundles]
     twice = [name for name in names if names.count(name) > 1]
     if twice:
         raise UsageError(f"two bundles are called {twice[0]}; rename one, or give it once")
-    sees = {bundle.path.name: bundle_recipe(bundle).frames for bundle in bundles}
+    sees = {bundle.path.name: bundle_frames(bundle)[0] for bundle in bundles}
     if len({seen.picture for seen in sees.values()}) > 1 and crop != "paper":
         cut = next(name for name, seen in sees.items() if seen.picture == "paper")
         raise UsageError(f"{cut} sees the paper's crop only and others the whole picture; compare them by --crop paper")

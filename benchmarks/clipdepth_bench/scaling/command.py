@@ -67,6 +67,11 @@ def _run(bundle: Bundle, options: Namespace) -> Run:
             "TensorRT's engines are built for the bundle's own graphs; "
             "give --axis threads --axis cameras, or another --engine"
         )
+    if not bundle.manifest.model.recipe and {"size", "batch"} & set(axes):
+        raise UsageError(
+            f"{bundle.path} was not trained by clipdepth, which cannot build it at other sizes; "
+            "give --axis threads --axis cameras"
+        )
     start = Scaling(
         schema=SCHEMA,
         bundle=bundle.path.name,

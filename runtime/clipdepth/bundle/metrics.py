@@ -7,13 +7,18 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from clipdepth.bundle.kind import METRIC, DepthKind
 from clipdepth.errors import DataError
 
 MIN_DEPTH = 0.001
 MAX_DEPTH = 10.0
 
-Align = Literal["none", "median"]
-"""What is done to predicted depth before it is measured: nothing, or each image is scaled to its true median."""
+Align = Literal["none", "median", "lsq"]
+"""What is done to predicted depth before it is measured, image by image.
+
+'none' leaves it. 'median' scales it to its true median. 'lsq' fits scale and shift to the true depth by least squares,
+of a disparity to the true inverse depth.
+"""
 
 
 @dataclass(frozen=True)
@@ -42,14 +47,17 @@ def depth_metrics(
     truth: NDArray[np.float32],
     region: NDArray[np.bool_] | None = None,
     align: Align = "none",
+    kind: DepthKind = METRIC,
 ) -> DepthMetrics | None:
     """Measure one image, or return None where it has no valid pixel.
 
-    `prediction` and `truth` are (H, W) float32 metres. A pixel is valid when its truth lies in (0.001, 10)
-    and `region`, (H, W) bool, allows it. The prediction is aligned over the valid pixels, then clamped to
+    `prediction`, of `kind`, and `truth`, metres, are (H, W) float32. A pixel is valid when its truth lies in
+    (0.001, 10) and `region`, (H, W) bool, allows it. The prediction is aligned over the valid pixels, then clamped to
     [0.001, 10]. Raises DataError for a prediction that is not finite, or whose median is not above 0 where it is
-    to be aligned.
+    to be aligned by that, ValueError for an alignment that makes no metres of `kind`; see `alignments`.
     """
+    if align not in alignments(kind):
+        raise ValueError(f"{kind} depth is aligned by {' or '.join(alignments(kind))}, not by {align}")
     valid = counted_pixels(truth, region)
     if not valid.any():
         return None
@@ -58,7 +66,34 @@ def depth_metrics(
         raise DataError("the predicted depth has NaN or infinite values; the model is broken")
     if align == "median":
         predicted *= median_ratio(predicted, true)
+    elif align == "lsq":
+        predicted = least_squares(predicted, true, kind)
     return _errors(np.clip(predicted, MIN_DEPTH, MAX_DEPTH), true)
+
+
+def alignments(kind: DepthKind) -> tuple[Align, ...]:
+    """What makes metres of a prediction of `kind`, the usual one first."""
+    usual: dict[DepthKind, tuple[Align, ...]] = {
+        "metric": ("none", "median", "lsq"),
+        "relative": ("lsq", "median"),
+        "disparity": ("lsq",),
+    }
+    return usual[kind]
+
+
+def least_squares(predicted: NDArray[np.float64], true: NDArray[np.float64], kind: DepthKind) -> NDArray[np.float64]:
+    """The prediction after the scale and shift that bring it closest to the truth, metres, both (N,) float64.
+
+    Of a disparity they bring it closest to the inverse of the truth, and inverse depth beyond 10 m is 10 m: the
+    protocol of Ranftl, Lasinger, Hafner, Schindler and Koltun, Towards Robust Monocular Depth Estimation: Mixing
+    Datasets for Zero-shot Cross-dataset Transfer, TPAMI 2020, with the closed form of its scale- and shift-invariant
+    loss (section 5). A prediction that is the same everywhere gets the mean of the truth.
+    """
+    target = 1 / true if kind == "disparity" else true
+    line = np.stack([predicted, np.ones_like(predicted)], axis=1)
+    (scale, shift), *_ = np.linalg.lstsq(line, target, rcond=None)
+    fitted = scale * predicted + shift
+    return np.asarray(1 / np.maximum(fitted, 1 / MAX_DEPTH) if kind == "disparity" else fitted, np.float64)
 
 
 def counted_pixels(truth: NDArray[np.float32], region: NDArray[np.bool_] | None = None) -> NDArray[np.bool_]:

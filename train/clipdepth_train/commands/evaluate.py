@@ -10,18 +10,20 @@ from rich.console import Console
 from rich.progress import track
 
 from clipdepth.bundle.box import find_folder
-from clipdepth.bundle.metrics import Align, DepthMetrics, mean_metrics
+from clipdepth.bundle.kind import MEANINGS, METRIC, DepthKind
+from clipdepth.bundle.metrics import Align, DepthMetrics, alignments, mean_metrics
 from clipdepth.cli.arguments import DEVICE_HELP, ArgumentParser, device_index
 from clipdepth.cli.overwriting import refuse_overwriting
 from clipdepth.engines import ENGINES
 from clipdepth.engines.choice import AUTO
+from clipdepth.errors import UsageError
 from clipdepth.files.atomic import write_json
 from clipdepth_train.candidate import DEFAULT_ENGINE, Candidate, open_candidate
 from clipdepth_train.commands.metrics_table import metrics_table
 from clipdepth_train.data.folder import FolderSet
 from clipdepth_train.data.loader import open_set
 from clipdepth_train.data.sample import RgbdSet
-from clipdepth_train.evaluation import compare, constant_median, frame_metrics
+from clipdepth_train.evaluation import Predict, compare, constant_median, frame_metrics
 
 
 def main(argv: Sequence[str]) -> int:
@@ -31,16 +33,20 @@ def main(argv: Sequence[str]) -> int:
     refuse_overwriting([find_folder(arguments.model), arguments.data], written)
     engine = (arguments.engine, arguments.precision, arguments.device)
     with open_candidate(arguments.model, arguments.mirror, *engine) as candidate:
+        align = _align(candidate, arguments.align)
         data = arguments.data or candidate.data
+        if not data:
+            raise UsageError(f"{candidate.name} was not trained by clipdepth, so it names no data; give --data")
         tests = open_set(data, arguments.split, candidate.frames)
-        measured = _measured(candidate, data, tests, arguments)
+        measured = _measured(candidate, data, tests, arguments, align)
     means = {name: asdict(mean_metrics(list(frames.values()))) for name, frames in measured.items()}
     report = {
         "data": data,
         "split": arguments.split,
         "frames": len(measured[candidate.name]),
         "crop": arguments.crop,
-        "align": arguments.align,
+        "align": align,
+        "kind": candidate.kind,
         "picture": candidate.frames.picture,
         "engine": candidate.engine,
         "precision": candidate.precision,
@@ -54,25 +60,44 @@ def main(argv: Sequence[str]) -> int:
     return 0
 
 
+def _align(candidate: Candidate, asked: Align | None) -> Align:
+    """How depth is aligned; raises UsageError for what makes no metres of the candidate's answer."""
+    possible = alignments(candidate.kind)
+    if asked is not None and asked not in possible:
+        raise UsageError(
+            f"{candidate.name} answers {MEANINGS[candidate.kind]}, which --align {asked} cannot measure; "
+            f"give --align {' or '.join(possible)}"
+        )
+    return asked or possible[0]
+
+
 def _measured(
-    candidate: Candidate, data: str, tests: RgbdSet, arguments: argparse.Namespace
+    candidate: Candidate, data: str, tests: RgbdSet, arguments: argparse.Namespace, align: Align
 ) -> dict[str, dict[int, DepthMetrics]]:
     """The metrics of each frame, by the name of what predicted it and by the frame's index."""
-    predictors = {candidate.name: candidate.predict}
+    predictors: dict[str, tuple[Predict, DepthKind]] = {candidate.name: (candidate.predict, candidate.kind)}
     if arguments.baseline:
-        predictors["constant median"] = constant_median(open_set(data, "train", candidate.frames))
+        predictors["constant median"] = constant_median(open_set(data, "train", candidate.frames)), METRIC
     measured = {}
-    for name, predict in predictors.items():
+    for name, (predict, kind) in predictors.items():
         indices = track(range(len(tests)), f"evaluating {name}", console=Console(stderr=True))
         compared = compare(predict, tests, candidate.frames, arguments.crop, indices)
-        measured[name] = frame_metrics(compared, arguments.align)
+        measured[name] = frame_metrics(compared, align, kind)
     return measured
 
 
 def _caption(report: Mapping[str, Any], candidate: Candidate) -> str:
-    aligned = {"none": "nothing aligned", "median": "each image scaled to its true median"}[report["align"]]
+    aligned = {
+        "none": "nothing aligned",
+        "median": "each image scaled to its true median",
+        "lsq": f"each image's scale and shift fitted to {_truth(candidate)} by least squares",
+    }[report["align"]]
     frames = f"{report['data']} ({report['split']}), {report['frames']} frames"
     return f"{frames}, crop: {report['crop']}, {aligned}, {candidate}"
+
+
+def _truth(candidate: Candidate) -> str:
+    return "the inverse of its true depth" if candidate.kind == "disparity" else "its true depth"
 
 
 def _by_picture(measured: Mapping[str, Mapping[int, DepthMetrics]], tests: RgbdSet) -> dict[str, list[dict[str, Any]]]:
@@ -99,8 +124,8 @@ def _parser() -> ArgumentParser:
     add(
         "--align",
         choices=get_args(Align),
-        default="none",
-        help="'median' first scales each image's depth to its true median over the pixels that count (default: none)",
+        help="'median' first scales each image's depth to its true median over the pixels that count, 'lsq' fits scale "
+        "and shift (default: none; lsq for a model whose answer is not metric)",
     )
     mirror = parser.add_mutually_exclusive_group()
     mirror.add_argument("--mirror", action="store_true", default=None, help="average in the mirror image's depth")
