@@ -1,7 +1,7 @@
 """A network of another project behind the frame contract."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -11,13 +11,15 @@ from clipdepth.bundle.manifest import DepthRange
 
 Answer = Callable[[Any], Tensor]
 """Picks what is known of each pixel, (N, h, w) or (N, 1, h, w) float, out of all that a network gives."""
+Resizing = Literal["bilinear", "bicubic"]
 
 
 class Framed(nn.Module):
     """Turns frames, (N, H, W, 3) uint8 BGR, into `network`'s answer at their size, (N, H, W) float32.
 
     The network takes (N, 3, H, W) float32, RGB from 0 to 1 less `mean` over `std`. Its answer is resized to the frame's
-    size with the corners of both aligned at their outer edges, as pixels are areas, and clamped to `depth`, if given.
+    size by `resizing`, with the corners of both aligned at their outer edges, as pixels are areas, and clamped to
+    `depth`, if given.
     """
 
     bgr_to_rgb: Tensor
@@ -31,9 +33,10 @@ class Framed(nn.Module):
         mean: Sequence[float] = (0, 0, 0),
         std: Sequence[float] = (1, 1, 1),
         depth: DepthRange | None = None,
+        resizing: Resizing = "bilinear",
     ) -> None:
         super().__init__()
-        self.network, self._answer, self._depth = network, answer, depth
+        self.network, self._answer, self._depth, self._resizing = network, answer, depth, resizing
         self.register_buffer("bgr_to_rgb", torch.tensor([2, 1, 0]))
         self.register_buffer("mean", 255 * torch.tensor(mean, dtype=torch.float32)[None, :, None, None])
         self.register_buffer("std", 255 * torch.tensor(std, dtype=torch.float32)[None, :, None, None])
@@ -47,5 +50,5 @@ class Framed(nn.Module):
             answer = answer[:, 0]
         size = frame.shape[1:3]
         if answer.shape[1:] != size:
-            answer = F.interpolate(answer[:, None], size, mode="bilinear", align_corners=False)[:, 0]
+            answer = F.interpolate(answer[:, None], size, mode=self._resizing, align_corners=False)[:, 0]
         return answer if self._depth is None else answer.clamp(self._depth.minimum, self._depth.maximum)

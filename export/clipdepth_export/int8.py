@@ -96,10 +96,17 @@ def _only_user(model: ONNXModel, node: onnx.NodeProto, operator: str) -> onnx.No
 
 
 def quantizable(graph: ir.Graph) -> list[str]:
-    """The layers of arithmetic with a weight that may be rounded; products of two activations stay in fp32."""
+    """The layers of arithmetic with a weight that may be rounded; products of two activations stay in fp32.
+
+    So does a product with a vector, such as that of bins' probabilities with their depth, which has no channels.
+    """
     keep = sensitive(graph)
     layers = [node for node in nodes_of(graph, *ARITHMETIC) if node not in keep]
-    return [node.name or "" for node in layers if node.inputs[1] and node.inputs[1].is_initializer()]
+    return [node.name or "" for node in layers if _is_kernel(node.inputs[1])]
+
+
+def _is_kernel(weight: ir.Value | None) -> bool:
+    return weight is not None and weight.is_initializer() and weight.shape is not None and len(weight.shape) > 1
 
 
 def quantize(quantizer: Quantizer, judge: Judge, track: Track) -> Quantized:

@@ -79,16 +79,24 @@ def imported_source(
     depth: DepthRange | None,
     camera: TrainingCamera | None = None,
     licences: list[Licence] | None = None,
+    finds_focal: bool = False,
 ) -> ExportSource:
     """A model that clipdepth did not train: `module` keeps the frame contract; what it states is overruled by `asked`.
 
-    Raises UsageError for what neither the model nor `asked` tells.
+    With `finds_focal` it estimates the camera's focal length itself, so that its depth fits any camera. Raises
+    UsageError for what neither the model nor `asked` tells, and for what `asked` tells of a model that has none.
     """
     if asked.licence is not None:
         licences = [Licence(name, asked.licence)]
     if not licences:
         raise UsageError(f"nothing says under which licence {name} may be used; give --licence TEXT")
     kind = asked.kind or METRIC
+    any_camera = finds_focal or kind != METRIC
+    if any_camera and isinstance(asked.focal, float):
+        why = "estimates the focal length itself" if finds_focal else f"answers {kind} depth, which has no metres"
+        raise UsageError(f"{name} {why}; leave out --focal")
+    if kind != METRIC and asked.max_depth is not None:
+        raise UsageError(f"{name} answers {kind} depth, which has no metres; leave out --max-depth")
     return ExportSource(
         name=name,
         module=module,
@@ -97,7 +105,7 @@ def imported_source(
         width=size.width,
         frames=asked.frames_at(size),
         depth=depth,
-        camera=asked.camera(camera) if kind == METRIC else None,
+        camera=None if any_camera else asked.camera(camera),
         licences=licences,
         kind=kind,
     )

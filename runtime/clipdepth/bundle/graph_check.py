@@ -65,15 +65,17 @@ OTHER_TRUNKS = frozenset(
         "InstanceNormalization",
         "IsNaN",
         "LeakyRelu",
+        "Log",
         "Mish",
         "PRelu",
         "Pad",
+        "Reciprocal",
         "Softplus",
         "Split",
         "Tanh",
     ]
 )
-"""What the graphs of other trunks have besides, and of the networks that are timed beside ours."""
+"""What the graphs of other trunks have besides, of networks that are timed beside ours, and of imported ones."""
 _SUFFIX = ".onnx"
 
 
