@@ -42,7 +42,8 @@ def _told(error: Exception, repository: str, revision: str | None) -> ClipdepthE
             "run 'hf auth login'"
         )
     if isinstance(error, errors.RevisionNotFoundError):
-        return UsageError(f"{repository} has no revision '{revision}'; give a branch, a tag or a whole commit")
+        asked = revision or "main"
+        return UsageError(f"{repository} has no revision '{asked}'; give a branch, a tag or a whole commit")
     if isinstance(error, errors.RepositoryNotFoundError):
         return UsageError(f"the hub has no model {repository}, or it is private; run 'hf auth login' if it is yours")
     if isinstance(error, errors.HFValidationError):
@@ -54,5 +55,7 @@ def _told(error: Exception, repository: str, revision: str | None) -> ClipdepthE
         return WeightsError(
             f"{at} is not in the cache, and the hub does not answer; connect to the network, or give a local folder"
         )
+    if isinstance(error, errors.HfHubHTTPError) and error.response.status_code in (401, 403):
+        return WeightsError(f"the hub does not let us have {at}; run 'hf auth login' with a token that may read it")
     reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
     return WeightsError(f"{at} cannot be fetched: {reason}; try again, or give a local folder")
