@@ -175,5 +175,5 @@ def _enliven(model: nn.Module) -> None:
             parameter.data.normal_(0, parameter[0].numel() ** -0.5, generator=generator)
         elif "norm" not in name and name.endswith("bias"):
             parameter.data.normal_(0.1, 0.1, generator=generator)
-        if name in ("head.head.4.bias", "head.conv3.bias"):
+        if name in ("head.head.4.bias", "head.conv3.bias", "head.layers.4.bias"):
             parameter.data.fill_(1)  # before a ReLU, which would cut half of the picture away
