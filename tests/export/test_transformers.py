@@ -31,7 +31,7 @@ ASKED: dict[str, dict[str, Any]] = {
     "glpn": {"size": InputSize(64, 96)},
 }
 """What a config does not say."""
-EXPORTED = [name for name in FAMILIES if name not in ("depth-anything", "dpt-beit")]
+EXPORTED = [name for name in FAMILIES if name not in ("depth-anything", "dpt", "dpt-beit")]
 """The graphs of the others are like one of these."""
 PADDED = {"zoedepth": {"do_pad": False}}
 
