@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from clipdepth.bundle.agreement import TOLERANCES, Agreement, Tolerance
-from clipdepth.bundle.folder import stored_file
 from clipdepth.bundle.golden import Golden
 from clipdepth.bundle.kind import METRIC, DepthKind
 from clipdepth.bundle.manifest import (
@@ -27,6 +26,7 @@ from clipdepth.bundle.manifest import (
     TrainingCamera,
 )
 from clipdepth.bundle.record import encode_record
+from clipdepth.bundle.stored_file import stored_file
 
 OPSET = 18
 WEIGHTS = "weights.safetensors"

@@ -11,12 +11,13 @@ import torch
 
 from clipdepth import __version__
 from clipdepth.bundle.agreement import TOLERANCES, Agreement, Tolerance
-from clipdepth.bundle.folder import is_bundle, stored_file
+from clipdepth.bundle.folder import is_bundle
 from clipdepth.bundle.golden import Golden
 from clipdepth.bundle.graph_check import graph_problem
 from clipdepth.bundle.manifest import MANIFEST, SCHEMA, Graph, InputSize, Licence, Manifest, Precision
 from clipdepth.bundle.record import encode_record
 from clipdepth.bundle.sam_record import SamRecord
+from clipdepth.bundle.stored_file import stored_file
 from clipdepth.errors import UsageError, VerificationError
 from clipdepth.files.atomic import atomic_folder
 from clipdepth_export.gate import judge, require_agreement

@@ -14,10 +14,10 @@ import pytest
 
 from benchmarks.fakes import ENVIRONMENT, absent_row, timed_row
 from benchmarks.pages import HOSTILE, Page, failed_row
-from clipdepth.bundle.folder import stored_file
 from clipdepth.bundle.golden import load_golden
 from clipdepth.bundle.manifest import MANIFEST
 from clipdepth.bundle.metrics import DepthMetrics
+from clipdepth.bundle.stored_file import stored_file
 from clipdepth.errors import DataError, UsageError
 from clipdepth_bench.measure.accuracy import Accuracy
 from clipdepth_bench.measure.duration import Duration

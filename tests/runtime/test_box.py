@@ -10,7 +10,8 @@ from bundles import WEIGHTS, write_bundle
 from clipdepth.archive.infer import load_verified
 from clipdepth.archive.settings import Settings
 from clipdepth.bundle.box import BOX, find_folder, is_bare, list_models, model_names, portable
-from clipdepth.bundle.folder import open_bundle, stored_file
+from clipdepth.bundle.folder import open_bundle
+from clipdepth.bundle.stored_file import stored_file
 from clipdepth.errors import BundleError
 
 

@@ -7,7 +7,8 @@ import onnx
 import pytest
 
 from bundles import write_bundle, write_manifest
-from clipdepth.bundle.folder import open_bundle, stored_file
+from clipdepth.bundle.folder import open_bundle
+from clipdepth.bundle.stored_file import stored_file
 from clipdepth.errors import BundleError, UsageError
 
 

@@ -12,8 +12,9 @@ from onnx import TensorProto, helper
 
 from bundles import OPSET, brightness_graph, write_bundle, write_manifest
 from clipdepth.bundle.box import BOX
-from clipdepth.bundle.folder import open_bundle, stored_file
+from clipdepth.bundle.folder import open_bundle
 from clipdepth.bundle.onnx_file import OnnxFile, OnnxFileError
+from clipdepth.bundle.stored_file import stored_file
 from clipdepth.engines import load_engine, verify_engine
 from clipdepth.errors import BundleError
 

@@ -70,7 +70,7 @@ def open_candidate(
     frames, data = bundle_frames(bundle)
     with load(bundle, engine=engine or DEFAULT_ENGINE, precision=precision, device=device) as model:
         yield Candidate(
-            bundle.path.name,
+            bundle.name,
             bundle_predictor(model),
             frames,
             data,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from clipdepth.bundle.folder import stored_file
+from clipdepth.bundle.stored_file import stored_file
 from clipdepth.errors import UsageError, WeightsError
 
 # PyTorch and SAM take ten seconds to import and only `Segmenter` needs them, so they are imported where they are used.

@@ -1,11 +1,14 @@
 """Where a run's first weights come from: another run, a bundle, or a model that ships with clipdepth."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from clipdepth.bundle.box import BOX, find_folder, is_bare, list_models
+from clipdepth.bundle.box import BOX, find_folder, is_bare, list_models, portable
 from clipdepth.bundle.folder import open_bundle
+from clipdepth.bundle.hub import fetch_bundle
+from clipdepth.bundle.hub_name import is_hub_name
 from clipdepth.bundle.manifest import MANIFEST
 from clipdepth.errors import BundleError, CheckpointError
 from clipdepth_train.checkpoint import CHECKPOINT, load_weights, read_checkpoint
@@ -54,6 +57,16 @@ def like_start(recipe: Recipe, default: Recipe, box: Path = BOX) -> Recipe:
     return decode_recipe(plain, str(path))
 
 
+def pin_start(recipe: Recipe) -> Recipe:
+    """The recipe with a start on the hub named by its commit, so that a run tells what it began with.
+
+    Raises as `fetch_bundle`.
+    """
+    if not is_hub_name(recipe.start):
+        return recipe
+    return replace(recipe, start=portable(fetch_bundle(recipe.start)))
+
+
 def _take_over(plain: dict[str, Any], usual: Mapping[str, Any], there: Mapping[str, Any], names: Iterable[str]) -> None:
     plain.update({name: there[name] for name in names if plain[name] == usual[name]})
 
@@ -68,7 +81,12 @@ def find_weights(start: str, box: Path = BOX) -> Path:
 
 
 def find_run_or_bundle(named: str | Path, box: Path = BOX) -> Path:
-    """The folder that `named` means, see `find_folder`; raises CheckpointError for a name that means nothing."""
+    """The folder that `named` means, see `find_folder`, or of a bundle on the hub `fetch_bundle`.
+
+    Raises CheckpointError for a name that means nothing, and as `fetch_bundle`.
+    """
+    if is_hub_name(named):
+        return fetch_bundle(str(named))
     folder = find_folder(named, box)
     if is_bare(named) and not folder.is_dir():
         raise CheckpointError(f"no run or bundle at {named}; {list_models(box)}; give a model's name or a path")

@@ -77,7 +77,7 @@ def _report(
     reference = contenders[0].key
     return Report(
         schema=SCHEMA,
-        bundle=bundle.path.name,
+        bundle=bundle.name,
         input=Size(manifest.input.height, manifest.input.width),
         graphs={name: manifest.files[graph.file].sha256 for name, graph in manifest.graphs.items()},
         environment=machine,

@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from clipdepth.bundle.agreement import TOLERANCES, Agreement
-from clipdepth.bundle.folder import stored_file
+from clipdepth.bundle.stored_file import stored_file
 from clipdepth.engines import Infer, measure_agreement
 from clipdepth.errors import ClipdepthError, EngineError, UsageError
 from clipdepth_bench.contender import Contender, Entry, Setup, absent

@@ -40,10 +40,10 @@ class Examination:
 
     def mark(self, bundle: Bundle, contender: Contender, progress: Progress) -> Accuracy:
         """A contender's accuracy."""
-        title = f"measuring {bundle.path.name} {contender.key}"
+        title = f"measuring {bundle.name} {contender.key}"
         indices = progress.track(self.which, description=title)
         predict = bundle_predictor(DepthModel(bundle, contender.engine, contender.precision))
-        return measure_accuracy(predict, self.pairs, self.sees[bundle.path.name], self.crop, indices)
+        return measure_accuracy(predict, self.pairs, self.sees[bundle.name], self.crop, indices)
 
 
 def prepare(bundles: Sequence[Bundle], data: str, crop: Crop, frames: int | None) -> Examination:
@@ -54,12 +54,12 @@ def prepare(bundles: Sequence[Bundle], data: str, crop: Crop, frames: int | None
     whose answer is not metric: how it is aligned would decide its place.
     """
     for bundle in bundles:
-        require_metric(bundle.manifest.kind, "a comparison of accuracy", bundle.path.name)
-    names = [bundle.path.name for bundle in bundles]
+        require_metric(bundle.manifest.kind, "a comparison of accuracy", bundle.name)
+    names = [bundle.name for bundle in bundles]
     twice = [name for name in names if names.count(name) > 1]
     if twice:
         raise UsageError(f"two bundles are called {twice[0]}; rename one, or give it once")
-    sees = {bundle.path.name: bundle_frames(bundle)[0] for bundle in bundles}
+    sees = {bundle.name: bundle_frames(bundle)[0] for bundle in bundles}
     if len({seen.picture for seen in sees.values()}) > 1 and crop != "paper":
         cut = next(name for name, seen in sees.items() if seen.picture == "paper")
         raise UsageError(f"{cut} sees the paper's crop only and others the whole picture; compare them by --crop paper")
@@ -96,7 +96,7 @@ class Field:
 
 def name_of(bundle: Bundle, contender: Contender) -> Name:
     """What tells an engine from the others of all bundles."""
-    return bundle.path.name, contender.key
+    return bundle.name, contender.key
 
 
 @contextmanager

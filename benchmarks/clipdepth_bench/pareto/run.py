@@ -56,7 +56,7 @@ def _report(
         data=contest.data,
         frames=len(contest.examination.which),
         crop=contest.examination.crop,
-        bundles={bundle.path.name: _measured(contest, bundle) for bundle in contest.bundles},
+        bundles={bundle.name: _measured(contest, bundle) for bundle in contest.bundles},
         environment=machine,
         method=Method(timing.rounds, limits.seconds, limits.within, points[0].key),
         interrupted=timing.stopped == "interrupted",
@@ -74,10 +74,10 @@ def _points(
     points = []
     for bundle in contest.bundles:
         contenders = [contender for owner, contender in field.engines if owner is bundle]
-        own = {key: found for (owner, key), found in samples.items() if owner == bundle.path.name}
+        own = {key: found for (owner, key), found in samples.items() if owner == bundle.name}
         entrants = [reference, *contenders] if bundle is first else contenders
         rows = make_rows(entrants, {**own, **referred}, reference.key, timing.stopped, limits)
-        points += [Point(bundle.path.name, row, None) for row in rows]
+        points += [Point(bundle.name, row, None) for row in rows]
     return points
 
 
@@ -85,7 +85,7 @@ def _measured(contest: Contest, bundle: Bundle) -> Measured:
     manifest = bundle.manifest
     return Measured(
         input=Size(manifest.input.height, manifest.input.width),
-        picture=contest.examination.sees[bundle.path.name].picture,
+        picture=contest.examination.sees[bundle.name].picture,
         parameters=manifest.model.parameters,
         graphs={name: manifest.files[graph.file].sha256 for name, graph in manifest.graphs.items()},
     )
@@ -102,7 +102,7 @@ def _examined(report: ParetoReport, examination: Examination, field: Field, prog
                 try:
                     marks[name_of(bundle, contender)] = examination.mark(bundle, contender, progress)
                 except Exception as error:  # a library's own; it takes nothing from the other rows
-                    notes.append(f"no accuracy of {bundle.path.name} {contender.key}: {first_line(error)}")
+                    notes.append(f"no accuracy of {bundle.name} {contender.key}: {first_line(error)}")
     except KeyboardInterrupt:
         interrupted = True
     points = [replace(point, accuracy=marks.get((point.bundle, point.row.key))) for point in report.points]

@@ -74,7 +74,7 @@ def _run(bundle: Bundle, options: Namespace) -> Run:
         )
     start = Scaling(
         schema=SCHEMA,
-        bundle=bundle.path.name,
+        bundle=bundle.name,
         bundle_sha256=sha256(encode_record(bundle.manifest)).hexdigest(),
         engine=engine,
         seconds=options.seconds,

@@ -15,12 +15,12 @@ from segment_anything.modeling import Sam
 from torch.export import Dim
 
 from clipdepth import __version__
-from clipdepth.bundle.folder import stored_file
 from clipdepth.bundle.manifest import Licence
 from clipdepth.bundle.record import encode_record
 from clipdepth.bundle.sam_agreement import SAM_TOLERANCES, SamAgreement, SamAnswer
 from clipdepth.bundle.sam_folder import SAM_MANIFEST, SAM_SCHEMA, SamManifest, read_sam_manifest
 from clipdepth.bundle.sam_record import SamGraphs, SamPrecision, SamRecord
+from clipdepth.bundle.stored_file import stored_file
 from clipdepth.errors import BundleError, UsageError
 from clipdepth.files.atomic import atomic_folder
 from clipdepth.sam.painting import COLOURING

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from clipdepth.bundle.folder import stored_file
 from clipdepth.bundle.manifest import Accuracy, DepthRange, Licence, Model, TrainingCamera
+from clipdepth.bundle.stored_file import stored_file
 from clipdepth.errors import UsageError
 from clipdepth_export.sam.of_run import sam_of_run
 from clipdepth_export.source import ExportSource

@@ -10,8 +10,10 @@ from clipdepth.archive.chunk import Chunk, Row, pack, unpack
 from clipdepth.archive.job import Job
 from clipdepth.archive.settings import Settings
 from clipdepth.bundle.box import BOX
-from clipdepth.bundle.folder import Bundle, open_bundle, stored_file
+from clipdepth.bundle.folder import Bundle, open_bundle
+from clipdepth.bundle.hub_name import is_hub_name
 from clipdepth.bundle.manifest import MANIFEST
+from clipdepth.bundle.stored_file import stored_file
 from clipdepth.errors import BundleError, VerificationError
 from clipdepth.model import DepthModel, load
 
@@ -61,6 +63,8 @@ def load_verified(bundle: str, settings: Settings, threads: int, device: int | N
 
 
 def _open_here(bundle: str) -> Bundle:
+    if is_hub_name(bundle):
+        return open_bundle(bundle)
     folder = BOX / bundle
     if not folder.is_dir():
         raise BundleError(f"{folder} is not on this node; put the same bundle and clipdepth on all of them")

@@ -27,6 +27,8 @@ class ArchiveReport:
     """What was done; `OUT/report.json` has these fields."""
 
     out: str
+    bundle: str
+    """What means it on every machine: a model's name, 'hf:OWNER/NAME@COMMIT' or a path."""
     settings: Settings
     ray: str
     sources: int

@@ -8,19 +8,19 @@ import stat
 from hashlib import sha256
 from pathlib import Path
 
-from clipdepth.bundle.folder import Bundle
+from clipdepth.bundle.manifest import Manifest
 from clipdepth.bundle.record import encode_record
 from clipdepth.errors import OutputError
 from clipdepth.files.atomic import make_folder
 
 
-def bundle_cache(bundle: Bundle) -> Path:
-    """The folder of what was made of exactly that bundle, wherever it lies; it need not exist.
+def bundle_cache(manifest: Manifest) -> Path:
+    """The folder of what was made of exactly the bundle of that manifest, wherever it lies; it need not exist.
 
     Raises as `cache_folder`.
     """
     # The manifest states every file's hash.
-    return cache_folder() / sha256(encode_record(bundle.manifest)).hexdigest()[:32]
+    return cache_folder() / sha256(encode_record(manifest)).hexdigest()[:32]
 
 
 def cache_folder() -> Path:

@@ -1,19 +1,19 @@
 """The bundle: a folder that holds all a device needs, checked before it is used."""
 
-import hashlib
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from clipdepth.bundle.box import BOX, find_folder, is_bare, list_models
 from clipdepth.bundle.golden import Golden, load_golden
 from clipdepth.bundle.graph_check import check_graphs
-from clipdepth.bundle.manifest import MANIFEST, Manifest, StoredFile, decode_manifest
+from clipdepth.bundle.hub import fetch_bundle, fetch_weights
+from clipdepth.bundle.hub_name import HubName, hub_name_of, is_hub_name
+from clipdepth.bundle.manifest import LARGEST_MANIFEST, MANIFEST, Manifest, decode_manifest
+from clipdepth.bundle.stored_file import check_files
 from clipdepth.errors import BundleError, UsageError
 from clipdepth.files.foreign import shown
 
 _REMEDY = "export the bundle again"
-_LARGEST_MANIFEST = 16 << 20
 _OLD_ENGINES = "engines"
 """Where earlier versions kept TensorRT's engines, which anyone could have put there."""
 
@@ -24,6 +24,20 @@ class Bundle:
 
     path: Path
     manifest: Manifest
+
+    @property
+    def hub_name(self) -> HubName | None:
+        """What it is called on the hub, with its commit, where it came from there."""
+        return hub_name_of(self.path)
+
+    @property
+    def name(self) -> str:
+        """What reports call it: 'hf:OWNER/NAME@COMMIT', or the name of its folder."""
+        return str(self.hub_name or self.path.name)
+
+    def as_named(self, named: str) -> str:
+        """What it was named on the command line, pinned to its commit where it came from the hub."""
+        return str(self.hub_name or named)
 
     def graph(self, precision: str) -> Path:
         """The ONNX file of `precision`; raises UsageError for one the bundle does not have."""
@@ -38,31 +52,44 @@ class Bundle:
         return load_golden(self.path / self.manifest.golden, size.height, size.width, kind)
 
     def weights(self) -> Path:
-        """The file of the network's weights, checked; raises BundleError where it has none or another one."""
+        """The file of the network's weights, checked; raises BundleError where it has none or another one.
+
+        Those of a bundle from the hub are downloaded now; raises as `fetch_weights` too.
+        """
         name = self.manifest.weights
         if name is None:
             raise BundleError(f"{self.path} has no weights to train on from; export its run with --weights")
-        check_files(self.path, {name: self.manifest.files[name]}, _REMEDY)
+        if self.hub_name:
+            fetch_weights(self.hub_name, self.manifest)
+        check_files(self.path, {name: self.manifest.files[name]}, _remedy(self.path))
         return self.path / name
 
 
 def open_bundle(named: str | Path, box: Path = BOX, any_tolerance: bool = False) -> Bundle:
-    """Open the bundle that `named` means, see `find_folder`, and check the size and hash of what a device reads.
+    """Open the bundle that `named` means and check the size and hash of what a device reads.
+
+    Text that starts with 'hf:' means a bundle on the hub, see `fetch_bundle`; see `find_folder` for all else.
 
     The weights to train on from are not read here, but by `Bundle.weights`, since hashing them takes time. Raises
     BundleError where the bundle is missing, damaged, tampered with or of an unsupported schema, holds what its
-    manifest does not state, or has a graph that the exporter does not write. `any_tolerance` as in `decode_manifest`.
+    manifest does not state, or has a graph that the exporter does not write, and as `fetch_bundle` for one on the hub.
+    `any_tolerance` as in `decode_manifest`.
     """
-    path = find_folder(named, box)
+    path = fetch_bundle(str(named)) if is_hub_name(named) else find_folder(named, box)
     if not path.is_dir():
         models = f"{list_models(box)}; " if is_bare(named) else ""
         raise BundleError(f"no bundle at {path}; {models}make one with 'clipdepth export RUN --out {path}'")
     manifest = _read_manifest(path, any_tolerance)
     _refuse_others(path, manifest)
     needed = {name: stated for name, stated in manifest.files.items() if name != manifest.weights}
-    check_files(path, needed, _REMEDY)
+    check_files(path, needed, _remedy(path))
     check_graphs(path, _graph_files(manifest), needed, _REMEDY)
     return Bundle(path, manifest)
+
+
+def _remedy(path: Path) -> str:
+    """What to do about a damaged file."""
+    return f"remove {path}, and it is downloaded again" if hub_name_of(path) else _REMEDY
 
 
 def is_bundle(path: Path) -> bool:
@@ -78,8 +105,8 @@ def _read_manifest(path: Path, any_tolerance: bool) -> Manifest:
     place = path / MANIFEST
     if not place.is_file() or place.is_symlink():
         raise BundleError(f"{path} has no {MANIFEST}, so it is no bundle; {_REMEDY}")
-    if place.stat().st_size > _LARGEST_MANIFEST:
-        raise BundleError(f"{place} has more than {_LARGEST_MANIFEST} bytes; {_REMEDY}")
+    if place.stat().st_size > LARGEST_MANIFEST:
+        raise BundleError(f"{place} has more than {LARGEST_MANIFEST} bytes; {_REMEDY}")
     return decode_manifest(place.read_bytes(), str(place), any_tolerance)
 
 
@@ -95,30 +122,3 @@ def _refuse_others(path: Path, manifest: Manifest) -> None:
     if others[0] == _OLD_ENGINES:
         remedy += f": engines lie in the user's cache now, and are built again with 'clipdepth build {path}'"
     raise BundleError(f"{shown(str(path / others[0]))} is not in the bundle's {MANIFEST}; {remedy}")
-
-
-def stored_file(path: Path) -> StoredFile:
-    """The size and hash of the file at `path`."""
-    with path.open("rb") as file:
-        digest = hashlib.sha256()
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return StoredFile(sha256=digest.hexdigest(), size=path.stat().st_size)
-
-
-def check_files(folder: Path, files: Mapping[str, StoredFile], remedy: str) -> None:
-    """Check the size and hash of `files` in `folder`; raises BundleError, with the remedy, for one that differs."""
-    for name, stated in files.items():
-        problem = _difference(folder / name, stated)
-        if problem:
-            raise BundleError(f"{folder / name} {problem}; {remedy}")
-
-
-def _difference(path: Path, stated: StoredFile) -> str | None:
-    if not path.is_file() or path.is_symlink():
-        return "is missing"
-    if path.stat().st_size != stated.size:
-        return f"has {path.stat().st_size} bytes, its manifest says {stated.size}"
-    if stored_file(path).sha256 != stated.sha256:
-        return "is not the file its manifest states (sha256 differs)"
-    return None

@@ -13,6 +13,8 @@ from clipdepth.errors import BundleError
 
 SCHEMA = 2
 MANIFEST = "manifest.json"
+LARGEST_MANIFEST = 16 << 20
+"""Bytes of a manifest that are read, at most."""
 
 Precision = Literal["fp32", "fp16", "int8"]
 """What a graph computes in; it stands in the graph itself, as half tensors or as Q/DQ."""

@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from clipdepth.bundle.folder import check_files
 from clipdepth.bundle.graph_check import check_graphs
 from clipdepth.bundle.manifest import Licence, StoredFile
 from clipdepth.bundle.record import FileName, Record, decode_record
 from clipdepth.bundle.sam_record import SamRecord
+from clipdepth.bundle.stored_file import check_files
 from clipdepth.errors import BundleError
 
 SAM_MANIFEST = "sam.json"

@@ -19,8 +19,9 @@ from clipdepth.archive.settings import Settings, read_settings, write_settings
 from clipdepth.archive.sources import Item, find_items
 from clipdepth.archive.uri import open_uri
 from clipdepth.bundle.box import find_folder, portable
-from clipdepth.bundle.folder import Bundle, open_bundle, stored_file
+from clipdepth.bundle.folder import Bundle, open_bundle
 from clipdepth.bundle.kind import require_metric
+from clipdepth.bundle.stored_file import stored_file
 from clipdepth.camera.corrections import Corrections
 from clipdepth.cli.archive_options import ArchiveOptions, parse_options
 from clipdepth.cli.interruption import exit_status, sigterm_interrupts
@@ -86,6 +87,7 @@ def _run(items: Sequence[Item], job: Job, resources: Resources, console: Console
     found, done = units(items, job)
     report = ArchiveReport(
         out=str(job.folder),
+        bundle=job.bundle,
         settings=job.settings,
         ray=resources.address,
         sources=len(items),

@@ -19,7 +19,10 @@ class ArgumentParser(argparse.ArgumentParser):
         raise UsageError(f"{message}; see '{self.prog} --help'")
 
 
-BUNDLE_HELP = "a model that ships ('clipdepth models' lists them), or the folder that 'clipdepth export' made"
+BUNDLE_HELP = (
+    "a model that ships ('clipdepth models' lists them), hf:OWNER/NAME[@REVISION] on the hub, "
+    "or the folder that 'clipdepth export' made"
+)
 """The help of an argument for `open_bundle`, which is to be text, since `./NAME` and NAME differ."""
 
 

@@ -38,16 +38,17 @@ def main(argv: Sequence[str], box: Path = BOX) -> int:
     """Run the command; return 0, whatever the engines lack. `box` has the model that is tried where none is named."""
     options = _parser().parse_args(argv)
     refuse_overwriting([find_folder(options.bundle, box)], [options.json])
-    threads = options.threads or usable_cores()
+    bundle = open_bundle(options.bundle, box)
+    named, threads = bundle.as_named(options.bundle), options.threads or usable_cores()
     console = Console()
     hardware = {name: text for name, text in describe_hardware().items() if text}
     console.print(f"clipdepth {__version__}, Python {platform.python_version()}, {threads} threads", highlight=False)
     for name, text in hardware.items():
         console.print(f"{name}: {text}", highlight=False, markup=False, soft_wrap=True)
-    console.print(shown(f"model: {options.bundle}"), highlight=False, markup=False, soft_wrap=True)
-    diagnoses = _diagnose_all(open_bundle(options.bundle, box), threads, options.device, console)
+    console.print(shown(f"model: {named}"), highlight=False, markup=False, soft_wrap=True)
+    diagnoses = _diagnose_all(bundle, threads, options.device, console)
     if options.json:
-        write_json(options.json, _as_json(options.bundle, threads, hardware, diagnoses))
+        write_json(options.json, _as_json(named, threads, hardware, diagnoses))
     return 0
 
 

@@ -94,7 +94,7 @@ def _run(options: RunOptions, bundle: Bundle) -> tuple[RunReport, int]:
         status = _stream_all(pipeline, _expected_frames(sources, options.frames), ending)
         seconds = perf_counter() - start
     report = RunReport(
-        bundle=options.bundle,
+        bundle=bundle.as_named(options.bundle),
         source=", ".join(source.name for source in sources),
         sources=[SourceReport.of(branch) for branch in pipeline.branches],
         outputs=[sink.name for feed in feeds for sink in feed.sinks],

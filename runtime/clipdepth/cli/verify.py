@@ -53,7 +53,7 @@ def main(argv: Sequence[str]) -> int:
         console.print(f"[yellow]{looser}[/yellow]", highlight=False, soft_wrap=True)
     passed = all(verdict.agreement.passed for verdict in verdicts)
     if options.json:
-        write_json(options.json, _as_json(options.bundle, verdicts, passed))
+        write_json(options.json, _as_json(bundle.as_named(options.bundle), verdicts, passed))
     return 0 if passed else 1
 
 

@@ -109,7 +109,7 @@ def _config(kind: str, threads: int) -> dict[str, Any]:
 
 def _cache_of(bundle: Bundle) -> dict[str, str]:
     try:
-        cache = bundle_cache(bundle) / "openvino"
+        cache = bundle_cache(bundle.manifest) / "openvino"
         make_private(cache)
     except OSError as error:
         _logger.warning("OpenVINO compiles at every start: %s", error)

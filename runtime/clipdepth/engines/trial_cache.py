@@ -63,7 +63,7 @@ def recall(bundle: Bundle, now: Mapping[str, Any]) -> list[Trial]:
 def remember(bundle: Bundle, now: Mapping[str, Any], trials: Sequence[Trial]) -> None:
     """Keep the trials; where the cache cannot be written, they are measured again at the next start."""
     try:
-        make_private(bundle_cache(bundle))
+        make_private(bundle_cache(bundle.manifest))
         with atomic_file(_path(bundle, now)) as partial:
             partial.write_bytes(msgspec.json.format(msgspec.json.encode(_Cached(dict(now), list(trials))), indent=2))
     except OSError as error:
@@ -72,13 +72,13 @@ def remember(bundle: Bundle, now: Mapping[str, Any], trials: Sequence[Trial]) ->
 
 def forget(bundle: Bundle) -> None:
     """Drop the trials of every situation of the bundle."""
-    for path in bundle_cache(bundle).glob(f"{_PREFIX}*.json"):
+    for path in bundle_cache(bundle.manifest).glob(f"{_PREFIX}*.json"):
         path.unlink(missing_ok=True)
 
 
 def _path(bundle: Bundle, now: Mapping[str, Any]) -> Path:
     key = sha256(json.dumps(now, sort_keys=True).encode()).hexdigest()
-    return bundle_cache(bundle) / f"{_PREFIX}{key[:16]}.json"
+    return bundle_cache(bundle.manifest) / f"{_PREFIX}{key[:16]}.json"
 
 
 def _built_engines(bundle: Bundle) -> dict[str, str]:

@@ -15,13 +15,15 @@ _NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP}
 
 
 @contextmanager
-def claimed(path: Path) -> Iterator[None]:
+def claimed(path: Path, wait: bool = False) -> Iterator[None]:
     """Keep other writers from `path`, whose folder must be there; raises OutputError where one is at work.
+
+    With `wait` it waits for that one's end instead.
 
     The claim is a locked file, `.NAME.lock` beside it: in another process, on another machine by NFS, and in this one.
     """
     lock = path.with_name(f".{path.name}.lock")
-    descriptor = _locked(lock, path)
+    descriptor = _locked(lock, path, wait)
     try:
         yield
     finally:
@@ -31,11 +33,11 @@ def claimed(path: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _locked(lock: Path, path: Path) -> int:
+def _locked(lock: Path, path: Path, wait: bool) -> int:
     while True:
         descriptor = _opened(lock)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         except OSError as error:
             if error.errno not in _NO_LOCKS:
                 os.close(descriptor)

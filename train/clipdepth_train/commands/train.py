@@ -15,7 +15,7 @@ from clipdepth.errors import UsageError
 from clipdepth_train.commands.metrics_table import metrics_table
 from clipdepth_train.recipe import Recipe, trunk_of
 from clipdepth_train.recipes import RECIPES
-from clipdepth_train.start import like_start
+from clipdepth_train.start import like_start, pin_start
 from clipdepth_train.trainer import Trainer
 
 
@@ -47,7 +47,7 @@ def main(argv: Sequence[str]) -> int:
     recipe = arguments.recipe
     starts = [find_folder(named) for named in (recipe.start, recipe.teacher) if named]
     refuse_overwriting([recipe.data, *starts], [arguments.out])
-    trainer = Trainer(like_start(recipe, RECIPES[name]), arguments.out, console)
+    trainer = Trainer(like_start(pin_start(recipe), RECIPES[name]), arguments.out, console)
     report = trainer.run()
     if trainer.accelerator.is_main_process:
         Console().print(metrics_table({arguments.out.name: report["metrics"]}))

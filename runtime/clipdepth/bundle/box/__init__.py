@@ -4,6 +4,7 @@ import logging
 from functools import cache
 from pathlib import Path
 
+from clipdepth.bundle.hub_name import hub_name_of, is_hub_name, parse_hub_name
 from clipdepth.bundle.manifest import MANIFEST
 
 BOX = Path(__file__).parent
@@ -22,8 +23,11 @@ def find_folder(named: str | Path, box: Path = BOX) -> Path:
 
     Text that is the name of a model in the box means that model, wherever the command is called: also where a folder
     of that name lies in the working directory, of which a warning tells. `./NAME`, `NAME/` and any other text are
-    paths, and so is every Path.
+    paths, and so is every Path. 'hf:OWNER/NAME[@REVISION]' means the repository's folder in the cache, in which a
+    folder for each commit lies: `fetch_bundle` says which one. Raises UsageError for 'hf:' and anything else.
     """
+    if is_hub_name(named):
+        return parse_hub_name(str(named)).home
     if not isinstance(named, str) or named not in model_names(box):
         return Path(named)
     other = Path(named).absolute()
@@ -51,5 +55,11 @@ def list_models(box: Path = BOX) -> str:
 
 
 def portable(folder: Path, box: Path = BOX) -> str:
-    """What `BOX / …` is this folder on every machine: of a model in the box its name, of others the absolute path."""
+    """What means this folder on every machine.
+
+    Of a model in the box its name, of a bundle from the hub 'hf:OWNER/NAME@COMMIT', of others the absolute path.
+    """
+    on_hub = hub_name_of(folder)
+    if on_hub:
+        return str(on_hub)
     return folder.name if folder.parent == box else str(folder.absolute())

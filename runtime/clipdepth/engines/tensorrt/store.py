@@ -24,7 +24,7 @@ class EngineStore:
 
     def __init__(self, bundle: Bundle) -> None:
         self._bundle = bundle.path
-        self.folder = bundle_cache(bundle) / FOLDER
+        self.folder = bundle_cache(bundle.manifest) / FOLDER
 
     def path(self, key: EngineKey) -> Path:
         """Where an engine of that key lies, if it was built."""
