@@ -8,10 +8,14 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+import huggingface_hub
+import pytest
 import yaml
+from huggingface_hub import constants
 
 TOKEN = "hf_SecretOfTheTests"
 """The one token that the stand-in takes; it may do everything."""
@@ -185,7 +189,9 @@ class _Handler(BaseHTTPRequestHandler):
             raise RefusedError(401, "", "Invalid username or password.")
         name = f"{asked['organization']}/{asked['name']}"
         if name in self.server.repositories:
-            raise RefusedError(409, "", "You already created this model repo")
+            told = {"error": "You already created this model repo", "url": f"{self.server.url}/{name}"}
+            self._send(409, json.dumps(told).encode())
+            return
         private = asked.get("visibility") == "private" or bool(asked.get("private"))
         self.server.add(name, {}, private)
         self._json({"url": f"{self.server.url}/{name}"})
@@ -307,3 +313,21 @@ def hub_server() -> Iterator[Hub]:
         hub.shutdown()
         thread.join()
         hub.server_close()
+
+
+@contextmanager
+def asked_hub(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
+    """A hub that this process asks, without a token at first, and an empty cache in `folder`."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
+    monkeypatch.delenv("HF_TOKEN", raising=False)
+    # huggingface_hub has read the environment when it was imported.
+    monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    for name in ("HF_HUB_CACHE", "HF_TOKEN_PATH", "HF_STORED_TOKENS_PATH"):
+        monkeypatch.setattr(constants, name, str(folder / name))
+    with hub_server() as server:
+        monkeypatch.setattr(constants, "ENDPOINT", server.url)
+        template = f"{server.url}/{{repo_id}}/resolve/{{revision}}/{{filename}}"
+        monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
+        yield server
+        huggingface_hub.close_session()

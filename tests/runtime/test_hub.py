@@ -8,7 +8,6 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import huggingface_hub
 import numpy as np
 import pytest
 from huggingface_hub import constants as hub_constants
@@ -23,7 +22,7 @@ from clipdepth.bundle.hub_name import hub_name_of, parse_hub_name
 from clipdepth.bundle.manifest import LARGEST_MANIFEST, MANIFEST
 from clipdepth.cli import main
 from clipdepth.errors import BundleError, DownloadError, MissingExtraError, UsageError
-from hub_stand_in import TOKEN, Hub, hub_server
+from hub_stand_in import TOKEN, Hub, asked_hub
 from live_servers import wait_until
 
 NAME = "someone/edge"
@@ -32,19 +31,8 @@ HF = f"hf:{NAME}"
 
 @pytest.fixture
 def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
-    """A hub, asked by this process, and an empty cache."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.delenv("HF_TOKEN", raising=False)
-    monkeypatch.setattr(hub_constants, "HF_HUB_DISABLE_XET", True)
-    monkeypatch.setattr(hub_constants, "HF_HUB_OFFLINE", False)
-    for name in ("HF_HUB_CACHE", "HF_TOKEN_PATH", "HF_STORED_TOKENS_PATH"):
-        monkeypatch.setattr(hub_constants, name, str(tmp_path / name))
-    with hub_server() as server:
-        monkeypatch.setattr(hub_constants, "ENDPOINT", server.url)
-        template = f"{server.url}/{{repo_id}}/resolve/{{revision}}/{{filename}}"
-        monkeypatch.setattr(hub_constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
+    with asked_hub(tmp_path, monkeypatch) as server:
         yield server
-        huggingface_hub.close_session()
 
 
 @pytest.fixture

@@ -36,6 +36,7 @@ COMMANDS = {
     "archive": Command("clipdepth.cli.archive", "cluster", "depth of many videos and images, on Ray"),
     "calibrate": Command("clipdepth.cli.calibrate", None, "fit depth's scale to measured points"),
     "models": Command("clipdepth.cli.models", None, "list the models that ship with clipdepth"),
+    "push": Command("clipdepth.cli.push", None, "put a bundle on the hub, with a model card"),
     "doctor": Command("clipdepth.cli.doctor", None, "try every engine and say what it lacks"),
     "bench": Command("clipdepth_bench.command", None, "time a bundle's engines against PyTorch"),
 }

@@ -68,9 +68,9 @@ def _details(manifest: Manifest) -> Table:
         "about": [manifest.description] if manifest.description else [],
         "from": [manifest.model.origin] if manifest.model.origin else [],
         "answers": [] if manifest.kind == METRIC else [f"{MEANINGS[manifest.kind]}; for metres {REMEDY}"],
-        "measured": [f"{_conditions(found)}: {_metrics(found)}" for found in manifest.accuracy],
+        "measured": [f"{conditions(found)}: {_metrics(found)}" for found in manifest.accuracy],
         "limits": [found for precision in manifest.graphs if (found := manifest.looser_limits(precision))],
-        "camera": [_camera(manifest)],
+        "camera": [describe_camera(manifest)],
         "licences": [_licence(licence) for licence in manifest.licences],
     }
     grid = Table.grid(padding=(0, 2))
@@ -89,7 +89,8 @@ def _licence(licence: Licence) -> str:
     return f"{licence.part}: {licence.licence}"
 
 
-def _camera(manifest: Manifest) -> str:
+def describe_camera(manifest: Manifest) -> str:
+    """The training camera, and what it means for other cameras."""
     size, camera = manifest.input, manifest.camera
     if camera is None:
         return "unknown"
@@ -111,7 +112,8 @@ def _figures(manifest: Manifest) -> tuple[str, str, str]:
     return f"{plain.metrics.rel:.3f}", f"{plain.metrics.delta1:.3f}", f"{aligned[0]:.3f}" if aligned else "-"
 
 
-def _conditions(found: Accuracy) -> str:
+def conditions(found: Accuracy) -> str:
+    """On what, and how, a bundle's accuracy was measured."""
     passes = "mirrored average" if found.mirrored else "one pass"
     aligned = "" if found.align == "none" else f", {_ALIGNED[found.align]} aligned"
     return f"{found.data} ({found.split}), {found.frames} frames, {_CROPS[found.crop]}, {passes}{aligned}"

@@ -19,9 +19,14 @@ def draw_grid(
     titles: Sequence[str], rows: Sequence[Sequence[NDArray[np.uint8]]], span: tuple[float, float]
 ) -> NDArray[np.uint8]:
     """Rows of tiles under their titles, and a bar of the colours of depth over `span`, metres: (H, W, 3) uint8 BGR."""
-    pictures = [np.hstack([_tile(picture) for picture in row]) for row in rows]
-    grid = np.vstack([_titles(titles), *pictures])
+    grid = draw_rows(titles, rows)
     return np.hstack([grid, colour_bar(grid.shape[0], *span)])
+
+
+def draw_rows(titles: Sequence[str], rows: Sequence[Sequence[NDArray[np.uint8]]]) -> NDArray[np.uint8]:
+    """Rows of tiles under their titles alone: (H, W, 3) uint8 BGR."""
+    pictures = [np.hstack([_tile(picture) for picture in row]) for row in rows]
+    return np.vstack([_titles(titles), *pictures])
 
 
 def save_picture(path: Path, picture: NDArray[np.uint8]) -> None:
