@@ -17,7 +17,8 @@ from clipdepth_train.depth_model import DepthModel, build_model
 from clipdepth_train.models import EigenConfig
 from clipdepth_train.recipe import DataConfig, Recipe
 from clipdepth_train.recipes import RECIPES
-from clipdepth_train.start import find_weights, like_start, load_start
+from clipdepth_train.start import find_weights, like_start, load_start, pin_start
+from hub_stand_in import asked_hub
 
 # Straight to its end: nothing is learned, so that the run is what it started from.
 UNTRAINED = {"epochs": 0}
@@ -79,6 +80,21 @@ def test_a_bundle_by_its_path_is_trained_on(tmp_path: Path, box: Path, trained: 
     further = load_file(runs.train_tiny_run(tmp_path / "further", data, start=str(path)) / CHECKPOINT)
     moved = max(float((further[name] - kept[name]).abs().max()) for name in kept if kept[name].dim() > 1)
     assert 0 < moved < 0.1
+
+
+def test_a_start_on_the_hub_is_pinned_to_its_commit(
+    tmp_path: Path, box: Path, trained: DepthModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = replace(RECIPES["edge"], start="hf:someone/tiny")
+    with asked_hub(tmp_path, monkeypatch) as hub:
+        commit = hub.add("someone/tiny", {file.name: file.read_bytes() for file in (box / "tiny").iterdir()})
+        pinned = pin_start(recipe)
+        assert pinned.start == f"hf:someone/tiny@{commit}"
+        model = started(box, pinned.start)
+        asked = [path for path in hub.asked("GET") if "/api/models" in path]
+    assert asked == ["/api/models/someone/tiny/revision/main"]
+    for name, value in trained.state_dict().items():
+        torch.testing.assert_close(model.state_dict()[name], value, rtol=2**-11, atol=2**-25)
 
 
 def test_weights_that_do_not_fit_name_the_options_that_do(box: Path) -> None:
