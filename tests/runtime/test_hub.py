@@ -176,7 +176,8 @@ def test_offline_from_the_environment(hub: Hub, bundle: Path) -> None:
     other = subprocess.run([*command, "hf:a/b"], env=offline, capture_output=True, text=True, check=False)
     assert other.returncode == 1
     assert other.stderr == (
-        "clipdepth: error: hf:a/b@main: HF_HUB_OFFLINE is set, and it is not in the cache; unset HF_HUB_OFFLINE\n"
+        "clipdepth: error: hf:a/b@main: HF_HUB_OFFLINE is set, and what the cache has is not enough; "
+        "unset HF_HUB_OFFLINE\n"
     )
     assert not hub.requests
 

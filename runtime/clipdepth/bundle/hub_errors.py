@@ -58,7 +58,7 @@ def _told(error: Exception) -> str | None:
     cause = _cause(error)
     # The order counts: some are subclasses of others.
     if isinstance(cause, errors.OfflineModeIsEnabled):
-        return "HF_HUB_OFFLINE is set, and it is not in the cache; unset HF_HUB_OFFLINE"
+        return "HF_HUB_OFFLINE is set, and what the cache has is not enough; unset HF_HUB_OFFLINE"
     if isinstance(cause, errors.GatedRepoError):
         return f"it is gated; ask for access on its page on the hub, then {LOG_IN}"
     if isinstance(cause, errors.RepositoryNotFoundError):
