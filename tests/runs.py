@@ -51,7 +51,7 @@ def tiny_recipe(data: Path | str, **changes: Any) -> Recipe:
     """A recipe for one epoch of two frames a step at 64×64; `changes` are fields of Recipe."""
     recipe = Recipe(
         TINY_EDGE,
-        str(data),
+        (str(data),),
         DataConfig(64, 64, rooms=1, workers=0),
         optim=OptimConfig(trunk_learning_rate=1e-4),
         epochs=1,

@@ -19,6 +19,8 @@ from pathlib import Path
 import torch
 
 from clipdepth_train.data.loader import Batches, open_set, training_loader
+from clipdepth_train.data.order import share_of
+from clipdepth_train.named_data import measured_data
 from clipdepth_train.recipe import Recipe
 from clipdepth_train.recipes import RECIPES
 
@@ -33,7 +35,7 @@ def main() -> None:
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--samples", type=int, default=400)
     arguments = parser.parse_args()
-    recipe = replace(RECIPES[arguments.recipe], data=str(arguments.data), batch_size=8)
+    recipe = replace(RECIPES[arguments.recipe], data=(str(arguments.data),), batch_size=8)
     torch.set_num_threads(1)
     for workers in arguments.workers:
         one = replace(recipe, frames=replace(recipe.frames, workers=workers))
@@ -43,15 +45,15 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         for repeats in REPEATS:
             data = repeated(arguments.data.resolve(), Path(folder) / str(repeats), repeats)
-            pairs, megabytes = peak_memory(replace(recipe, data=str(data)), arguments.samples)
+            pairs, megabytes = peak_memory(replace(recipe, data=(str(data),)), arguments.samples)
             say(f"{pairs:,} pairs: peak resident memory {megabytes:.0f} MB after {arguments.samples} samples")
 
 
 def samples_a_second(recipe: Recipe, samples: int) -> float:
     """Of the loader once its workers run: the first batches are not counted."""
-    pairs = open_set(recipe.data, "train", recipe.frames)
+    pairs = open_set(measured_data(recipe.data), "train", recipe.frames)
     steps, warm = samples // recipe.batch_size, 4
-    batches = Batches(recipe, len(pairs), 0, steps + warm, 0, 1, pairs.shuffle_window)
+    batches = Batches(recipe, share_of(pairs), 0, steps + warm, 0, 1)
     loaded = iter(training_loader(pairs, recipe, batches))
     for _ in islice(loaded, warm):
         pass
@@ -70,8 +72,8 @@ def peak_memory(recipe: Recipe, samples: int) -> tuple[int, float]:
 def _read(recipe: Recipe, samples: int) -> tuple[int, float]:
     torch.set_num_threads(1)
     recipe = replace(recipe, frames=replace(recipe.frames, workers=0))
-    pairs = open_set(recipe.data, "train", recipe.frames)
-    batches = Batches(recipe, len(pairs), 0, samples // recipe.batch_size, 0, 1, pairs.shuffle_window)
+    pairs = open_set(measured_data(recipe.data), "train", recipe.frames)
+    batches = Batches(recipe, share_of(pairs), 0, samples // recipe.batch_size, 0, 1)
     for _ in training_loader(pairs, recipe, batches):
         pass
     return len(pairs), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

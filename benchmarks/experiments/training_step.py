@@ -26,7 +26,9 @@ from rich.progress import track
 from clipdepth.cli.arguments import picture_size
 from clipdepth.files.atomic import write_json
 from clipdepth_train.data.loader import Batches, open_set, training_loader
+from clipdepth_train.data.order import share_of
 from clipdepth_train.depth_model import build_model
+from clipdepth_train.named_data import measured_data
 from clipdepth_train.objective import Batch, Objective
 from clipdepth_train.recipe import Recipe, with_trunk
 from clipdepth_train.recipes import RECIPES
@@ -66,7 +68,7 @@ def main() -> None:
         frames = replace(RECIPES[name].frames, rooms=1, workers=0)
         if size is not None:
             frames = replace(frames, height=size[0], width=size[1])
-        recipe = replace(RECIPES[name], data="rooms", batch_size=options.batch, frames=frames)
+        recipe = replace(RECIPES[name], data=("rooms",), batch_size=options.batch, frames=frames)
         recipe = replace(recipe, model=with_trunk(recipe.model, weights="none"))
         found.append(measure(name, recipe, precision, device, options.steps))
         say(found[-1])
@@ -135,8 +137,8 @@ def _milliseconds(step: Callable[[], None], device: torch.device) -> float:
 
 
 def _batch(recipe: Recipe) -> Batch:
-    pairs = open_set(recipe.data, "train", recipe.frames)
-    batches = Batches(recipe, len(pairs), 0, 1, 0, 1, pairs.shuffle_window)
+    pairs = open_set(measured_data(recipe.data), "train", recipe.frames)
+    batches = Batches(recipe, share_of(pairs), 0, 1, 0, 1)
     return next(iter(training_loader(pairs, recipe, batches)))
 
 

@@ -40,7 +40,7 @@ def test_in_turns_they_come_to_the_weights_of_the_trainer(
 ) -> None:
     console = Console(quiet=True)
     others = {"one": recipe, "two": replace(recipe, seed=1)}
-    pairs = scripts["sweep"].Decoded(open_set(recipe.data, "train", recipe.frames))
+    pairs = scripts["sweep"].Decoded(open_set(recipe.data[0], "train", recipe.frames))
     trainings = {
         name: scripts["graphed_training"].GraphedTraining(other, pairs, torch.device("cpu"))
         for name, other in others.items()

@@ -76,7 +76,7 @@ def test_name_size_and_versions(stated: dict[str, Any]) -> None:
 
 def test_the_recipe_without_this_machines_folders(stated: dict[str, Any]) -> None:
     recipe = stated["model"]["recipe"]
-    assert recipe["data"] == "rooms-pairs"
+    assert recipe["data"] == ["rooms-pairs"]
     assert recipe["model"]["trunk"] == {"name": "tiny-clip", "weights": "tiny-weights.pt"}
     assert (recipe["model"]["kind"], recipe["normalisation"]) == ("edge", "clip")
     assert (recipe["frames"]["height"], recipe["frames"]["width"]) == (64, 96)

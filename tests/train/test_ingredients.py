@@ -7,18 +7,18 @@ import pytest
 
 from clipdepth.bundle.manifest import Licence
 from clipdepth_train.checkpoint import CHECKPOINT
-from clipdepth_train.data.loader import open_set
 from clipdepth_train.ingredients import ingredients, stated_ingredients, weights_licence
 from clipdepth_train.models import EdgeConfig
 from clipdepth_train.pretrained import PretrainedConfig
 from clipdepth_train.recipe import LossConfig, Recipe, with_trunk
 from clipdepth_train.recipes import RECIPES
+from clipdepth_train.training_data import open_training
 from runs import train_tiny_run, write_rgbd_folder
 
 
 def notes(recipe: Recipe) -> dict[str, str]:
     """Part to licence."""
-    return {note.part: note.licence for note in ingredients(recipe, open_set(recipe.data, "train", recipe.frames))}
+    return {note.part: note.licence for note in ingredients(recipe, open_training(recipe))}
 
 
 def with_weights(recipe: str, weights: str) -> Recipe:
@@ -57,9 +57,9 @@ def test_a_model_without_a_trunk_has_no_weights_but_its_own() -> None:
 
 def test_nyu_is_named_as_a_research_dataset_whatever_its_folder_is_called(tmp_path: Path) -> None:
     folder = write_rgbd_folder(tmp_path / "data", 2, 1, 480, 640)
-    assert "data (training data)" in notes(replace(RECIPES["depth-eigen-coarse"], data=str(folder)))
+    assert "data (training data)" in notes(replace(RECIPES["depth-eigen-coarse"], data=(str(folder),)))
     (folder / "K.txt").write_text("518.8579 0 325.5824\n0 519.4696 253.7362\n0 0 1\n")
-    ((part, licence),) = notes(replace(RECIPES["depth-eigen-coarse"], data=str(folder))).items()
+    ((part, licence),) = notes(replace(RECIPES["depth-eigen-coarse"], data=(str(folder),))).items()
     assert part.startswith("NYU Depth v2")
     assert "research" in licence
 
@@ -67,6 +67,7 @@ def test_nyu_is_named_as_a_research_dataset_whatever_its_folder_is_called(tmp_pa
 def test_what_a_start_and_a_teacher_were_made_of_goes_into_the_student(tmp_path: Path) -> None:
     first = write_rgbd_folder(tmp_path / "first")
     second = write_rgbd_folder(tmp_path / "second")
+    third = write_rgbd_folder(tmp_path / "third")
     run = train_tiny_run(tmp_path / "run", first)
     assert [note.part for note in stated_ingredients(run / CHECKPOINT)] == ["first (training data)"]
     student = train_tiny_run(tmp_path / "student", second, start=str(run))
@@ -74,6 +75,6 @@ def test_what_a_start_and_a_teacher_were_made_of_goes_into_the_student(tmp_path:
         "second (training data)",
         "first (training data)",
     ]
-    taught = train_tiny_run(tmp_path / "taught", "rooms", teacher=str(student), loss=LossConfig(distillation=1.0))
-    parts = ["rooms (rendered training data)", "second (training data)", "first (training data)"]
+    taught = train_tiny_run(tmp_path / "taught", third, teacher=str(student), loss=LossConfig(distillation=1.0))
+    parts = ["third (training data)", "second (training data)", "first (training data)"]
     assert [note.part for note in stated_ingredients(taught / CHECKPOINT)] == parts

@@ -12,6 +12,7 @@ import torch
 import runs
 from clipdepth.errors import DataError
 from clipdepth_train.data.loader import Batches, Key, TrainingPairs, open_set, steps_per_epoch, training_loader
+from clipdepth_train.data.order import Share
 from clipdepth_train.data.sample import RgbdPair
 from clipdepth_train.objective import Batch
 from clipdepth_train.recipe import AugmentConfig, DataConfig, LossConfig, Recipe, ViewConfig
@@ -24,8 +25,12 @@ def recipe(batch_size: int = 4, seed: int = 0, workers: int = 0) -> Recipe:
     return runs.tiny_recipe("memory", batch_size=batch_size, seed=seed, frames=DataConfig(16, 24, workers=workers))
 
 
+def share(window: int = PAIRS) -> tuple[Share, ...]:
+    return (Share(PAIRS, window),)
+
+
 def batches(start: int = 0, end: int = 6, process: int = 0, processes: int = 1, seed: int = 0) -> list[list[Key]]:
-    sampler = Batches(recipe(seed=seed), PAIRS, start, end, process, processes)
+    sampler = Batches(recipe(seed=seed), share(), start, end, process, processes)
     keys = list(sampler)
     assert len(keys) == len(sampler)
     return keys
@@ -42,7 +47,7 @@ def test_an_epoch_shows_every_pair_once_but_for_an_incomplete_batch() -> None:
         assert {e for e, _ in keys} == {epoch}
         assert len({i for _, i in keys}) == 8
         assert {i for _, i in keys} <= set(range(PAIRS))
-    everything = Batches(recipe(batch_size=1), PAIRS, 0, PAIRS, 0, 1)
+    everything = Batches(recipe(batch_size=1), share(), 0, PAIRS, 0, 1)
     assert sorted(i for batch in everything for _, i in batch) == list(range(PAIRS))
 
 
@@ -58,7 +63,7 @@ def test_epochs_and_seeds_have_orders_of_their_own() -> None:
 
 
 def test_a_window_of_neighbours_is_shown_before_the_next() -> None:
-    keys = Batches(recipe(batch_size=1), PAIRS, 0, 2 * PAIRS, 0, 1, window=4)
+    keys = Batches(recipe(batch_size=1), share(window=4), 0, 2 * PAIRS, 0, 1)
     order = [i for batch in keys for _, i in batch]
     for epoch in (order[:PAIRS], order[PAIRS:]):
         assert sorted(epoch) == list(range(PAIRS))
@@ -87,7 +92,7 @@ def test_too_few_pairs_for_a_batch_are_told() -> None:
 
 
 def loaded(made: Recipe) -> list[Batch]:
-    return list(training_loader(pairs(), made, Batches(made, PAIRS, 0, 4, 0, 1)))
+    return list(training_loader(pairs(), made, Batches(made, share(), 0, 4, 0, 1)))
 
 
 def with_view(kind: str, **changes: Any) -> Recipe:
@@ -144,7 +149,7 @@ def test_a_neighbour_is_the_one_before_or_the_one_after() -> None:
 @pytest.mark.parametrize("accumulate", [2, 4])
 def test_a_batch_comes_in_parts_that_make_it_up(accumulate: int) -> None:
     made = replace(recipe(), accumulate=accumulate)
-    sampler = Batches(made, PAIRS, 0, 6, 0, 1)
+    sampler = Batches(made, share(), 0, 6, 0, 1)
     parts = list(sampler)
     assert len(parts) == len(sampler) == 6 * accumulate
     assert {len(part) for part in parts} == {4 // accumulate}
@@ -154,7 +159,7 @@ def test_a_batch_comes_in_parts_that_make_it_up(accumulate: int) -> None:
 
 def test_processes_share_each_part_of_a_batch() -> None:
     made = replace(recipe(), accumulate=2)
-    whole, *shares = (list(Batches(made, PAIRS, 0, 6, *share)) for share in ((0, 1), (0, 2), (1, 2)))
+    whole, *shares = (list(Batches(made, share(), 0, 6, *part)) for part in ((0, 1), (0, 2), (1, 2)))
     for part, mine, other in zip(whole, *shares, strict=True):
         assert (len(mine), len(other)) == (1, 1)
         assert sorted([*mine, *other]) == sorted(part)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 import runs
@@ -220,19 +221,58 @@ def test_every_term_has_a_slope() -> None:
         assert slope.abs().max() > 1e-6, name
 
 
-def test_a_teacher_is_followed_also_where_depth_is_unknown() -> None:
-    taught, teacher = model(), model()
-    torch.nn.init.normal_(teacher.network.head.score.weight, 0, 2000, generator=torch.Generator().manual_seed(2))
+def taught_batch() -> Batch:
+    """`batch()` without measured depth, and a teacher's answers of 1 to 9, a third of them missing."""
+    rng = np.random.default_rng(7)
+    taught = rng.uniform(1, 9, (2, HEIGHT, WIDTH)).astype(np.float32)
+    taught[rng.random(taught.shape) < 1 / 3] = 0
+    return batch() | {"taught": torch.from_numpy(taught), "depth": torch.zeros(2, HEIGHT, WIDTH)}
+
+
+def test_a_metric_teacher_is_followed_in_log_depth_where_depth_is_unknown() -> None:
+    asked, given = model(), taught_batch()
     with torch.no_grad():
-        wanted = teacher(batch()["frame"]).double().numpy()
-        found = answer(taught).depth.double().numpy()
-        objective = Objective(taught, replace(NOTHING, distillation=0.4), teacher)
-        expected = 0.4 * np.abs(np.log(found) - np.log(wanted)).mean()
+        found, wanted = answer(asked).depth.double().numpy(), given["taught"].double().numpy()
+        said = wanted > 0
+        expected = 0.4 * np.abs(np.log(found[said]) - np.log(wanted[said])).mean()
         assert expected > 0.01
-        assert float(objective(batch())) == pytest.approx(expected, rel=1e-5)
-    assert {id(p) for p in objective.parameters()} == {id(p) for p in taught.parameters()}
-    objective.train()
-    assert not teacher.training, "its batch norms' statistics are its own"
+        objective = Objective(asked, replace(NOTHING, distillation=0.4))
+        assert float(objective(given)) == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["relative", "disparity"])
+def test_a_teacher_without_metres_is_followed_up_to_scale_and_shift(kind: Any) -> None:
+    asked, given = model(), taught_batch()
+    with torch.no_grad():
+        found, wanted = answer(asked).depth.double().numpy(), given["taught"].double().numpy()
+        own = found if kind == "relative" else 1 / found
+        each = []
+        for ours, theirs in zip(own, wanted, strict=True):
+            a, b = (centred(values[theirs > 0]) for values in (ours, theirs))
+            each.append(np.abs(a - b).mean())
+        objective = Objective(asked, replace(NOTHING, distillation=0.4), kind)
+        assert float(objective(given)) == pytest.approx(0.4 * np.mean(each), rel=1e-4)
+        copy = given | {"taught": torch.from_numpy(np.where(wanted > 0, 1 + 3 * own, 0)).float()}
+        assert float(objective(copy)) == pytest.approx(0, abs=1e-4)
+
+
+def centred(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Without the median (the lower one of two), of mean deviation 1."""
+    rest = values - np.sort(values)[(values.size - 1) // 2]
+    return np.asarray(rest / np.abs(rest).mean())
+
+
+def test_pictures_without_measured_depth_change_no_other_term() -> None:
+    terms: dict[str, Any] = {"gradient": 0.5, "bins": 0.1}
+    for kind in ("l1", "l2", "silog"):
+        config = LossConfig(kind, **terms)  # type: ignore[arg-type]
+        both = batch()
+        both["depth"][1] = 0
+        alone = {name: value[:1] for name, value in both.items()}
+        with torch.no_grad():
+            assert float(Objective(model(), config)(both)) == pytest.approx(float(Objective(model(), config)(alone)))
+            nothing = both | {"depth": torch.zeros_like(both["depth"])}
+            assert float(Objective(model(), config)(nothing)) == 0
 
 
 def test_a_model_without_bins_has_no_loss_of_bins() -> None:

@@ -18,6 +18,7 @@ import runs
 from clipdepth.bundle.metrics import METRIC_NAMES, mean_metrics
 from clipdepth_train.checkpoint import load_run
 from clipdepth_train.data.loader import Batches, open_set, training_loader
+from clipdepth_train.data.order import share_of
 from clipdepth_train.depth_model import build_model
 from clipdepth_train.evaluation import evaluate, predictor
 from clipdepth_train.objective import Objective
@@ -67,8 +68,8 @@ def weights(run: Path) -> dict[str, Tensor]:
 
 def batches(recipe: Recipe, process: int = 0, processes: int = 1) -> list[dict[str, Tensor]]:
     """A process's batches of the first step."""
-    pairs = open_set(recipe.data, "train", recipe.frames)
-    return list(training_loader(pairs, recipe, Batches(recipe, len(pairs), 0, 1, process, processes)))
+    pairs = open_set(recipe.data[0], "train", recipe.frames)
+    return list(training_loader(pairs, recipe, Batches(recipe, share_of(pairs), 0, 1, process, processes)))
 
 
 @pytest.mark.slow
@@ -132,7 +133,7 @@ def test_the_model_that_is_measured_is_the_one_that_is_kept(two: Path) -> None:
         found = report(two / name)
         assert found["test_frames"] == TEST_FRAMES
         model, recipe = load_run(two / name)
-        tests = open_set(recipe.data, "test", recipe.frames)
+        tests = open_set(recipe.data[0], "test", recipe.frames)
         images = evaluate(predictor(model, recipe.frames), tests, recipe.frames, "all", range(TEST_FRAMES))
         for metric in METRIC_NAMES:
             assert found["metrics"][metric] == pytest.approx(getattr(mean_metrics(images), metric), rel=1e-5)

@@ -67,7 +67,7 @@ def test_there_is_a_recipe_for_each_row_of_the_papers_tables() -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_a_recipe_survives_json(name: str) -> None:
     recipe = RECIPES[name]
-    changed = replace(with_clip(recipe, PretrainedConfig("RN50", "none")), data="x", seed=7, start="there")
+    changed = replace(with_clip(recipe, PretrainedConfig("RN50", "none")), data=("x",), seed=7, start="there")
     for one in (recipe, changed):
         plain = json.loads(json.dumps(encode_recipe(one)))
         assert plain["model"]["kind"] == kind_of(name)
@@ -163,8 +163,9 @@ def test_values_that_make_no_sense(option: str, wrong: dict[str, Any]) -> None:
         ({"batch_size": 6, "accumulate": 4}, "--batch-size 6 cannot be cut into --accumulate 4 parts"),
         ({"loss": LossConfig(photometric=1.0)}, r"--loss.photometric is 1.0 and --view.kind none; .*takes both"),
         ({"loss": LossConfig("none")}, "--loss.kind none leaves nothing to learn; give a weight, "),
-        ({"loss": LossConfig(distillation=1.0)}, r"--loss.distillation is 1.0 and --teacher ''; .*takes both"),
-        ({"teacher": "runs/large"}, r"--loss.distillation is 0.0 and --teacher 'runs/large'; .*takes both"),
+        ({"loss": LossConfig(distillation=1.0)}, "--loss.distillation is 1.0, and nobody teaches; give --teacher"),
+        ({"data": ()}, "--data names nothing; give a folder of RGB-D pairs"),
+        ({"data": ("rooms", "nyu:0")}, "--data 'nyu:0' is not NAME or NAME:WEIGHT with a weight above 0"),
         ({"view": ViewConfig("warped")}, r"--loss.photometric is 0.0 and --view.kind warped; .*takes both"),
         ({"frames": DataConfig(segments="vit_b-1")}, "--frames.segments vit_b-1 is for a model with --model.segmen"),
         ({"model": EigenConfig(), "frames": DataConfig(segments="x")}, "--frames.segments x is for a model with"),
@@ -173,6 +174,25 @@ def test_values_that_make_no_sense(option: str, wrong: dict[str, Any]) -> None:
 def test_parts_that_do_not_fit_together(wrong: dict[str, Any], told: str) -> None:
     with pytest.raises(UsageError, match=f"^{told}"):
         replace(RECIPES["edge"], **wrong)
+
+
+def test_several_datasets_have_neither_second_views_nor_masks() -> None:
+    several = {"data": ("rooms", "nyu")}
+    with pytest.raises(UsageError, match=r"^--view.kind warped is for one camera, so for one --data; leave the others"):
+        replace(RECIPES["edge"], **several, view=ViewConfig("warped"), loss=LossConfig(photometric=1.0))
+    with pytest.raises(UsageError, match=r"^--frames.segments vit_b-1 is of one dataset; leave out the other --data$"):
+        replace(RECIPES["msa-l1-sam"], **several, frames=DataConfig(segments="vit_b-1"))
+
+
+def test_a_teacher_counts_once_where_no_weight_is_given() -> None:
+    assert replace(RECIPES["edge"], teacher="large").loss == replace(RECIPES["edge"].loss, distillation=1.0)
+    assert replace(RECIPES["edge"], teacher="large", loss=LossConfig(distillation=0.3)).loss.distillation == 0.3
+    replace(RECIPES["edge"], teacher="large", loss=LossConfig("none"))
+
+
+def test_the_one_dataset_of_an_earlier_version_is_read() -> None:
+    plain = encode_recipe(RECIPES["edge"]) | {"data": "nyu"}
+    assert decode_recipe(plain, "here") == replace(RECIPES["edge"], data=("nyu",))
 
 
 def test_a_recipe_for_what_only_the_user_can_name_says_so_before_it_trains() -> None:
@@ -335,7 +355,7 @@ def test_fields_at_every_depth_can_be_set(monkeypatch: pytest.MonkeyPatch) -> No
     assert out == Path("here")
     assert recipe == replace(
         edge,
-        data="nyu",
+        data=("nyu",),
         epochs=3,
         mirror=True,
         mixed_precision="bf16",

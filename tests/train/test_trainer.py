@@ -117,7 +117,7 @@ def test_metrics_json_says_what_was_trained_and_how_good_it_is(undisturbed: Path
     recipe = decode_recipe(report["recipe"], "metrics.json")
     model, found = load_run(undisturbed)
     assert recipe == found
-    assert (report["data"], report["training_frames"], report["test_frames"]) == (str(data), 8, 3)
+    assert (report["data"], report["training_frames"], report["test_frames"]) == ([str(data)], 8, 3)
     assert (report["crop"], report["mirrored"], report["processes"], report["device"]) == ("all", False, 1, "cpu")
     assert report["parameters"] == sum(p.numel() for p in model.parameters())
     assert report["training_seconds"] > 0

@@ -281,14 +281,6 @@ def test_a_student_learns_from_its_teacher_alone(data: Path, tmp_path: Path) -> 
     assert distance(load_run(student)[0]) < 0.6 * distance(build_model(runs.tiny_recipe(data)))
 
 
-def test_a_teacher_of_another_size_is_refused(data: Path, tmp_path: Path) -> None:
-    teacher = runs.train_tiny_run(tmp_path / "teacher", data)
-    taught: dict[str, Any] = {"teacher": str(teacher), "loss": LossConfig(distillation=1.0)}
-    taught |= {"frames": DataConfig(32, 64, workers=0)}
-    with pytest.raises(UsageError, match=r"takes 64×64 pixels; give --frames.height 64 --frames.width 64$"):
-        runs.train_tiny_run(tmp_path / "student", data, **taught)
-
-
 def test_adamw_leaves_norms_biases_and_bins_alone() -> None:
     recipe = tiny_recipe("rooms", optim=OptimConfig(learning_rate=1e-9, trunk_learning_rate=1e-9, weight_decay=0.5))
     model = build_model(recipe)

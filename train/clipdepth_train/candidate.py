@@ -16,6 +16,7 @@ from clipdepth.model import DepthModel, load
 from clipdepth_train.checkpoint import load_run
 from clipdepth_train.data.sample import RgbdPair
 from clipdepth_train.evaluation import Predict, predictor
+from clipdepth_train.named_data import measured_data
 from clipdepth_train.recipe import DataConfig, decode_recipe
 from clipdepth_train.start import find_run_or_bundle
 
@@ -31,7 +32,7 @@ class Candidate:
     frames: DataConfig
     """What it sees of a picture, and how depth is read."""
     data: str
-    """What it was trained on; empty where clipdepth did not train it."""
+    """What it was trained on: the first dataset that has depth; empty where clipdepth did not train it."""
     engine: str
     """'pytorch', or the engine's name."""
     precision: str
@@ -85,7 +86,7 @@ def _run(path: Path, mirror: bool | None) -> Candidate:
     model, recipe = load_run(path)
     model.mirror = recipe.mirror if mirror is None else mirror
     predict = predictor(model, recipe.frames)
-    return Candidate(path.name, predict, recipe.frames, recipe.data, "pytorch", "fp32", model.mirror)
+    return Candidate(path.name, predict, recipe.frames, measured_data(recipe.data), "pytorch", "fp32", model.mirror)
 
 
 def bundle_frames(bundle: Bundle) -> tuple[DataConfig, str]:
@@ -98,7 +99,7 @@ def bundle_frames(bundle: Bundle) -> tuple[DataConfig, str]:
     if not manifest.model.recipe:
         return DataConfig(manifest.input.height, manifest.input.width), ""
     recipe = decode_recipe(manifest.model.recipe, str(bundle.path))
-    return replace(recipe.frames, segments=""), recipe.data
+    return replace(recipe.frames, segments=""), measured_data(recipe.data)
 
 
 def bundle_predictor(model: DepthModel) -> Predict:

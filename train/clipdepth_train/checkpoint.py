@@ -10,7 +10,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from clipdepth.errors import CheckpointError, UsageError
+from clipdepth.errors import CheckpointError
 from clipdepth.files.atomic import atomic_file
 from clipdepth_train.depth_model import DepthModel, build_model
 from clipdepth_train.recipe import Recipe, decode_recipe, encode_recipe
@@ -70,22 +70,6 @@ def load_run_and_state(run: Path) -> tuple[DepthModel, Recipe, dict[str, Any]]:
 def part_of(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
     """The tensors whose names begin with `prefix`, without it."""
     return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
-
-
-def load_teacher(recipe: Recipe) -> DepthModel | None:
-    """The model that a recipe's `teacher` names, in eval mode, not to be trained; None where it names none.
-
-    Raises UsageError where it takes frames of another size.
-    """
-    if not recipe.teacher:
-        return None
-    teacher, taught = load_run(Path(recipe.teacher))
-    if (taught.frames.height, taught.frames.width) != (recipe.frames.height, recipe.frames.width):
-        raise UsageError(
-            f"the teacher {recipe.teacher} takes {taught.frames.height}×{taught.frames.width} pixels; "
-            f"give --frames.height {taught.frames.height} --frames.width {taught.frames.width}"
-        )
-    return teacher.requires_grad_(False)
 
 
 def load_weights(model: torch.nn.Module, tensors: Mapping[str, Tensor], path: Path) -> None:

@@ -3,27 +3,30 @@
 from pathlib import Path
 
 from clipdepth.bundle.manifest import Licence
-from clipdepth_train.checkpoint import CHECKPOINT, read_checkpoint
+from clipdepth_train.checkpoint import read_checkpoint
 from clipdepth_train.data.folder import FolderSet
 from clipdepth_train.data.sample import RgbdSet
 from clipdepth_train.imagenet import timm_licence
 from clipdepth_train.pretrained import NO_WEIGHTS, PretrainedConfig
 from clipdepth_train.recipe import Recipe, trunk_of
+from clipdepth_train.teacher.taught_set import TaughtSet
+from clipdepth_train.training_data import TrainingData
 
 
-def ingredients(recipe: Recipe, pairs: RgbdSet, start: Path | None = None) -> list[Licence]:
-    """The licences of what a run of `recipe` on `pairs` learns from; its user has the last word.
+def ingredients(recipe: Recipe, data: TrainingData, start: Path | None = None) -> list[Licence]:
+    """The licences of what a run of `recipe` on `data` learns from; its user has the last word.
 
     A run that starts from other weights, in the file `start`, or has a teacher, has their ingredients as well, as
-    their checkpoints state them.
+    they state them.
     """
-    found = [data_licence(recipe.data, pairs)]
+    found = [data_licence(member.name, member.pairs) for member in data.pairs.members]
     trunk = trunk_of(recipe.model)
     if trunk is not None and trunk.weights != NO_WEIGHTS and start is None:
         found.insert(0, weights_licence(trunk))
-    teacher = Path(recipe.teacher) / CHECKPOINT if recipe.teacher else None
-    for checkpoint in filter(None, (start, teacher)):
-        found += stated_ingredients(checkpoint)
+    if start is not None:
+        found += stated_ingredients(start)
+    if data.teacher is not None:
+        found += data.teacher.licences
     return list(dict.fromkeys(found))
 
 
@@ -37,6 +40,7 @@ def data_licence(data: str, pairs: RgbdSet) -> Licence:
     """What the training data may be used for."""
     if data == "rooms":
         return Licence(part="rooms (rendered training data)", licence="MIT")
+    pairs = pairs.pairs if isinstance(pairs, TaughtSet) else pairs
     if isinstance(pairs, FolderSet) and pairs.is_nyu:
         part = "NYU Depth v2 (training data; Silberman, Hoiem, Kohli and Fergus 2012)"
         return Licence(part=part, licence="a research dataset; its owners grant no other use")

@@ -5,12 +5,15 @@ import torch.nn.functional as F
 from kornia.losses import inverse_depth_smoothness_loss
 from torch import Tensor
 
+from clipdepth.bundle.kind import METRIC, DepthKind
 from clipdepth_train.processes import mean_over_processes
 from clipdepth_train.recipe import LossConfig
 
 # Depth is positive; an unbounded network may say otherwise early on, and log needs a floor.
 SMALLEST_DEPTH = 1e-3
 GRADIENT_SCALES = 4
+# Of a picture that is all the same.
+SMALLEST_DEVIATION = 1e-4
 
 
 def depth_loss(prediction: Tensor, truth: Tensor, config: LossConfig) -> Tensor:
@@ -98,9 +101,37 @@ def symmetry_loss(depth: Tensor, mirrored: Tensor) -> Tensor:
     return (depth.float() - mirrored.float()).abs().mean()
 
 
-def distillation_loss(depth: Tensor, teacher: Tensor) -> Tensor:
-    """Mean absolute difference in log depth from a teacher's depth, everywhere: it knows also what no sensor read."""
-    return log_ratio(depth, teacher, teacher > 0).abs().mean()
+def distillation_loss(depth: Tensor, taught: Tensor, kind: DepthKind) -> Tensor:
+    """The difference between depth and what a teacher answers, both (N, H, W), 0 where it says nothing.
+
+    Of a metric teacher the mean absolute difference in log depth. Of a relative one that of `affine_loss` from depth,
+    of one that answers disparity that from 1/depth.
+    """
+    if kind == METRIC:
+        known = taught > 0
+        return mean_over_processes(log_ratio(depth, taught, known).abs(), known)
+    depth = depth.float()
+    return affine_loss(depth.clamp_min(SMALLEST_DEPTH).reciprocal() if kind == "disparity" else depth, taught)
+
+
+def affine_loss(answer: Tensor, taught: Tensor) -> Tensor:
+    """Mean absolute difference after each picture's median is taken away and its mean deviation made 1.
+
+    Ranftl et al. 2020 (MiDaS), equations 6 and 7: 0 where one is the other times a scale above 0 plus a shift. Their
+    fit by least squares, equation 5, would also call depth right that is turned inside out.
+    """
+    known = taught > 0
+    difference = (_normalised(answer, known) - _normalised(taught, known)).abs()
+    pixels = known.sum((1, 2))
+    return mean_over_processes(difference.sum((1, 2)) / pixels.clamp_min(1), pixels > 0)
+
+
+def _normalised(values: Tensor, known: Tensor) -> Tensor:
+    """Per picture (v - median) / mean |v - median| of what is known, 0 elsewhere."""
+    median = torch.where(known, values, torch.nan).flatten(1).nanmedian(1).values.nan_to_num()
+    centred = torch.where(known, values - median[:, None, None], 0)
+    deviation = centred.abs().sum((1, 2)) / known.sum((1, 2)).clamp_min(1)
+    return centred / deviation.clamp_min(SMALLEST_DEVIATION)[:, None, None]
 
 
 def nearest(truth: Tensor, like: Tensor) -> Tensor:

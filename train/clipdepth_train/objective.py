@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor, nn
 
+from clipdepth.bundle.kind import METRIC, DepthKind
 from clipdepth.errors import UsageError
 from clipdepth_train.depth_model import DepthModel, mirrored
 from clipdepth_train.losses import (
@@ -23,26 +24,25 @@ Batch = dict[str, Tensor]
 """Tensors of a batch by name.
 
 `frame` (N, H, W, 3) uint8 BGR and `depth` (N, H, W) float32 metres with 0 for unknown; with SAM `segmentation`
-(N, H, W, 3) uint8; with a second view its picture `view` (N, H, W, 3) uint8 BGR, and `camera`, `view_camera` and
-`pose`, float32, as `Cameras` takes them.
+(N, H, W, 3) uint8; with a teacher `taught`, (N, H, W) float32, see `RgbdPair`; with a second view its picture `view`
+(N, H, W, 3) uint8 BGR, and `camera`, `view_camera` and `pose`, float32, as `Cameras` takes them.
 """
 
 
 class Objective(nn.Module):
     """A model and its loss in one module, so that whatever wraps a training step wraps all of it.
 
-    `forward` takes a batch to a scalar; with distillation, the `teacher` sees the same frames. Raises UsageError for
-    a loss that the model has no part for.
+    `forward` takes a batch to a scalar; `taught` is what the teacher's answers are, where there is one. Raises
+    UsageError for a loss that the model has no part for.
     """
 
-    def __init__(self, model: DepthModel, loss: LossConfig, teacher: DepthModel | None = None) -> None:
+    def __init__(self, model: DepthModel, loss: LossConfig, taught: DepthKind = METRIC) -> None:
         super().__init__()
         if loss.bins and not isinstance(model.network, BinNetwork):
             raise UsageError(f"--loss.bins is {loss.bins}, but this model has no bins; set it to 0")
         self.model = model
         self.loss = loss
-        # Not a part of this module, whose parts are trained and kept.
-        self._teacher = (teacher,)
+        self._taught = taught
 
     def forward(self, batch: Batch) -> Tensor:
         """See the class."""
@@ -84,17 +84,10 @@ class Objective(nn.Module):
         if config.smoothness:
             loss = loss + config.smoothness * smoothness_loss(compared, _picture(batch["frame"]))
         if config.distillation:
-            loss = loss + config.distillation * distillation_loss(depth, self._taught(batch))
+            loss = loss + config.distillation * distillation_loss(depth, batch["taught"], self._taught)
         if config.photometric:
             loss = loss + config.photometric * self._photometric(batch, depth)
         return loss
-
-    @torch.no_grad()
-    def _taught(self, batch: Batch) -> Tensor:
-        (teacher,) = self._teacher
-        assert teacher is not None
-        taught: Tensor = teacher(batch["frame"], batch.get("segmentation")).float()
-        return taught
 
     def _photometric(self, batch: Batch, depth: Tensor) -> Tensor:
         cameras = Cameras(batch["camera"], batch["view_camera"], batch["pose"])

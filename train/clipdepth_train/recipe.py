@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any, Literal, cast, get_type_hints
+from typing import Annotated, Any, Literal, cast, get_type_hints
 
 import msgspec
+import tyro
 
 from clipdepth.errors import CheckpointError, UsageError
 from clipdepth_train.models import MODELS, ModelConfig
+from clipdepth_train.named_data import named_data
 from clipdepth_train.pretrained import NO_WEIGHTS, PretrainedConfig
 
 
@@ -33,6 +35,8 @@ class DataConfig:
     """Rooms to train on where the data is 'rooms', 40 frames of each."""
     segments: str = ""
     """SAM's segmentation to load with each picture: a name in the data's `segments/`, as `data segment` prints it."""
+    every: float = 0.5
+    """Seconds between the frames that are taken of a video without depth; 0 takes all."""
     workers: int = 1
     """Processes that load data, for each training process; 0 loads in the training process itself."""
 
@@ -122,7 +126,9 @@ class LossConfig:
     symmetry: float = 0.0
     """Weight of the difference between the picture's depth and its mirror image's."""
     distillation: float = 0.0
-    """Weight of the difference in log depth from what the recipe's `teacher` answers, at every pixel."""
+    """Weight of the difference from what the recipe's `teacher` answers, at every pixel: in log depth, or after both
+    were brought to one scale and shift where the teacher knows no metres. With a teacher 1 where nothing else is asked
+    for."""
     photometric: float = 0.0
     """Weight of the difference between the picture and its second view, warped into it by the depth."""
     ssim: float = 0.85
@@ -138,14 +144,17 @@ class Recipe:
 
     model: ModelConfig
     """The network."""
-    data: str = "rooms"
-    """A folder of RGB-D pairs, or 'rooms' for procedural rooms rendered on the fly."""
+    data: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ("rooms",)
+    """A folder of RGB-D pairs, or 'rooms' for procedural rooms rendered on the fly; with a teacher also pictures and
+    videos without depth, a folder or a file. Give it several times to mix, NAME:WEIGHT for how often an epoch shows
+    each picture (1). Camera and test pairs are those of the first with depth."""
     frames: DataConfig = field(default_factory=DataConfig)
     start: str = ""
     """A run, a bundle or a model that ships, such as edge-nyu, whose weights are the first ones: to train on, or to
     refine. Network, input size and normalisation are as there where no option says otherwise."""
     teacher: str = ""
-    """A run of a larger model, of the same input size, to learn from as well: `loss.distillation` says how much."""
+    """A run, a bundle or a model that ships, such as edge-nyu, whose answers to the training pictures are learned as
+    well: `loss.distillation` says how much. It is asked once; its answers are kept beside the pictures."""
     augment: AugmentConfig = field(default_factory=AugmentConfig)
     view: ViewConfig = field(default_factory=ViewConfig)
     optim: OptimConfig = field(default_factory=OptimConfig)
@@ -172,6 +181,8 @@ class Recipe:
     """Decides initial weights, order and augmentation."""
 
     def __post_init__(self) -> None:
+        if self.teacher and not self.loss.distillation:  # who names a teacher wants to learn from it
+            object.__setattr__(self, "loss", replace(self.loss, distillation=1.0))
         _require(self.epochs >= 0, "epochs", self.epochs, "0 or more")
         for name in ("batch_size", "accumulate", "save_every", "evaluate_every"):
             _require(getattr(self, name) > 0, name, getattr(self, name), "more than 0")
@@ -185,6 +196,7 @@ class Recipe:
             "0, or 2 or more",
         )
         _require(self.frames.workers >= 0, "frames.workers", self.frames.workers, "0 or more")
+        _require(self.frames.every >= 0, "frames.every", self.frames.every, "0 or more")
         _require(self.optim.learning_rate > 0, "optim.learning_rate", self.optim.learning_rate, "more than 0")
         _require(self.optim.step_epochs > 0, "optim.step_epochs", self.optim.step_epochs, "more than 0")
         for name in ("trunk_learning_rate", "momentum", "weight_decay", "warm_up_epochs", "warm_up_rate", "clip_norm"):
@@ -212,6 +224,7 @@ class Recipe:
 
     def _require_parts_that_fit(self) -> None:
         """Raise UsageError where one field asks for what another does not give."""
+        self._require_data()
         if self.batch_size % self.accumulate:
             raise UsageError(f"--batch-size {self.batch_size} cannot be cut into --accumulate {self.accumulate} parts")
         if self.loss.kind == "none" and not any(getattr(self.loss, name) for name in _LOSS_WEIGHTS):
@@ -221,13 +234,19 @@ class Recipe:
                 f"--loss.photometric is {self.loss.photometric} and --view.kind {self.view.kind}; "
                 "self-supervision takes both, a weight and a second view"
             )
-        if (self.loss.distillation > 0) != bool(self.teacher):
-            raise UsageError(
-                f"--loss.distillation is {self.loss.distillation} and --teacher '{self.teacher}'; "
-                "distillation takes both, a weight and a teacher's run"
-            )
+        if self.loss.distillation and not self.teacher:
+            raise UsageError(f"--loss.distillation is {self.loss.distillation}, and nobody teaches; give --teacher")
         if self.frames.segments and not getattr(self.model, "segmentation", False):
             raise UsageError(f"--frames.segments {self.frames.segments} is for a model with --model.segmentation")
+
+    def _require_data(self) -> None:
+        if not self.data:
+            raise UsageError("--data names nothing; give a folder of RGB-D pairs, or 'rooms'")
+        several = len([named_data(text) for text in self.data]) > 1
+        if several and self.view.kind != "none":
+            raise UsageError(f"--view.kind {self.view.kind} is for one camera, so for one --data; leave the others out")
+        if several and self.frames.segments:
+            raise UsageError(f"--frames.segments {self.frames.segments} is of one dataset; leave out the other --data")
 
     def require_inputs(self) -> None:
         """Raise UsageError where training needs what only the user can name."""
@@ -261,6 +280,8 @@ def decode_recipe(plain: Mapping[str, Any], where: str) -> Recipe:
     try:
         model = dict(plain["model"])
         values: dict[str, Any] = {"model": msgspec.convert(model, MODELS[model.pop("kind")].config)}
+        if isinstance(plain.get("data"), str):  # before several could be mixed
+            plain = {**plain, "data": [plain["data"]]}
         for name, kind in get_type_hints(Recipe).items():
             if name != "model" and name in plain:
                 values[name] = msgspec.convert(plain[name], kind)

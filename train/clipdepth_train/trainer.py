@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor
 
+from clipdepth.bundle.kind import METRIC
 from clipdepth.bundle.metrics import DepthMetrics, mean_metrics
 from clipdepth.errors import UsageError
 from clipdepth.files.atomic import write_json
@@ -22,14 +23,14 @@ from clipdepth.sinks.picture_grid import save_picture
 from clipdepth_train.checkpoint import (
     CHECKPOINT,
     RESUME,
-    load_teacher,
     load_weights,
     part_of,
     read_checkpoint,
     save_checkpoint,
 )
 from clipdepth_train.data.crop import PAPER_TEST
-from clipdepth_train.data.loader import Batches, open_set, steps_per_epoch, training_loader
+from clipdepth_train.data.loader import Batches, steps_per_epoch, training_loader
+from clipdepth_train.data.order import epoch_length
 from clipdepth_train.data.sample import RgbdPair, RgbdSet, evenly_spread
 from clipdepth_train.data.transforms import pair_seed, test_pair
 from clipdepth_train.depth_model import DepthModel, build_model
@@ -43,6 +44,8 @@ from clipdepth_train.processes import share_batch_norms
 from clipdepth_train.recipe import DataConfig, Recipe, encode_recipe
 from clipdepth_train.schedule import learning_rate_factor
 from clipdepth_train.start import find_weights, load_start
+from clipdepth_train.teacher.labels import label_pictures
+from clipdepth_train.training_data import open_training
 from clipdepth_train.weight_average import WeightAverage
 
 METRICS = "metrics.json"
@@ -71,9 +74,10 @@ class Trainer:
                 f"--batch-size {recipe.batch_size} cannot be shared by {self.accelerator.num_processes} processes in "
                 f"{recipe.accumulate} parts; give a multiple of {shares}"
             )
-        self.pairs = open_set(recipe.data, "train", recipe.frames)
-        self.tests = open_set(recipe.data, "test", recipe.frames)
-        self.per_epoch = steps_per_epoch(len(self.pairs), recipe.batch_size)
+        with self.accelerator.main_process_first():  # one process takes the frames of videos
+            self.data = open_training(recipe)
+        self.pairs, self.tests = self.data.pairs, self.data.tests
+        self.per_epoch = steps_per_epoch(epoch_length(self.pairs.shares), recipe.batch_size)
         self.steps = recipe.epochs * self.per_epoch
         self.step, self.seconds, self.history = 0, 0.0, list[dict[str, Any]]()
         self.average: WeightAverage | None = None
@@ -88,12 +92,13 @@ class Trainer:
         if done is not None:
             return done
         resumed = self._read_resume()
+        self._label()
         model = build_model(self.recipe, pretrained=resumed is None and not self.recipe.start)
         if resumed is not None:
             load_weights(model, part_of(resumed, "model."), self.out / RESUME)
         else:
             start = find_weights(self.recipe.start) if self.recipe.start else None
-            self.ingredients = msgspec.to_builtins(ingredients(self.recipe, self.pairs, start))
+            self.ingredients = msgspec.to_builtins(ingredients(self.recipe, self.data, start))
             if start is not None:
                 load_start(model, self.recipe, start)
         if self.steps:
@@ -101,6 +106,19 @@ class Trainer:
         else:
             model.to(self.accelerator.device)
         return self._finish(model)
+
+    def _label(self) -> None:
+        """Ask the teacher what it has not answered yet, in all processes, each its share."""
+        process, processes = self.accelerator.process_index, self.accelerator.num_processes
+        if self.data.teacher is not None:
+            console = self.console if self.accelerator.is_main_process else Console(quiet=True)
+            for pictures in self.data.unlabelled:
+                label_pictures(pictures, self.data.teacher, self.accelerator.device, console, process, processes)
+            self.accelerator.wait_for_everyone()
+            if not self.data.is_measured:
+                self._say(
+                    f"no data has measured depth: errors are from the teacher's answers to {len(self.tests)} pictures"
+                )
 
     def _finished(self) -> dict[str, Any] | None:
         if not (self.out / CHECKPOINT).is_file() or (self.out / RESUME).is_file():
@@ -117,12 +135,18 @@ class Trainer:
             return None
         tensors, recipe, state = read_checkpoint(path)
         self._require_same(recipe)
+        if state.get("teacher") != self._teacher_key:
+            raise UsageError(f"{self.out} was begun with another network as --teacher; choose another --out")
         self.step, self.seconds, self.history = state["step"], state["seconds"], state["history"]
         self.ingredients = state["ingredients"]
         if self.accelerator.scaler is not None and state["scaler"]:
             self.accelerator.scaler.load_state_dict(state["scaler"])
         self._say(f"continuing {self.out} at step {self.step} of {self.steps}")
         return tensors
+
+    @property
+    def _teacher_key(self) -> str | None:
+        return self.data.teacher.key if self.data.teacher else None
 
     def _require_same(self, recipe: Recipe) -> None:
         for field in fields(Recipe):
@@ -146,10 +170,7 @@ class Trainer:
             restore_optimizer(optimizer, resumed)
             if self.average is not None:
                 self.average.restore(part_of(resumed, "average."), self.step, self.out / RESUME)
-        teacher = load_teacher(self.recipe)
-        if teacher is not None:
-            teacher.to(self.accelerator.device)
-        objective = Objective(model, self.recipe.loss, teacher)
+        objective = Objective(model, self.recipe.loss, self.data.teacher.kind if self.data.teacher else METRIC)
         objective, optimizer = self.accelerator.prepare(objective, optimizer)
         self.accelerator.init_trackers("logs")
         with Interruption() as interruption, self._progress() as progress:
@@ -172,8 +193,7 @@ class Trainer:
     def _batches(self) -> Iterator[list[Batch]]:
         """The parts of each step's batch."""
         process, processes = self.accelerator.process_index, self.accelerator.num_processes
-        window = self.pairs.shuffle_window
-        batches = Batches(self.recipe, len(self.pairs), self.step, self.steps, process, processes, window)
+        batches = Batches(self.recipe, self.pairs.shares, self.step, self.steps, process, processes)
         device, parts = self.accelerator.device, list[Batch]()
         for batch in training_loader(self.pairs, self.recipe, batches):
             parts.append({name: value.to(device, non_blocking=True) for name, value in batch.items()})
@@ -228,6 +248,7 @@ class Trainer:
             "seconds": self.seconds,
             "history": self.history,
             "ingredients": self.ingredients,
+            "teacher": self._teacher_key,
             "scaler": scaler.state_dict() if scaler is not None else None,
         }
         save_checkpoint(self.out / RESUME, {**tensors, **optimizer_tensors(optimizer)}, self.recipe, state)
@@ -246,7 +267,9 @@ class Trainer:
     def _finish(self, model: DepthModel) -> dict[str, Any]:
         metrics = self._evaluate(model, self.recipe.epochs)
         report = {
-            "data": self.recipe.data,
+            "data": list(self.recipe.data),
+            "tested_on": self.data.tested_on,
+            "truth": "measured" if self.data.is_measured else "the teacher's answers",
             "training_frames": len(self.pairs),
             "test_frames": len(self.tests),
             "crop": "all",

@@ -32,7 +32,7 @@ def main() -> None:
     console = Console(stderr=True)
     for name in options.names or EXPERIMENTS:
         console.print(f"{name}: {EXPERIMENTS[name].tells}", highlight=False)
-        recipe = replace(recipe_of(EXPERIMENTS[name]), data=options.data)
+        recipe = replace(recipe_of(EXPERIMENTS[name]), data=(options.data,))
         if recipe.teacher:
             recipe = replace(recipe, teacher=str(options.out / "runs" / recipe.teacher))
         report = Trainer(recipe, options.out / "runs" / name, console).run()

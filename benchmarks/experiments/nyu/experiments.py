@@ -24,6 +24,7 @@ from clipdepth_train.data.loader import open_set
 from clipdepth_train.data.sample import RgbdSet
 from clipdepth_train.depth_model import DepthModel
 from clipdepth_train.evaluation import Crop, compare, frame_metrics, predictor
+from clipdepth_train.named_data import measured_data
 from clipdepth_train.recipe import Recipe, with_trunk
 from clipdepth_train.recipes import RECIPES
 from clipdepth_train.trainer import Trainer
@@ -103,13 +104,13 @@ def main() -> None:
     for name in options.names or EXPERIMENTS:
         console.print(f"{name}: {EXPERIMENTS[name].tells}", highlight=False)
         run = options.out / "runs" / name
-        report = Trainer(replace(EXPERIMENTS[name].change(_BASE), data=options.data), run, console).run()
+        report = Trainer(replace(EXPERIMENTS[name].change(_BASE), data=(options.data,)), run, console).run()
         note(options.out, name, measured(*load_run(run), options.other), report)
 
 
 def measured(model: DepthModel, recipe: Recipe, other: str | None) -> dict[str, float]:
     """rel, rmse and δ1 in Eigen's crop of the frames held out, after median alignment too, and of the other camera."""
-    held_out = open_set(recipe.data, "test", recipe.frames)
+    held_out = open_set(measured_data(recipe.data), "test", recipe.frames)
     found = _errors(model, recipe, held_out, "eigen", {"none": "", "median": "aligned "})
     if other is not None:
         found |= _errors(

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from clipdepth_train.data.loader import Batches, steps_per_epoch, training_loader
+from clipdepth_train.data.order import share_of
 from clipdepth_train.data.sample import RgbdSet
 from clipdepth_train.depth_model import DepthModel, build_model
 from clipdepth_train.objective import Objective
@@ -59,7 +60,7 @@ class GraphedTraining:
 
     def begin(self) -> None:
         """Start the processes that load data. They fork, so every graph has to be captured before."""
-        batches = Batches(self.recipe, len(self._pairs), 0, self.steps, 0, 1, self._pairs.shuffle_window)
+        batches = Batches(self.recipe, share_of(self._pairs), 0, self.steps, 0, 1)
         self._batches: Iterator[dict[str, Tensor]] = iter(training_loader(self._pairs, self.recipe, batches))
 
     def advance(self) -> None:

@@ -54,9 +54,9 @@ def main() -> None:
     console = Console(stderr=True)
     torch.backends.cudnn.benchmark = True
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    base = replace(WHOLE, data=options.data, epochs=options.epochs)
-    pairs = Decoded(open_set(base.data, "train", base.frames))
-    tests = open_set(base.data, "test", base.frames)
+    base = replace(WHOLE, data=(options.data,), epochs=options.epochs)
+    pairs = Decoded(open_set(options.data, "train", base.frames))
+    tests = open_set(options.data, "test", base.frames)
     trainings = {}
     for name in options.names or EXPERIMENTS:
         console.print(f"{name}: {EXPERIMENTS[name].tells}", highlight=False)

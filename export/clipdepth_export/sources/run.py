@@ -12,6 +12,7 @@ from clipdepth_export.source import ExportSource
 from clipdepth_export.sources.dataset import DatasetFrames
 from clipdepth_export.weights import write_weights
 from clipdepth_train.checkpoint import CHECKPOINT, load_run_and_state
+from clipdepth_train.named_data import measured_data
 from clipdepth_train.recipe import Recipe, decode_recipe, encode_recipe
 
 
@@ -29,7 +30,7 @@ def run_source(
         raise UsageError(f"{run} is evaluated on training pairs (--frames.held-out); leave out --accuracy")
     model.mirror = False
     deployed = model.deployable()
-    data = data or recipe.data
+    data = data or measured_data(recipe.data)
     height, width = recipe.frames.height, recipe.frames.width
     plain = portable_recipe(recipe)
     minimum, maximum = deployed.depth_range
@@ -61,8 +62,9 @@ def portable_recipe(recipe: Recipe) -> dict[str, Any]:
     Folders of this machine tell a device nothing; the last part of a path still names the data and the weights.
     """
     plain = encode_recipe(recipe)
-    for name in ("data", "start", "teacher"):
+    for name in ("start", "teacher"):
         plain[name] = Path(plain[name]).name
+    plain["data"] = [Path(name).name for name in plain["data"]]
     if "trunk" in plain["model"]:
         plain["model"]["trunk"]["weights"] = Path(plain["model"]["trunk"]["weights"]).name
     return plain

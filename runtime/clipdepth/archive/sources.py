@@ -13,12 +13,7 @@ from clipdepth.archive.local_files import Listed, local_files
 from clipdepth.archive.uri import Uri, open_uri
 from clipdepth.errors import SourceError, UsageError
 from clipdepth.files.foreign import shown
-from clipdepth.sources.folder import IMAGE_SUFFIXES, natural_order
-
-VIDEO_SUFFIXES = (
-    *(".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".ts", ".mts", ".m2ts"),
-    *(".mpg", ".mpeg", ".wmv", ".flv", ".3gp", ".mjpeg", ".mjpg", ".ogv"),
-)
+from clipdepth.sources.folder import IMAGE_SUFFIXES, VIDEO_SUFFIXES, natural_order
 
 LONGEST_NAME = 255 - 17
 """Bytes of a file's name: what its depth and its parts are called adds up to 17."""

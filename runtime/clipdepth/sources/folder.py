@@ -19,6 +19,10 @@ _LOG = logging.getLogger(__name__)
 _REMEDY = "copy it again or remove it"
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp")
+VIDEO_SUFFIXES = (
+    *(".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".ts", ".mts", ".m2ts"),
+    *(".mpg", ".mpeg", ".wmv", ".flv", ".3gp", ".mjpeg", ".mjpg", ".ogv"),
+)
 
 
 class FolderSource:
@@ -66,13 +70,19 @@ def open_folder(path: Path) -> FolderSource:
     Where there are images named rgb_*, as in the NYU Depth v2 folders, only those are taken. PNG files of
     16 bits a channel are depth and are left out, whatever their name.
     """
+    colour = colour_images(path)
+    if not colour:
+        raise SourceError(f"{path} has no colour images; it needs {', '.join(IMAGE_SUFFIXES)} files")
+    return FolderSource(str(path), colour)
+
+
+def colour_images(path: Path) -> list[Path]:
+    """The files that `open_folder` reads; empty for none."""
     images = [file for file in path.iterdir() if file.suffix.lower() in IMAGE_SUFFIXES and file.is_file()]
     colour = [file for file in images if file.name.startswith("rgb_")] or [
         file for file in images if not _is_16_bit_png(file)
     ]
-    if not colour:
-        raise SourceError(f"{path} has no colour images; it needs {', '.join(IMAGE_SUFFIXES)} files")
-    return FolderSource(str(path), sorted(colour, key=lambda file: natural_order(file.name)))
+    return sorted(colour, key=lambda file: natural_order(file.name))
 
 
 def open_images(pattern: str) -> FolderSource:

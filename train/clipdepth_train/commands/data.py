@@ -1,4 +1,4 @@
-"""`clipdepth data`: prepare a dataset or render one, in the folder layout that training reads, or segment it."""
+"""`clipdepth data`: prepare a dataset or render one, in the folder layout that training reads, segment or label it."""
 
 import argparse
 import re
@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 
+import torch
 from rich.console import Console
 from rich.progress import track
 
@@ -29,7 +30,12 @@ from clipdepth_train.data.layout import (
     write_rgb,
 )
 from clipdepth_train.data.segments import segment_folder
+from clipdepth_train.data.video_frames import BESIDE
+from clipdepth_train.recipe import DataConfig
 from clipdepth_train.segmentation import weights_remedy
+from clipdepth_train.teacher.labels import label_pictures
+from clipdepth_train.teacher.named import open_teacher
+from clipdepth_train.training_data import open_pictures
 
 FRAMES_PER_ROOM = 20
 SECONDS_PER_FRAME = 0.5
@@ -83,6 +89,16 @@ def segment(arguments: argparse.Namespace) -> str:
     return f"{arguments.data}: {count} pictures segmented; train with --frames.segments {name}"
 
 
+def label(arguments: argparse.Namespace) -> str:
+    """Ask a teacher what training on the pictures would ask it."""
+    teacher, data = open_teacher(arguments.teacher), str(arguments.data)
+    pairs = open_pictures(data, DataConfig(every=arguments.every))
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    label_pictures(pairs, teacher, device, Console(stderr=True))
+    kept = pairs.folder / BESIDE / teacher.key
+    return f"{data}: {len(pairs.pictures)} pictures labelled in {kept}"
+
+
 def _frames_at(out: Path, frames: Sequence[FrameFiles]) -> str:
     train, test = ([files for files in frames if files.split == split] for split in SPLITS)
     return f"{out}: {len(train)} frames to train, {len(test)} to test"
@@ -108,7 +124,7 @@ def _fetch(remote: nyu.RemoteFile, folder: Path) -> Path:
 
 
 def _parser() -> ArgumentParser:
-    parser = ArgumentParser("clipdepth data", "Prepare a dataset, render one, or segment it.")
+    parser = ArgumentParser("clipdepth data", "Prepare a dataset, render one, segment or label it.")
     actions = parser.add_subparsers(required=True, metavar="ACTION")
     about = "Convert a published dataset."
     prepare = actions.add_parser("prepare", help="convert a published dataset", description=about)
@@ -117,6 +133,7 @@ def _parser() -> ArgumentParser:
     render = actions.add_parser("render", help="render a synthetic dataset", description=about)
     _add_rooms(render.add_subparsers(required=True, metavar="DATASET"))
     _add_segment(actions)
+    _add_label(actions)
     return parser
 
 
@@ -158,6 +175,27 @@ def _add_segment(actions: "argparse._SubParsersAction[ArgumentParser]") -> None:
     parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="where the dataset is")
     add_sam_arguments(parser)
     parser.set_defaults(run=segment)
+
+
+def _add_label(actions: "argparse._SubParsersAction[ArgumentParser]") -> None:
+    about = "Keep what a teacher answers to every training picture in DIR/teacher; the same command continues."
+    parser = actions.add_parser("label", help="ask a teacher for the depth of pictures", description=about)
+    parser.add_argument("--data", required=True, metavar="DIR", help="a dataset, a folder of pictures, or a video")
+    parser.add_argument("--teacher", required=True, metavar="NAME", help="a run, a bundle or a model that ships")
+    parser.add_argument(
+        "--every",
+        type=_seconds,
+        default=DataConfig.every,
+        metavar="S",
+        help="seconds between the frames that are taken of a video; 0 for all (default: %(default)s)",
+    )
+    parser.set_defaults(run=label)
+
+
+def _seconds(text: str) -> float:
+    if not re.fullmatch(r"\d{1,6}(\.\d{1,6})?", text, re.ASCII):
+        raise argparse.ArgumentTypeError(f"'{text}' is not a number of seconds, 0 or more")
+    return float(text)
 
 
 def _count(text: str) -> int:

@@ -24,6 +24,7 @@ from clipdepth_train.data.folder import FolderSet
 from clipdepth_train.data.loader import open_set
 from clipdepth_train.data.sample import RgbdSet
 from clipdepth_train.evaluation import Predict, compare, constant_median, frame_metrics
+from clipdepth_train.named_data import is_unmeasured
 
 
 def main(argv: Sequence[str]) -> int:
@@ -37,6 +38,8 @@ def main(argv: Sequence[str]) -> int:
         data = arguments.data or candidate.data
         if not data:
             raise UsageError(f"{candidate.name} was not trained by clipdepth, so it names no data; give --data")
+        if is_unmeasured(data):
+            raise UsageError(f"{data} has no measured depth to compare with; give --data, a dataset that has")
         tests = open_set(data, arguments.split, candidate.frames)
         measured = _measured(candidate, data, tests, arguments, align)
     means = {name: asdict(mean_metrics(list(frames.values()))) for name, frames in measured.items()}

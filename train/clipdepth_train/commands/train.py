@@ -1,7 +1,7 @@
 """`clipdepth train RECIPE`: fit a model, or continue where a run was interrupted."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -13,6 +13,7 @@ from clipdepth.bundle.box import find_folder
 from clipdepth.cli.overwriting import refuse_overwriting
 from clipdepth.errors import UsageError
 from clipdepth_train.commands.metrics_table import metrics_table
+from clipdepth_train.named_data import named_data
 from clipdepth_train.recipe import Recipe, trunk_of
 from clipdepth_train.recipes import RECIPES
 from clipdepth_train.start import like_start, pin_start
@@ -44,9 +45,12 @@ def main(argv: Sequence[str]) -> int:
         default=TrainArguments(RECIPES[name], Path("runs") / name),
         config=(tyro.conf.AvoidSubcommands,),
     )
-    recipe = arguments.recipe
+    # tyro adds what is given several times to the default.
+    asked = arguments.recipe.data[len(RECIPES[name].data) :]
+    recipe = replace(arguments.recipe, data=asked or RECIPES[name].data)
     starts = [find_folder(named) for named in (recipe.start, recipe.teacher) if named]
-    refuse_overwriting([recipe.data, *starts], [arguments.out])
+    data = [named_data(text).name for text in recipe.data]
+    refuse_overwriting([*data, *starts], [arguments.out])
     trainer = Trainer(like_start(pin_start(recipe), RECIPES[name]), arguments.out, console)
     report = trainer.run()
     if trainer.accelerator.is_main_process:

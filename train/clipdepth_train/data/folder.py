@@ -72,6 +72,7 @@ class FolderSet:
             raise DataError(f"{list_file if listed is not None else folder / source} names no pair of pictures")
         if dense:
             self._pairs = [PairPaths(pair.rgb, _dense(pair.depth)) for pair in self._pairs]
+        self.folder = folder
         self.pictures = [pair.rgb for pair in self._pairs]
         self.shuffle_window = len(self._pairs)
         self._scale, self._max_depth, self._segments = scale, max_depth, segments
@@ -103,6 +104,11 @@ class FolderSet:
             raise DataError(f"{pair.rgb} and {pair.depth} differ in size ({sizes}); they have to be registered")
         whole = RgbdPair(frame, depth, self._segments(pair.rgb) if self._segments else None)
         return whole if self._crop is None else whole.cropped(self._crop)
+
+    def frame(self, index: int) -> NDArray[np.uint8]:
+        """The picture of pair `index` alone, (H, W, 3) uint8 BGR."""
+        frame = read_frame(self.pictures[index])
+        return frame if self._crop is None else self._crop.of(frame)
 
     def neighbour(self, index: int, after: bool) -> View:
         """See RgbdSet; raises DataError where a picture has no pose."""

@@ -1,7 +1,7 @@
 """Training batches: which pairs, in which order, augmented how, all decided by the seed."""
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -13,10 +13,13 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 from clipdepth.errors import DataError
 from clipdepth_train.data.camera import camera_of
 from clipdepth_train.data.folder import FolderSet
+from clipdepth_train.data.order import Share, epoch_length, epoch_order
+from clipdepth_train.data.pictures import PictureSet
 from clipdepth_train.data.rooms import RoomsSet
 from clipdepth_train.data.sample import RgbdSet, Split
 from clipdepth_train.data.segments import read_segments
 from clipdepth_train.data.transforms import augment_pair, augment_views, augment_warped, augmentation, pair_seed
+from clipdepth_train.named_data import is_unmeasured
 from clipdepth_train.recipe import DataConfig, Recipe
 
 Key = tuple[int, int]
@@ -24,7 +27,10 @@ Key = tuple[int, int]
 
 
 def open_set(data: str, split: Split, frames: DataConfig) -> RgbdSet:
-    """Open a split of `data`, a folder or 'rooms'; raises DataError where there is none."""
+    """Open a split of `data`, a folder or 'rooms'; raises DataError where there is none.
+
+    Pictures and videos without depth are split by `PictureSet`; all their depth is unknown.
+    """
     if data == "rooms":
         if frames.segments:
             raise DataError("'rooms' has no segmentation; write it with 'clipdepth data render rooms' and segment that")
@@ -32,6 +38,8 @@ def open_set(data: str, split: Split, frames: DataConfig) -> RgbdSet:
             raise DataError("'rooms' has its own test rooms; leave out --frames.held-out")
         size = (480, 640) if frames.picture == "paper" else (frames.height, frames.width)
         return RoomsSet(split, *size, frames.rooms, frames.max_depth)
+    if is_unmeasured(data):
+        return PictureSet(Path(data), frames.every, split)
     dense = frames.dense and split == "train"
     segments = partial(read_segments, Path(data), frames.segments) if frames.segments else None
     return FolderSet(Path(data), split, frames.depth_scale, frames.max_depth, dense, segments, frames.held_out)
@@ -68,23 +76,14 @@ class TrainingPairs(Dataset[dict[str, Tensor]]):
 class Batches(Sampler[list[Key]]):
     """The batches of steps `start` to `end` of one process: its share of each batch, in the recipe's parts.
 
-    Every epoch is a permutation drawn from the seed and the epoch, of windows of neighbouring pairs and of the pairs
-    within each (one window of all, unless `window` is smaller); an incomplete last batch is left out. Since a
+    Every epoch has the order that `epoch_order` draws of the `shares`; an incomplete last batch is left out. Since a
     step's batch depends on the step alone, a resumed run sees what an undisturbed one would have seen.
     """
 
     def __init__(
-        self,
-        recipe: Recipe,
-        pairs: int,
-        start: int,
-        end: int,
-        process: int,
-        processes: int,
-        window: int | None = None,
+        self, recipe: Recipe, shares: Sequence[Share], start: int, end: int, process: int, processes: int
     ) -> None:
-        self._recipe, self._pairs = recipe, pairs
-        self._window = window or pairs
+        self._recipe, self._shares = recipe, shares
         self._start, self._end = start, end
         self._share = slice(process, None, processes)
 
@@ -93,22 +92,15 @@ class Batches(Sampler[list[Key]]):
 
     def __iter__(self) -> Iterator[list[Key]]:
         size = self._recipe.batch_size
-        per_epoch = steps_per_epoch(self._pairs, size)
+        per_epoch = steps_per_epoch(epoch_length(self._shares), size)
         shown = -1
         for step in range(self._start, self._end):
             epoch, batch = divmod(step, per_epoch)
             if epoch != shown:
-                order, shown = self._order(epoch), epoch
+                order, shown = epoch_order(self._shares, self._recipe.seed, epoch), epoch
             keys = [(epoch, i) for i in order[batch * size : (batch + 1) * size]]
             part = size // self._recipe.accumulate
             yield from (keys[first : first + part][self._share] for first in range(0, size, part))
-
-    def _order(self, epoch: int) -> list[int]:
-        generator = torch.Generator().manual_seed(pair_seed(self._recipe.seed, epoch, -1))
-        windows = torch.split(torch.arange(self._pairs), self._window)
-        shown = [windows[i] for i in torch.randperm(len(windows), generator=generator).tolist()]
-        order = [window[torch.randperm(len(window), generator=generator)] for window in shown]
-        return [int(index) for index in torch.cat(order)]
 
 
 def _prepare_worker(worker: int) -> None:

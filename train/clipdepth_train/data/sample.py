@@ -16,17 +16,21 @@ class RgbdPair:
     """A picture and its depth.
 
     `frame` is (H, W, 3) uint8 BGR; `depth` is (H, W) float32 metres, 0 where it is unknown; `segmentation` is SAM's
-    painted masks, (H, W, 3) uint8, where they were asked for.
+    painted masks, (H, W, 3) uint8, where they were asked for. `taught` is what a teacher answers, (H, W) float32, 0
+    where it says nothing: metres of the student's camera, or numbers above 0 that stand for depth or its inverse up to
+    a scale and a shift.
     """
 
     frame: NDArray[np.uint8]
     depth: NDArray[np.float32]
     segmentation: NDArray[np.uint8] | None = None
+    taught: NDArray[np.float32] | None = None
 
     def cropped(self, crop: Crop) -> "RgbdPair":
         """What `crop` shows of it; raises UsageError where the picture is not one that the crop is for."""
         masks = None if self.segmentation is None else crop.of(self.segmentation)
-        return RgbdPair(crop.of(self.frame), crop.of(self.depth), masks)
+        taught = None if self.taught is None else crop.of(self.taught)
+        return RgbdPair(crop.of(self.frame), crop.of(self.depth), masks, taught)
 
 
 @dataclass(frozen=True)

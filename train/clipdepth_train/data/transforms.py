@@ -24,7 +24,8 @@ def augmentation(frames: DataConfig, augment: AugmentConfig, camera: Camera) -> 
     """Random changes of (picture, depth): tv_tensors Image (3, H, W) uint8 RGB and Mask (H, W) float32 metres.
 
     `camera` is that of the pictures. Depth is moved by nearest neighbour, and what a rotation moves in from outside
-    is 0, unknown. The result has the model's input size.
+    is 0, unknown. What a teacher answers is a second Mask, moved alike: a zoom divides its metres, and changes the
+    scale of numbers that have none. The result has the model's input size.
     """
     cut: list[v2.Transform]
     if frames.picture == "paper":
@@ -114,8 +115,10 @@ def frame_of(image: Tensor) -> Tensor:
 
 
 def _masks(pair: RgbdPair) -> list[Tensor]:
-    depth = [tv_tensors.Mask(pair.depth)]
-    return depth if pair.segmentation is None else [*depth, Segmentation(_channels_first(pair.segmentation))]
+    masks: list[Tensor] = [tv_tensors.Mask(pair.depth)]
+    if pair.taught is not None:
+        masks.append(tv_tensors.Mask(pair.taught))
+    return masks if pair.segmentation is None else [*masks, Segmentation(_channels_first(pair.segmentation))]
 
 
 def _augmented(parts: list[Tensor], transform: v2.Compose, seed: int) -> list[Any]:
@@ -126,10 +129,13 @@ def _augmented(parts: list[Tensor], transform: v2.Compose, seed: int) -> list[An
 
 
 def _batch_of(parts: list[Any]) -> dict[str, Tensor]:
-    image, depth, *segmentation = parts
+    image, depth, *others = parts
     batch = {"frame": frame_of(image), "depth": depth.as_subclass(Tensor).contiguous()}
-    if segmentation:
-        batch["segmentation"] = segmentation[0].as_subclass(Tensor).permute(1, 2, 0).contiguous()
+    for part in others:
+        if isinstance(part, Segmentation):
+            batch["segmentation"] = part.as_subclass(Tensor).permute(1, 2, 0).contiguous()
+        else:
+            batch["taught"] = part.as_subclass(Tensor).contiguous()
     return batch
 
 

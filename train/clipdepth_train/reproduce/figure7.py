@@ -14,6 +14,7 @@ from clipdepth_train.data.loader import open_set
 from clipdepth_train.data.sample import RgbdPair, evenly_spread
 from clipdepth_train.data.transforms import test_pair
 from clipdepth_train.evaluation import predictor
+from clipdepth_train.named_data import measured_data
 from clipdepth_train.recipe import DataConfig, Recipe
 from clipdepth_train.trainer import METRICS
 
@@ -47,5 +48,5 @@ def figure7(depthclip: Path, msa: Path, segments: str) -> NDArray[np.uint8]:
 
 def _scenes(recipe: Recipe, segments: str) -> list[RgbdPair]:
     frames = DataConfig(**{**vars(recipe.frames), "segments": segments})
-    tests = open_set(recipe.data, "test", frames)
+    tests = open_set(measured_data(recipe.data), "test", frames)
     return [test_pair(tests[i], frames) for i in evenly_spread(len(tests), SCENES)]

@@ -12,8 +12,10 @@ import torch
 from clipdepth.errors import UsageError
 from clipdepth_train.checkpoint import CHECKPOINT, RESUME
 from clipdepth_train.data.loader import Batches, open_set, steps_per_epoch, training_loader
+from clipdepth_train.data.order import share_of
 from clipdepth_train.data.sample import RgbdSet
 from clipdepth_train.depth_model import build_model
+from clipdepth_train.named_data import measured_data
 from clipdepth_train.objective import Objective
 from clipdepth_train.pretrained import PretrainedConfig
 from clipdepth_train.recipe import Recipe, decode_recipe, trunk_of, with_trunk
@@ -104,7 +106,7 @@ def plan(table: str, data: str, out: Path, reduction: Reduction, segments: str) 
 
 def planned_recipe(name: str, data: str, out: Path, reduction: Reduction, segments: str) -> Recipe:
     """The recipe of `name` on `data`, starting from the run it refines, with SAM's masks where it takes them."""
-    recipe = replace(reduction.of(RECIPES[name]), data=data)
+    recipe = replace(reduction.of(RECIPES[name]), data=(data,))
     if needs_sam(name):
         recipe = replace(recipe, frames=replace(recipe.frames, segments=segments))
     if name in REFINES:
@@ -142,7 +144,7 @@ def measure_cost(recipe: Recipe) -> Cost:
     recipe = replace(recipe, frames=replace(recipe.frames, segments=""))
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     model = build_model(recipe, pretrained=False).to(device)
-    pairs = open_set(recipe.data, "train", recipe.frames)
+    pairs = open_set(measured_data(recipe.data), "train", recipe.frames)
     steps = recipe.epochs * steps_per_epoch(len(pairs), recipe.batch_size)
     flops = model.flops(recipe.frames.height, recipe.frames.width)
     seconds = _seconds_a_step(recipe, Objective(model, recipe.loss), pairs, device) if steps else 0.0
@@ -151,7 +153,7 @@ def measure_cost(recipe: Recipe) -> Cost:
 
 def _seconds_a_step(recipe: Recipe, objective: Objective, pairs: RgbdSet, device: torch.device) -> float:
     length = min(TIMED_STEPS + 1, len(pairs) // recipe.batch_size)
-    batches = Batches(recipe, len(pairs), 0, length, 0, 1, pairs.shuffle_window)
+    batches = Batches(recipe, share_of(pairs), 0, length, 0, 1)
     optimizer = torch.optim.SGD([p for p in objective.parameters() if p.requires_grad], lr=0.0)
     precision = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(recipe.mixed_precision)
     objective.train()

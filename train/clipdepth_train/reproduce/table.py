@@ -8,6 +8,7 @@ from clipdepth.bundle.metrics import mean_metrics
 from clipdepth.files.atomic import write_json, write_text
 from clipdepth_train.data.loader import open_set
 from clipdepth_train.evaluation import evaluate, random_depth
+from clipdepth_train.named_data import measured_data
 from clipdepth_train.recipe import Recipe, trunk_of
 from clipdepth_train.reproduce.plan import PlannedRun
 from clipdepth_train.reproduce.published import TABLES
@@ -61,7 +62,7 @@ class MeasuredTable:
 
 
 def _random(recipe: Recipe) -> Measured:
-    tests = open_set(recipe.data, "test", recipe.frames)
+    tests = open_set(measured_data(recipe.data), "test", recipe.frames)
     metrics = mean_metrics(evaluate(random_depth(), tests, recipe.frames, "all", range(len(tests))))
     return Measured(asdict(metrics), (recipe.frames.height, recipe.frames.width), 0, 0.0, 0, 0)
 
@@ -69,7 +70,7 @@ def _random(recipe: Recipe) -> Measured:
 def _facts(recipe: Recipe, report: dict[str, Any]) -> dict[str, Any]:
     clip = trunk_of(recipe.model)
     return {
-        "data": Path(recipe.data).name,
+        "data": Path(measured_data(recipe.data)).name,
         "training_frames": report["training_frames"],
         "test_frames": report["test_frames"],
         "crop": report["crop"],

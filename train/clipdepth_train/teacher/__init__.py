@@ -1,0 +1,1 @@
+"""A depth model that a student learns from: which there are, and their answers, kept beside the pictures."""

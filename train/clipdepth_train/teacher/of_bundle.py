@@ -1,0 +1,42 @@
+"""A bundle as a teacher, in an engine of the runtime."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+
+import numpy as np
+import torch
+
+from clipdepth.bundle.folder import Bundle
+from clipdepth.bundle.manifest import PRECISIONS
+from clipdepth.engines.choice import AUTO
+from clipdepth.model import load
+from clipdepth_train.teacher.teacher import Answer, Teacher
+
+_CODE = "clipdepth code"
+"""What every bundle states of itself; it is no part of what the network learned from."""
+
+
+def bundle_teacher(bundle: Bundle) -> Teacher:
+    """The model of a bundle, whatever it was exported from."""
+    manifest = bundle.manifest
+    return Teacher(
+        name=bundle.path.resolve().name.removesuffix(".bundle"),
+        kind=manifest.kind,
+        size=manifest.input,
+        camera=manifest.camera,
+        weights_sha256=manifest.model.checkpoint_sha256,
+        licences=tuple(licence for licence in manifest.licences if licence.part != _CODE),
+        load=partial(_load, bundle),
+    )
+
+
+@contextmanager
+def _load(bundle: Bundle, device: torch.device) -> Iterator[Answer]:
+    is_gpu = device.type == "cuda"
+    # Of the graphs the most exact: labels are made once, and int8 is for devices. On a GPU half precision first.
+    wanted = ("fp16", *PRECISIONS) if is_gpu else PRECISIONS
+    precision = next(name for name in wanted if name in bundle.manifest.graphs)
+    number = (device.index or 0) if is_gpu else None
+    with load(bundle, engine=AUTO if is_gpu else "onnxruntime", precision=precision, device=number) as model:
+        yield lambda frame: np.asarray(model.engine.infer(frame[None])[0], np.float32)

@@ -1,0 +1,47 @@
+"""A trained run of clipdepth as a teacher, in PyTorch."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from clipdepth.bundle.kind import METRIC
+from clipdepth.bundle.manifest import InputSize, Licence, TrainingCamera
+from clipdepth.bundle.stored_file import stored_file
+from clipdepth.errors import UsageError
+from clipdepth_train.checkpoint import CHECKPOINT, load_run, read_checkpoint
+from clipdepth_train.teacher.teacher import Answer, Teacher
+
+
+def run_teacher(run: Path) -> Teacher:
+    """The model of a run's folder; raises CheckpointError where there is none, UsageError for one that needs SAM."""
+    _, recipe, state = read_checkpoint(run / CHECKPOINT)
+    if recipe.frames.segments:
+        raise UsageError(f"{run} takes SAM's segmentation of each picture, so it cannot teach; give another --teacher")
+    return Teacher(
+        name=run.resolve().name,
+        kind=METRIC,
+        size=InputSize(recipe.frames.height, recipe.frames.width),
+        camera=TrainingCamera(**state["camera"]),
+        weights_sha256=stored_file(run / CHECKPOINT).sha256,
+        licences=tuple(Licence(**licence) for licence in state["ingredients"]),
+        load=partial(_load, run),
+    )
+
+
+@contextmanager
+def _load(run: Path, device: torch.device) -> Iterator[Answer]:
+    model = load_run(run)[0].to(device)
+
+    @torch.no_grad()
+    def answer(frame: NDArray[np.uint8]) -> NDArray[np.float32]:
+        with torch.autocast(device.type, torch.float16, enabled=device.type == "cuda"):
+            depth = model(torch.from_numpy(frame)[None].to(device))
+        found: NDArray[np.float32] = depth[0].float().cpu().numpy()
+        return found
+
+    yield answer
