@@ -4,7 +4,7 @@
 
 The students are alike but for what they learn from. `labels` has NYU's measured depth; `taught` that, the teacher's
 answers to NYU's pictures, and its answers to the kitchen's training pictures, whose depth nobody reads; `alone` the
-same without any measured depth. They take equally many steps. `teacher` is measured as well; edge-nyu has seen the
+same without any measured depth. They take about as many steps. `teacher` is measured as well; edge-nyu has seen the
 blocks of NYU that are held out here, a run with `--frames.held-out 5` has not.
 
 Writes `OUT/runs/NAME` and `OUT/taught.json`: rel, rmse and δ1 of NYU's training blocks held out (Eigen's crop) and of
