@@ -21,6 +21,7 @@ from clipdepth_export.measured import read_accuracy
 from clipdepth_export.reference import Item
 from clipdepth_export.sources.asked import UNKNOWN, Asked
 from clipdepth_export.sources.named import PREFIXES, named_source
+from clipdepth_train.imported.told import Told
 
 
 def main(argv: Sequence[str]) -> int:
@@ -37,9 +38,8 @@ def main(argv: Sequence[str]) -> int:
         weights=options.weights,
         description=" ".join(options.description.split()),
     )
-    asked = Asked(
-        options.frames, options.data, options.size, options.kind, options.max_depth, options.focal, options.licence
-    )
+    told = Told(options.size, options.kind, options.max_depth, options.licence)
+    asked = Asked(options.frames, options.data, told, options.focal)
     accuracy = [read_accuracy(path, Path(options.model).name) for path in options.accuracy]
     source = named_source(options.model, asked, options.sam_weights, accuracy)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())

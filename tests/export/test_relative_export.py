@@ -16,9 +16,9 @@ from clipdepth.bundle.manifest import InputSize, Licence
 from clipdepth.cli import main
 from clipdepth.engines import load_engine, verify_engine
 from clipdepth_export.exporter import ExportConfig, write_bundle
-from clipdepth_export.framed import Framed
 from clipdepth_export.source import ExportSource
 from clipdepth_export.sources.asked import describe
+from clipdepth_train.imported.framed import Framed
 
 SIZE = InputSize(24, 32)
 

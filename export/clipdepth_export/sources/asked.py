@@ -1,7 +1,8 @@
 """What the person who exports says of a model that clipdepth did not train."""
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import torch
 from torch import nn
@@ -13,53 +14,33 @@ from clipdepth.errors import UsageError
 from clipdepth_export.source import ExportSource, SourceFrames
 from clipdepth_export.sources.dataset import DatasetFrames
 from clipdepth_export.sources.pictures import PictureFrames
+from clipdepth_train.imported.told import Told
 from clipdepth_train.recipe import DataConfig
 
-NEAREST = 1e-3
-"""Metres: the smallest depth that an imported metric network may answer, since depth has to be positive."""
 UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True)
 class Asked:
-    """The options of an export that say what a model itself does not; None where nothing was said."""
+    """The options of an export of a model that clipdepth did not train; None where nothing was said."""
 
     frames: str | None = None
     """Pictures or a video, for golden frames and calibration."""
     data: str | None = None
     """A dataset with measured depth, for the same."""
-    size: InputSize | None = None
-    kind: DepthKind | None = None
-    max_depth: float | None = None
-    """Metres that the network answers at most."""
+    told: Told = field(default_factory=Told)
     focal: float | str | None = None
     """The training camera's focal length in pixels of the input, or 'unknown'."""
-    licence: str | None = None
 
-    def metric_range(self, stated: float | None) -> DepthRange | None:
-        """The metres that the network answers, which it states up to `stated`; None where its answer is not metric.
-
-        Raises UsageError where nobody says how far it goes.
-        """
-        if (self.kind or METRIC) != METRIC:
-            return None
-        maximum = self.max_depth or stated
-        if maximum is None:
-            raise UsageError("the model does not say how many metres it answers at most; give --max-depth METRES")
-        return DepthRange(NEAREST, maximum)
-
-    def camera(self, stated: TrainingCamera | None) -> TrainingCamera | None:
-        """The training camera, which the model states to be `stated`; raises UsageError where nobody says anything."""
-        if isinstance(self.focal, str):
-            return None
-        if self.focal is not None:
-            return TrainingCamera(self.focal, self.focal)
-        if stated is None:
+    @property
+    def camera(self) -> TrainingCamera | None:
+        """The training camera; raises UsageError where nothing was said of it."""
+        if self.focal is None:
             raise UsageError(
                 "the model does not say which camera it was trained with; give --focal, its focal length in pixels of "
                 f"the input, or --focal {UNKNOWN}"
             )
-        return stated
+        return None if isinstance(self.focal, str) else TrainingCamera(self.focal, self.focal)
 
     def frames_at(self, size: InputSize) -> SourceFrames:
         """The frames to look at; raises UsageError where none, or both kinds, were given."""
@@ -76,27 +57,22 @@ def imported_source(
     origin: str,
     asked: Asked,
     size: InputSize,
+    kind: DepthKind,
     depth: DepthRange | None,
-    camera: TrainingCamera | None = None,
-    licences: list[Licence] | None = None,
+    licences: Sequence[Licence],
     finds_focal: bool = False,
 ) -> ExportSource:
-    """A model that clipdepth did not train: `module` keeps the frame contract; what it states is overruled by `asked`.
+    """A model that clipdepth did not train, whose `module` keeps the frame contract.
 
     With `finds_focal` it estimates the camera's focal length itself, so that its depth fits any camera. Raises
     UsageError for what neither the model nor `asked` tells, and for what `asked` tells of a model that has none.
     """
-    if asked.licence is not None:
-        licences = [Licence(name, asked.licence)]
     if not licences:
         raise UsageError(f"nothing says under which licence {name} may be used; give --licence TEXT")
-    kind = asked.kind or METRIC
     any_camera = finds_focal or kind != METRIC
     if any_camera and isinstance(asked.focal, float):
         why = "estimates the focal length itself" if finds_focal else f"answers {kind} depth, which has no metres"
         raise UsageError(f"{name} {why}; leave out --focal")
-    if kind != METRIC and asked.max_depth is not None:
-        raise UsageError(f"{name} answers {kind} depth, which has no metres; leave out --max-depth")
     return ExportSource(
         name=name,
         module=module,
@@ -105,7 +81,7 @@ def imported_source(
         width=size.width,
         frames=asked.frames_at(size),
         depth=depth,
-        camera=None if any_camera else asked.camera(camera),
+        camera=None if any_camera else asked.camera,
         licences=licences,
         kind=kind,
     )

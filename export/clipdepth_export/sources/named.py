@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from clipdepth.bundle.hub_name import PREFIX as HUB
 from clipdepth.bundle.manifest import Accuracy
 from clipdepth.errors import UsageError
 from clipdepth_export.source import ExportSource
@@ -10,13 +11,11 @@ from clipdepth_export.sources.asked import Asked
 from clipdepth_export.sources.python import PREFIX as PYTHON
 from clipdepth_export.sources.python import python_source
 from clipdepth_export.sources.run import run_source
-from clipdepth_export.sources.transformers import PREFIX as HUB
-from clipdepth_export.sources.transformers import is_transformers, transformers_source
+from clipdepth_export.sources.transformers import transformers_source
+from clipdepth_train.imported.transformers import is_transformers
 
 PREFIXES = (PYTHON, HUB)
 """What the names of models begin with that are no folder."""
-_ONLY_IMPORTED = {"frames": "--frames", "size": "--size", "kind": "--kind", "max_depth": "--max-depth"}
-_ONLY_IMPORTED |= {"focal": "--focal", "licence": "--licence"}
 
 
 def named_source(
@@ -27,9 +26,8 @@ def named_source(
     Raises UsageError for an option that is not for its kind, and what each kind's own function raises.
     """
     if not is_imported(named):
-        for field, option in _ONLY_IMPORTED.items():
-            if getattr(asked, field) is not None:
-                raise UsageError(f"{named} is a run of clipdepth, which says it itself; leave out {option}")
+        if only := _only_for_imported(asked):
+            raise UsageError(f"{named} is a run of clipdepth, which says it itself; leave out {only}")
         return run_source(Path(named), asked.data, sam_weights, accuracy)
     if sam_weights or accuracy:
         option = "--sam-weights" if sam_weights else "--accuracy"
@@ -40,3 +38,17 @@ def named_source(
 def is_imported(named: str) -> bool:
     """Whether `named` is a model that clipdepth did not train."""
     return named.startswith(PREFIXES) or is_transformers(Path(named))
+
+
+def _only_for_imported(asked: Asked) -> str | None:
+    """An option that was given and is not for runs, if any."""
+    told = asked.told
+    options = {
+        "--frames": asked.frames,
+        "--size": told.size,
+        "--kind": told.kind,
+        "--max-depth": told.max_depth,
+        "--focal": asked.focal,
+        "--licence": told.licence,
+    }
+    return next((option for option, value in options.items() if value is not None), None)

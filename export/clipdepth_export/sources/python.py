@@ -8,10 +8,12 @@ from typing import Any
 
 from torch import nn
 
+from clipdepth.bundle.kind import METRIC
+from clipdepth.bundle.manifest import Licence
 from clipdepth.errors import UsageError
-from clipdepth_export.framed import Framed
 from clipdepth_export.source import ExportSource
 from clipdepth_export.sources.asked import Asked, imported_source
+from clipdepth_train.imported.framed import Framed
 
 PREFIX = "python:"
 
@@ -20,16 +22,18 @@ def python_source(named: str, asked: Asked) -> ExportSource:
     """The network that the function of 'python:PACKAGE.MODULE:FUNCTION' returns.
 
     The function takes nothing and returns an `nn.Module` with its weights, which takes pictures, (N, 3, H, W) float32,
-    RGB from 0 to 1, and gives (N, H, W) or (N, 1, H, W): metres, or what `asked.kind` says. Modules of the working
+    RGB from 0 to 1, and gives (N, H, W) or (N, 1, H, W): metres, or what `asked` says. Modules of the working
     directory are found, as by `python -m`. Raises UsageError where there is no such function or no size was asked for.
     """
     network = _call(_find(named))
-    if asked.size is None:
+    told, name = asked.told, named.rpartition(":")[2]
+    if told.size is None:
         raise UsageError(f"{named} does not say the size of its input; give --size HEIGHTxWIDTH")
-    depth = asked.metric_range(None)
+    kind = told.kind or METRIC
+    depth = told.metric_range(kind, None, name)
     module = Framed(network.cpu().eval(), depth=depth).requires_grad_(False).eval()
-    name = named.rpartition(":")[2]
-    return imported_source(module, name, named, asked, asked.size, depth)
+    licences = [Licence(name, told.licence)] if told.licence else []
+    return imported_source(module, name, named, asked, told.size, kind, depth, licences)
 
 
 def _find(named: str) -> Callable[[], Any]:

@@ -47,6 +47,18 @@ def fetch_bundle(named: str) -> Path:
     return pinned.folder
 
 
+def holds_bundle(named: str) -> bool:
+    """Whether the cache or the hub has a bundle of the name 'hf:OWNER/NAME[@REVISION]', and not another model."""
+    name = parse_hub_name(named)
+    if _is_remembered(name) or name.folder.is_dir():
+        return True
+    try:
+        found = _look_up(name)
+    except DownloadError:
+        return False
+    return any(file.rfilename == MANIFEST for file in found.siblings or ())
+
+
 def fetch_weights(pinned: HubName, manifest: Manifest) -> None:
     """Download the weights of a bundle that `fetch_bundle` brought, where they are not there; raises as that does."""
     if manifest.weights is None or (pinned.folder / manifest.weights).exists():

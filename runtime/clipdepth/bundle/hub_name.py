@@ -69,7 +69,7 @@ def parse_hub_name(text: str) -> HubName:
     found = parse_repository(repository) if text.startswith(PREFIX) else None
     if not found or (at and (not _REVISION.match(revision) or ".." in revision)):
         raise UsageError(
-            f"'{shortened(text)}' is no bundle on the hub; give {PREFIX}OWNER/NAME or {PREFIX}OWNER/NAME@REVISION, "
+            f"'{shortened(text)}' names nothing on the hub; give {PREFIX}OWNER/NAME or {PREFIX}OWNER/NAME@REVISION, "
             "where REVISION is a branch, a tag or a whole commit hash"
         )
     return found.at(revision) if at else found

@@ -5,15 +5,14 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from clipdepth.bundle.kind import METRIC
 from clipdepth.bundle.manifest import InputSize, Licence, TrainingCamera
 from clipdepth.bundle.stored_file import stored_file
 from clipdepth.errors import UsageError
 from clipdepth_train.checkpoint import CHECKPOINT, load_run, read_checkpoint
+from clipdepth_train.teacher.of_module import asked_in_turn
 from clipdepth_train.teacher.teacher import Answer, Teacher
 
 
@@ -35,13 +34,4 @@ def run_teacher(run: Path) -> Teacher:
 
 @contextmanager
 def _load(run: Path, device: torch.device) -> Iterator[Answer]:
-    model = load_run(run)[0].to(device)
-
-    @torch.no_grad()
-    def answer(frame: NDArray[np.uint8]) -> NDArray[np.float32]:
-        with torch.autocast(device.type, torch.float16, enabled=device.type == "cuda"):
-            depth = model(torch.from_numpy(frame)[None].to(device))
-        found: NDArray[np.float32] = depth[0].float().cpu().numpy()
-        return found
-
-    yield answer
+    yield asked_in_turn(load_run(run)[0].to(device), device)

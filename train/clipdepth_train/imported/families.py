@@ -10,7 +10,7 @@ from torch import Tensor
 
 from clipdepth.bundle.kind import METRIC, DepthKind
 from clipdepth.errors import UsageError
-from clipdepth_export.framed import Answer, Resizing
+from clipdepth_train.imported.framed import Answer, Resizing
 
 FARTHEST = 1e4
 """Metres: the largest depth that Depth Pro's processor lets through."""

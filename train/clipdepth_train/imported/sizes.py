@@ -4,8 +4,8 @@ import math
 
 from clipdepth.bundle.manifest import InputSize
 from clipdepth.errors import UsageError
-from clipdepth_export.sources.families import Family
-from clipdepth_export.sources.processor import Preparation
+from clipdepth_train.imported.families import Family
+from clipdepth_train.imported.processor import Preparation
 
 
 def input_size(asked: InputSize | None, family: Family, prepared: Preparation, named: str) -> InputSize:
