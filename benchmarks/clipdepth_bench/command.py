@@ -133,7 +133,7 @@ def _seconds(text: str) -> float:
 def _parser() -> ArgumentParser:
     parser = ArgumentParser("clipdepth bench", "Time a bundle's engines and PyTorch in one run, round by round.")
     parser.add_argument("bundle", metavar="BUNDLE", help=f"{BUNDLE_HELP}; or compare, pareto or scaling")
-    parser.add_argument("--run", type=Path, metavar="RUN", help="the run it was exported from, for PyTorch's weights")
+    parser.add_argument("--run", metavar="RUN", help="the run or model it was exported from, for PyTorch's weights")
     parser.add_argument(
         "--seconds", type=_seconds, default=Limits.seconds, help="time at most; ends before when all are sure to 2%%"
     )

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from pathlib import Path
 
 from clipdepth.bundle.agreement import Agreement
 from clipdepth.bundle.folder import Bundle
@@ -15,8 +14,8 @@ class Setup:
     """What contenders are made from."""
 
     bundle: Bundle
-    run: Path | None
-    """The run the bundle was exported from, for PyTorch's weights; without, they are random."""
+    run: str | None
+    """The run or other model that the bundle was exported from, for PyTorch's weights; without, they are random."""
     threads: int
     compile: bool = True
     """Whether `torch.compile` takes part; it compiles for a minute or so."""

@@ -48,7 +48,7 @@ class Broken(nn.Module):
 
 @pytest.fixture
 def setup(run: Path) -> Setup:
-    return Setup(open_bundle(run.with_name("tiny.bundle")), run, 1)
+    return Setup(open_bundle(run.with_name("tiny.bundle")), str(run), 1)
 
 
 def test_a_model_takes_arrays_and_gives_arrays() -> None:
@@ -72,7 +72,7 @@ def test_pytorch_with_the_runs_weights_is_the_golden_depth(setup: Setup) -> None
     golden = setup.bundle.golden()
     assert eager.infer is not None
     assert eager.infer(golden.frames[:1]) == pytest.approx(golden.depth[:1], rel=1e-3)
-    model, _ = load_run(setup.run or Path())
+    model, _ = load_run(Path(setup.run or ""))
     assert eager.model_bytes == weight_bytes(model.deployable())
 
 

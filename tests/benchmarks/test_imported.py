@@ -25,13 +25,14 @@ def test_pytorch_is_a_row_that_says_why_there_is_none(bundle: Bundle) -> None:
     for name in rows:
         contender = find_entry(setup, f"{name} fp32").load()
         assert contender.infer is None
-        assert contender.note == "not in the bundle, which was imported from python:brightness:network"
+        assert contender.note == "not in the bundle; give --run python:brightness:network"
 
 
 def test_its_engines_are_measured(bundle: Bundle) -> None:
     contender = find_entry(Setup(bundle, None, 1), "onnxruntime fp32").load()
     try:
         assert contender.agreement
+        assert contender.agreement.passed
     finally:
         contender.close()
 

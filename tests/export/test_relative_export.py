@@ -90,7 +90,7 @@ def test_engines_verify_it(bundle: Bundle, name: str, precision: str) -> None:
         pytest.skip(f"needs {name}")
     engine = load_engine(bundle, name, precision)
     try:
-        assert verify_engine(engine, bundle, precision)
+        assert verify_engine(engine, bundle, precision).passed
     finally:
         engine.close()
 

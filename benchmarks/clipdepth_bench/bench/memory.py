@@ -25,7 +25,7 @@ def measure_memory(setup: Setup, key: str) -> Memory:
 
     Raises EngineError where the child fails.
     """
-    run = "" if setup.run is None else str(setup.run)
+    run = setup.run or ""
     device = "" if setup.device is None else str(setup.device)
     command = [sys.executable, "-c", _CHILD, str(setup.bundle.path), run, str(setup.threads), device, key]
     try:
@@ -45,7 +45,7 @@ def main(argv: Sequence[str]) -> None:
     before = used_megabytes()
     setup = Setup(
         open_bundle(Path(bundle)),
-        Path(run) if run else None,
+        run or None,
         int(threads),
         peers=True,
         device=int(gpu) if gpu else None,

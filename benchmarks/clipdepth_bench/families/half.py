@@ -4,6 +4,12 @@ import torch
 from torch import Tensor, nn
 
 from clipdepth_train.depth_model import DepthModel
+from clipdepth_train.imported.framed import Framed
+
+
+def in_half(model: DepthModel | Framed) -> nn.Module:
+    """The model with its network in fp16 and channels-last memory, in place."""
+    return model.half_network() if isinstance(model, Framed) else HalfModel(model)
 
 
 class HalfModel(nn.Module):

@@ -4,9 +4,11 @@ import os
 import shutil
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from clipdepth.bundle.agreement import TOLERANCES, Agreement
+from clipdepth.bundle.folder import Bundle
 from clipdepth.bundle.stored_file import stored_file
 from clipdepth.engines import Infer, measure_agreement
 from clipdepth.errors import ClipdepthError, EngineError, UsageError
@@ -14,6 +16,7 @@ from clipdepth_bench.contender import Contender, Entry, Setup, absent
 
 if TYPE_CHECKING:
     from clipdepth_train.depth_model import DepthModel
+    from clipdepth_train.imported.framed import Framed
 
 EAGER = "PyTorch eager"
 COMPILED = "torch.compile"
@@ -34,7 +37,7 @@ def guarded(setup: Setup, name: str, precision: str, load: Callable[[Setup], Con
         return absent(name, precision, "not timed with SAM's masks, which the engines' times include")
     model = setup.bundle.manifest.model
     if not model.recipe and setup.run is None:
-        return absent(name, precision, f"not in the bundle, which was imported from {model.origin or 'elsewhere'}")
+        return absent(name, precision, f"not in the bundle; give --run {model.origin or 'MODEL'}")
     try:
         return load(setup)
     except ModuleNotFoundError as error:
@@ -76,11 +79,13 @@ def load_compiled(setup: Setup) -> Contender:
     return Contender(COMPILED, "fp32", "CPU", call, *gate(setup, call, "fp32"), model_bytes=weight_bytes(model))
 
 
-def deployed_model(setup: Setup) -> "DepthModel":
-    """The bundle's model in PyTorch, with the run's weights or random ones.
+def deployed_model(setup: Setup) -> "DepthModel | Framed":
+    """The bundle's model in PyTorch, with the weights of the run or model it came from, or random ones.
 
-    Raises UsageError for a run that is not the bundle's, CheckpointError and UsageError as the loaders.
+    Raises UsageError for one that is not the bundle's, and what the loaders raise.
     """
+    if setup.run is not None and not setup.bundle.manifest.model.recipe:
+        return _imported(setup.bundle, setup.run)
     from clipdepth_train.checkpoint import CHECKPOINT, load_run
     from clipdepth_train.depth_model import build_model
     from clipdepth_train.recipe import decode_recipe
@@ -89,14 +94,27 @@ def deployed_model(setup: Setup) -> "DepthModel":
     if run is None:
         recipe = decode_recipe(bundle.manifest.model.recipe, str(bundle.path))
         return build_model(recipe, pretrained=False).deployable()
-    model, _ = load_run(run)
-    if stored_file(run / CHECKPOINT).sha256 != bundle.manifest.model.checkpoint_sha256:
-        raise UsageError(f"{bundle.path} was not exported from {run}; give the run it came from, or no --run")
+    model, _ = load_run(Path(run))
+    _require_same(bundle, run, stored_file(Path(run) / CHECKPOINT).sha256)
     return model.deployable()
+
+
+def _imported(bundle: Bundle, named: str) -> "Framed":
+    from clipdepth_train.imported.named import imported_module, weights_sha256
+
+    module = imported_module(named, bundle.manifest)
+    _require_same(bundle, named, weights_sha256(module))
+    return module
+
+
+def _require_same(bundle: Bundle, named: str, sha256: str) -> None:
+    if sha256 != bundle.manifest.model.checkpoint_sha256:
+        raise UsageError(f"{bundle.path} was not exported from {named}; give what it came from, or no --run")
 
 
 def gate(setup: Setup, infer: Infer, precision: str) -> tuple[Agreement | None, str]:
     """Its agreement with the golden depth, and a note; random weights agree with nothing."""
     if setup.run is None:
         return None, RANDOM_WEIGHTS
-    return measure_agreement(infer, setup.bundle.golden(), TOLERANCES[precision]), ""
+    golden, kind = setup.bundle.golden(), setup.bundle.manifest.kind
+    return measure_agreement(infer, golden, TOLERANCES[precision], kind), ""

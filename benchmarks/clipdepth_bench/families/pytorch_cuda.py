@@ -51,11 +51,11 @@ def _load_here(setup: Setup, name: str, precision: str) -> Contender:
 
 def load_on(device: "torch.device", setup: Setup, name: str, precision: str) -> Contender:
     """The contender on `device`; raises what PyTorch raises."""
-    from clipdepth_bench.families.half import HalfModel
+    from clipdepth_bench.families.half import in_half
     from clipdepth_bench.families.torch_call import TorchCall, weight_bytes
 
     model = deployed_model(setup).to(device)
-    runs = HalfModel(model) if precision == "fp16" else model
+    runs = in_half(model) if precision == "fp16" else model
     make: Callable[[], TorchCall] = partial(TorchCall, runs, device)
     if name == COMPILED:
         from clipdepth_bench.families.compiling import compiled_call

@@ -1,6 +1,5 @@
 """What the person who exports says of a model that clipdepth did not train."""
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -14,6 +13,7 @@ from clipdepth.errors import UsageError
 from clipdepth_export.source import ExportSource, SourceFrames
 from clipdepth_export.sources.dataset import DatasetFrames
 from clipdepth_export.sources.pictures import PictureFrames
+from clipdepth_train.imported.named import weights_sha256
 from clipdepth_train.imported.told import Told
 from clipdepth_train.recipe import DataConfig
 
@@ -91,9 +91,5 @@ def describe(module: nn.Module, size: InputSize, origin: str) -> Model:
     """The size of a module and its cost a frame, 2 per multiply-add; its weights by their sha256."""
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         module(torch.zeros((1, size.height, size.width, 3), dtype=torch.uint8))
-    digest = hashlib.sha256()
-    for name, tensor in sorted(module.state_dict().items()):
-        digest.update(name.encode())
-        digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
     parameters = sum(parameter.numel() for parameter in module.parameters())
-    return Model({}, parameters, int(counter.get_total_flops()), digest.hexdigest(), origin)
+    return Model({}, parameters, int(counter.get_total_flops()), weights_sha256(module), origin)

@@ -8,10 +8,10 @@ from clipdepth.bundle.manifest import Accuracy
 from clipdepth.errors import UsageError
 from clipdepth_export.source import ExportSource
 from clipdepth_export.sources.asked import Asked
-from clipdepth_export.sources.python import PREFIX as PYTHON
 from clipdepth_export.sources.python import python_source
 from clipdepth_export.sources.run import run_source
 from clipdepth_export.sources.transformers import transformers_source
+from clipdepth_train.imported.python import PREFIX as PYTHON
 from clipdepth_train.imported.transformers import is_transformers
 
 PREFIXES = (PYTHON, HUB)

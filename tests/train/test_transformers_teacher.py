@@ -1,0 +1,74 @@
+"""A depth model of transformers as a teacher: its own answers at its own size, and its licence."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import transformers
+from rich.console import Console
+
+from clipdepth.bundle.manifest import Licence
+from clipdepth.camera.pinhole import Intrinsics
+from clipdepth.errors import UsageError
+from clipdepth.rooms import Room
+from clipdepth_train.data.layout import write_rgb
+from clipdepth_train.data.pictures import PictureSet
+from clipdepth_train.teacher.labels import answer_path, label_pictures, read_answer
+from clipdepth_train.teacher.named import open_teacher
+from hub_models import depth_anything, dpt_dinov2
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> PictureSet:
+    camera = Intrinsics(84, 56, 70.0, 70.0, 41.5, 27.5)
+    for number in range(2):
+        write_rgb(tmp_path / "mine" / f"{number}.jpg", Room(5).render(number, camera).frame)
+    return PictureSet(tmp_path / "mine", 0.5)
+
+
+def test_its_answers_are_those_of_transformers(tmp_path: Path, pictures: PictureSet) -> None:
+    """Its processor is told to make pictures of the size that the teacher takes."""
+    folder = depth_anything(tmp_path / "metric", depth_estimation_type="metric", max_depth=20)
+    teacher = open_teacher(str(folder))
+    assert (teacher.kind, teacher.camera) == ("metric", None)
+    assert teacher.licences == (Licence("metric", "apache-2.0"),)
+    assert label_pictures(pictures, teacher, torch.device("cpu"), Console(quiet=True)) == 2
+    network = transformers.AutoModelForDepthEstimation.from_pretrained(folder).eval()
+    processor = transformers.AutoImageProcessor.from_pretrained(folder)
+    size = {"height": teacher.size.height, "width": teacher.size.width}
+    for index, picture in enumerate(pictures.pictures):
+        kept = read_answer(answer_path(pictures.folder, teacher.key, picture), teacher)
+        rgb = np.ascontiguousarray(pictures.frame(index)[..., ::-1])
+        given = processor(rgb, size=size, keep_aspect_ratio=False, return_tensors="pt")
+        with torch.no_grad():
+            expected = network(**given).predicted_depth[0].numpy()
+        assert np.ptp(expected) > 0.1
+        # Two resizes of the picture, cubic and by areas, and half precision lie between.
+        assert np.median(np.abs(kept / expected - 1)) < 0.02
+
+
+def test_other_weights_have_another_folder(tmp_path: Path) -> None:
+    keys = [open_teacher(str(depth_anything(tmp_path / str(side) / "same", max_depth=side))).key for side in (10, 20)]
+    assert keys[0].startswith("same-")
+    folder = tmp_path / "10" / "same"
+    again = open_teacher(str(folder)).key
+    assert again == keys[0]
+    weights = folder / "model.safetensors"
+    data = bytearray(weights.read_bytes())
+    data[-1] ^= 1
+    weights.write_bytes(data)
+    assert open_teacher(str(folder)).key != again
+
+
+def test_what_its_config_leaves_open_needs_an_export(tmp_path: Path) -> None:
+    folder = dpt_dinov2(tmp_path / "open")
+    with pytest.raises(UsageError, match="does not say what it answers; give --kind metric, or disparity"):
+        open_teacher(str(folder))
+
+
+def test_no_card_is_no_licence(tmp_path: Path) -> None:
+    folder = depth_anything(tmp_path / "bare")
+    (folder / "README.md").unlink()
+    (licence,) = open_teacher(str(folder)).licences
+    assert licence.licence == "not stated by its card; see its owner"
