@@ -102,7 +102,7 @@ def _openvino(bundle: Bundle, precision: str) -> str:
         return np.asarray(compiled(inputs)["depth"], np.float32)
 
     tolerance = bundle.manifest.graphs[precision].verification.tolerance
-    return _word(measure_agreement(infer, bundle.golden(), tolerance))
+    return _word(measure_agreement(infer, bundle.golden(), tolerance, bundle.manifest.kind))
 
 
 def _word(agreement: Agreement) -> str:

@@ -1,6 +1,7 @@
 """`--engine auto`: the fastest that agrees, remembered until something changes."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import onnx
@@ -77,6 +78,16 @@ def test_a_trial_that_fails_says_why(bundle: Bundle) -> None:
     trial = try_engine(bundle, "openvino-npu", "fp32")
     assert not trial.passed
     assert "install" in str(trial)
+
+
+@pytest.mark.parametrize(("factor", "agrees"), [(-1, True), (-2, False)])
+def test_answers_below_0_are_held_to_the_limit_too(factor: int, agrees: bool, tmp_path: Path) -> None:
+    """Of a disparity, whose zero means nothing."""
+    path = write_bundle(tmp_path / "d", 24, 32, kind="disparity", wrong_by=factor)
+    golden = open_bundle(path).golden()
+    replace(golden, depth=-golden.depth).save(path / "golden.npz")
+    write_manifest(path, 24, 32, kind="disparity")
+    assert try_engine(open_bundle(path), "onnxruntime", "fp32", 1).passed == agrees
 
 
 def test_the_next_start_remembers(bundle: Bundle) -> None:

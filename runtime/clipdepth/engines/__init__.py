@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from clipdepth.bundle.agreement import Agreement, Tolerance, compare_depth
 from clipdepth.bundle.folder import Bundle
 from clipdepth.bundle.golden import Golden
-from clipdepth.bundle.kind import METRIC, DepthKind
+from clipdepth.bundle.kind import DepthKind
 from clipdepth.errors import EngineError, MissingExtraError, UsageError
 
 __all__ = [
@@ -162,7 +162,7 @@ def verify_engine(engine: Engine, bundle: Bundle, precision: str) -> Agreement:
     return measure_agreement(engine.infer, bundle.golden(), tolerance, bundle.manifest.kind)
 
 
-def measure_agreement(infer: Infer, golden: Golden, tolerance: Tolerance, kind: DepthKind = METRIC) -> Agreement:
+def measure_agreement(infer: Infer, golden: Golden, tolerance: Tolerance, kind: DepthKind) -> Agreement:
     """Run golden frames through `infer`, one by one, and compare with PyTorch's answers, which are of `kind`."""
     return compare_depth(infer_golden(infer, golden), golden.depth, tolerance, golden.truth, kind)
 

@@ -70,12 +70,13 @@ def try_engine(
                 alive()
                 return depth
 
-            golden = bundle.golden()
-            agreement = measure_agreement(infer, golden, bundle.manifest.graphs[precision].verification.tolerance)
+            golden, manifest = bundle.golden(), bundle.manifest
+            tolerance = manifest.graphs[precision].verification.tolerance
+            agreement = measure_agreement(infer, golden, tolerance, manifest.kind)
             if not agreement.passed:
                 return Trial(name, precision, ran_on, problem=str(agreement))
             time = median(_times(infer, golden.frames))
-            return Trial(name, precision, ran_on, time, looser_limits=bundle.manifest.looser_limits(precision))
+            return Trial(name, precision, ran_on, time, looser_limits=manifest.looser_limits(precision))
     except ClipdepthError as error:
         return failed_trial(name, precision, error, ran_on)
 
