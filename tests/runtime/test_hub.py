@@ -77,6 +77,16 @@ def test_what_is_no_name_is_told_before_anything_is_asked(text: str) -> None:
         open_bundle(text)
 
 
+def test_models_tells_of_a_bundle_on_the_hub(
+    hub: Hub, bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    commit = put(hub, bundle)
+    assert main(["models", HF, "--json", str(tmp_path / "m.json")]) == 0
+    assert "graph: MIT" in capsys.readouterr().out
+    (found,) = json.loads((tmp_path / "m.json").read_text())["models"]
+    assert (found["name"], found["path"]) == (f"{HF}@{commit}", str(open_bundle(HF).path))
+
+
 def test_a_bundle_is_loaded_by_its_name(hub: Hub, bundle: Path) -> None:
     commit = put(hub, bundle)
     opened = open_bundle(HF)

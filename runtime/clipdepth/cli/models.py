@@ -10,10 +10,11 @@ from rich.console import Console
 from rich.table import Table
 
 from clipdepth.bundle.box import BOX, find_folder, model_names
-from clipdepth.bundle.folder import open_bundle
+from clipdepth.bundle.folder import Bundle, open_bundle
 from clipdepth.bundle.kind import MEANINGS, METRIC, REMEDY
 from clipdepth.bundle.manifest import Accuracy, InputSize, Licence, Manifest, TrainingCamera
-from clipdepth.cli.arguments import ArgumentParser
+from clipdepth.cli.arguments import BUNDLE_HELP, ArgumentParser
+from clipdepth.cli.overwriting import refuse_overwriting
 from clipdepth.files.atomic import write_json
 from clipdepth.files.foreign import shown
 
@@ -24,15 +25,16 @@ _CROPS = {"all": "all pixels", "eigen": "Eigen's crop", "paper": "the paper's cr
 def main(argv: Sequence[str], box: Path = BOX) -> int:
     """Run the command on bundles, or on all models in `box`; return 0."""
     options = _parser().parse_args(argv)
-    folders = {name: find_folder(name, box) for name in options.bundle or model_names(box)}
-    manifests = {name: open_bundle(folder).manifest for name, folder in folders.items()}
+    names = options.bundle or model_names(box)
+    refuse_overwriting([find_folder(name, box) for name in names], [options.json])
+    bundles = {name: open_bundle(name, box) for name in names}
     console = Console(highlight=False, markup=False)
-    if manifests:
-        _print(manifests, console)
+    if bundles:
+        _print({name: bundle.manifest for name, bundle in bundles.items()}, console)
     else:
         console.print("no model ships with this clipdepth; 'clipdepth export' makes a bundle of a run", soft_wrap=True)
     if options.json:
-        write_json(options.json, {"models": [_as_json(folders[name], of) for name, of in manifests.items()]})
+        write_json(options.json, {"models": [_as_json(bundle) for bundle in bundles.values()]})
     return 0
 
 
@@ -133,11 +135,11 @@ def megabytes(manifest: Manifest) -> float:
     return sum(file.size for file in manifest.files.values()) / 1e6
 
 
-def _as_json(folder: Path, manifest: Manifest) -> dict[str, Any]:
-    camera = manifest.camera
+def _as_json(bundle: Bundle) -> dict[str, Any]:
+    manifest, camera = bundle.manifest, bundle.manifest.camera
     return {
-        "name": folder.name,
-        "path": str(folder),
+        "name": bundle.name,
+        "path": str(bundle.path),
         "description": manifest.description,
         "input": msgspec.to_builtins(manifest.input),
         "parameters": manifest.model.parameters,
@@ -157,6 +159,6 @@ def _as_json(folder: Path, manifest: Manifest) -> dict[str, Any]:
 
 def _parser() -> ArgumentParser:
     parser = ArgumentParser("clipdepth models", "List models: cost, accuracy, camera and licences.")
-    parser.add_argument("bundle", nargs="*", metavar="BUNDLE", help="a bundle (default: all models that ship)")
+    parser.add_argument("bundle", nargs="*", metavar="BUNDLE", help=f"{BUNDLE_HELP} (default: all models that ship)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write what is known of them there too")
     return parser
