@@ -113,6 +113,11 @@ def test_an_odd_pixel_beside_a_point_does_not_count(bundle: Path, picture: Path)
     assert calibrate(bundle, picture, "--point", "10,24=3")["points"][0]["predicted"] == pytest.approx(1.5)
 
 
+def test_a_bundle_without_fp32_is_calibrated_too(picture: Path, tmp_path: Path) -> None:
+    bundle = write_bundle(tmp_path / "small.bundle", precisions=("fp16", "int8"))
+    assert calibrate(bundle, picture, "--point", "10,24=3", "--along", "axis")["scale"] == pytest.approx(2.0)
+
+
 def test_several_frames_count_by_their_median(bundle: Path, tmp_path: Path) -> None:
     folder = tmp_path / "frames"
     folder.mkdir()

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
@@ -32,10 +31,10 @@ from clipdepth.cli.arguments import BUNDLE_HELP, DEVICE_HELP, ArgumentParser, de
 from clipdepth.cli.calibration_picture import calibration_picture
 from clipdepth.cli.camera_options import add_camera_arguments
 from clipdepth.cli.overwriting import refuse_overwriting
-from clipdepth.engines import ENGINES, load_engine
+from clipdepth.engines import ENGINES
 from clipdepth.errors import SourceError, UsageError
-from clipdepth.files.atomic import atomic_file
-from clipdepth.model import DepthModel
+from clipdepth.model import DepthModel, load
+from clipdepth.sinks.picture_grid import save_picture
 from clipdepth.sources import open_source
 
 _LOG = logging.getLogger(__name__)
@@ -55,7 +54,7 @@ class CalibrateOptions:
     picture: Path | None
     engine: str
     device: int | None
-    precision: str
+    precision: str | None
     focal_px: float | None
     fov: float | None
     calibration: Path | None
@@ -79,14 +78,14 @@ def main(argv: Sequence[str]) -> int:
     frames = _read_frames(options.source, options.frames)
     height, width = frames[0].shape[:2]
     correction = corrections.at(height, width)
-    engine = load_engine(bundle, options.engine, options.precision, device=options.device)
-    with DepthModel(bundle, engine, options.precision, corrections) as model:
+    with load(bundle, engine=options.engine, precision=options.precision, device=options.device) as loaded:
+        model = DepthModel(bundle, loaded.engine, loaded.precision, corrections)
         depth = np.asarray(np.median([model(frame).depth for frame in frames], axis=0), np.float32)
     placed = [place_point(point, depth, correction, options.along == "ray") for point in options.point]
     conversion = fit_conversion([point.calibrated for point in placed], bundle.manifest.kind)
     points = with_residuals([point.calibrated for point in placed], conversion)
     if options.picture:
-        _draw(options.picture, calibration_picture(correction.undistort(frames[0]), depth, placed, conversion))
+        save_picture(options.picture, calibration_picture(correction.undistort(frames[0]), depth, placed, conversion))
     camera = corrections.camera(height, width)
     write_calibration(options.out, make_calibration(camera, bundle.manifest, conversion, points))
     _print(points, conversion, options.out, Console())
@@ -101,12 +100,6 @@ def _read_frames(spec: str, count: int) -> list[NDArray[np.uint8]]:
     if len({frame.shape for frame in frames}) > 1:
         raise SourceError(f"{spec} gives frames of several sizes; calibrate with one camera that stands still")
     return frames
-
-
-def _draw(path: Path, picture: NDArray[np.uint8]) -> None:
-    _, data = cv2.imencode(".png", picture)
-    with atomic_file(path) as partial:
-        partial.write_bytes(data.tobytes())
 
 
 def _print(points: Sequence[CalibratedPoint], conversion: Conversion, out: Path, console: Console) -> None:
@@ -165,6 +158,6 @@ def _parser() -> argparse.ArgumentParser:
     add("--frames", type=positive_int, default=1, metavar="N", help="take the median of N frames (default: 1)")
     add("--engine", default="onnxruntime", metavar="NAME", help=f"one of {', '.join(ENGINES)} (default: %(default)s)")
     add("--device", type=device_index, metavar="N", help=DEVICE_HELP)
-    add("--precision", default="fp32", metavar="P", help="which of the bundle's graphs (default: %(default)s)")
+    add("--precision", metavar="P", help="which of the bundle's graphs (default: the first)")
     add_camera_arguments(parser)
     return parser
