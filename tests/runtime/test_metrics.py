@@ -98,7 +98,7 @@ def test_a_flat_image_is_aligned_to_its_one_depth() -> None:
 
 
 def test_depth_without_a_median_cannot_be_aligned() -> None:
-    with pytest.raises(DataError, match=r"median of 0 m and cannot be aligned; use '--align none'"):
+    with pytest.raises(DataError, match=r"median of 0 and cannot be scaled; use '--align lsq'"):
         measure([0.0, 0.0, 1.0], [1.0, 1.0, 1.0], align="median")
     with pytest.raises(DataError, match="NaN"):
         measure([math.nan, 1.0], [1.0, 1.0], align="median")

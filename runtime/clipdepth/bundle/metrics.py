@@ -106,7 +106,7 @@ def median_ratio(predicted: NDArray[np.float64], true: NDArray[np.float64]) -> f
     """The median of the true depth over the median of the predicted; raises DataError where that has none above 0."""
     median = float(np.median(predicted))
     if median <= 0:
-        raise DataError(f"the predicted depth has a median of {median:g} m and cannot be aligned; use '--align none'")
+        raise DataError(f"the predicted depth has a median of {median:g} and cannot be scaled; use '--align lsq'")
     return float(np.median(true)) / median
 
 
