@@ -7,7 +7,7 @@ import cv2
 import msgspec
 import numpy as np
 import pytest
-from huggingface_hub import ModelCard
+from huggingface_hub import ModelCard, constants
 
 from bundles import WEIGHTS, brightness_depth, write_bundle
 from clipdepth.bundle.folder import open_bundle
@@ -200,11 +200,21 @@ def test_a_model_without_metres_says_so(
     state(bundle, kind="disparity", depth=None, accuracy=[])
     text, card = card_of(bundle, tmp_path / "card", capsys)
     assert "relative-depth" in card.data.tags
-    assert "not metres; larger is nearer" in text
+    assert "larger is nearer" in text
     assert "The answer is not in metres." in text
     picture = cv2.imread(str(tmp_path / "card" / "picture.jpg"))
     assert picture is not None
     assert picture.shape == (22 + 2 * 180, 480, 3)  # no bar of metres
+
+
+def test_a_login_in_the_hubs_address_is_not_written_down(
+    bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(constants, "ENDPOINT", f"https://me:{TOKEN}@hub.example")
+    state(bundle, licences=[Licence("a", "x"), Licence("b", "y")])
+    text, card = card_of(bundle, tmp_path / "card", capsys)
+    assert TOKEN not in text
+    assert card.data.license_link == f"https://hub.example/{NAME}#licences"
 
 
 def test_what_is_no_repository_is_told(capsys: pytest.CaptureFixture[str]) -> None:

@@ -51,6 +51,13 @@ def is_unreachable(error: BaseException) -> bool:
     return isinstance(cause, (errors.OfflineModeIsEnabled, errors.LocalEntryNotFoundError, _transport_error()))
 
 
+def without_login(url: str) -> str:
+    """The URL without the name and password that may stand before its host."""
+    scheme, _, rest = url.partition("://")
+    host, slash, path = rest.partition("/")
+    return f"{scheme}://{host.rpartition('@')[2]}{slash}{path}"
+
+
 def _told(error: Exception) -> str | None:
     """What went wrong and what to do about it; None for an error that is not the hub's."""
     from huggingface_hub import constants, errors
@@ -70,7 +77,7 @@ def _told(error: Exception) -> str | None:
     if isinstance(cause, errors.HfHubHTTPError):
         return _status(cause.response.status_code, cause.server_message)
     if isinstance(cause, (errors.LocalEntryNotFoundError, _transport_error())):
-        where = _without_login(constants.ENDPOINT)
+        where = without_login(constants.ENDPOINT)
         return f"{where} cannot be reached ({type(cause).__name__}); check the network and HF_ENDPOINT, then try again"
     if isinstance(cause, errors.FileMetadataError):
         return "the hub's answer lacks a file's commit or size; check HF_ENDPOINT"
@@ -107,9 +114,3 @@ def _transport_error() -> type[BaseException]:
     from huggingface_hub.errors import HfHubHTTPError
 
     return HfHubHTTPError.__mro__[1]
-
-
-def _without_login(url: str) -> str:
-    scheme, _, rest = url.partition("://")
-    host, _, _ = rest.partition("/")
-    return f"{scheme}://{host.rpartition('@')[2]}"

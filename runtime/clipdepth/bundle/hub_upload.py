@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from clipdepth.bundle.hub import hub_api
-from clipdepth.bundle.hub_errors import hub_errors, import_hub
+from clipdepth.bundle.hub_errors import hub_errors, import_hub, without_login
 from clipdepth.bundle.hub_name import HubName
 from clipdepth.bundle.manifest import MANIFEST
 from clipdepth.errors import UsageError
@@ -19,7 +19,7 @@ _HARMLESS = (".gitattributes", "README.md", "LICENSE")
 
 def page_of(at: HubName) -> str:
     """The URL of the repository's page."""
-    return f"{hub_api().endpoint}/{at.repository}"
+    return f"{without_login(hub_api().endpoint)}/{at.repository}"
 
 
 def upload(files: Mapping[str, Path], at: HubName, message: str, private: bool) -> HubName:
