@@ -14,7 +14,7 @@ METRIC: DepthKind = "metric"
 MEANINGS: dict[DepthKind, str] = {
     "metric": "depth in metres",
     "relative": "relative depth, up to an unknown scale and shift",
-    "disparity": "relative inverse depth, up to an unknown scale and shift",
+    "disparity": "relative inverse depth (larger is nearer), up to an unknown scale and shift",
 }
 """Each kind for people."""
 REMEDY = "measure two or more points with 'clipdepth calibrate' and give its file (--calibration, Camera.from_file)"

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from clipdepth.bundle.folder import Bundle
 from clipdepth.bundle.hub_name import HubName, is_hub_name, parse_hub_name
-from clipdepth.bundle.kind import METRIC
+from clipdepth.bundle.kind import MEANINGS, METRIC
 from clipdepth.bundle.manifest import Licence, Manifest
 from clipdepth.cli.models import conditions, describe_camera, megabytes
 from clipdepth.errors import UsageError
@@ -13,30 +13,10 @@ from clipdepth.files.foreign import shown
 
 CARD, PICTURE = "README.md", "picture.jpg"
 """Files that stand beside the bundle's in the repository; no device reads them."""
-_LICENCES = {
-    name.lower(): name.lower()
-    for name in (
-        "MIT",
-        "Apache-2.0",
-        "BSD-2-Clause",
-        "BSD-3-Clause",
-        "CC0-1.0",
-        "CC-BY-4.0",
-        "CC-BY-SA-4.0",
-        "CC-BY-NC-4.0",
-        "CC-BY-NC-SA-4.0",
-        "GPL-3.0",
-        "AGPL-3.0",
-    )
-}
-"""SPDX's names and the hub's, which are in small letters."""
 _FREE = {"mit", "apache-2.0", "bsd-2-clause", "bsd-3-clause", "cc0-1.0", "cc-by-4.0"}
-"""Licences that let anyone pass the bundle on, for any use."""
-_KINDS = {
-    "metric": "depth in metres",
-    "relative": "depth up to an unknown scale and shift, not metres",
-    "disparity": "inverse depth up to an unknown scale and shift, not metres; larger is nearer",
-}
+"""Licences that let anyone pass the bundle on, for any use: the hub's names, which are SPDX's in small letters."""
+_LICENCES = _FREE | {"cc-by-sa-4.0", "cc-by-nc-4.0", "cc-by-nc-sa-4.0", "gpl-3.0", "agpl-3.0"}
+"""All that the hub has a name for."""
 
 
 def model_card(bundle: Bundle, at: HubName, page: str) -> str:
@@ -53,9 +33,9 @@ def restricted(manifest: Manifest) -> list[Licence]:
 
 def _head(manifest: Manifest, page: str) -> str:
     """The YAML between '---'; values are written as JSON, which is YAML."""
-    stated = {_LICENCES.get(licence.licence.lower()) for licence in manifest.licences}
-    known = stated.pop() if len(stated) == 1 else None
-    fields: dict[str, object] = {"license": known or "other"}
+    stated = {licence.licence.lower() for licence in manifest.licences}
+    known = len(stated) == 1 and stated <= _LICENCES
+    fields: dict[str, object] = {"license": stated.pop() if known else "other"}
     if not known:
         fields |= {"license_name": "see-licences", "license_link": f"{page}#licences"}
     fields |= {"library_name": "clipdepth", "pipeline_tag": "depth-estimation", "tags": _tags(manifest)}
@@ -87,7 +67,7 @@ def _about(manifest: Manifest, at: HubName) -> Iterator[str]:
         yield f"{_text(manifest.description)}.\n".replace("..", ".")
     yield (
         f"A bundle of clipdepth: ONNX graphs from one camera's picture to "
-        f"{_KINDS[manifest.kind]}, checked against PyTorch before they were written.\n"
+        f"{MEANINGS[manifest.kind]}, checked against PyTorch before they were written.\n"
     )
     yield f"![frames and their depth]({PICTURE})\n"
     yield "*Golden frames of the bundle, their measured depth where there is one, and PyTorch's depth of them.*\n"
@@ -132,7 +112,7 @@ def _facts(manifest: Manifest) -> Iterator[str]:
     at_once = "one frame at a time" if size.max_batch == 1 else f"1 to {size.max_batch} frames at a time"
     rows = [
         ["input", f"{size.height}×{size.width} pixels, uint8 BGR, {at_once}"],
-        ["output", _KINDS[manifest.kind]],
+        ["output", MEANINGS[manifest.kind]],
         ["range", f"{manifest.depth.minimum:g} to {manifest.depth.maximum:g} m" if manifest.depth else "not metric"],
         ["training camera", describe_camera(manifest)],
         ["parameters", f"{model.parameters / 1e6:.1f} M"],

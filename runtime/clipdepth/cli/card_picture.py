@@ -6,9 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clipdepth.bundle.folder import Bundle
-from clipdepth.bundle.kind import METRIC, DepthKind
+from clipdepth.bundle.kind import METRIC
 from clipdepth.sinks.depth_picture import colourise
 from clipdepth.sinks.picture_grid import depth_span, depth_tile, draw_grid, draw_rows, measured_tile, save_picture
+from clipdepth.sinks.relative import FARTHEST, NEAREST, spread
 
 PICTURED = 4
 """Frames in the picture, at most."""
@@ -24,8 +25,8 @@ def _picture(bundle: Bundle) -> NDArray[np.uint8]:
     indices = np.linspace(0, len(golden.frames) - 1, min(PICTURED, len(golden.frames))).round().astype(int)
     chosen = golden.at(indices.tolist())
     if kind != METRIC:
-        rows = [[frame, _relative(depth, kind)] for frame, depth in zip(chosen.frames, chosen.depth, strict=True)]
-        return draw_rows(["image", kind], rows)
+        coloured = [colourise(spread(depth, kind), NEAREST, FARTHEST) for depth in chosen.depth]
+        return draw_rows(["image", kind], list(zip(chosen.frames, coloured, strict=True)))
     measured = chosen.truth.any()
     span = depth_span(list(chosen.truth if measured else chosen.depth))
     titles = ["image", *(["measured"] if measured else []), "PyTorch's depth"]
@@ -34,10 +35,3 @@ def _picture(bundle: Bundle) -> NDArray[np.uint8]:
         for frame, truth, depth in zip(chosen.frames, chosen.truth, chosen.depth, strict=True)
     ]
     return draw_grid(titles, rows, span)
-
-
-def _relative(depth: NDArray[np.float32], kind: DepthKind) -> NDArray[np.uint8]:
-    """Depth without a unit, (H, W), in colours from the nearest to the farthest of that frame."""
-    low, high = np.percentile(depth, (2, 98))
-    share = np.clip((depth - low) / max(float(high - low), 1e-9), 0, 1).astype(np.float32)
-    return colourise(1 + (1 - share if kind == "disparity" else share), 1, 2)
