@@ -41,8 +41,8 @@ def one_engine(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def choose(bundle: Bundle, threads: int = 1) -> tuple[Choice, list[Trial]]:
     """A choice, and what was tried for it."""
-    tried: list[Trial] = []
-    return choose_engine(bundle, threads=threads, tried=tried.append), tried
+    choice = choose_engine(bundle, threads=threads)
+    return choice, [] if choice.remembered else list(choice.trials)
 
 
 def cached_files(cache: Path) -> list[Path]:

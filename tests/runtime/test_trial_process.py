@@ -12,7 +12,6 @@ import pytest
 from bundles import write_bundle
 from clipdepth.bundle.folder import Bundle, open_bundle
 from clipdepth.engines.choice import choose_engine
-from clipdepth.engines.trial import Trial
 from clipdepth.engines.trial_process import try_apart
 from live_servers import wait_until
 
@@ -51,10 +50,9 @@ def test_a_library_that_aborts_is_a_failed_engine_and_the_next_is_tried(
     bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stand_in(tmp_path, monkeypatch, ABORTS)
-    tried: list[Trial] = []
-    choice = choose_engine(bundle, threads=1, tried=tried.append)
+    choice = choose_engine(bundle, threads=1)
     assert choice.engine == "onnxruntime"
-    problems = [trial.problem for trial in tried if trial.engine == "openvino"]
+    problems = [trial.problem for trial in choice.trials if trial.engine == "openvino"]
     assert problems == ["its process was ended by SIGABRT: double free"] * 2
     again = choose_engine(bundle, threads=1)
     assert (again.remembered, again.trials) == (True, choice.trials)

@@ -1,6 +1,6 @@
 """`--engine auto`: the fastest engine and graph that work here, found once and remembered for this device."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from clipdepth.bundle.folder import Bundle
@@ -36,15 +36,14 @@ def choose_engine(
     bundle: Bundle,
     precisions: Sequence[str] = (),
     threads: int | None = None,
-    tried: Callable[[Trial], None] | None = None,
     device: int | None = None,
 ) -> Choice:
     """Choose the fastest of all engines and `precisions` (the bundle's) that load and agree with PyTorch.
 
     Each engine is tried in a process of its own; one that ends it or hangs has failed. The choice is remembered until
     the bundle, its built engines, a library, the hardware or the threads change. With a `device`, a GPU's number, only
-    engines on GPUs are tried, on that one. `tried` hears of each trial as it ends. Raises UsageError for a precision
-    the bundle does not have, EngineError where nothing works.
+    engines on GPUs are tried, on that one. Raises UsageError for a precision the bundle does not have, EngineError
+    where nothing works.
     """
     for precision in precisions:
         bundle.graph(precision)
@@ -53,12 +52,7 @@ def choose_engine(
     trials = recall(bundle, now)
     if trials:
         return replace(_fastest(bundle, trials, device), remembered=True)
-    trials = []
-    for name in engines_for(device):
-        for trial in try_apart(bundle, name, among, threads, device):
-            trials.append(trial)
-            if tried:
-                tried(trial)
+    trials = [trial for name in engines_for(device) for trial in try_apart(bundle, name, among, threads, device)]
     choice = _fastest(bundle, trials, device)
     remember(bundle, now, trials)
     return choice
@@ -71,14 +65,14 @@ def load_fastest(
     device: int | None = None,
 ) -> tuple[Engine, Choice]:
     """Choose as `choose_engine` and load; a remembered choice that does not load any more is made again."""
-    choice = choose_engine(bundle, precisions, threads, device=device)
+    choice = choose_engine(bundle, precisions, threads, device)
     try:
         return load_engine(bundle, choice.engine, choice.precision, threads, device), choice
     except ClipdepthError:
         if not choice.remembered:
             raise
     forget(bundle)
-    choice = choose_engine(bundle, precisions, threads, device=device)
+    choice = choose_engine(bundle, precisions, threads, device)
     return load_engine(bundle, choice.engine, choice.precision, threads, device), choice
 
 
