@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 
 import runs
+from clipdepth.bundle.hub_name import parse_hub_name
 from clipdepth.bundle.manifest import TrainingCamera
 from clipdepth.camera.pinhole import Intrinsics
 from clipdepth.cli import main
@@ -209,6 +210,15 @@ def test_the_models_that_ship_teach() -> None:
     assert (teacher.kind, teacher.name) == ("metric", "edge-nyu")
     assert any("NYU" in licence.part for licence in teacher.licences)
     assert all(licence.part != "clipdepth code" for licence in teacher.licences)
+
+
+def test_a_bundle_from_the_hub_is_called_by_its_repository(
+    bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    name = parse_hub_name(f"hf:someone/edge@{'a' * 40}")
+    shutil.copytree(bundle, name.folder)
+    assert open_teacher(str(name)).key.startswith("edge-")
 
 
 def test_what_is_no_teacher_is_told_in_a_line(tmp_path: Path) -> None:

@@ -19,9 +19,9 @@ _CODE = "clipdepth code"
 
 def bundle_teacher(bundle: Bundle) -> Teacher:
     """The model of a bundle, whatever it was exported from."""
-    manifest = bundle.manifest
+    manifest, on_hub = bundle.manifest, bundle.hub_name
     return Teacher(
-        name=bundle.path.resolve().name.removesuffix(".bundle"),
+        name=on_hub.name if on_hub else bundle.path.resolve().name.removesuffix(".bundle"),
         kind=manifest.kind,
         size=manifest.input,
         camera=manifest.camera,
