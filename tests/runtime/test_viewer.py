@@ -82,7 +82,7 @@ def test_the_url_names_this_computer_and_keeps_the_token_in_the_fragment() -> No
 
 
 def test_the_pages_colours_are_the_videos() -> None:
-    about = describe(SETUP, ["camera"], 0.001)
+    about = describe(SETUP, ["camera"])
     for level in (0, 1, 100, 254, 255):
         metres = 0.5 + level / 255 * 4.5
         blue, green, red = colourise(np.array([[metres]], np.float32), 0.5, 5.0)[0, 0].tolist()

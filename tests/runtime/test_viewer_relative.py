@@ -70,5 +70,5 @@ def test_info_and_metrics_say_the_kind(kind: DepthKind) -> None:
         connection.request("GET", "/metrics")
         metrics = connection.getresponse().read().decode()
         connection.close()
-    assert (info["kind"], info["step"], info["near"], info["far"]) == (kind, None, 1, 2)
+    assert (info["kind"], info["near"], info["far"]) == (kind, 1, 2)
     assert f'kind="{kind}"' in metrics

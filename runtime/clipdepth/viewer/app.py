@@ -11,7 +11,6 @@ from starlette.websockets import WebSocket
 
 from clipdepth.viewer.access import FULL, PROTOCOL, UNKNOWN, UNSUITABLE, Access, Refusal
 from clipdepth.viewer.broadcast import Channel
-from clipdepth.viewer.messages import STEP_M
 from clipdepth.viewer.metrics import CONTENT_TYPE_LATEST, exposition
 from clipdepth.viewer.session import Session
 from clipdepth.viewer.status import Setup, Status, describe
@@ -44,7 +43,7 @@ def make_app(setup: Setup, channels: list[Channel], status: Status, access: Acce
         return FileResponse(PAGE[request.url.path])
 
     async def info(_: Request) -> Response:
-        about = describe(setup, [channel.name for channel in channels], STEP_M)
+        about = describe(setup, [channel.name for channel in channels])
         return JSONResponse({**about, "max_viewers": MAX_VIEWERS, "full": status.viewers >= MAX_VIEWERS})
 
     async def numbers(_: Request) -> Response:

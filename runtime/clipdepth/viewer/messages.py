@@ -20,8 +20,6 @@ PICTURE_WIDTH = 640
 DEPTH_WIDTH = 320
 """The greatest widths sent, pixels; heights follow."""
 JPEG_QUALITY = 80
-STEP_M = 0.001
-"""The step of the depth sent, metres."""
 
 
 @dataclass(frozen=True)

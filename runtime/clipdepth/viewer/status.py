@@ -33,11 +33,8 @@ class Setup:
     """What the depth shown is."""
 
 
-def describe(setup: Setup, sources: list[str], step: float) -> dict[str, Any]:
-    """The setup for the page; colours are RRGGBB from near to far, then that of unknown depth.
-
-    `step` is that of the depth sent, metres; None where depth is not metric.
-    """
+def describe(setup: Setup, sources: list[str]) -> dict[str, Any]:
+    """The setup for the page; colours are RRGGBB from near to far, then that of unknown depth."""
     ramp = np.linspace(1, 2, COLOURS, dtype=np.float32)[None]
     colours = [bytes(colour[::-1].tolist()).hex() for colour in colourise(ramp, 1, 2)[0]]
     unknown = bytes([INVALID] * 3).hex()
@@ -45,7 +42,6 @@ def describe(setup: Setup, sources: list[str], step: float) -> dict[str, Any]:
         "version": __version__,
         **asdict(setup),
         "sources": sources,
-        "step": step if setup.kind == METRIC else None,
         "colours": colours,
         "unknown": unknown,
     }
