@@ -1,5 +1,6 @@
 """The bundle's graphs, each precision on each engine."""
 
+from contextlib import ExitStack
 from functools import partial
 
 from clipdepth.engines import ENGINES
@@ -17,9 +18,13 @@ def entries(setup: Setup) -> list[Entry]:
 def _load(setup: Setup, name: str, precision: str) -> Contender:
     device = setup.device if ENGINES[name].on_gpus else None
     try:
-        model = load(setup.bundle, engine=name, precision=precision, threads=setup.threads, device=device)
-        agreement = model.verify()
-    except ClipdepthError as error:  # also of an engine that loads, and cannot run
+        with ExitStack() as stack:  # one that loads and cannot run leaves its memory to the next
+            model = stack.enter_context(
+                load(setup.bundle, engine=name, precision=precision, threads=setup.threads, device=device)
+            )
+            agreement = model.verify()
+            stack.pop_all()
+    except ClipdepthError as error:
         return absent(name, precision, str(error))
     return Contender(
         name,

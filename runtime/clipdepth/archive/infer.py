@@ -1,5 +1,6 @@
 """The third stage: from pictures to depth, by actors that load and verify the bundle once."""
 
+from contextlib import ExitStack
 from dataclasses import replace
 from time import perf_counter
 
@@ -54,11 +55,14 @@ def load_verified(bundle: str, settings: Settings, threads: int, device: int | N
     opened = _open_here(bundle)
     if bundle_sha256(opened) != settings.bundle:
         raise BundleError(f"{bundle} is another bundle on this node; put the same one on all of them")
-    model = load(opened, engine=settings.engine, precision=settings.precision or None, threads=threads, device=device)
-    agreement = model.verify()
-    if not agreement.passed:
-        model.close()
-        raise VerificationError(f"{model.engine.name} {model.precision} on {model.engine.device}: {agreement}")
+    precision = settings.precision or None
+    with ExitStack() as stack:
+        model = load(opened, engine=settings.engine, precision=precision, threads=threads, device=device)
+        stack.enter_context(model)
+        agreement = model.verify()
+        if not agreement.passed:
+            raise VerificationError(f"{model.engine.name} {model.precision} on {model.engine.device}: {agreement}")
+        stack.pop_all()
     return model
 
 
