@@ -61,6 +61,20 @@ def test_other_weights_have_another_folder(tmp_path: Path) -> None:
     assert open_teacher(str(folder)).key != again
 
 
+def test_another_config_or_processor_of_the_same_weights_has_another_folder(tmp_path: Path) -> None:
+    keys = [open_teacher(str(depth_anything(tmp_path / "same", depth_estimation_type="metric", max_depth=20))).key]
+    for name, old, new in (
+        ("config.json", '"max_depth": 20', '"max_depth": 80'),
+        ("preprocessor_config.json", '"do_normalize": true', '"do_normalize": false'),
+    ):
+        path = tmp_path / "same" / name
+        text = path.read_text()
+        assert old in text
+        path.write_text(text.replace(old, new))
+        keys.append(open_teacher(str(tmp_path / "same")).key)
+    assert len(set(keys)) == 3
+
+
 def test_what_its_config_leaves_open_needs_an_export(tmp_path: Path) -> None:
     folder = dpt_dinov2(tmp_path / "open")
     with pytest.raises(UsageError, match="does not say what it answers; give --kind metric, or disparity"):

@@ -4,8 +4,11 @@ from pathlib import Path
 
 from clipdepth.bundle.hub_errors import hub_errors, import_hub
 from clipdepth.bundle.hub_name import HubName, parse_hub_name
+from clipdepth_train.imported.card import CARD
+from clipdepth_train.imported.network import CONFIG
+from clipdepth_train.imported.processor import PROCESSOR
 
-FILES = ("config.json", "preprocessor_config.json", "README.md", "*.safetensors", "*.safetensors.index.json")
+FILES = (CONFIG, PROCESSOR, CARD, "*.safetensors", "*.safetensors.index.json")
 """What is fetched: no pickle and no code."""
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from clipdepth.errors import UsageError
 from clipdepth.files.foreign import shortened
 
+PROCESSOR = "preprocessor_config.json"
 _PICTURE = (480, 640, 3)
 """The picture that a model's own size is asked for."""
 
@@ -37,7 +38,7 @@ def read_processor(folder: Path, named: str, may_pad: bool) -> Preparation:
         raise
     except Exception as error:  # of a file that anybody may have written
         raise UsageError(
-            f"{named}: its preprocessor_config.json makes no processor: {shortened(' '.join(str(error).split()))}; "
+            f"{named}: its {PROCESSOR} makes no processor: {shortened(' '.join(str(error).split()))}; "
             "choose a revision with a whole one"
         ) from None
 
@@ -57,7 +58,7 @@ def _refuse_cropping(processor: Any, named: str, may_pad: bool) -> None:
         if getattr(processor, name, None) and not (name == "do_pad" and may_pad):
             raise UsageError(
                 f"{named}: its processor {does} pictures ({name}), and a bundle's frames are only resized; set "
-                f"{name} to false in the preprocessor_config.json of a local copy, if the model does without"
+                f"{name} to false in the {PROCESSOR} of a local copy, if the model does without"
             )
 
 

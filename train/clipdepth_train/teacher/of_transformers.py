@@ -10,6 +10,8 @@ import torch
 from clipdepth.bundle.hub_name import is_hub_name
 from clipdepth.bundle.manifest import Licence
 from clipdepth.bundle.stored_file import stored_file
+from clipdepth_train.imported.network import CONFIG
+from clipdepth_train.imported.processor import PROCESSOR
 from clipdepth_train.imported.told import Told
 from clipdepth_train.imported.transformers import TransformersModel, read_model
 from clipdepth_train.teacher.of_module import asked_in_turn
@@ -35,10 +37,11 @@ def transformers_teacher(named: str) -> Teacher:
 
 
 def _weights(model: TransformersModel) -> str:
-    """What tells the weights from others: a commit on the hub, or the content of the files."""
+    """What tells the network from others: a commit on the hub, or the content of the files that it is made of."""
     if is_hub_name(model.named):
         return hashlib.sha256(model.origin.encode()).hexdigest()
-    files = sorted(model.folder.glob("*.safetensors"))
+    # The config and the processor decide its answers as well: its largest depth, how colours are normalised.
+    files = [model.folder / CONFIG, model.folder / PROCESSOR, *sorted(model.folder.glob("*.safetensors"))]
     return hashlib.sha256("".join(stored_file(path).sha256 for path in files).encode()).hexdigest()
 
 
