@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,9 @@ from clipdepth.bundle.agreement import Tolerance
 from clipdepth.bundle.folder import Bundle
 from clipdepth.rooms import default_intrinsics
 from clipdepth_export.exporter import write_bundle
-from clipdepth_export.sources.run import run_source
+from clipdepth_export.sources.run import portable_recipe, run_source
 from clipdepth_train.recipe import LossConfig
+from clipdepth_train.recipes import RECIPES
 from runs import train_tiny_run
 
 
@@ -92,6 +94,11 @@ def test_the_teacher_is_named_without_its_folder(data: Path, tmp_path: Path) -> 
     teacher = train_tiny_run(tmp_path / "teacher", data)
     run = train_tiny_run(tmp_path / "taught", data, teacher=str(teacher), loss=LossConfig(distillation=1.0))
     assert write_bundle(run_source(run), tmp_path / "taught.bundle").manifest.model.recipe["teacher"] == "teacher"
+
+
+def test_names_on_the_hub_stay_whole() -> None:
+    recipe = replace(RECIPES["edge"], start="hf:someone/tiny@v1", teacher="hf:someone/large")
+    assert (portable_recipe(recipe)["start"], portable_recipe(recipe)["teacher"]) == (recipe.start, recipe.teacher)
 
 
 def test_licences_name_code_weights_and_data(stated: dict[str, Any]) -> None:

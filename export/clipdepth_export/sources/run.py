@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from clipdepth.bundle.hub_name import is_hub_name
 from clipdepth.bundle.manifest import Accuracy, DepthRange, Licence, Model, TrainingCamera
 from clipdepth.bundle.stored_file import stored_file
 from clipdepth.errors import UsageError
@@ -57,13 +58,14 @@ def run_source(
 
 
 def portable_recipe(recipe: Recipe) -> dict[str, Any]:
-    """The recipe in plain values, of its paths only the last part.
+    """The recipe in plain values, of its paths only the last part; names on the hub stay whole.
 
     Folders of this machine tell a device nothing; the last part of a path still names the data and the weights.
     """
     plain = encode_recipe(recipe)
     for name in ("start", "teacher"):
-        plain[name] = Path(plain[name]).name
+        if not is_hub_name(plain[name]):
+            plain[name] = Path(plain[name]).name
     plain["data"] = [Path(name).name for name in plain["data"]]
     if "trunk" in plain["model"]:
         plain["model"]["trunk"]["weights"] = Path(plain["model"]["trunk"]["weights"]).name
