@@ -13,7 +13,7 @@ from rich.table import Table
 from clipdepth.bundle.agreement import MOST_LOOSENED, TOLERANCES, Tolerance, largest_mean
 from clipdepth.bundle.kind import DepthKind
 from clipdepth.bundle.manifest import MANIFEST, PRECISIONS, InputSize, Manifest, Precision
-from clipdepth.cli.arguments import ArgumentParser, positive_float, positive_int
+from clipdepth.cli.arguments import ArgumentParser, picture_size, positive_float, positive_int
 from clipdepth.cli.overwriting import refuse_overwriting
 from clipdepth.files.foreign import shown
 from clipdepth_export.exporter import ExportConfig, Exported, require_free, write_bundle
@@ -38,7 +38,8 @@ def main(argv: Sequence[str]) -> int:
         weights=options.weights,
         description=" ".join(options.description.split()),
     )
-    told = Told(options.size, options.kind, options.max_depth, options.licence)
+    size = InputSize(*options.size) if options.size else None
+    told = Told(size, options.kind, options.max_depth, options.licence)
     asked = Asked(options.frames, options.data, told, options.focal)
     accuracy = [read_accuracy(path, Path(options.model).name) for path in options.accuracy]
     source = named_source(options.model, asked, options.sam_weights, accuracy)
@@ -118,14 +119,6 @@ def tolerance(text: str) -> tuple[Precision, Tolerance]:
     return found, Tolerance(mean, points[0] / 100 if points else TOLERANCES[found].delta1)
 
 
-def input_size(text: str) -> InputSize:
-    """Read 'HEIGHTxWIDTH'; for `add_argument(type=…)`."""
-    found = re.fullmatch(r"([1-9][0-9]{0,4})[x×]([1-9][0-9]{0,4})", text)
-    if found is None:
-        raise argparse.ArgumentTypeError(f"'{text}' is no size; write HEIGHTxWIDTH, such as 252x336")
-    return InputSize(int(found[1]), int(found[2]))
-
-
 def focal(text: str) -> float | str:
     """Read a focal length, or 'unknown'; for `add_argument(type=…)`."""
     return UNKNOWN if text == UNKNOWN else positive_float(text)
@@ -158,7 +151,7 @@ def _parser() -> ArgumentParser:
     )
     add("--data", help="dataset for golden and calibration frames (default: what the run was trained on)")
     add("--frames", metavar="PICTURES", help="the same for a model that is no run: a folder of pictures or a video")
-    add("--size", type=input_size, metavar="HxW", help="the input's size in pixels (default: the model's own)")
+    add("--size", type=picture_size, metavar="HxW", help="the input's size in pixels (default: the model's own)")
     add("--kind", choices=get_args(DepthKind), help="what the model answers (default: what its config says)")
     add("--max-depth", type=positive_float, metavar="METRES", help="the largest depth of a metric model, likewise")
     add(

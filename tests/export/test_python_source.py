@@ -28,7 +28,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("own")
     (code,) = re.findall(r"```python\n(.*?)```", SECTION, re.S)
     (folder / "my_networks.py").write_text(code, encoding="utf-8")
-    (folder / "other.py").write_text("NOTHING = 1\nimport torch\ndef number(): return 1\n", encoding="utf-8")
+    (folder / "other.py").write_text(
+        "NOTHING = 1\ndef number(): return 1\ndef never(): raise AssertionError\n", encoding="utf-8"
+    )
     (folder / "pictures").mkdir()
     room, pinhole = Room(3), default_intrinsics(48, 64)
     for index in range(48):
@@ -88,7 +90,7 @@ def test_a_disparity_has_no_metres() -> None:
     ("changes", "reason"),
     [
         ({"size": None}, "give --size HEIGHTxWIDTH"),
-        ({"size": "96"}, "'96' is no size; write HEIGHTxWIDTH"),
+        ({"size": "96"}, "'96' is not HxW, height and width in pixels"),
         ({"licence": None}, "under which licence small may be used; give --licence"),
         ({"focal": None}, "give --focal"),
         ({"focal": "-3"}, "'-3' is not a number above 0"),
@@ -103,6 +105,11 @@ def test_a_disparity_has_no_metres() -> None:
 )
 def test_what_is_not_told(changes: dict[str, str | None], reason: str, capsys: pytest.CaptureFixture[str]) -> None:
     refused(command(**changes), reason, capsys)
+
+
+@pytest.mark.parametrize("missing", ["licence", "focal", "frames"])
+def test_what_is_missing_is_told_before_the_network_is_loaded(missing: str, capsys: pytest.CaptureFixture[str]) -> None:
+    refused(["export", "python:other:never", *command(**{missing: None})[2:]], f"give --{missing}", capsys)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 """What the person who exports says of a model that clipdepth did not train."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -52,7 +52,7 @@ class Asked:
 
 
 def imported_source(
-    module: nn.Module,
+    load: Callable[[], nn.Module],
     name: str,
     origin: str,
     asked: Asked,
@@ -62,10 +62,11 @@ def imported_source(
     licences: Sequence[Licence],
     finds_focal: bool = False,
 ) -> ExportSource:
-    """A model that clipdepth did not train, whose `module` keeps the frame contract.
+    """A model that clipdepth did not train; `load` gives its module, which keeps the frame contract.
 
     With `finds_focal` it estimates the camera's focal length itself, so that its depth fits any camera. Raises
-    UsageError for what neither the model nor `asked` tells, and for what `asked` tells of a model that has none.
+    UsageError, before anything is loaded, for what neither the model nor `asked` tells, and for what `asked` tells of a
+    model that has none; and what `load` raises.
     """
     if not licences:
         raise UsageError(f"nothing says under which licence {name} may be used; give --licence TEXT")
@@ -73,15 +74,17 @@ def imported_source(
     if any_camera and isinstance(asked.focal, float):
         why = "estimates the focal length itself" if finds_focal else f"answers {kind} depth, which has no metres"
         raise UsageError(f"{name} {why}; leave out --focal")
+    camera, frames = None if any_camera else asked.camera, asked.frames_at(size)
+    module = load()
     return ExportSource(
         name=name,
         module=module,
         model=describe(module, size, origin),
         height=size.height,
         width=size.width,
-        frames=asked.frames_at(size),
+        frames=frames,
         depth=depth,
-        camera=None if any_camera else asked.camera,
+        camera=camera,
         licences=licences,
         kind=kind,
     )

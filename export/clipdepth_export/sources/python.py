@@ -1,5 +1,7 @@
 """Any PyTorch module of a user, made by a function, as the source of an export."""
 
+from functools import partial
+
 from clipdepth.bundle.kind import METRIC
 from clipdepth.bundle.manifest import Licence
 from clipdepth.errors import UsageError
@@ -19,4 +21,5 @@ def python_source(named: str, asked: Asked) -> ExportSource:
     kind = told.kind or METRIC
     depth = told.metric_range(kind, None, name)
     licences = [Licence(name, told.licence)] if told.licence else []
-    return imported_source(load_python(named, depth), name, named, asked, told.size, kind, depth, licences)
+    load = partial(load_python, named, depth)
+    return imported_source(load, name, named, asked, told.size, kind, depth, licences)

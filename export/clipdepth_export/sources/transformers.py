@@ -9,7 +9,7 @@ def transformers_source(named: str, asked: Asked) -> ExportSource:
     """The model of 'hf:OWNER/NAME[@REVISION]', or of a folder; raises what `read_model` and its `load` raise."""
     model = read_model(named, asked.told)
     return imported_source(
-        model.load(),
+        model.load,
         model.name,
         model.origin,
         asked,
