@@ -1,6 +1,7 @@
 """A depth model of transformers as a teacher: its own answers at its own size, and its licence."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from clipdepth.errors import UsageError
 from clipdepth.rooms import Room
 from clipdepth_train.data.layout import write_rgb
 from clipdepth_train.data.pictures import PictureSet
+from clipdepth_train.imported.families import family_of
 from clipdepth_train.teacher.labels import answer_path, label_pictures, read_answer
 from clipdepth_train.teacher.named import open_teacher
 from hub_models import depth_anything, dpt_dinov2
@@ -73,6 +75,14 @@ def test_another_config_or_processor_of_the_same_weights_has_another_folder(tmp_
         path.write_text(text.replace(old, new))
         keys.append(open_teacher(str(tmp_path / "same")).key)
     assert len(set(keys)) == 3
+
+
+def test_depth_pro_makes_metres_in_full_precision_of_half_precision_answers() -> None:
+    family = family_of(transformers.DepthProConfig(use_fov_model=True), "large")
+    inverse, angle = torch.tensor([[[0.31, 0.077, 0.0021]]]).half(), torch.tensor([53.7]).half()
+    metres = family.answer(SimpleNamespace(predicted_depth=inverse, field_of_view=angle))
+    expected = 1 / (inverse.double() * 2 * np.tan(np.radians(float(angle)) / 2))
+    np.testing.assert_allclose(metres.numpy(), expected.numpy(), rtol=1e-6)
 
 
 def test_what_its_config_leaves_open_needs_an_export(tmp_path: Path) -> None:

@@ -106,9 +106,9 @@ def _tipsv2(config: Any, named: str) -> Family:
 
 def _metres_of_canonical(given: Any) -> Tensor:
     """Depth Pro (Bochkovskii et al., 2024), equation 1: canonical inverse depth to metres, by the field of view."""
-    half = 0.5 * torch.deg2rad(given.field_of_view)
+    half = 0.5 * torch.deg2rad(given.field_of_view.float())  # in a network of half precision too
     width_by_focal = 2 * half.sin() / half.cos()
-    inverse = given.predicted_depth * width_by_focal[:, None, None]
+    inverse = given.predicted_depth.float() * width_by_focal[:, None, None]
     depth: Tensor = 1 / inverse.clamp(1 / FARTHEST, FARTHEST)
     return depth
 
