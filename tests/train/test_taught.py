@@ -27,6 +27,7 @@ from clipdepth_train.data.pictures import PictureSet
 from clipdepth_train.depth_model import DepthModel, build_model
 from clipdepth_train.evaluation import predictor
 from clipdepth_train.ingredients import stated_ingredients
+from clipdepth_train.models import MsaConfig
 from clipdepth_train.recipe import AugmentConfig, DataConfig, LossConfig, OptimConfig, Recipe
 from clipdepth_train.teacher.labels import label_pictures
 from clipdepth_train.trainer import Trainer
@@ -268,5 +269,8 @@ def test_what_does_not_fit_is_told_in_a_line(teacher: Path, data: Path, mine: Pa
         open_training(recipe_of("rooms", teacher=teacher))
     with pytest.raises(UsageError, match=r"relative answers relative depth and none of the data has metres; add a"):
         open_training(recipe_of(mine, teacher=relative))
+    masked = recipe_of(mine, teacher=teacher, model=MsaConfig(segmentation=True), frames=DataConfig(segments="sam"))
+    with pytest.raises(UsageError, match=r"^--frames.segments sam is of a dataset with depth, and .*mine has none; "):
+        open_training(masked)
     with pytest.raises(UsageError, match=r"^--augment.tilt is 5.0, and .*relative answers relative depth"):
         open_training(recipe_of(data, mine, teacher=relative, augment=AugmentConfig(tilt=5.0)))

@@ -87,6 +87,11 @@ def _require_teachable(named: Sequence[NamedData], teacher: Teacher | None, reci
             f"{unmeasured[0]} has no measured depth (no train.txt, no train/); give --teacher, a run, a bundle or a "
             "model's name, to learn from"
         )
+    if unmeasured and recipe.frames.segments:
+        raise UsageError(
+            f"--frames.segments {recipe.frames.segments} is of a dataset with depth, and {unmeasured[0]} has none; "
+            "choose a recipe without SAM's masks"
+        )
     if teacher is None:
         return
     if all(each.name == ROOMS for each in named):
