@@ -14,7 +14,7 @@ from clipdepth.bundle.agreement import TOLERANCES, Agreement, Tolerance
 from clipdepth.bundle.folder import is_bundle
 from clipdepth.bundle.golden import Golden
 from clipdepth.bundle.graph_check import graph_problem
-from clipdepth.bundle.manifest import MANIFEST, SCHEMA, Graph, InputSize, Licence, Manifest, Precision
+from clipdepth.bundle.manifest import CODE, MANIFEST, SCHEMA, Graph, InputSize, Manifest, Precision
 from clipdepth.bundle.record import encode_record
 from clipdepth.bundle.sam_record import SamRecord
 from clipdepth.bundle.stored_file import stored_file
@@ -33,7 +33,6 @@ from clipdepth_export.variants import CALIBRATION_FRAMES, Variant, Variants, fee
 from clipdepth_export.weights import WEIGHTS
 
 GOLDEN = "golden.npz"
-CODE = Licence(part="clipdepth code", licence="MIT")
 
 
 @dataclass(frozen=True)
@@ -140,7 +139,8 @@ class _Export:
         path = folder / f"depth.{precision}.onnx"
         save_graph(variant.model, path)
         if problem := graph_problem(path, ()):
-            raise ExportError(f"no device would run the {precision} graph: {problem}; choose another trunk")
+            remedy = "leave out --max-batch or " if self.size.max_batch > 1 else ""
+            raise ExportError(f"no device would run the {precision} graph: {problem}; {remedy}choose another model")
         try:
             verification = self._verify(variant, path, precision, tolerance)
         except VerificationError:

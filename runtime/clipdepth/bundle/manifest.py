@@ -66,6 +66,10 @@ class Licence(Record, frozen=True):
     licence: str
 
 
+CODE = Licence("clipdepth code", "MIT")
+"""What every bundle states of itself."""
+
+
 class Exclusion(Record, frozen=True):
     """A layer that a quantised graph leaves in fp32, and why."""
 

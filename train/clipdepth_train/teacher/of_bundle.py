@@ -8,13 +8,10 @@ import numpy as np
 import torch
 
 from clipdepth.bundle.folder import Bundle
-from clipdepth.bundle.manifest import PRECISIONS
+from clipdepth.bundle.manifest import CODE, PRECISIONS
 from clipdepth.engines.choice import AUTO
 from clipdepth.model import load
 from clipdepth_train.teacher.teacher import Answer, Teacher
-
-_CODE = "clipdepth code"
-"""What every bundle states of itself; it is no part of what the network learned from."""
 
 
 def bundle_teacher(bundle: Bundle) -> Teacher:
@@ -26,7 +23,8 @@ def bundle_teacher(bundle: Bundle) -> Teacher:
         size=manifest.input,
         camera=manifest.camera,
         weights_sha256=manifest.model.checkpoint_sha256,
-        licences=tuple(licence for licence in manifest.licences if licence.part != _CODE),
+        # clipdepth's own code is no part of what the network learned from.
+        licences=tuple(licence for licence in manifest.licences if licence.part != CODE.part),
         load=partial(_load, bundle),
     )
 
