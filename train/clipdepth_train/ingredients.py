@@ -7,6 +7,7 @@ from clipdepth_train.checkpoint import read_checkpoint
 from clipdepth_train.data.folder import FolderSet
 from clipdepth_train.data.sample import RgbdSet
 from clipdepth_train.imagenet import timm_licence
+from clipdepth_train.named_data import ROOMS
 from clipdepth_train.pretrained import NO_WEIGHTS, PretrainedConfig
 from clipdepth_train.recipe import Recipe, trunk_of
 from clipdepth_train.teacher.taught_set import TaughtSet
@@ -38,7 +39,7 @@ def stated_ingredients(checkpoint: Path) -> list[Licence]:
 
 def data_licence(data: str, pairs: RgbdSet) -> Licence:
     """What the training data may be used for."""
-    if data == "rooms":
+    if data == ROOMS:
         return Licence(part="rooms (rendered training data)", licence="MIT")
     pairs = pairs.pairs if isinstance(pairs, TaughtSet) else pairs
     if isinstance(pairs, FolderSet) and pairs.is_nyu:

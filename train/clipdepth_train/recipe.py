@@ -153,8 +153,9 @@ class Recipe:
     """A run, a bundle or a model that ships, such as edge-nyu, whose weights are the first ones: to train on, or to
     refine. Network, input size and normalisation are as there where no option says otherwise."""
     teacher: str = ""
-    """A run, a bundle or a model that ships, such as edge-nyu, whose answers to the training pictures are learned as
-    well: `loss.distillation` says how much. It is asked once; its answers are kept beside the pictures."""
+    """A run, a bundle, a model that ships, such as edge-nyu, or one of transformers, hf:OWNER/NAME or its folder. Its
+    answers to the training pictures are learned as well: `loss.distillation` says how much. It is asked once; its
+    answers are kept beside the pictures."""
     augment: AugmentConfig = field(default_factory=AugmentConfig)
     view: ViewConfig = field(default_factory=ViewConfig)
     optim: OptimConfig = field(default_factory=OptimConfig)

@@ -181,7 +181,9 @@ def _add_label(actions: "argparse._SubParsersAction[ArgumentParser]") -> None:
     about = "Keep what a teacher answers to every training picture in DIR/teacher; the same command continues."
     parser = actions.add_parser("label", help="ask a teacher for the depth of pictures", description=about)
     parser.add_argument("--data", required=True, metavar="DIR", help="a dataset, a folder of pictures, or a video")
-    parser.add_argument("--teacher", required=True, metavar="NAME", help="a run, a bundle or a model that ships")
+    parser.add_argument(
+        "--teacher", required=True, metavar="NAME", help="a run, a bundle, a model that ships, or hf:OWNER/NAME"
+    )
     parser.add_argument(
         "--every",
         type=_seconds,

@@ -19,7 +19,7 @@ from clipdepth_train.data.rooms import RoomsSet
 from clipdepth_train.data.sample import RgbdSet, Split
 from clipdepth_train.data.segments import read_segments
 from clipdepth_train.data.transforms import augment_pair, augment_views, augment_warped, augmentation, pair_seed
-from clipdepth_train.named_data import is_unmeasured
+from clipdepth_train.named_data import ROOMS, is_unmeasured
 from clipdepth_train.recipe import DataConfig, Recipe
 
 Key = tuple[int, int]
@@ -31,7 +31,7 @@ def open_set(data: str, split: Split, frames: DataConfig) -> RgbdSet:
 
     Pictures and videos without depth are split by `PictureSet`; all their depth is unknown.
     """
-    if data == "rooms":
+    if data == ROOMS:
         if frames.segments:
             raise DataError("'rooms' has no segmentation; write it with 'clipdepth data render rooms' and segment that")
         if frames.held_out:
