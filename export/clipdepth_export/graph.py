@@ -6,6 +6,7 @@ from pathlib import Path
 
 import onnx
 import torch
+from onnx_ir.passes import PassError
 from torch import Tensor, nn
 from torch.export import Dim
 
@@ -42,6 +43,7 @@ def trace(
     dynamic: dict[str, dict[int, Dim] | None] | None = None,
 ) -> torch.onnx.ONNXProgram:
     """Trace a module with inputs and outputs of those names to ONNX; raises ExportError where torch cannot."""
+    shapes = tuple(dynamic.values()) if dynamic and any(dynamic.values()) else None
     with warnings.catch_warnings():
         # torch.onnx warns of its own and onnxscript's deprecated calls, which no caller can mend.
         warnings.simplefilter("ignore")
@@ -52,12 +54,13 @@ def trace(
                 input_names=list(inputs),
                 output_names=outputs,
                 opset_version=OPSET,
-                dynamic_shapes=tuple(dynamic.values()) if dynamic and any(dynamic.values()) else None,
+                dynamic_shapes=shapes,
                 dynamo=True,
                 verbose=False,
             )
-        except torch.onnx.OnnxExporterError as error:
-            raise ExportError(f"torch cannot export this model: {_reason(error)}") from error
+        except (torch.onnx.OnnxExporterError, PassError) as error:
+            what = "this model for several frames at once (--max-batch)" if shapes else "this model"
+            raise ExportError(f"torch cannot export {what}: {_reason(error)}") from error
     assert program is not None
     return program
 

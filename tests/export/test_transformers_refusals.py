@@ -336,3 +336,8 @@ def test_a_classifier_as_transformers_saves_it(tmp_path: Path, seen: Path, capsy
     config = transformers.ViTConfig(hidden_size=8, num_hidden_layers=1, num_attention_heads=1, intermediate_size=8)
     folder = save(tmp_path / "vit", transformers.ViTForImageClassification(config), transformers.ViTImageProcessor())
     assert "is a ViTForImageClassification, which is no depth model" in refusal(folder, seen, capsys)
+
+
+def test_a_network_for_one_frame_at_a_time(tmp_path: Path, seen: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    said = refusal(zoedepth(tmp_path / "one"), seen, capsys, "--max-batch", "2", status=1)
+    assert "torch cannot export this model for several frames at once (--max-batch): " in said
