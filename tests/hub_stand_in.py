@@ -151,6 +151,8 @@ class _Handler(BaseHTTPRequestHandler):
                 self._info(f"{owner}/{name}", "main")
             case ["api", "models", owner, name, "revision", *revision]:
                 self._info(f"{owner}/{name}", "/".join(revision))
+            case ["api", "models", owner, name, "tree", revision]:
+                self._tree(f"{owner}/{name}", revision)
             case ["api", "models", owner, name, "preupload", "main"]:
                 self._preupload(self._repository(f"{owner}/{name}", write=True), json.loads(body))
             case ["api", "models", owner, name, "commit", "main"]:
@@ -195,6 +197,11 @@ class _Handler(BaseHTTPRequestHandler):
         private = asked.get("visibility") == "private" or bool(asked.get("private"))
         self.server.add(name, {}, private)
         self._json({"url": f"{self.server.url}/{name}"})
+
+    def _tree(self, name: str, revision: str) -> None:
+        repository = self._repository(name)
+        files = repository.commits[repository.resolve(revision)]
+        self._json([{"type": "file", "path": file, "size": len(data), "oid": "0" * 40} for file, data in files.items()])
 
     def _info(self, name: str, revision: str) -> None:
         repository = self._repository(name)

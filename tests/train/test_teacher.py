@@ -139,6 +139,16 @@ def test_the_students_target_is_the_answer_at_the_students_camera(bundle: Path, 
     np.testing.assert_array_equal(as_depth.depth, taught)
 
 
+def test_what_is_too_far_for_the_student_is_unknown(bundle: Path, pictures: Path) -> None:
+    teacher, pairs = open_teacher(str(bundle)), PictureSet(pictures, 0.5)
+    label_pictures(pairs, teacher, CPU, QUIET)
+    taught = TaughtSet(pairs, teacher, STUDENT)[1].taught
+    assert taught is not None
+    limit = float(np.median(taught))
+    near = TaughtSet(pairs, teacher, STUDENT, limit)[1].taught
+    np.testing.assert_array_equal(near, np.where(taught > limit, 0, taught))
+
+
 def test_a_flat_wall_means_the_same_metres_for_every_camera(bundle: Path) -> None:
     """An ideal network for focal length f_t answers d·f_t/f to a wall d metres away, filmed at focal length f."""
     teacher = open_teacher(str(bundle))

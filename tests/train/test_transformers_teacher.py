@@ -17,8 +17,9 @@ from clipdepth_train.data.layout import write_rgb
 from clipdepth_train.data.pictures import PictureSet
 from clipdepth_train.imported.families import family_of
 from clipdepth_train.teacher.labels import answer_path, label_pictures, read_answer
-from clipdepth_train.teacher.named import open_teacher
+from clipdepth_train.teacher.named import open_teacher, pinned_teacher
 from hub_models import depth_anything, dpt_dinov2
+from hub_stand_in import asked_hub
 
 
 @pytest.fixture
@@ -96,3 +97,17 @@ def test_no_card_is_no_licence(tmp_path: Path) -> None:
     (folder / "README.md").unlink()
     (licence,) = open_teacher(str(folder)).licences
     assert licence.licence == "not stated by its card; see its owner"
+
+
+def test_on_the_hub_it_is_pinned_to_its_commit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = depth_anything(tmp_path / "local")
+    (folder / "evil.py").write_text("raise SystemExit", encoding="utf-8")
+    with asked_hub(tmp_path, monkeypatch) as hub:
+        commit = hub.add("someone/depth", {file.name: file.read_bytes() for file in folder.iterdir()})
+        pinned = pinned_teacher("hf:someone/depth")
+        assert pinned == f"hf:someone/depth@{commit}"
+        teacher = open_teacher(pinned)
+        assert not [path for path in hub.asked("GET") if "evil" in path]
+    assert (teacher.name, teacher.kind) == ("depth", "disparity")
+    assert teacher.size == open_teacher(str(folder)).size
+    assert pinned_teacher("edge-nyu") == "edge-nyu"

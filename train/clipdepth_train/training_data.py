@@ -120,7 +120,7 @@ def _unmeasured(named: Sequence[NamedData], teacher: Teacher, recipe: Recipe) ->
     members = [Member(first.name, kept, first.weight), *(_open(each, recipe) for each in others)]
     height, width = kept.picture_size
     student = _camera_of(teacher).resized(width, height)
-    tests = TaughtSet(held_out, teacher, student, as_depth=True)
+    tests = TaughtSet(held_out, teacher, student, recipe.frames.max_depth, as_depth=True)
     return _taught(members, student, tests, first.name, teacher, recipe)
 
 
@@ -151,7 +151,7 @@ def _taught(
         pairs = member.pairs
         if isinstance(pairs, FolderSet | PictureSet):  # 'rooms' has no files to keep answers beside
             unlabelled.append(pairs)
-            pairs = TaughtSet(pairs, teacher, student)
+            pairs = TaughtSet(pairs, teacher, student, recipe.frames.max_depth)
         members.append(Member(member.name, pairs, member.weight))
     if isinstance(tests, TaughtSet):
         unlabelled.append(tests.pairs)

@@ -17,6 +17,7 @@ from clipdepth_train.named_data import named_data
 from clipdepth_train.recipe import Recipe, trunk_of
 from clipdepth_train.recipes import RECIPES
 from clipdepth_train.start import like_start, pin_start
+from clipdepth_train.teacher.named import pinned_teacher
 from clipdepth_train.trainer import Trainer
 
 
@@ -47,7 +48,8 @@ def main(argv: Sequence[str]) -> int:
     )
     # tyro adds what is given several times to the default.
     asked = arguments.recipe.data[len(RECIPES[name].data) :]
-    recipe = replace(arguments.recipe, data=asked or RECIPES[name].data)
+    teacher = pinned_teacher(arguments.recipe.teacher)
+    recipe = replace(arguments.recipe, data=asked or RECIPES[name].data, teacher=teacher)
     starts = [find_folder(named) for named in (recipe.start, recipe.teacher) if named]
     data = [named_data(text).name for text in recipe.data]
     refuse_overwriting([*data, *starts], [arguments.out])

@@ -23,6 +23,8 @@ from clipdepth.sources import open_source
 
 BESIDE = "teacher"
 """The folder in a dataset that keeps what is made for a teacher and by it."""
+FRAMES = "frames-"
+"""What the names of the folders in it begin with that hold frames of videos."""
 LONGEST_SIDE = 1280
 """Frames that are longer are made smaller, pixels: networks see a few hundred."""
 _QUALITY = 95
@@ -34,7 +36,7 @@ def video_frames(data: Path, videos: Iterable[Path], every: float) -> list[Path]
 
     Those that are not there yet are written, with a bar on stderr. Raises SourceError for a video that cannot be read.
     """
-    kept = data / BESIDE / f"frames-{every:g}s"
+    kept = data / BESIDE / f"{FRAMES}{every:g}s"
     folders = {video: kept / video.relative_to(data) for video in videos}
     missing = {video: folder for video, folder in folders.items() if not _is_whole(folder, video)}
     if missing:

@@ -25,7 +25,7 @@ from clipdepth.bundle.kind import METRIC
 from clipdepth.camera.resize import resize_frame
 from clipdepth.errors import DataError
 from clipdepth.files.atomic import atomic_file, write_json
-from clipdepth_train.data.video_frames import BESIDE
+from clipdepth_train.data.video_frames import BESIDE, FRAMES
 from clipdepth_train.teacher.teacher import Teacher
 
 SETTINGS = "teacher.json"
@@ -48,7 +48,7 @@ def answer_path(folder: Path, key: str, picture: Path) -> Path:
     inside = Path(os.path.relpath(picture, folder))
     if inside.parts[0] == os.pardir:
         raise DataError(f"{picture} lies outside {folder}, which keeps what a teacher answers to it; move it inside")
-    if inside.parts[0] == BESIDE and len(inside.parts) > 2:  # a video's frame
+    if inside.parts[0] == BESIDE and inside.parts[1].startswith(FRAMES):  # a video's frame
         inside = inside.relative_to(BESIDE)
     return folder / BESIDE / key / inside.with_name(f"{inside.name}.npy")
 

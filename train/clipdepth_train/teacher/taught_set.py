@@ -1,5 +1,6 @@
 """A set whose pairs hold what a teacher answers to their pictures."""
 
+import math
 from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
@@ -7,6 +8,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from clipdepth.bundle.kind import METRIC
 from clipdepth.camera.pinhole import Intrinsics
 from clipdepth.camera.resize import resize_depth, resize_measured_depth
 from clipdepth_train.data.sample import RgbdPair, RgbdSet, View
@@ -21,11 +23,20 @@ class PicturedSet(RgbdSet, Pictured, Protocol):
 class TaughtSet:
     """The pairs of a set with `taught`, for the camera `student`; see `RgbdPair` and `Teacher.factor`.
 
-    The answers have to be there, see `label_pictures`. With `as_depth` they take the place of measured depth.
+    The answers have to be there, see `label_pictures`. Metres beyond `max_depth` count as unknown, as measured ones do:
+    a student cannot answer them. With `as_depth` answers take the place of measured depth.
     """
 
-    def __init__(self, pairs: PicturedSet, teacher: Teacher, student: Intrinsics, as_depth: bool = False) -> None:
+    def __init__(
+        self,
+        pairs: PicturedSet,
+        teacher: Teacher,
+        student: Intrinsics,
+        max_depth: float = math.inf,
+        as_depth: bool = False,
+    ) -> None:
         self.pairs, self._teacher, self._as_depth = pairs, teacher, as_depth
+        self._max_depth = max_depth if teacher.kind == METRIC else math.inf
         self._factor = np.float32(teacher.factor(student))
         self.focal, self.centre = pairs.focal, pairs.centre
         self.picture_size, self.shuffle_window = pairs.picture_size, pairs.shuffle_window
@@ -46,4 +57,5 @@ class TaughtSet:
         answer = read_answer(answer_path(self.pairs.folder, self._teacher.key, picture), self._teacher)
         # Answers have no gaps, but where a teacher said nothing: a mean with nothing is no answer.
         resize = resize_depth if (answer > 0).all() else resize_measured_depth
-        return np.asarray(resize(answer, height, width) * self._factor, np.float32)
+        taught = np.asarray(resize(answer, height, width) * self._factor, np.float32)
+        return np.where(taught > self._max_depth, np.float32(0), taught)
