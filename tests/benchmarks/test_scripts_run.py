@@ -21,6 +21,7 @@ LONG = (
     "nyu/experiments.py",
     "nyu/report.py",
     "nyu/sweep.py",
+    "nyu/taught.py",
     "runtime/faults.py",
 )
 """What takes minutes, Ray's cluster or a GPU; `nyu/report.py` and `nyu/sweep.py` have tests of their own."""

@@ -22,6 +22,7 @@ from clipdepth.engines import load_engine
 from clipdepth_export.source import ExportSource
 from clipdepth_export.sources.asked import Asked
 from clipdepth_export.sources.named import named_source
+from clipdepth_train.imported.told import Told
 from hub_models import FAMILIES, picture, pictures
 from tensorrt_cpu.builds import build_all
 
@@ -59,7 +60,7 @@ def source_of(folder_of: Callable[[str], Path], seen: Path) -> Callable[[str], E
 
     @cache
     def source(name: str) -> ExportSource:
-        return named_source(str(folder_of(name)), Asked(str(seen), focal="unknown", **ASKED.get(name, {})))
+        return named_source(str(folder_of(name)), Asked(str(seen), told=Told(**ASKED.get(name, {})), focal="unknown"))
 
     return source
 

@@ -35,6 +35,7 @@ def run_source(
     height, width = recipe.frames.height, recipe.frames.width
     plain = portable_recipe(recipe)
     minimum, maximum = deployed.depth_range
+    sam = sam_of_run(data, recipe.frames.segments, sam_weights) if model.network.needs_segmentation else None
     return ExportSource(
         name=run.name,
         module=deployed,
@@ -51,7 +52,7 @@ def run_source(
         depth=DepthRange(minimum, maximum),
         camera=TrainingCamera(**state["camera"]),
         licences=[Licence(**licence) for licence in state["ingredients"]],
-        sam=sam_of_run(data, recipe.frames.segments, sam_weights) if model.network.needs_segmentation else None,
+        sam=sam,
         accuracy=accuracy,
         write_weights=lambda path: write_weights(run, decode_recipe(plain, str(run)), path),
     )
