@@ -1,7 +1,8 @@
 """A training run's folder: its recipe, its weights, and what it takes to go on after a kill."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -34,18 +35,33 @@ def read_checkpoint(path: Path) -> tuple[dict[str, Tensor], Recipe, dict[str, An
 
     Raises CheckpointError where it is missing or damaged.
     """
+    with _opened(path) as file:
+        tensors = {name: _whole(file.get_tensor(name)) for name in file.keys()}  # noqa: SIM118 (no mapping)
+        return tensors, *_told(file, path)
+
+
+def read_state(path: Path) -> tuple[Recipe, dict[str, Any]]:
+    """The recipe and the state of a checkpoint, without its tensors; raises as `read_checkpoint`."""
+    with _opened(path) as file:
+        return _told(file, path)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
     if not path.is_file():
         raise CheckpointError(
             f"no {path.name} in {path.parent}; train it with 'clipdepth train RECIPE --out {path.parent}'"
         )
     try:
         with safe_open(path, "pt") as file:
-            metadata = file.metadata() or {}
-            tensors = {name: _whole(file.get_tensor(name)) for name in file.keys()}  # noqa: SIM118 (no mapping)
-        recipe = decode_recipe(json.loads(metadata["recipe"]), str(path))
-        return tensors, recipe, json.loads(metadata["state"])
+            yield file
     except (SafetensorError, KeyError, json.JSONDecodeError, RecursionError) as error:
         raise CheckpointError(f"{path} is damaged ({error}); restore it or train again into an empty folder") from None
+
+
+def _told(file: Any, path: Path) -> tuple[Recipe, dict[str, Any]]:
+    metadata = file.metadata() or {}
+    return decode_recipe(json.loads(metadata["recipe"]), str(path)), json.loads(metadata["state"])
 
 
 def _whole(tensor: Tensor) -> Tensor:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from clipdepth.bundle.manifest import Licence
-from clipdepth_train.checkpoint import read_checkpoint
+from clipdepth_train.checkpoint import read_state
 from clipdepth_train.data.folder import FolderSet
 from clipdepth_train.data.sample import RgbdSet
 from clipdepth_train.imagenet import timm_licence
@@ -33,7 +33,7 @@ def ingredients(recipe: Recipe, data: TrainingData, start: Path | None = None) -
 
 def stated_ingredients(checkpoint: Path) -> list[Licence]:
     """The ingredients that a checkpoint states."""
-    _, _, state = read_checkpoint(checkpoint)
+    _, state = read_state(checkpoint)
     return [Licence(**licence) for licence in state["ingredients"]]
 
 

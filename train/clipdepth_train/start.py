@@ -11,7 +11,7 @@ from clipdepth.bundle.hub import fetch_bundle
 from clipdepth.bundle.hub_name import is_hub_name
 from clipdepth.bundle.manifest import MANIFEST
 from clipdepth.errors import BundleError, CheckpointError
-from clipdepth_train.checkpoint import CHECKPOINT, load_weights, read_checkpoint
+from clipdepth_train.checkpoint import CHECKPOINT, load_weights, read_checkpoint, read_state
 from clipdepth_train.depth_model import DepthModel
 from clipdepth_train.recipe import Recipe, decode_recipe, encode_recipe
 
@@ -42,7 +42,7 @@ def like_start(recipe: Recipe, default: Recipe, box: Path = BOX) -> Recipe:
         return recipe
     try:
         path = find_weights(recipe.start, box)
-        _, found, _ = read_checkpoint(path)
+        found, _ = read_state(path)
     except (BundleError, CheckpointError):
         return recipe
     if type(found.model) is not type(recipe.model):

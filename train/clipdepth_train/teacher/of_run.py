@@ -11,14 +11,14 @@ from clipdepth.bundle.kind import METRIC
 from clipdepth.bundle.manifest import InputSize, Licence, TrainingCamera
 from clipdepth.bundle.stored_file import stored_file
 from clipdepth.errors import UsageError
-from clipdepth_train.checkpoint import CHECKPOINT, load_run, read_checkpoint
+from clipdepth_train.checkpoint import CHECKPOINT, load_run, read_state
 from clipdepth_train.teacher.of_module import asked_in_turn
 from clipdepth_train.teacher.teacher import Answer, Teacher
 
 
 def run_teacher(run: Path) -> Teacher:
     """The model of a run's folder; raises CheckpointError where there is none, UsageError for one that needs SAM."""
-    _, recipe, state = read_checkpoint(run / CHECKPOINT)
+    recipe, state = read_state(run / CHECKPOINT)
     if recipe.frames.segments:
         raise UsageError(f"{run} takes SAM's segmentation of each picture, so it cannot teach; give another --teacher")
     return Teacher(
