@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import get_args
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import Progress
 from rich.table import Table
 
 from clipdepth.bundle.agreement import MOST_LOOSENED, TOLERANCES, Tolerance, largest_mean
@@ -15,6 +15,7 @@ from clipdepth.bundle.kind import DepthKind
 from clipdepth.bundle.manifest import MANIFEST, PRECISIONS, InputSize, Manifest, Precision
 from clipdepth.cli.arguments import ArgumentParser, picture_size, positive_float, positive_int
 from clipdepth.cli.overwriting import refuse_overwriting
+from clipdepth.cli.progress import counting_columns
 from clipdepth.files.foreign import shown
 from clipdepth_export.exporter import ExportConfig, Exported, require_free, write_bundle
 from clipdepth_export.measured import read_accuracy
@@ -43,9 +44,8 @@ def main(argv: Sequence[str]) -> int:
     asked = Asked(options.frames, options.data, told, options.focal)
     accuracy = [read_accuracy(path, Path(options.model).name) for path in options.accuracy]
     source = named_source(options.model, asked, options.sam_weights, accuracy)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     console = Console(stderr=True)
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+    with Progress(*counting_columns(), console=console, transient=True, disable=not console.is_terminal) as progress:
         exported = write_bundle(source, out, config, _Bars(progress))
     _print(exported, out)
     return 1 if exported.refused else 0

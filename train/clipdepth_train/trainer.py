@@ -12,11 +12,12 @@ import torch
 from accelerate import Accelerator
 from accelerate.utils import gather_object
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import Progress, TextColumn
 from torch import Tensor
 
 from clipdepth.bundle.kind import METRIC
 from clipdepth.bundle.metrics import DepthMetrics, mean_metrics
+from clipdepth.cli.progress import counting_columns
 from clipdepth.errors import UsageError
 from clipdepth.files.atomic import write_json
 from clipdepth.sinks.picture_grid import save_picture
@@ -26,6 +27,7 @@ from clipdepth_train.checkpoint import (
     load_weights,
     part_of,
     read_checkpoint,
+    read_state,
     save_checkpoint,
 )
 from clipdepth_train.data.crop import PAPER_TEST
@@ -123,7 +125,7 @@ class Trainer:
     def _finished(self) -> dict[str, Any] | None:
         if not (self.out / CHECKPOINT).is_file() or (self.out / RESUME).is_file():
             return None
-        _, recipe, state = read_checkpoint(self.out / CHECKPOINT)
+        recipe, state = read_state(self.out / CHECKPOINT)
         self._require_same(recipe)
         self._say(f"{self.out} is trained already")
         report: dict[str, Any] = state["report"]
@@ -304,9 +306,8 @@ class Trainer:
         return [test_pair(self.tests[i], self.recipe.frames) for i in evenly_spread(len(self.tests), PICTURED)]
 
     def _progress(self) -> Progress:
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
         quiet = not self.accelerator.is_main_process
-        return Progress(*columns, TextColumn("{task.fields[loss]}"), console=self.console, disable=quiet)
+        return Progress(*counting_columns(), TextColumn("{task.fields[loss]}"), console=self.console, disable=quiet)
 
     def _say(self, text: str) -> None:
         if self.accelerator.is_main_process:

@@ -1,9 +1,7 @@
 """`torch.compile`, without what it writes to the terminal by itself."""
 
 import logging
-import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -13,6 +11,7 @@ from torch import Tensor, nn
 from clipdepth.errors import EngineError
 from clipdepth_bench.contender import first_line
 from clipdepth_bench.families.torch_call import TorchCall
+from clipdepth_train.quiet import quiet_logger
 
 
 def compiled_call(
@@ -22,7 +21,7 @@ def compiled_call(
 
     Raises EngineError where inductor fails.
     """
-    with _quiet():
+    with quiet_logger("torch", logging.ERROR):
         try:
             compiled: Callable[[Tensor], Tensor] = torch.compile(model, mode=mode, dynamic=False)
             call = TorchCall(compiled, device)
@@ -31,16 +30,3 @@ def compiled_call(
         except Exception as error:  # what inductor raises shares no base class
             raise EngineError(f"torch.compile fails on this model: {first_line(error)}") from error
     return call
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    logger = logging.getLogger("torch")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logger.setLevel(level)

@@ -34,6 +34,15 @@ def resize_measured_depth(depth: NDArray[np.float32], height: int, width: int) -
     return np.asarray(cv2.resize(depth, (width, height), interpolation=cv2.INTER_NEAREST_EXACT), np.float32)
 
 
+def resize_answer(answer: NDArray[np.float32], height: int, width: int) -> NDArray[np.float32]:
+    """Resize a network's answer, (H, W) float32 with 0 where it says nothing: bilinearly, if it has no such gap.
+
+    With gaps by nearest neighbour, since a mean with nothing is no answer.
+    """
+    resize = resize_depth if (answer > 0).all() else resize_measured_depth
+    return resize(answer, height, width)
+
+
 def resize_segmentation(painted: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
     """Resize painted masks, (H, W, 3) uint8, by nearest neighbour: a mean of two colours is no mask's colour."""
     if painted.shape[:2] == (height, width):

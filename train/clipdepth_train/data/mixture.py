@@ -8,7 +8,7 @@ from itertools import accumulate
 import numpy as np
 
 from clipdepth.camera.pinhole import Intrinsics
-from clipdepth.camera.resize import resize_depth, resize_frame, resize_measured_depth, resize_segmentation
+from clipdepth.camera.resize import resize_answer, resize_frame, resize_measured_depth, resize_segmentation
 from clipdepth_train.data.order import Share
 from clipdepth_train.data.sample import RgbdPair, RgbdSet, View
 
@@ -75,8 +75,7 @@ class Mixture:
         masks = pair.segmentation
         taught = pair.taught
         if taught is not None:
-            resize = resize_depth if (taught > 0).all() else resize_measured_depth
-            taught = resize(taught, height, width)
+            taught = resize_answer(taught, height, width)
         return RgbdPair(
             resize_frame(np.ascontiguousarray(pair.frame), height, width),
             np.where(depth > self._max_depth, np.float32(0), depth),

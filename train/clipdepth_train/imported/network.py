@@ -2,7 +2,6 @@
 
 import json
 import logging
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
@@ -14,6 +13,7 @@ from torch import Tensor, nn
 
 from clipdepth.errors import UsageError, WeightsError
 from clipdepth.files.foreign import shortened
+from clipdepth_train.quiet import quiet_logger
 
 CONFIG = "config.json"
 _WEIGHTS = ("model.safetensors", "model.safetensors.index.json")
@@ -23,16 +23,12 @@ _WEIGHTS = ("model.safetensors", "model.safetensors.index.json")
 def quiet() -> Iterator[None]:
     """Keep what transformers says to itself off the terminal: its errors are told by us."""
     told: Any = import_module("transformers.utils.logging")
-    logger, bars = logging.getLogger("transformers"), told.is_progress_bar_enabled()
-    level = logger.level
-    logger.setLevel(logging.CRITICAL)
+    bars = told.is_progress_bar_enabled()
     told.disable_progress_bar()
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with quiet_logger("transformers", logging.CRITICAL):
             yield
     finally:
-        logger.setLevel(level)
         if bars:
             told.enable_progress_bar()
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from clipdepth.bundle.kind import METRIC
 from clipdepth.camera.pinhole import Intrinsics
-from clipdepth.camera.resize import resize_depth, resize_measured_depth
+from clipdepth.camera.resize import resize_answer
 from clipdepth_train.data.sample import RgbdPair, RgbdSet, View
 from clipdepth_train.teacher.labels import Pictured, answer_path, read_answer
 from clipdepth_train.teacher.teacher import Teacher
@@ -55,7 +55,5 @@ class TaughtSet:
 
     def _taught(self, picture: Path, height: int, width: int) -> NDArray[np.float32]:
         answer = read_answer(answer_path(self.pairs.folder, self._teacher.key, picture), self._teacher)
-        # Answers have no gaps, but where a teacher said nothing: a mean with nothing is no answer.
-        resize = resize_depth if (answer > 0).all() else resize_measured_depth
-        taught = np.asarray(resize(answer, height, width) * self._factor, np.float32)
+        taught = np.asarray(resize_answer(answer, height, width) * self._factor, np.float32)
         return np.where(taught > self._max_depth, np.float32(0), taught)
