@@ -22,9 +22,9 @@ from clipdepth_bench.contender import Setup, load_all
 from clipdepth_bench.families.peers import depth_anything, entries, list_peers, msa, yolo
 from clipdepth_bench.families.peers.exported import peer_bundle
 from clipdepth_bench.families.peers.forms import EXPORTED, load_eager, load_exported
-from clipdepth_bench.families.peers.framed import Framed
 from clipdepth_bench.families.peers.peer import Peer, nearest
 from clipdepth_bench.families.peers.random_bundle import write_random_bundle
+from clipdepth_train.imported.framed import Framed
 
 
 @pytest.fixture(autouse=True)

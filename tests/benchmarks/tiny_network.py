@@ -4,7 +4,7 @@ import torch
 from torch import nn
 
 from clipdepth.bundle.manifest import InputSize
-from clipdepth_bench.families.peers.framed import Framed
+from clipdepth_train.imported.framed import Framed
 
 SIZE = InputSize(12, 20)
 MULTIPLY_ADDS = 12 * 20 * (4 * 27 + 4)

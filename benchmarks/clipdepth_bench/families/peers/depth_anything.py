@@ -24,7 +24,7 @@ def build(size: InputSize) -> "nn.Module":
     """The network of `depth-anything/Depth-Anything-V2-Metric-Indoor-Small-hf`, with random weights."""
     import torch
 
-    from clipdepth_bench.families.peers.framed import Framed
+    from clipdepth_train.imported.framed import Framed
 
     transformers: Any = import_module("transformers")
     backbone = transformers.Dinov2Config(

@@ -28,7 +28,7 @@ def build(size: InputSize) -> "nn.Module":
     """The network as its predictor runs it: batch norms folded, depth at the size of the input; random weights."""
     import torch
 
-    from clipdepth_bench.families.peers.framed import Framed
+    from clipdepth_train.imported.framed import Framed
 
     torch.manual_seed(0)
     with alone():
