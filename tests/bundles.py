@@ -80,9 +80,9 @@ def write_manifest(
     """Write the manifest of the graphs, the golden frames and the weights, if any, that lie in folder `path`."""
     found = (2, tolerance / 4, tolerance / 2, tolerance, True)
     limits = {name: Tolerance(tolerance, TOLERANCES[name].delta1) for name in precisions}
-    graphs = {name: Graph(f"depth.{name}.onnx", OPSET, 2, Agreement(*found, limits[name])) for name in precisions}
+    graphs = [Graph(f"depth.{name}.onnx", name, OPSET, 2, Agreement(*found, limits[name])) for name in precisions]
     weights = WEIGHTS if (path / WEIGHTS).is_file() else None
-    names = [*(graph.file for graph in graphs.values()), "golden.npz", *([weights] if weights else [])]
+    names = [*(graph.file for graph in graphs), "golden.npz", *([weights] if weights else [])]
     manifest = Manifest(
         schema=SCHEMA,
         name="brightness",

@@ -76,7 +76,7 @@ def _sam_row(path: Path, agreement: str) -> list[str]:
 
 
 def _depth_row(bundle: Bundle, precision: str) -> list[str]:
-    graph = bundle.manifest.graphs[precision]
+    graph = bundle.stated(precision)
     path = bundle.graph(precision)
     found = graph.verification
     rel = "" if found.rel_change is None else f"{found.rel_change:+.4f}"
@@ -101,7 +101,7 @@ def _openvino(bundle: Bundle, precision: str) -> str:
         inputs = {"frame": frames} if segmentation is None else {"frame": frames, "segmentation": segmentation}
         return np.asarray(compiled(inputs)["depth"], np.float32)
 
-    tolerance = bundle.manifest.graphs[precision].verification.tolerance
+    tolerance = bundle.manifest.tolerance(precision)
     return _word(measure_agreement(infer, bundle.golden(), tolerance, bundle.manifest.kind))
 
 

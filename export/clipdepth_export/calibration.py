@@ -14,7 +14,7 @@ from onnx import TensorProto, helper
 from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, create_calibrator
 from onnxruntime.quantization.calibrate import TensorsData
 
-from clipdepth_export.topology import ARITHMETIC
+from clipdepth_export.topology import ARITHMETIC, GLUE
 
 Feeds = dict[str, NDArray[np.uint8]]
 """A graph's inputs by name, one frame each."""
@@ -39,14 +39,14 @@ def largest_values(graph: Path, frames: Iterable[Feeds]) -> dict[str, float]:
 
 
 def activation_ranges(graph: Path, frames: Iterable[Feeds]) -> TensorsData:
-    """The symmetric ranges of what goes into and comes out of the arithmetic, by percentile over all frames."""
+    """The ranges of what the quantised operators take and make, by percentile over all frames."""
     with TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):  # it prints as it goes
         calibrator = create_calibrator(
             graph,
-            list(ARITHMETIC),
+            [*ARITHMETIC, *GLUE],
             augmented_model_path=str(Path(folder) / "augmented.onnx"),
             calibrate_method=CalibrationMethod.Percentile,
-            extra_options={"symmetric": True, "percentile": PERCENTILE},
+            extra_options={"percentile": PERCENTILE},
         )
         for feeds in frames:
             # One at a time: it keeps every tensor of all that it is given at once.

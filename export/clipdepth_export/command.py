@@ -70,13 +70,13 @@ def _print(exported: Exported, out: Path) -> None:
     facts = f"{model.parameters:,} parameters, {model.flops / 1e9:.1f} GFLOP a frame"
     console.print(f"{out}: {size.height}×{size.width}{batch}, {facts}")
     console.print(_table(manifest))
-    frames = next(iter(manifest.graphs.values())).verification.frames
+    frames = manifest.graphs[0].verification.frames
     console.print(f"depth differs so much from PyTorch's on {frames} test frames, relatively; Δδ1 is in points")
-    for precision, graph in manifest.graphs.items():
+    for graph in manifest.graphs:
         if graph.excluded:
             worst = graph.excluded[0]
             others = f", and {len(graph.excluded) - 1} more that {MANIFEST} names" if len(graph.excluded) > 1 else ""
-            console.print(shown(f"{precision} leaves {worst.layer} in fp32, since {worst.reason}{others}"))
+            console.print(shown(f"{graph.label} leaves {worst.layer} out, since {worst.reason}{others}"))
     for precision, reason in exported.refused.items():
         Console(stderr=True, highlight=False, soft_wrap=True, markup=False).print(
             f"clipdepth: error: {precision} is not in {out}: {reason}"
@@ -87,7 +87,7 @@ def _table(manifest: Manifest) -> Table:
     table = Table("graph", box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
     for heading in ("MB", "operators", "mean", "p99", "largest", "Δrel", "Δδ1"):
         table.add_column(heading, justify="right")
-    for precision, graph in manifest.graphs.items():
+    for graph in manifest.graphs:
         found = graph.verification
         values = [f"{value:.1e}" for value in (found.mean, found.p99, found.largest)]
         changes = [
@@ -95,7 +95,7 @@ def _table(manifest: Manifest) -> Table:
             "-" if found.delta1_change is None else f"{100 * found.delta1_change:+.2f}",
         ]
         megabytes = f"{manifest.files[graph.file].size / 1e6:.1f}"
-        table.add_row(precision, megabytes, str(graph.operators), *values, *changes)
+        table.add_row(graph.label, megabytes, str(graph.operators), *values, *changes)
     return table
 
 

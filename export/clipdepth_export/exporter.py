@@ -10,26 +10,24 @@ import onnxruntime
 import torch
 
 from clipdepth import __version__
-from clipdepth.bundle.agreement import TOLERANCES, Agreement, Tolerance
+from clipdepth.bundle.agreement import TOLERANCES, Tolerance
 from clipdepth.bundle.folder import is_bundle
 from clipdepth.bundle.golden import Golden
-from clipdepth.bundle.graph_check import graph_problem
 from clipdepth.bundle.manifest import CODE, MANIFEST, SCHEMA, Graph, InputSize, Manifest, Precision
 from clipdepth.bundle.record import encode_record
 from clipdepth.bundle.sam_record import SamRecord
 from clipdepth.bundle.stored_file import stored_file
 from clipdepth.errors import UsageError, VerificationError
 from clipdepth.files.atomic import atomic_folder
-from clipdepth_export.gate import judge, require_agreement
-from clipdepth_export.graph import OPSET, ExportError, proto_of, save_graph, trace_depth
-from clipdepth_export.layers import worst_layers
+from clipdepth_export.graph import proto_of, save_graph, trace_depth
+from clipdepth_export.graph_writer import GraphWriter
 from clipdepth_export.reference import HELD_OUT, Track, golden_frames, silently, with_depth
 from clipdepth_export.sam.chain import require_masks, segmented
 from clipdepth_export.sam.exporter import PRECISIONS as SAM_PRECISIONS
 from clipdepth_export.sam.exporter import sam_licences, write_sam
 from clipdepth_export.simplification import simplify
 from clipdepth_export.source import ExportSource
-from clipdepth_export.variants import CALIBRATION_FRAMES, Variant, Variants, feeds
+from clipdepth_export.variants import CALIBRATION_FRAMES, Variants
 from clipdepth_export.weights import WEIGHTS
 
 GOLDEN = "golden.npz"
@@ -60,7 +58,8 @@ class Exported:
     """The manifest of the bundle that was written, and why a precision is not in it."""
 
     manifest: Manifest
-    refused: dict[Precision, str]
+    refused: dict[str, str]
+    """By the label of a graph: 'fp16', 'int8 cpu'."""
 
 
 def require_free(out: Path) -> None:
@@ -110,52 +109,30 @@ class _Export:
             (folder / MANIFEST).write_bytes(encode_record(manifest))
         return Exported(manifest, refused)
 
-    def _graphs(self, folder: Path, scratch: Path) -> tuple[dict[str, Graph], dict[Precision, str]]:
+    def _graphs(self, folder: Path, scratch: Path) -> tuple[list[Graph], dict[str, str]]:
         """Write the graphs, the fp32 one first, since the others are made of it; also why some were refused."""
         fp32 = scratch / "fp32.onnx"
         model = simplify(proto_of(self.program))
         save_graph(model, fp32)
         variants = Variants(fp32, self.training, self.source.kind, self.track)
-        graphs: dict[str, Graph] = {}
-        refused: dict[Precision, str] = {}
+        graphs: list[Graph] = []
+        refused: dict[str, str] = {}
         for precision in dict.fromkeys(("fp32", *self.config.precisions)):
             asked = precision in self.config.precisions
-            try:
-                graph = self._graph(variants, precision, folder if asked else scratch)
-            except VerificationError as error:
-                refused[precision] = str(error)
-                if precision == "fp32":
-                    break
-            else:
-                graphs.update({precision: graph} if asked else {})
+            tolerance = self.config.tolerance(precision)
+            made, failed = variants.make_all(precision, tolerance)
+            written, differ = self._writer(folder if asked else scratch, tolerance).write(precision, made)
+            refused |= failed | differ
+            graphs += written if asked else []
+            if "fp32" in refused:
+                break
         if "fp32" in refused or not graphs:
             raise VerificationError(f"{'; '.join(refused.values())}; no bundle was written")
         return graphs, refused
 
-    def _graph(self, variants: Variants, precision: Precision, folder: Path) -> Graph:
-        """Write a precision's graph into `folder`; raises VerificationError, and leaves no file, where it differs."""
-        tolerance = self.config.tolerance(precision)
-        variant = variants.make(precision, tolerance)
-        path = folder / f"depth.{precision}.onnx"
-        save_graph(variant.model, path)
-        if problem := graph_problem(path, ()):
-            remedy = "leave out --max-batch or " if self.size.max_batch > 1 else ""
-            raise ExportError(f"no device would run the {precision} graph: {problem}; {remedy}choose another model")
-        try:
-            verification = self._verify(variant, path, precision, tolerance)
-        except VerificationError:
-            path.unlink()
-            raise
-        return Graph(path.name, OPSET, len(variant.model.graph.node), verification, variant.excluded)
-
-    def _verify(self, variant: Variant, path: Path, precision: Precision, tolerance: Tolerance) -> Agreement:
-        """Hold the file to PyTorch on held-out and on golden frames, and what computes as a device does, first."""
-        kind = self.source.kind
-        agreements = [judge(path, frames, tolerance, kind) for frames in (self.reference, self.golden)]
-        if variant.judged is not variant.model:
-            agreements.insert(0, judge(variant.judged, self.reference, tolerance, kind))
-        frame = feeds(self.golden)[0]
-        return require_agreement(precision, agreements, lambda: worst_layers(self.program, variant, frame))
+    def _writer(self, folder: Path, tolerance: Tolerance) -> GraphWriter:
+        frames = (self.reference, self.golden)
+        return GraphWriter(folder, self.size, frames, tolerance, self.source.kind, self.program)
 
     def _training(self) -> Golden:
         """The frames to calibrate on; raises UsageError where they are too few for int8."""
@@ -167,15 +144,16 @@ class _Export:
             )
         return frames
 
-    def _write_sam(self, graphs: Mapping[str, Graph], folder: Path) -> SamRecord:
+    def _write_sam(self, graphs: Sequence[Graph], folder: Path) -> SamRecord:
         """Write what makes masks of a plain frame, in the precisions of the depth graphs; int8 takes fp32's."""
         assert self.source.sam
-        precisions = [precision for precision in SAM_PRECISIONS if precision in graphs] or ["fp32"]
+        written = {graph.precision for graph in graphs}
+        precisions = [precision for precision in SAM_PRECISIONS if precision in written] or ["fp32"]
         record = write_sam(self.source.sam, folder, precisions, list(self.golden.frames))
         require_masks(folder, record, self.golden)
         return record
 
-    def _manifest(self, name: str, graphs: dict[str, Graph], sam: SamRecord | None, folder: Path) -> Manifest:
+    def _manifest(self, name: str, graphs: list[Graph], sam: SamRecord | None, folder: Path) -> Manifest:
         source = self.source
         return Manifest(
             schema=SCHEMA,

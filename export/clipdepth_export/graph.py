@@ -1,11 +1,13 @@
 """From a trained model to an ONNX graph with the frame contract."""
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import BinaryIO
 
 import onnx
 import torch
+from onnx.external_data_helper import set_external_data
 from onnx_ir.passes import PassError
 from torch import Tensor, nn
 from torch.export import Dim
@@ -16,6 +18,8 @@ from clipdepth.files.atomic import atomic_file
 
 OPSET = 18
 """What TensorRT 10, ONNX Runtime and OpenVINO all read, and the newest that torch writes without a conversion."""
+SHARED = 1024
+"""Bytes from which on a tensor is stored once for several graphs; smaller ones stay in their graph."""
 BATCH = "batch"
 """The name of the symbolic first dimension of a graph that takes several frames at once."""
 
@@ -77,6 +81,30 @@ def save_graph(graph: onnx.ModelProto, path: Path) -> None:
     onnx.checker.check_model(graph, full_check=True)
     with atomic_file(path) as partial:
         onnx.save_model(graph, partial)
+
+
+def save_together(graphs: Mapping[Path, onnx.ModelProto], weights: Path) -> None:
+    """Check graphs of one folder and write them; the file `weights` there holds their large tensors, each once."""
+    places: dict[bytes, int] = {}
+    with atomic_file(weights) as partial, partial.open("wb") as stream:
+        for path, graph in graphs.items():
+            onnx.checker.check_model(graph, full_check=True)
+            copy = onnx.ModelProto.FromString(graph.SerializeToString())
+            for tensor in copy.graph.initializer:
+                if len(tensor.raw_data) >= SHARED:
+                    _store(tensor, weights.name, places, stream)
+            with atomic_file(path) as written:
+                onnx.save_model(copy, written)
+
+
+def _store(tensor: onnx.TensorProto, file: str, places: dict[bytes, int], stream: BinaryIO) -> None:
+    """Write a tensor to the stream unless the same bytes are there, and say in its place where they are."""
+    data = tensor.raw_data
+    if data not in places:
+        places[data] = stream.tell()
+        stream.write(data)
+    set_external_data(tensor, file, places[data], len(data))
+    tensor.ClearField("raw_data")
 
 
 def _reason(error: BaseException) -> str:

@@ -93,11 +93,12 @@ def _frame(op: Any, frame: Any, pixels: Any, order: Any, mean: Any, std: Any, im
     colours = np.argsort(_constant(order).reshape(-1))
     for layer in _layers(frame, image):
         _widen(op, layer, colours, _constant(std).reshape(-1), image)
-    planes = op.Cast(frame, to=ir.DataType.FLOAT)
-    if _constant(mean).any():
-        planes = op.Sub(planes, op.initializer(ir.tensor(_constant(mean).reshape(-1)[colours]), f"{pixels.name}_mean"))
-    transposed: ir.Value = op.Transpose(planes, perm=[0, 3, 1, 2])
-    return transposed
+    planes: ir.Value = op.Transpose(op.Cast(frame, to=ir.DataType.FLOAT), perm=[0, 3, 1, 2])
+    if not _constant(mean).any():
+        return planes
+    ordered = _constant(mean).reshape(3, 1, 1)[colours]
+    shifted: ir.Value = op.Sub(planes, op.initializer(ir.tensor(ordered), f"{pixels.name}_mean"))
+    return shifted
 
 
 def _widen(op: Any, layer: _Layer, colours: NDArray[Any], std: NDArray[Any], image: ir.Value) -> None:

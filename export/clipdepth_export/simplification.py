@@ -4,6 +4,7 @@ import onnx
 import onnx_ir as ir
 
 from clipdepth_export.batch_norm import fold_batch_norms
+from clipdepth_export.expectation import expect_last
 from clipdepth_export.picture import fold_picture
 from clipdepth_export.upsampling import upsample_by_products
 
@@ -13,5 +14,6 @@ def simplify(model: onnx.ModelProto) -> onnx.ModelProto:
     graph = ir.from_proto(model)
     fold_batch_norms(graph)
     fold_picture(graph)
+    expect_last(graph)
     upsample_by_products(graph)
     return ir.to_proto(graph)

@@ -6,6 +6,8 @@ import onnx_ir as ir
 
 ARITHMETIC = ("Conv", "ConvTranspose", "Gemm", "MatMul")
 """Where nearly all of a network's multiply-adds are."""
+GLUE = ("Add", "AveragePool", "Clip", "Concat", "MaxPool", "Relu", "Resize")
+"""What joins layers: int8 has it too where all that it takes is in int8."""
 _SUMS = ("LayerNormalization", "ReduceL2", "ReduceMean", "ReduceSum", "Softmax", "Pow", "Sqrt", "Exp", "Log")
 
 

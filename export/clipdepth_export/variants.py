@@ -1,18 +1,24 @@
 """The precisions of a graph, made from its fp32 one and from real training frames."""
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import onnx
+from onnxruntime.quantization.calibrate import TensorsData
 
 from clipdepth.bundle.agreement import Tolerance
 from clipdepth.bundle.golden import Golden
 from clipdepth.bundle.kind import DepthKind
-from clipdepth.bundle.manifest import Exclusion, Precision
+from clipdepth.bundle.manifest import Exclusion, Placement, Precision, label_of
+from clipdepth.errors import VerificationError
 from clipdepth_export.calibration import Feeds, activation_ranges, largest_values
 from clipdepth_export.gate import depth_of, judge
 from clipdepth_export.half import half, rounded
-from clipdepth_export.int8 import Quantizer, quantize
+from clipdepth_export.int8.cpu import CpuQuantizer
+from clipdepth_export.int8.search import Quantizer, quantize
+from clipdepth_export.int8.tensorrt import TensorRtQuantizer
 from clipdepth_export.reference import Track
 from clipdepth_train.data.sample import evenly_spread
 
@@ -24,14 +30,32 @@ SAFETY = 0.5
 """The share of the tolerance that calibration frames may use up: a network is surer of frames it was trained on."""
 
 
+QUANTIZERS: Mapping[Placement, Callable[[onnx.ModelProto, TensorsData], Quantizer]] = {
+    "cpu": CpuQuantizer,
+    "tensorrt": TensorRtQuantizer,
+}
+
+
 @dataclass(frozen=True)
 class Variant:
-    """A graph of some precision, and the layers it leaves in fp32."""
+    """A graph of some precision, for engines of some placement or for all, and the layers that int8 leaves out."""
 
+    precision: Precision
+    placement: Placement | None
     model: onnx.ModelProto
-    excluded: list[Exclusion]
     judged: onnx.ModelProto
     """What computes on this machine as a device would: the graph itself, unless ONNX Runtime would not round."""
+    excluded: Sequence[Exclusion] = ()
+
+    @property
+    def label(self) -> str:
+        """As `Graph.label`."""
+        return label_of(self.precision, self.placement)
+
+    @property
+    def file(self) -> str:
+        """The name of its file: 'depth.int8.cpu.onnx'."""
+        return f"depth.{self.label.replace(' ', '.')}.onnx"
 
 
 class Variants:
@@ -44,27 +68,38 @@ class Variants:
         self._kind = kind
         self._track = track
 
-    def make(self, precision: Precision, tolerance: Tolerance) -> Variant:
-        """Make a precision; raises VerificationError where int8 cannot hold `tolerance`."""
+    def make_all(self, precision: Precision, tolerance: Tolerance) -> tuple[list[Variant], dict[str, str]]:
+        """Make the graphs of a precision; also why some cannot hold `tolerance`, by label."""
+        if precision == "fp32":
+            return [Variant("fp32", None, self._model, self._model)], {}
         if precision == "fp16":
-            return self._fp16()
-        return self._int8(tolerance) if precision == "int8" else Variant(self._model, [], self._model)
+            return [self._fp16()], {}
+        made, refused = list[Variant](), dict[str, str]()
+        for placement, kind in QUANTIZERS.items():
+            try:
+                made.append(self._int8(placement, kind(self._model, self._ranges), tolerance))
+            except VerificationError as error:
+                refused[label_of("int8", placement)] = str(error)
+        return made, refused
 
     def _fp16(self) -> Variant:
         largest = largest_values(self._graph, self._track(feeds(self._calibration), "fp16, ranges"))
         model = half(self._model, largest)
-        return Variant(model, [], rounded(model))
+        return Variant("fp16", None, model, rounded(model))
 
-    def _int8(self, tolerance: Tolerance) -> Variant:
-        ranges = activation_ranges(self._graph, self._track(feeds(self._calibration), "int8, ranges"))
+    @cached_property
+    def _ranges(self) -> TensorsData:
+        return activation_ranges(self._graph, self._track(feeds(self._calibration), "int8, ranges"))
+
+    def _int8(self, placement: Placement, quantizer: Quantizer, tolerance: Tolerance) -> Variant:
         limit = replace(tolerance, mean=SAFETY * tolerance.mean, delta1=tolerance.delta1 and SAFETY * tolerance.delta1)
         few, more = (self._with_depth(count) for count in (PROBED, JUDGED))
         made = quantize(
-            Quantizer(self._model, ranges),
+            quantizer,
             lambda model, probe: judge(model, few if probe else more, limit, self._kind),
             self._track,
         )
-        return Variant(made.model, made.excluded, made.model)
+        return Variant("int8", placement, made.model, made.model, made.excluded)
 
     @property
     def _calibration(self) -> Golden:

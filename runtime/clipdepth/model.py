@@ -123,7 +123,7 @@ def load(
     if engine == AUTO:
         fastest, choice = load_fastest(opened, (precision,) if precision else (), threads, device)
         return DepthModel(opened, fastest, choice.precision, corrections, choice)
-    precision = precision or next(iter(opened.manifest.graphs))
+    precision = precision or opened.manifest.precisions[0]
     return DepthModel(opened, load_engine(opened, engine, precision, threads, device), precision, corrections)
 
 

@@ -41,7 +41,7 @@ def test_the_list_is_what_all_models_have(
     found |= operators(*(simplified(bundle.path.with_suffix(""), 3) for bundle in bundles))
     found |= operators(*(simplified(sam_run, batch) for batch in (1, 3)))
     shipped = open_bundle(DEFAULT)
-    assert {"fp16", "int8"} <= set(shipped.manifest.graphs)
+    assert {"fp16", "int8"} <= set(shipped.manifest.precisions)
     found |= operators(*(onnx.load(file) for file in BOX.glob("*/*.onnx")))
     sam = load_sam(SamConfig("mini", "none"))
     for program in (trace_encoder(sam), trace_decoder(sam)):

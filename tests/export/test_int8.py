@@ -1,6 +1,5 @@
 """INT8 graphs: scales by hand, the layer that suffers found and left out, and when there is no int8."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -8,17 +7,17 @@ import onnx
 import onnx_ir as ir
 import pytest
 from numpy.typing import NDArray
-from onnx import TensorProto, helper, numpy_helper
-from onnxruntime.quantization.onnx_model import ONNXModel
 
 from clipdepth.bundle.agreement import Agreement, Tolerance
 from clipdepth.bundle.folder import Bundle
 from clipdepth.bundle.golden import Golden
 from clipdepth.cli import main
 from clipdepth.errors import VerificationError
-from clipdepth_export.calibration import activation_ranges, open_session
+from clipdepth_export.calibration import activation_ranges
 from clipdepth_export.gate import judge
-from clipdepth_export.int8 import Quantizer, _quantize_before_transposes, quantizable, quantize
+from clipdepth_export.int8.layers import quantizable
+from clipdepth_export.int8.search import quantize
+from clipdepth_export.int8.tensorrt import TensorRtQuantizer
 from clipdepth_export.reference import silently
 from clipdepth_export.variants import feeds
 from small_graphs import constants, convolutions, expected, frames
@@ -26,9 +25,9 @@ from small_graphs import constants, convolutions, expected, frames
 Weights = list[NDArray[np.float32]]
 
 
-def quantizer(path: Path, weights: Weights, pictures: NDArray[np.uint8]) -> Quantizer:
+def quantizer(path: Path, weights: Weights, pictures: NDArray[np.uint8]) -> TensorRtQuantizer:
     graph = convolutions(path / "g.onnx", weights)
-    return Quantizer(onnx.load(graph), activation_ranges(graph, feeds(golden(pictures, weights))))
+    return TensorRtQuantizer(onnx.load(graph), activation_ranges(graph, feeds(golden(pictures, weights))))
 
 
 def golden(pictures: NDArray[np.uint8], weights: Weights) -> Golden:
@@ -70,17 +69,14 @@ def test_biases_stay_float_and_nothing_comes_out_of_a_layer_quantised(export_onc
     bundle = export_once("edge")
     model = onnx.load(bundle.graph("fp32"))
     ranges = activation_ranges(bundle.graph("fp32"), feeds(bundle.golden()))
-    quantize_layers = Quantizer(model, ranges)
+    quantize_layers = TensorRtQuantizer(model, ranges)
     quantized = quantize_layers(quantize_layers.layers)
     held = {tensor.name: tensor for tensor in quantized.graph.initializer}
     layers = [node for node in quantized.graph.node if node.op_type == "Conv"]
     assert layers
     made = {tensor: node for node in quantized.graph.node for tensor in node.output}
     for node in layers:
-        given = made[node.input[0]]
-        # The picture is rounded before it is transposed.
-        source = made[given.input[0]] if given.op_type == "Transpose" else given
-        assert [source.op_type, made[node.input[1]].op_type] == ["DequantizeLinear"] * 2
+        assert [made[tensor].op_type for tensor in node.input[:2]] == ["DequantizeLinear"] * 2
         assert held[node.input[2]].data_type == onnx.TensorProto.FLOAT
         readers = {other.op_type for other in quantized.graph.node if node.output[0] in other.input}
         takes_it = {other.op_type for other in model.graph.node if node.output[0] in other.input}
@@ -91,96 +87,6 @@ def test_biases_stay_float_and_nothing_comes_out_of_a_layer_quantised(export_onc
         onnx.TensorProto.INT8,
         onnx.TensorProto.INT64,
     }
-
-
-def test_rounding_before_the_transpose_changes_no_bit_of_the_depth(
-    edge: Bundle, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    model, golden = onnx.load(edge.graph("fp32")), edge.golden()
-    ranges = activation_ranges(edge.graph("fp32"), feeds(golden))
-    quantize_layers = Quantizer(model, ranges)
-    early = quantize_layers(quantize_layers.layers)
-    monkeypatch.setattr("clipdepth_export.int8._quantize_before_transposes", lambda model: None)
-    late = quantize_layers(quantize_layers.layers)
-    assert way(late) == ["Cast", "Sub", "Transpose", "QuantizeLinear", "DequantizeLinear"]
-    assert way(early) == ["Cast", "Sub", "QuantizeLinear", "DequantizeLinear", "Transpose"]
-    for feed in feeds(golden):
-        depths = [open_session(graph).run(None, feed)[0] for graph in (early, late)]
-        assert depths[0].std() > 0
-        np.testing.assert_array_equal(*depths)
-
-
-def way(model: onnx.ModelProto) -> list[str]:
-    """The operators from the frame on, as long as there is one way only."""
-    found, tensor = [], "frame"
-    while len(users := [node for node in model.graph.node if tensor in node.input]) == 1:
-        found.append(users[0].op_type)
-        (tensor,) = users[0].output
-    assert {node.op_type for node in users} == {"Conv"}
-    return found
-
-
-def rounded(*more: onnx.NodeProto, outputs: Sequence[str] = ("depth",)) -> onnx.ModelProto:
-    """From `frame`, transposed, rounded to int8 with a step of 2 and doubled, to `depth`; and more nodes."""
-    nodes = [
-        helper.make_node("Cast", ["frame"], ["float"], name="cast", to=TensorProto.FLOAT),
-        helper.make_node("Transpose", ["float"], ["planes"], name="transpose", perm=[0, 3, 1, 2]),
-        helper.make_node("QuantizeLinear", ["planes", "step", "zero"], ["whole"], name="round"),
-        helper.make_node("DequantizeLinear", ["whole", "step", "zero"], ["restored"], name="restore"),
-        helper.make_node("Add", ["restored", "restored"], ["depth"], name="double"),
-    ]
-    steps = {"step": np.float32(2), "zero": np.int8(0)}
-    graph = helper.make_graph(
-        [*nodes, *more],
-        "rounded",
-        [helper.make_tensor_value_info("frame", TensorProto.UINT8, [1, 6, 8, 3])],
-        [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in outputs],
-        [numpy_helper.from_array(np.asarray(value), name) for name, value in steps.items()],
-    )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
-    model = onnx.shape_inference.infer_shapes(model, strict_mode=True)
-    onnx.checker.check_model(model, full_check=True)
-    del model.graph.value_info[:]  # as the quantizer leaves the shapes of what it adds
-    return model
-
-
-def test_all_that_took_the_rounded_picture_takes_it_transposed() -> None:
-    other = helper.make_node("Neg", ["restored"], ["negative"], name="other")
-    before, after = (rounded(other, outputs=["depth", "negative"]) for _ in range(2))
-    _quantize_before_transposes(ONNXModel(after))
-    order = ("cast", "round", "restore", "transpose", "double", "other")
-    nodes = {node.name: node for node in after.graph.node}
-    assert {name: list(nodes[name].input) for name in order} == {
-        "cast": ["frame"],
-        "round": ["float", "step", "zero"],
-        "restore": ["whole", "step", "zero"],
-        "transpose": ["restored"],
-        "double": ["planes", "planes"],
-        "other": ["planes"],
-    }
-    ordered = [nodes[name] for name in order]
-    del after.graph.node[:]
-    after.graph.node.extend(ordered)
-    onnx.checker.check_model(after, full_check=True)
-    picture = {"frame": frames(1)}
-    for found, wanted in zip(*(open_session(graph).run(None, picture) for graph in (after, before)), strict=True):
-        np.testing.assert_array_equal(found, wanted)
-
-
-@pytest.mark.parametrize(
-    ("more", "output"),
-    [
-        ([helper.make_node("Neg", ["planes"], ["other"], name="other")], "other"),
-        ([helper.make_node("DequantizeLinear", ["whole", "step", "zero"], ["other"], name="other")], "other"),
-        ([], "planes"),
-    ],
-    ids=["transposed elsewhere", "restored twice", "transposed out of the graph"],
-)
-def test_a_transpose_that_something_else_takes_stays(more: list[onnx.NodeProto], output: str) -> None:
-    graph = rounded(*more, outputs=["depth", output])
-    before = graph.SerializeToString(deterministic=True)
-    _quantize_before_transposes(ONNXModel(graph))
-    assert graph.SerializeToString(deterministic=True) == before
 
 
 def hostile() -> Weights:
@@ -217,7 +123,7 @@ def test_no_layer_is_left_out_where_the_tolerance_holds(tmp_path: Path) -> None:
 
 def test_more_than_half_in_fp32_is_no_int8(tmp_path: Path) -> None:
     weights = [*hostile()[:3], *hostile()[3:]]
-    with pytest.raises(VerificationError, match=r"more than half of 4 layers in fp32; .*: layer2 \(0\.\d+\), layer"):
+    with pytest.raises(VerificationError, match=r"more than half of 4 layers out; .*: layer2 \(0\.\d+\), layer"):
         choose(tmp_path, weights, 1e-7)
 
 

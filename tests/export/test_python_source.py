@@ -65,7 +65,7 @@ def test_the_pages_network_becomes_a_verified_bundle(network: torch.nn.Module) -
     for line in commands.replace("\\\n", "").strip().splitlines():
         assert main(shlex.split(line)[1:]) == 0
     manifest = open_bundle("./small.bundle").manifest
-    assert list(manifest.graphs) == ["fp32", "fp16", "int8"]
+    assert manifest.precisions == ["fp32", "fp16", "int8"]
     assert (manifest.kind, manifest.camera, manifest.model.origin) == ("metric", None, "python:my_networks:small")
     assert [licence.licence for licence in manifest.licences if licence.part == "small"] == ["MIT"]
     assert manifest.model.parameters == sum(parameter.numel() for parameter in network.parameters())

@@ -160,37 +160,39 @@ def test_a_wrong_export_leaves_the_earlier_bundle(
     assert [entry.name for entry in tmp_path.iterdir()] == ["x.bundle"]
 
 
-@pytest.mark.parametrize("precision", ["fp16", "int8"])
-def test_a_wrong_precision_is_left_out_and_the_others_are_written(
+@pytest.mark.parametrize("label", ["fp16", "int8 cpu", "int8 tensorrt"])
+def test_a_wrong_graph_is_left_out_and_the_others_are_written(
     edge: Bundle,
     many: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
-    precision: str,
+    label: str,
 ) -> None:
-    """The last layer goes wrong in one precision alone."""
-    make = Variants.make
+    """The last layer goes wrong in one graph alone."""
+    make_all = Variants.make_all
 
-    def faulty(self: Variants, asked: Precision, tolerance: Tolerance) -> Variant:
-        variant = make(self, asked, tolerance)
-        if asked == precision:
-            _negate_the_last_layer(variant.model)
-            if variant.judged is not variant.model:
-                _negate_the_last_layer(variant.judged)
-        return variant
+    def faulty(self: Variants, asked: Precision, tolerance: Tolerance) -> tuple[list[Variant], dict[str, str]]:
+        made, refused = make_all(self, asked, tolerance)
+        for variant in made:
+            if variant.label == label:
+                _negate_the_last_layer(variant.model)
+                if variant.judged is not variant.model:
+                    _negate_the_last_layer(variant.judged)
+        return made, refused
 
-    monkeypatch.setattr(Variants, "make", faulty)
+    monkeypatch.setattr(Variants, "make_all", faulty)
     bundle = tmp_path / "x.bundle"
     run = str(edge.path.with_suffix(""))
     arguments = ["export", run, "--data", str(many), "--out", str(bundle), "--precision", "fp32", "fp16", "int8"]
     assert main([*arguments, "--tolerance", "int8=0.25,100"]) == 1
     err = capsys.readouterr().err
-    assert f"clipdepth: error: {precision} is not in {bundle}: the {precision} graph differs from PyTorch: " in err
+    assert f"clipdepth: error: {label} is not in {bundle}: the {label} graph differs from PyTorch: " in err
     assert LAST in err
-    kept = {"fp32", "fp16", "int8"} - {precision}
-    assert set(open_bundle(bundle).manifest.graphs) == kept
-    assert {file.name for file in bundle.glob("*.onnx")} == {f"depth.{name}.onnx" for name in kept}
+    kept = {"fp32", "fp16", "int8 cpu", "int8 tensorrt"} - {label}
+    assert {graph.label for graph in open_bundle(bundle).manifest.graphs} == kept
+    assert {file.name for file in bundle.glob("*.onnx")} == {f"depth.{name.replace(' ', '.')}.onnx" for name in kept}
+    assert (bundle / "depth.int8.weights").exists() == (label == "fp16"), "one graph alone holds its own weights"
 
 
 def _negate_the_last_layer(model: onnx.ModelProto) -> None:

@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from clipdepth_export.rounding import keep_sums, round_kernels
+from clipdepth_export.int8.rounding import keep_sums, round_kernels
 
 
 def kernels(outputs: int, inputs: int, side: int, seed: int = 0) -> NDArray[np.float32]:

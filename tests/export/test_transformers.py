@@ -144,7 +144,7 @@ def test_every_precision_verifies_on_both_engines_and_fits_tensorrt(
 ) -> None:
     bundle, source = bundle_of(name), source_of(name)
     manifest = bundle.manifest
-    assert list(manifest.graphs) == list(PRECISIONS)
+    assert manifest.precisions == list(PRECISIONS)
     assert (manifest.kind, manifest.depth, manifest.camera) == (source.kind, source.depth, None)
     assert Licence(name, "MIT") in manifest.licences
     for engine in ("onnxruntime", "openvino"):

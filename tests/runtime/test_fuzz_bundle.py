@@ -55,7 +55,7 @@ def test_bundles_with_spoiled_manifests(path: Path, data: st.DataObject) -> None
         with taken_or_refused(BundleError):
             bundle = open_bundle(path)
             assert len(bundle.golden().frames) == 2
-            assert all(bundle.graph(name).parent == path for name in bundle.manifest.graphs)
+            assert all(bundle.graph(name).parent == path for name in bundle.manifest.precisions)
             assert bundle.weights().name == WEIGHTS
     finally:
         manifest.write_bytes(sound)

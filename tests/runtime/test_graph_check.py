@@ -145,7 +145,7 @@ def test_endless_nodes_take_no_time(path: Path) -> None:
 def test_files_of_other_kinds_are_refused_by_their_names(path: Path, name: str) -> None:
     (path / GRAPH).rename(path / name)
     manifest = json.loads((path / "manifest.json").read_text())
-    manifest["graphs"]["fp32"]["file"] = name
+    manifest["graphs"][0]["file"] = name
     manifest["files"][name] = manifest["files"].pop(GRAPH)
     (path / "manifest.json").write_text(json.dumps(manifest))
     with pytest.raises(BundleError, match=f"/{name}: it is no .onnx file; export the bundle again"):

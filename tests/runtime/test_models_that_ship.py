@@ -25,7 +25,7 @@ def test_every_graph_agrees_with_pytorch_and_with_the_sensor(name: str, engine: 
     pytest.importorskip(engine)
     bundle = open_bundle(name)
     golden = bundle.golden()
-    for precision in bundle.manifest.graphs:
+    for precision in bundle.manifest.precisions:
         with closing(load_engine(bundle, engine, precision)) as loaded:
             assert verify_engine(loaded, bundle, precision).passed, precision
             depth = infer_golden(loaded.infer, golden)

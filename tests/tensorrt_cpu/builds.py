@@ -10,8 +10,8 @@ def build_all(bundle: Bundle) -> None:
     """Do all that `clipdepth build` does before it needs a GPU, with every graph of the bundle."""
     size = bundle.manifest.input
     layers = set()
-    for precision in bundle.manifest.graphs:
-        graph = bundle.graph(precision)
+    for precision in bundle.manifest.precisions:
+        graph = bundle.graph(precision, "tensorrt")
         parsed = parse_graph(graph)
         check_contract(parsed)
         batch = 1 if size.max_batch == 1 else -1

@@ -79,7 +79,7 @@ def _report(
         schema=SCHEMA,
         bundle=bundle.name,
         input=Size(manifest.input.height, manifest.input.width),
-        graphs={name: manifest.files[graph.file].sha256 for name, graph in manifest.graphs.items()},
+        graphs={graph.label: manifest.files[graph.file].sha256 for graph in manifest.graphs},
         environment=machine,
         method=Method(timing.rounds, limits.seconds, limits.within, reference),
         interrupted=timing.stopped == "interrupted",

@@ -11,7 +11,7 @@ from clipdepth_bench.contender import Contender, Entry, Setup, absent
 
 def entries(setup: Setup) -> list[Entry]:
     """One for each engine of the table and each graph of the bundle."""
-    pairs = [(name, precision) for name in ENGINES for precision in setup.bundle.manifest.graphs]
+    pairs = [(name, precision) for name in ENGINES for precision in setup.bundle.manifest.precisions]
     return [Entry(name, precision, partial(_load, setup, name, precision)) for name, precision in pairs]
 
 
@@ -32,6 +32,6 @@ def _load(setup: Setup, name: str, precision: str) -> Contender:
         model.engine.device,
         model.engine.infer,
         agreement,
-        model_bytes=setup.bundle.graph(precision).stat().st_size,
+        model_bytes=setup.bundle.graph(precision, ENGINES[name].placement).stat().st_size,
         close=model.close,
     )

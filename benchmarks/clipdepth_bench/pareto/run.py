@@ -87,7 +87,7 @@ def _measured(contest: Contest, bundle: Bundle) -> Measured:
         input=Size(manifest.input.height, manifest.input.width),
         picture=contest.examination.sees[bundle.name].picture,
         parameters=manifest.model.parameters,
-        graphs={name: manifest.files[graph.file].sha256 for name, graph in manifest.graphs.items()},
+        graphs={graph.label: manifest.files[graph.file].sha256 for graph in manifest.graphs},
     )
 
 

@@ -52,9 +52,9 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _run(bundle: Bundle, options: Namespace) -> Run:
-    precisions: list[Precision] = [name for name in PRECISIONS if name in bundle.manifest.graphs]
+    precisions: list[Precision] = [name for name in PRECISIONS if name in bundle.manifest.precisions]
     for name in options.precision:
-        bundle.graph(name)
+        bundle.require(name)
     chosen = [name for name in precisions if not options.precision or name in options.precision]
     engine = options.engine
     if engine == AUTO:

@@ -20,7 +20,6 @@ from rich.console import Console
 from clipdepth.bundle.folder import open_bundle
 from clipdepth.bundle.manifest import MANIFEST, InputSize
 from clipdepth.engines import usable_cores
-from clipdepth.engines.openvino_unsigned import use_unsigned
 from clipdepth.files.atomic import write_json
 from clipdepth.model import DepthModel, load
 from clipdepth.rooms import Room, default_intrinsics
@@ -90,10 +89,7 @@ def _measure(model: DepthModel, frames: NDArray[np.uint8]) -> Measure:
 def _precisions(graph: Path) -> dict[str, float]:
     """How many operations OpenVINO runs in int8 and in others, and the others' share of the time."""
     settings = {"PERF_COUNT": True, "EXECUTION_MODE_HINT": "ACCURACY", "INFERENCE_NUM_THREADS": usable_cores()}
-    core = openvino.Core()
-    model = core.read_model(graph)
-    use_unsigned(model)
-    compiled = core.compile_model(model, "CPU", settings)
+    compiled = openvino.Core().compile_model(graph, "CPU", settings)
     request = compiled.create_infer_request()
     spent: dict[str, float] = {}
     int8: dict[str, bool] = {}

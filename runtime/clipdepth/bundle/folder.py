@@ -8,7 +8,7 @@ from clipdepth.bundle.golden import Golden, load_golden
 from clipdepth.bundle.graph_check import check_graphs
 from clipdepth.bundle.hub import fetch_bundle, fetch_weights
 from clipdepth.bundle.hub_name import HubName, hub_name_of, is_hub_name
-from clipdepth.bundle.manifest import LARGEST_MANIFEST, MANIFEST, Manifest, decode_manifest
+from clipdepth.bundle.manifest import LARGEST_MANIFEST, MANIFEST, Graph, Manifest, Placement, decode_manifest
 from clipdepth.bundle.stored_file import check_files
 from clipdepth.errors import BundleError, UsageError
 from clipdepth.files.foreign import shown
@@ -39,12 +39,24 @@ class Bundle:
         """What it was named on the command line, pinned to its commit where it came from the hub."""
         return str(self.hub_name or named)
 
-    def graph(self, precision: str) -> Path:
-        """The ONNX file of `precision`; raises UsageError for one the bundle does not have."""
+    def require(self, precision: str) -> None:
+        """Raise UsageError for a precision that the bundle does not have."""
+        if precision not in self.manifest.precisions:
+            raise UsageError(f"{self.path} has no {precision} graph; it has {', '.join(self.manifest.precisions)}")
+
+    def graph(self, precision: str, placement: Placement = "cpu") -> Path:
+        """The ONNX file of `precision` for engines of that placement; raises as `stated`."""
+        return self.path / self.stated(precision, placement).file
+
+    def stated(self, precision: str, placement: Placement = "cpu") -> Graph:
+        """What the manifest says of that graph; raises UsageError where the bundle does not have it."""
+        self.require(precision)
         graphs = self.manifest.graphs
-        if precision not in graphs:
-            raise UsageError(f"{self.path} has no {precision} graph; it has {', '.join(graphs)}")
-        return self.path / graphs[precision].file
+        found = next((graph for graph in graphs if graph.precision == precision and graph.suits(placement)), None)
+        if found is None:
+            labels = ", ".join(graph.label for graph in graphs)
+            raise UsageError(f"{self.path} has no {precision} graph placed for {placement}; it has {labels}")
+        return found
 
     def golden(self) -> Golden:
         """The golden frames."""
@@ -111,7 +123,7 @@ def _read_manifest(path: Path, any_tolerance: bool) -> Manifest:
 
 
 def _graph_files(manifest: Manifest) -> list[str]:
-    return [graph.file for graph in manifest.graphs.values()] + (manifest.sam.graph_files if manifest.sam else [])
+    return [graph.file for graph in manifest.graphs] + (manifest.sam.graph_files if manifest.sam else [])
 
 
 def _refuse_others(path: Path, manifest: Manifest) -> None:

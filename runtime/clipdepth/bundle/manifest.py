@@ -1,17 +1,18 @@
 """What a bundle says of itself: `manifest.json`, read by typed, validating code."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal, get_args
 
 import msgspec
 
-from clipdepth.bundle.agreement import MOST_LOOSENED, Agreement, largest_mean, looser_limits
+from clipdepth.bundle.agreement import MOST_LOOSENED, Agreement, Tolerance, largest_mean, looser_limits
 from clipdepth.bundle.kind import METRIC, DepthKind
 from clipdepth.bundle.metrics import Align, DepthMetrics
 from clipdepth.bundle.record import FileName, Positive, Record, Sha256, decode_record
 from clipdepth.bundle.sam_record import SamRecord
 from clipdepth.errors import BundleError
 
-SCHEMA = 2
+SCHEMA = 3
 MANIFEST = "manifest.json"
 LARGEST_MANIFEST = 16 << 20
 """Bytes of a manifest that are read, at most."""
@@ -20,7 +21,15 @@ Precision = Literal["fp32", "fp16", "int8"]
 """What a graph computes in; it stands in the graph itself, as half tensors or as Q/DQ."""
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 
-_PrecisionName = Annotated[str, msgspec.Meta(pattern=rf"^({'|'.join(PRECISIONS)})\Z")]
+Placement = Literal["cpu", "tensorrt"]
+"""Whose rules the Q/DQ of an int8 graph follow: ONNX Runtime's and OpenVINO's on processors, or TensorRT's."""
+
+
+def label_of(precision: Precision, placement: Placement | None) -> str:
+    """What people call a graph: by its precision and, where there is one for each, its placement; 'int8 cpu'."""
+    return f"{precision} {placement}" if placement else precision
+
+
 PositiveFloat = Annotated[float, msgspec.Meta(gt=0)]
 
 
@@ -80,14 +89,26 @@ class Exclusion(Record, frozen=True):
 class Graph(Record, frozen=True):
     """A graph's file, the number of its operators, and what its verification against PyTorch fp32 measured.
 
-    `excluded` are the layers of a quantised graph that stayed in fp32.
+    `excluded` are the layers of a quantised graph that are not in int8.
     """
 
     file: FileName
+    precision: Precision
     opset: Positive
     operators: Positive
     verification: Agreement
-    excluded: list[Exclusion] = msgspec.field(default_factory=list)
+    excluded: Sequence[Exclusion] = ()
+    placement: Placement | None = None
+    """Whose int8 graph it is; None where every engine takes the same one."""
+
+    @property
+    def label(self) -> str:
+        """See `label_of`."""
+        return label_of(self.precision, self.placement)
+
+    def suits(self, placement: Placement) -> bool:
+        """Whether an engine that takes that placement takes this graph."""
+        return self.placement in (None, placement)
 
 
 class StoredFile(Record, frozen=True):
@@ -125,7 +146,7 @@ class Manifest(Record, frozen=True):
     camera: TrainingCamera | None
     """None where it is not known."""
     licences: list[Licence]
-    graphs: Annotated[dict[_PrecisionName, Graph], msgspec.Meta(min_length=1)]
+    graphs: Annotated[list[Graph], msgspec.Meta(min_length=1)]
     golden: FileName
     files: dict[FileName, StoredFile]
     sam: SamRecord | None = None
@@ -138,9 +159,18 @@ class Manifest(Record, frozen=True):
     kind: DepthKind = METRIC
     """What the graphs answer."""
 
+    @property
+    def precisions(self) -> list[Precision]:
+        """Each once, in the order of the graphs."""
+        return list(dict.fromkeys(graph.precision for graph in self.graphs))
+
+    def tolerance(self, precision: str) -> Tolerance:
+        """What the graphs of that precision are held to."""
+        return next(graph.verification.tolerance for graph in self.graphs if graph.precision == precision)
+
     def looser_limits(self, precision: str) -> str | None:
-        """See `agreement.looser_limits`, of the graph of that precision."""
-        return looser_limits(precision, self.graphs[precision].verification.tolerance)
+        """See `agreement.looser_limits`, of the graphs of that precision."""
+        return looser_limits(precision, self.tolerance(precision))
 
 
 def decode_manifest(data: bytes, where: str, any_tolerance: bool = False) -> Manifest:
@@ -156,17 +186,17 @@ def decode_manifest(data: bytes, where: str, any_tolerance: bool = False) -> Man
 
 
 def _check_tolerances(manifest: Manifest, where: str) -> None:
-    for name, graph in manifest.graphs.items():
-        mean, most = graph.verification.tolerance.mean, largest_mean(name)
+    for graph in manifest.graphs:
+        mean, most = graph.verification.tolerance.mean, largest_mean(graph.precision)
         if mean > most:
             raise BundleError(
-                f"{where}: field graphs.{name}.verification.tolerance: mean {mean:g} is beyond {most:g}, "
-                f"{MOST_LOOSENED} times what {name} may differ by; export the bundle again"
+                f"{where}: field graphs: the tolerance of {graph.label}: mean {mean:g} is beyond {most:g}, "
+                f"{MOST_LOOSENED} times what {graph.precision} may differ by; export the bundle again"
             )
 
 
 def _check_consistency(manifest: Manifest, where: str) -> None:
-    named = {f"graphs.{name}.file": graph.file for name, graph in manifest.graphs.items()}
+    named = {f"graphs[{place}].file": graph.file for place, graph in enumerate(manifest.graphs)}
     named |= {"golden": manifest.golden} | ({"weights": manifest.weights} if manifest.weights else {})
     for field, file in named.items():
         if file not in manifest.files:
@@ -179,6 +209,18 @@ def _check_consistency(manifest: Manifest, where: str) -> None:
     problem = manifest.sam.problem(manifest.files) if manifest.sam else None
     if problem:
         raise BundleError(f"{where}: field sam.{problem}; export the bundle again")
-    for name, graph in manifest.graphs.items():
+    for graph in manifest.graphs:
         if not graph.verification.passed:
-            raise BundleError(f"{where}: field graphs.{name}.verification: it did not pass; export again")
+            raise BundleError(f"{where}: field graphs: {graph.label} did not pass its verification; export again")
+    _check_labels(manifest, where)
+
+
+def _check_labels(manifest: Manifest, where: str) -> None:
+    """Raise BundleError where an engine would find two graphs of a precision, or limits that differ."""
+    for precision in manifest.precisions:
+        graphs = [graph for graph in manifest.graphs if graph.precision == precision]
+        placements = [graph.placement for graph in graphs]
+        if len(set(placements)) < len(placements) or (len(placements) > 1 and None in placements):
+            raise BundleError(f"{where}: field graphs: it has two {graphs[0].label} graphs; export the bundle again")
+        if any(graph.verification.tolerance != graphs[0].verification.tolerance for graph in graphs):
+            raise BundleError(f"{where}: field graphs: {precision} has two tolerances; export the bundle again")

@@ -37,9 +37,9 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _precisions(bundle: Bundle, asked: Sequence[str] | None) -> list[str]:
-    graphs = list(bundle.manifest.graphs)
+    graphs = bundle.manifest.precisions
     for precision in asked or ():
-        bundle.graph(precision)
+        bundle.require(precision)
     return list(dict.fromkeys(asked or [name for name in graphs if name != "fp32"] or graphs))
 
 

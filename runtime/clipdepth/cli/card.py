@@ -47,7 +47,7 @@ def _head(manifest: Manifest, page: str) -> str:
 
 def _tags(manifest: Manifest) -> list[str]:
     kind = "metric-depth" if manifest.kind == METRIC else "relative-depth"
-    return ["clipdepth", "onnx", "monocular-depth-estimation", kind, *manifest.graphs]
+    return ["clipdepth", "onnx", "monocular-depth-estimation", kind, *manifest.precisions]
 
 
 def _base_model(manifest: Manifest) -> str | None:
@@ -93,14 +93,14 @@ def _figures(manifest: Manifest) -> Iterator[str]:
 def _graphs(manifest: Manifest) -> Iterator[str]:
     yield "## Graphs\n"
     rows = []
-    for precision, graph in manifest.graphs.items():
+    for graph in manifest.graphs:
         found = graph.verification
         change = "-" if found.delta1_change is None else f"{100 * found.delta1_change:+.2f}"
         size = f"{manifest.files[graph.file].size / 1e6:.1f}"
         numbers = [f"{found.mean:.2g}", f"{found.largest:.2g}", f"{found.tolerance.mean:.2g}", change]
-        rows.append([precision, graph.file, size, str(graph.operators), *numbers])
-    yield _table(["precision", "file", "MB", "operators", "mean", "largest", "limit", "Δδ1"], rows)
-    frames = max(graph.verification.frames for graph in manifest.graphs.values())
+        rows.append([graph.label, graph.file, size, str(graph.operators), *numbers])
+    yield _table(["graph", "file", "MB", "operators", "mean", "largest", "limit", "Δδ1"], rows)
+    frames = max(graph.verification.frames for graph in manifest.graphs)
     yield (
         f"The relative difference from PyTorch fp32's depth on {frames} frames; the limit is on the mean; "
         "Δδ1 is the change against the measured depth, in points.\n"
@@ -133,7 +133,7 @@ def _licences(manifest: Manifest) -> Iterator[str]:
 
 def _limits(manifest: Manifest) -> Iterator[str]:
     yield "## Limits\n"
-    for precision in manifest.graphs:
+    for precision in manifest.precisions:
         looser = manifest.looser_limits(precision)
         if looser:
             yield f"- {precision}: {looser}."

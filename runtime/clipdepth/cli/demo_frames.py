@@ -36,14 +36,14 @@ def show_frames(bundle: Bundle, picture: Path) -> list[Shown]:
     golden = bundle.golden()
     found, depths = list[Shown](), dict[str, tuple[Trial, NDArray[np.float32]]]()
     for name in ENGINES:
-        for trial in try_apart(bundle, name, list(bundle.manifest.graphs)):
+        for trial in try_apart(bundle, name, bundle.manifest.precisions):
             precision = trial.precision
             if trial.milliseconds is None:
                 found.append(Shown(trial))
                 continue
             with load(bundle, engine=name, precision=precision) as model:
                 depth = infer_golden(model.engine.infer, golden)
-            tolerance = bundle.manifest.graphs[precision].verification.tolerance
+            tolerance = bundle.manifest.tolerance(precision)
             found.append(Shown(trial, compare_depth(depth, golden.depth, tolerance).mean))
             best, _ = depths.get(name, (trial, depth))
             if trial.milliseconds <= (best.milliseconds or trial.milliseconds):

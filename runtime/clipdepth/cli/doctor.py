@@ -54,7 +54,7 @@ def main(argv: Sequence[str], box: Path = BOX) -> int:
 
 def _diagnose_all(bundle: Bundle, threads: int, device: int | None, console: Console) -> list[Diagnosis]:
     versions = library_versions()
-    precisions = list(bundle.manifest.graphs)
+    precisions = bundle.manifest.precisions
     found = []
     with console.status("trying engines") as status:
         for name, entry in ENGINES.items():

@@ -59,7 +59,7 @@ def _table(manifests: Mapping[str, Manifest]) -> Table:
             f"{model.flops / 1e9:.1f}",
             f"{megabytes(manifest):.1f}",
             *_figures(manifest),
-            shown(", ".join(manifest.graphs)),
+            shown(", ".join(manifest.precisions)),
         )
     return table
 
@@ -71,7 +71,7 @@ def _details(manifest: Manifest) -> Table:
         "from": [manifest.model.origin] if manifest.model.origin else [],
         "answers": [] if manifest.kind == METRIC else [f"{MEANINGS[manifest.kind]}; for metres {REMEDY}"],
         "measured": [f"{conditions(found)}: {_metrics(found)}" for found in manifest.accuracy],
-        "limits": [found for precision in manifest.graphs if (found := manifest.looser_limits(precision))],
+        "limits": [found for precision in manifest.precisions if (found := manifest.looser_limits(precision))],
         "camera": [describe_camera(manifest)],
         "licences": [_licence(licence) for licence in manifest.licences],
     }
@@ -144,8 +144,8 @@ def _as_json(bundle: Bundle) -> dict[str, Any]:
         "input": msgspec.to_builtins(manifest.input),
         "parameters": manifest.model.parameters,
         "flops": manifest.model.flops,
-        "precisions": list(manifest.graphs),
-        "looser_limits": {name: found for name in manifest.graphs if (found := manifest.looser_limits(name))},
+        "precisions": manifest.precisions,
+        "looser_limits": {name: found for name in manifest.precisions if (found := manifest.looser_limits(name))},
         "accuracy": msgspec.to_builtins(manifest.accuracy),
         "megabytes": megabytes(manifest),
         "weights": manifest.weights is not None,

@@ -31,7 +31,7 @@ from clipdepth.cli.models import licences_line
 from clipdepth.cli.overwriting import refuse_overwriting
 from clipdepth.cli.run_options import RunOptions, parse_options
 from clipdepth.cli.run_report import RunReport, SourceReport, print_report
-from clipdepth.engines import usable_cores
+from clipdepth.engines import ENGINES, usable_cores
 from clipdepth.files.atomic import write_json
 from clipdepth.files.foreign import shown
 from clipdepth.model import DepthModel, load
@@ -106,7 +106,7 @@ def _run(options: RunOptions, bundle: Bundle) -> tuple[RunReport, int]:
         precision=precision,
         threads=threads,
         latency_ms=pipeline.times.summary(),
-        agreement=bundle.manifest.graphs[precision].verification,
+        agreement=bundle.stated(precision, ENGINES[engine.name].placement).verification,
         looser_limits=bundle.manifest.looser_limits(precision),
         kind=kind,
         licences={of.part: of.licence for of in bundle.manifest.licences},

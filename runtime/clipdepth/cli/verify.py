@@ -37,9 +37,9 @@ def main(argv: Sequence[str]) -> int:
     options = _parser().parse_args(argv)
     refuse_overwriting([find_folder(options.bundle)], [options.json])
     bundle = open_bundle(options.bundle)
-    precisions = options.precision or list(bundle.manifest.graphs)
+    precisions = options.precision or bundle.manifest.precisions
     for precision in precisions:
-        bundle.graph(precision)
+        bundle.require(precision)
     verdicts = [_verify(bundle, options.engine, precision, options.device) for precision in precisions]
     console = Console()
     console.print(_table(verdicts))

@@ -13,6 +13,7 @@ from clipdepth.bundle.agreement import Agreement, Tolerance, compare_depth
 from clipdepth.bundle.folder import Bundle
 from clipdepth.bundle.golden import Golden
 from clipdepth.bundle.kind import DepthKind
+from clipdepth.bundle.manifest import Placement
 from clipdepth.errors import EngineError, MissingExtraError, UsageError
 
 __all__ = [
@@ -81,6 +82,11 @@ class EngineEntry:
         """Whether there may be several of its devices, of which one is chosen."""
         return self.hardware in ("NVIDIA", "GPU")
 
+    @property
+    def placement(self) -> Placement:
+        """Which int8 graph it takes."""
+        return "tensorrt" if self.hardware == "NVIDIA" else "cpu"
+
 
 _CPU = "clipdepth.engines.onnxruntime_cpu"
 _GPU = "clipdepth.engines.onnxruntime_gpu"
@@ -130,7 +136,7 @@ def load_engine(
             f"of {', '.join(engines_for(device))}"
         )
     entry = ENGINES[name]
-    bundle.graph(precision)
+    bundle.stated(precision, entry.placement)
     try:
         load: Callable[..., Engine] = getattr(import_module(entry.module), entry.function)
     except ModuleNotFoundError as error:
@@ -158,8 +164,8 @@ def verify_engine(engine: Engine, bundle: Bundle, precision: str) -> Agreement:
 
     Of a model with SAM that is the depth graph alone, given the masks that PyTorch painted.
     """
-    tolerance = bundle.manifest.graphs[precision].verification.tolerance
-    return measure_agreement(engine.infer, bundle.golden(), tolerance, bundle.manifest.kind)
+    manifest = bundle.manifest
+    return measure_agreement(engine.infer, bundle.golden(), manifest.tolerance(precision), manifest.kind)
 
 
 def measure_agreement(infer: Infer, golden: Golden, tolerance: Tolerance, kind: DepthKind) -> Agreement:

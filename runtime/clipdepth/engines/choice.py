@@ -46,8 +46,8 @@ def choose_engine(
     where nothing works.
     """
     for precision in precisions:
-        bundle.graph(precision)
-    among = list(dict.fromkeys(precisions or bundle.manifest.graphs))
+        bundle.require(precision)
+    among = list(dict.fromkeys(precisions or bundle.manifest.precisions))
     now = situation(bundle, among, threads or usable_cores(), device)
     trials = recall(bundle, now)
     if trials:

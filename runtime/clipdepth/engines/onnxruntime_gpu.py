@@ -63,7 +63,7 @@ def load_cuda(bundle: Bundle, precision: str, threads: int, device: int | None =
     onnxruntime.set_default_logger_severity(_FATAL_ONLY)  # what goes wrong is an error of ours
     providers = [cuda_provider(device), (CPU, {})]
     try:
-        session = open_session(bundle.graph(precision), session_options(threads), CUDA, providers)
+        session = open_session(bundle.graph(precision, "tensorrt"), session_options(threads), CUDA, providers)
     except MisplacedError:
         raise
     except EngineError as error:
@@ -85,7 +85,7 @@ def load_rtx(bundle: Bundle, precision: str, threads: int, device: int | None = 
     require_gpu(None)
     options = session_options(threads)
     options.add_provider_for_devices([_rtx_device(device)], {})
-    session = open_session(bundle.graph(precision), options, RTX, None)
+    session = open_session(bundle.graph(precision, "tensorrt"), options, RTX, None)
     return OnnxRuntime("onnxruntime-rtx", session, BoundCall(session, "cpu"))
 
 

@@ -12,7 +12,6 @@ from clipdepth.bundle.cache import bundle_cache, make_private
 from clipdepth.bundle.folder import Bundle
 from clipdepth.engines.contract import check_contract, name_inputs
 from clipdepth.engines.nvidia import require_device
-from clipdepth.engines.openvino_unsigned import use_unsigned
 from clipdepth.errors import EngineError, MissingDeviceError
 
 _REMEDIES = {
@@ -59,10 +58,7 @@ def load(bundle: Bundle, precision: str, threads: int, kind: str = "CPU", index:
     core = openvino.Core()
     device, full_name = find_device(core, kind, index)
     try:
-        model = core.read_model(graph)
-        if kind == "CPU":
-            use_unsigned(model)
-        compiled = core.compile_model(model, device, {**_config(kind, threads), **_cache_of(bundle)})
+        compiled = core.compile_model(graph, device, {**_config(kind, threads), **_cache_of(bundle)})
         used = compiled.get_property("EXECUTION_DEVICES")
     except RuntimeError as error:
         raise EngineError(f"OpenVINO cannot load {graph} on {device}: {error}") from error

@@ -71,8 +71,7 @@ def try_engine(
                 return depth
 
             golden, manifest = bundle.golden(), bundle.manifest
-            tolerance = manifest.graphs[precision].verification.tolerance
-            agreement = measure_agreement(infer, golden, tolerance, manifest.kind)
+            agreement = measure_agreement(infer, golden, manifest.tolerance(precision), manifest.kind)
             if not agreement.passed:
                 return Trial(name, precision, ran_on, problem=str(agreement))
             time = median(_times(infer, golden.frames))

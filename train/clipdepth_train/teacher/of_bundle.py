@@ -34,7 +34,7 @@ def _load(bundle: Bundle, device: torch.device) -> Iterator[Answer]:
     is_gpu = device.type == "cuda"
     # Of the graphs the most exact: labels are made once, and int8 is for devices. On a GPU half precision first.
     wanted = ("fp16", *PRECISIONS) if is_gpu else PRECISIONS
-    precision = next(name for name in wanted if name in bundle.manifest.graphs)
+    precision = next(name for name in wanted if name in bundle.manifest.precisions)
     number = (device.index or 0) if is_gpu else None
     with load(bundle, engine=AUTO if is_gpu else "onnxruntime", precision=precision, device=number) as model:
         yield lambda frame: np.asarray(model.engine.infer(frame[None])[0], np.float32)

@@ -56,7 +56,7 @@ def deploy(wanted: Deployment, progress: BuildProgress | None = None) -> EngineR
     if wanted.gpu:
         wanted.gpu.use()
     precision = wanted.key.precision
-    graph = wanted.bundle.graph(precision)
+    graph = wanted.bundle.graph(precision, "tensorrt")
     parsed = parse_graph(graph)
     check_contract(parsed)
     planned = network_precisions(parsed)

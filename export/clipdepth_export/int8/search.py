@@ -1,0 +1,78 @@
+"""Which layers are int8: all of them, or all but those that suffer most."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import onnx
+
+from clipdepth.bundle.agreement import Agreement
+from clipdepth.bundle.manifest import Exclusion
+from clipdepth.errors import VerificationError
+from clipdepth_export.reference import Track
+
+Judge = Callable[[onnx.ModelProto, bool], Agreement]
+"""Compares a graph's depth with the fp32 graph's on calibration frames: on a few of them (True), or on more."""
+MOST_EXCLUDED = 0.5
+"""The largest share of layers that may be left out of what is still called int8."""
+
+
+class Quantizer(Protocol):
+    """Puts Q/DQ pairs around layers of an fp32 graph."""
+
+    @property
+    def layers(self) -> Sequence[str]:
+        """The layers that may be rounded."""
+
+    def __call__(self, layers: Iterable[str]) -> onnx.ModelProto:
+        """A copy of the graph in which those layers are int8."""
+
+    def name(self, layer: str) -> str:
+        """What people know a layer by."""
+
+
+@dataclass(frozen=True)
+class Quantized:
+    """An int8 graph and the layers that are not."""
+
+    model: onnx.ModelProto
+    excluded: list[Exclusion]
+
+
+def quantize(quantizer: Quantizer, judge: Judge, track: Track) -> Quantized:
+    """Quantise every layer, or all but those that do most damage on their own, as few of them as it takes.
+
+    Raises VerificationError where more than half of the layers would have to be left out.
+    """
+    everything = quantizer(quantizer.layers)
+    if judge(everything, False).passed:
+        return Quantized(everything, [])
+    damage = {layer: _damage(judge(quantizer([layer]), True)) for layer in track(quantizer.layers, "int8, by layer")}
+    worst = sorted(quantizer.layers, key=damage.__getitem__, reverse=True)
+    count = _fewest(lambda count: judge(quantizer(worst[count:]), False).passed, int(MOST_EXCLUDED * len(worst)))
+    if count is None:
+        named = ", ".join(f"{quantizer.name(layer)} ({damage[layer]:.2g})" for layer in worst[:5])
+        raise VerificationError(
+            f"int8 would leave more than half of {len(worst)} layers out; those that change depth most: {named}"
+        )
+    excluded = [Exclusion(quantizer.name(layer), _reason(damage[layer])) for layer in worst[:count]]
+    return Quantized(quantizer(worst[count:]), excluded)
+
+
+def _damage(agreement: Agreement) -> float:
+    return agreement.mean if agreement.finite else float("inf")
+
+
+def _reason(damage: float) -> str:
+    return f"in int8 it alone changes depth by {damage:.2g} on average"
+
+
+def _fewest(enough: Callable[[int], bool], most: int) -> int | None:
+    """The smallest count up to `most` that is enough, taking it that more never do worse; None where none is."""
+    if not enough(most):
+        return None
+    low, high = 1, most
+    while low < high:
+        middle = (low + high) // 2
+        low, high = (low, middle) if enough(middle) else (middle + 1, high)
+    return high
