@@ -125,6 +125,23 @@ def test_training_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: 
     assert (tmp_path / "steps.json").is_file()
 
 
+def test_openvino_joins_unsigned_numbers_as_it_should(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The rule of docs/export.md: the Q/DQ pairs at a concat are uint8. Signed ones show what it is for."""
+    run_script(monkeypatch, "openvino_concat.py")
+    _, *cases = rows(capsys.readouterr().out)
+    off = {name: (float(ours), float(theirs)) for name, ours, theirs, _ in cases}
+    assert len(off) == 8
+    assert {precision for *_, precision in cases} == {"I8"}, "each convolution runs in int8"
+    assert all(ours < 1e-5 for ours, _ in off.values()), "the graphs are right"
+    kept = {name: theirs for name, (_, theirs) in off.items() if "uint8" in name or "no concat" in name}
+    assert len(kept) == 5
+    assert all(theirs < 1e-5 for theirs in kept.values())
+    broken = {name: theirs for name, (_, theirs) in off.items() if name not in kept}
+    assert all(theirs > 1 for theirs in broken.values()), "OpenVINO is mended: docs/export.md needs no rule any more"
+
+
 def test_the_table_of_a_million_hours_is_the_docs(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
