@@ -1,11 +1,17 @@
 """The scripts that made the docs' figures run to their end on little, or say their help where they take long."""
 
+import json
+import platform
+from collections import Counter
 from pathlib import Path
 
+import numpy as np
+import onnx
 import pytest
 
 from benchmarks.scripts import EXPERIMENTS, run_script
 from bundles import write_bundle
+from clipdepth.bundle.folder import open_bundle
 from clips import room_frames, write_clip
 
 RESULTS = EXPERIMENTS.parent / "results"
@@ -13,6 +19,7 @@ DOCS = EXPERIMENTS.parents[1] / "docs"
 LONG = (
     "archive/ray_memory.py",
     "archive/throughput.py",
+    "arm/emulated.py",
     "edge/latency.py",
     "edge/passes.py",
     "edge/train.py",
@@ -24,7 +31,7 @@ LONG = (
     "nyu/taught.py",
     "runtime/faults.py",
 )
-"""What takes minutes, Ray's cluster or a GPU; `nyu/report.py` and `nyu/sweep.py` have tests of their own."""
+"""What takes minutes, a network, Ray's cluster or a GPU; `nyu/report.py`, `nyu/sweep.py` have tests of their own."""
 
 
 @pytest.fixture
@@ -140,6 +147,25 @@ def test_openvino_joins_unsigned_numbers_as_it_should(
     assert all(theirs < 1e-5 for theirs in kept.values())
     broken = {name: theirs for name, (_, theirs) in off.items() if name not in kept}
     assert all(theirs > 1 for theirs in broken.values()), "OpenVINO is mended: docs/export.md needs no rule any more"
+
+
+def test_what_runs_on_an_emulated_machine_runs_here(
+    bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    golden = open_bundle(bundle).golden()
+    np.save(tmp_path / "frames.npy", golden.frames)
+    run_script(
+        monkeypatch,
+        "arm/session.py",
+        bundle / "depth.fp32.onnx",
+        tmp_path / "frames.npy",
+        tmp_path / "depth.npy",
+    )
+    np.testing.assert_allclose(np.load(tmp_path / "depth.npy"), golden.depth, rtol=1e-4)
+    said = json.loads(capsys.readouterr().out)
+    assert said["machine"] == platform.machine()
+    nodes = Counter(node.op_type for node in onnx.load(bundle / "depth.fp32.onnx").graph.node)
+    assert said["ran"] == dict(nodes), "this graph has nothing to fuse"
 
 
 def test_the_table_of_a_million_hours_is_the_docs(
