@@ -3,9 +3,14 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from clipdepth.bundle.agreement import Agreement
 from clipdepth.bundle.folder import Bundle
 from clipdepth.engines import Engine, Infer
+from clipdepth.engines.operations import Operation
+from clipdepth.engines.precisions import Precisions
 from clipdepth_bench.measure.duration import CLOCK, Measure, by_clock
 
 
@@ -46,6 +51,8 @@ class Contender:
     model_bytes: int | None = None
     """The size of the graph's file, or of PyTorch's weights."""
     close: Callable[[], None] = lambda: None
+    executed: Callable[[], Precisions] | None = None
+    """Reads what its arithmetic really runs in; None for what is no engine."""
 
     @property
     def key(self) -> str:
@@ -78,6 +85,14 @@ class ContenderEngine:
     name: str
     device: str
     infer: Infer
+
+    def operations(self) -> list[Operation]:
+        """None: what it is made of is not told."""
+        return []
+
+    def profile(self, frames: NDArray[np.uint8], segmentation: NDArray[np.uint8] | None = None) -> list[Operation]:
+        """None: what it is made of is not told."""
+        return []
 
     def close(self) -> None:
         """See `Engine.close`."""

@@ -4,6 +4,8 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 
 import onnx_ir as ir
 
+from clipdepth.engines.operations import module_name
+
 ARITHMETIC = ("Conv", "ConvTranspose", "Gemm", "MatMul")
 """Where nearly all of a network's multiply-adds are."""
 GLUE = ("Add", "AveragePool", "Clip", "Concat", "MaxPool", "Relu", "Resize")
@@ -42,9 +44,7 @@ def _flood(
 def layer_name(node: ir.Node) -> str:
     """A layer of arithmetic by its weight, as PyTorch names it; other nodes by their own name."""
     weight = node.inputs[1] if node.op_type in ARITHMETIC else None
-    # Of another precision, it is named 'conv1.weight_half' or 'conv1.weight_DequantizeLinear_Output'.
-    module, found, _ = (weight.name or "").partition(".weight") if weight else ("", "", "")
-    return module if found else node.name or ""
+    return module_name(weight.name or "" if weight else "") or node.name or ""
 
 
 def sensitive(graph: ir.Graph) -> set[ir.Node]:

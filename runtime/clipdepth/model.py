@@ -11,8 +11,9 @@ from clipdepth.bundle.agreement import Agreement
 from clipdepth.bundle.folder import Bundle, open_bundle
 from clipdepth.camera.camera import Camera
 from clipdepth.camera.corrections import Corrections
-from clipdepth.engines import Engine, load_engine, verify_engine
+from clipdepth.engines import Engine, executed_precisions, load_engine, verify_engine
 from clipdepth.engines.choice import AUTO, Choice, load_fastest
+from clipdepth.engines.precisions import Precisions
 from clipdepth.frame import DepthFrame, checked_image
 from clipdepth.pipeline import Feed, Pipeline
 from clipdepth.pipeline.optics import Optics
@@ -67,6 +68,13 @@ class DepthModel:
     def verify(self) -> Agreement:
         """How far this engine's depth of the bundle's golden frames is from PyTorch's."""
         return verify_engine(self.engine, self.bundle, self.precision)
+
+    def executed(self) -> Precisions:
+        """How many of its convolutions and matrix products really run in each precision, as its engine tells.
+
+        Read anew at each call, which may load the graph once more until it is read. Raises EngineError where it cannot.
+        """
+        return executed_precisions(self.engine, self.bundle, self.precision)
 
     def close(self) -> None:
         """Free the device; the model cannot be used after."""

@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 
 from bundles import write_bundle
-from clipdepth.cli.doctor import main
+from clipdepth.cli.doctor import Diagnosis, _line, main
 from clipdepth.engines import ENGINES
 from clipdepth.engines.hardware import cpu_name, describe_hardware
+from clipdepth.engines.precisions import Precisions
+from clipdepth.engines.trial import Trial
 from clipdepth.errors import BundleError
 
 
@@ -39,6 +41,13 @@ def test_every_engine_is_tried(tmp_path: Path, capsys: pytest.CaptureFixture[str
     told = {name: [line for line in lines if line[7:].split(" ", 1)[0] == name] for name in ENGINES}
     assert all(len(found) == 1 for found in told.values())
     assert "fp32" in told["onnxruntime"][0]
+
+
+def test_a_line_says_what_each_graph_ran_in() -> None:
+    floating = Trial("warp", "int8", "CPU", 30.0, executed=Precisions({"fp32": 73}))
+    trials = [Trial("warp", "fp32", "CPU", 20.0, executed=Precisions({"fp32": 73})), floating]
+    line = _line(Diagnosis("warp", "warp 1.0", trials)).plain
+    assert line.endswith("CPU: fp32 20 ms (73 in fp32), int8 (0% in int8) 30 ms (73 in fp32) a frame")
 
 
 def test_a_bundle_is_tried_with_each_of_its_graphs(tmp_path: Path) -> None:

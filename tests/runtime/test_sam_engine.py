@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from clipdepth.engines.operations import Operation
 from clipdepth.engines.segmented import SegmentedEngine
 from clipdepth.sam.painting import paint
 
@@ -19,6 +20,12 @@ class RedDepth:
         assert segmentation is not None
         assert segmentation.shape == frames.shape
         return segmentation[..., 2].astype(np.float32)
+
+    def operations(self) -> list[Operation]:
+        return [Operation("Red", ("red",), None)]
+
+    def profile(self, frames: NDArray[np.uint8], segmentation: NDArray[np.uint8] | None = None) -> list[Operation]:
+        return [Operation("Red", ("red",), None, float(self.infer(frames, segmentation).sum()))]
 
     def close(self) -> None:
         self.closed = True
@@ -54,3 +61,12 @@ def test_it_is_the_depth_engine_to_the_outside() -> None:
     assert (engine.name, engine.device) == ("red", "CPU")
     engine.close()
     assert depth.closed
+
+
+def test_what_runs_is_the_depth_graph_given_painted_masks() -> None:
+    masks: Any = bright_half
+    engine = SegmentedEngine(RedDepth(), masks)
+    painted = np.stack([paint(bright_half(frame)) for frame in frames()])
+    assert engine.operations() == RedDepth().operations()
+    assert engine.profile(frames()) == RedDepth().profile(frames(), painted)
+    assert engine.profile(frames(), frames()) == RedDepth().profile(frames(), frames())

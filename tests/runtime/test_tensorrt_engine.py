@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from bundles import brightness_depth, write_bundle
 from clipdepth.bundle.folder import open_bundle
 from clipdepth.engines import load_engine, verify_engine
+from clipdepth.engines.operations import Operation
 from clipdepth.engines.tensorrt.engine import TensorRt, load
 from clipdepth.engines.tensorrt.gpu import Gpu, find_gpu
 from clipdepth.engines.tensorrt.library import import_tensorrt
@@ -214,6 +215,21 @@ def test_an_engine_of_another_device_is_refused(start: Start) -> None:
 
 def test_the_inspector_is_asked_with_the_shapes_known(start: Start) -> None:
     assert "(4, 24, 32, 3)" in start(max_batch=4).information()
+
+
+def test_layers_are_told_by_the_graphs_names_and_timed_beside_the_recording(start: Start, cuda: SimulatedCuda) -> None:
+    engine = start(max_batch=4)
+    names = ("conv + relu", "conv", "relu")
+    assert engine.operations() == [Operation("CaskConvolution", names, "int8")]
+    pictures = frames(2)
+    before = engine.infer(pictures)
+    assert engine.profile(pictures) == [Operation("CaskConvolution", names, "int8", 1.5)]
+    np.testing.assert_array_equal(engine.infer(pictures), before)
+    engine.close()
+    assert not cuda.device
+    for read in (engine.operations, lambda: engine.profile(pictures)):
+        with pytest.raises(EngineError, match="was closed"):
+            read()
 
 
 def test_it_says_what_it_runs_on(start: Start) -> None:

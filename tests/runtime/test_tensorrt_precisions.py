@@ -9,8 +9,9 @@ import pytest
 from numpy.typing import NDArray
 from onnx import TensorProto
 
+from clipdepth.engines.precisions import Precisions
 from clipdepth.engines.tensorrt.network import parse_graph
-from clipdepth.engines.tensorrt.precisions import Precisions, check_precisions, engine_precisions, network_precisions
+from clipdepth.engines.tensorrt.precisions import check_precisions, engine_precisions, network_precisions
 from clipdepth.errors import EngineError
 from tensorrt_cpu.graphs import node, save, write_graph
 

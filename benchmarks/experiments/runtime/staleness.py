@@ -29,6 +29,7 @@ from figures import (
 from numpy.typing import NDArray
 
 from clipdepth.engines import Engine
+from clipdepth.engines.operations import Operation
 from clipdepth.model import load
 from clipdepth.pipeline import Feed, Pipeline
 
@@ -48,6 +49,14 @@ class Slowed:
         depth = self._engine.infer(frames, segmentation)
         time.sleep(max(0.0, due - time.monotonic()))
         return depth
+
+    def operations(self) -> list[Operation]:
+        """See `Engine.operations`."""
+        return self._engine.operations()
+
+    def profile(self, frames: NDArray[np.uint8], segmentation: NDArray[np.uint8] | None = None) -> list[Operation]:
+        """See `Engine.profile`; those of the engine that is not slowed."""
+        return self._engine.profile(frames, segmentation)
 
     def close(self) -> None:
         """See `Engine.close`."""

@@ -8,12 +8,12 @@ from rich.table import Table
 
 from clipdepth.bundle.folder import Bundle, open_bundle
 from clipdepth.cli.arguments import BUNDLE_HELP, DEVICE_HELP, ArgumentParser, device_index, positive_int
+from clipdepth.engines.precisions import Precisions
 from clipdepth.engines.tensorrt.bars import ProgressBars
 from clipdepth.engines.tensorrt.deploy import Deployment, deploy
 from clipdepth.engines.tensorrt.engine import TensorRt
 from clipdepth.engines.tensorrt.gpu import Gpu, find_gpu
 from clipdepth.engines.tensorrt.library import import_tensorrt
-from clipdepth.engines.tensorrt.precisions import Precisions
 from clipdepth.engines.tensorrt.record import EngineRecord, engine_key
 from clipdepth.engines.tensorrt.store import EngineStore
 

@@ -17,6 +17,7 @@ from clipdepth.cli.arguments import BUNDLE_HELP, DEVICE_HELP, ArgumentParser, de
 from clipdepth.cli.overwriting import refuse_overwriting
 from clipdepth.engines import ENGINES, usable_cores
 from clipdepth.engines.hardware import describe_hardware
+from clipdepth.engines.precisions import titled
 from clipdepth.engines.trial import Trial
 from clipdepth.engines.trial_cache import library_versions
 from clipdepth.engines.trial_process import try_apart
@@ -60,7 +61,7 @@ def _diagnose_all(bundle: Bundle, threads: int, device: int | None, console: Con
         for name, entry in ENGINES.items():
             status.update(f"trying {name}")
             installed = [f"{package} {versions[package]}" for package in entry.packages if package in versions]
-            trials = list(try_apart(bundle, name, precisions, threads, device if entry.on_gpus else None))
+            trials = list(try_apart(bundle, name, precisions, threads, device if entry.on_gpus else None, read=True))
             found.append(Diagnosis(name, installed[0] if installed else None, trials))
             console.print(_line(found[-1]), soft_wrap=True)
     return found
@@ -69,13 +70,20 @@ def _diagnose_all(bundle: Bundle, threads: int, device: int | None, console: Con
 def _line(diagnosis: Diagnosis) -> Text:
     works = [trial for trial in diagnosis.trials if trial.passed]
     problems = dict.fromkeys(f"{trial.problem}" for trial in diagnosis.trials if not trial.passed)
-    times = ", ".join(f"{trial.precision} {trial.milliseconds:.3g} ms" for trial in works)
+    times = ", ".join(map(_time, works))
     found = [f"{works[0].device}: {times} a frame"] if works else []
     found += [f"{trial.precision} by {trial.looser_limits}" for trial in works if trial.looser_limits]
     mark = ("works  ", "green") if works else ("-      ", "red")
     name = (f"{diagnosis.engine:<22}", "bold")
     said = shown("; ".join([*found, *problems]))
     return Text.assemble(mark, name, f"{diagnosis.installed or 'not installed'}; ", said)
+
+
+def _time(trial: Trial) -> str:
+    """Such as 'int8 (0% in int8) 30 ms (73 in fp32)'."""
+    title = titled(trial.precision, trial.precision, trial.executed)
+    ran = f" ({trial.executed})" if trial.executed and trial.executed.layers else ""
+    return f"{title} {trial.milliseconds:.3g} ms{ran}"
 
 
 def _as_json(named: str, threads: int, hardware: dict[str, str], diagnoses: Sequence[Diagnosis]) -> dict[str, Any]:
@@ -93,7 +101,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = ArgumentParser(
         "clipdepth doctor",
         "Try every engine: is it installed, does it load, on what device, is its depth right, how long does a frame "
-        "take, and what does it lack?",
+        "take, in what precision does its arithmetic run, and what does it lack?",
     )
     add = parser.add_argument
     add("bundle", nargs="?", metavar="BUNDLE", default=DEFAULT, help=f"{BUNDLE_HELP} (default: {DEFAULT})")

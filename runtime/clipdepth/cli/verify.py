@@ -15,8 +15,11 @@ from clipdepth.bundle.folder import Bundle, open_bundle
 from clipdepth.cli.arguments import BUNDLE_HELP, DEVICE_HELP, ArgumentParser, device_index
 from clipdepth.cli.overwriting import refuse_overwriting
 from clipdepth.engines import ENGINES
+from clipdepth.engines.precisions import Precisions, some, titled
+from clipdepth.errors import EngineError
 from clipdepth.files.atomic import write_json
-from clipdepth.model import load
+from clipdepth.files.foreign import shown
+from clipdepth.model import DepthModel, load
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,8 @@ class Verdict:
     agreement: Agreement
     looser_limits: str | None
     """What the depth was held to, where that is less than clipdepth asks for."""
+    executed: Precisions | None
+    """What its arithmetic really ran in; None where that cannot be read."""
 
 
 def main(argv: Sequence[str]) -> int:
@@ -49,6 +54,8 @@ def main(argv: Sequence[str]) -> int:
         "Δδ1 is the change against the measured depth, in points"
     )
     console.print(note, highlight=False, soft_wrap=True)
+    for verdict in verdicts:
+        console.print(_ran(verdict), highlight=False, markup=False, soft_wrap=True)
     for looser in dict.fromkeys(verdict.looser_limits for verdict in verdicts if verdict.looser_limits):
         console.print(f"[yellow]{looser}[/yellow]", highlight=False, soft_wrap=True)
     passed = all(verdict.agreement.passed for verdict in verdicts)
@@ -60,7 +67,16 @@ def main(argv: Sequence[str]) -> int:
 def _verify(bundle: Bundle, engine: str, precision: str, device: int | None) -> Verdict:
     with load(bundle, engine=engine, precision=precision, device=device) as model:
         ran = model.engine
-        return Verdict(precision, ran.name, ran.device, model.verify(), bundle.manifest.looser_limits(precision))
+        looser = bundle.manifest.looser_limits(precision)
+        return Verdict(precision, ran.name, ran.device, model.verify(), looser, _executed(model))
+
+
+def _executed(model: DepthModel) -> Precisions | None:
+    """Its depth is verified all the same where this cannot be read."""
+    try:
+        return model.executed()
+    except EngineError:
+        return None
 
 
 def _as_json(bundle: str, verdicts: Sequence[Verdict], passed: bool) -> dict[str, Any]:
@@ -76,8 +92,18 @@ def _table(verdicts: Sequence[Verdict]) -> Table:
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("verdict", no_wrap=True)
     for verdict in verdicts:
-        table.add_row(verdict.precision, verdict.engine, verdict.device, *_numbers(verdict.agreement), _word(verdict))
+        title = titled(verdict.precision, verdict.precision, verdict.executed)
+        table.add_row(title, verdict.engine, verdict.device, *_numbers(verdict.agreement), _word(verdict))
     return table
+
+
+def _ran(verdict: Verdict) -> str:
+    """What the engine ran, and which layers not as the graph has them."""
+    what, found = f"{verdict.precision} on {verdict.engine}", verdict.executed
+    if found is None or not found.layers:
+        return f"{what}: it tells of no convolution or matrix product"
+    strayed = f"; quantised, and not run in int8: {shown(some(found.strayed))}" if found.strayed else ""
+    return f"{what}: arithmetic {found}{strayed}"
 
 
 def _numbers(agreement: Agreement) -> list[str]:

@@ -14,6 +14,9 @@ from clipdepth.bundle.folder import Bundle
 from clipdepth.bundle.golden import Golden
 from clipdepth.bundle.kind import DepthKind
 from clipdepth.bundle.manifest import Placement
+from clipdepth.bundle.onnx_file import OnnxFile
+from clipdepth.engines.operations import Operation, count_precisions
+from clipdepth.engines.precisions import Precisions
 from clipdepth.errors import EngineError, MissingExtraError, UsageError
 
 __all__ = [
@@ -21,6 +24,7 @@ __all__ = [
     "Engine",
     "Infer",
     "engines_for",
+    "executed_precisions",
     "infer_golden",
     "load_engine",
     "measure_agreement",
@@ -51,6 +55,18 @@ class Engine(Protocol):
         """Turn frames, (N, H, W, 3) uint8 BGR at the model's size, into depth, (N, H, W) float32 metres.
 
         `segmentation`, (N, H, W, 3) uint8, is for the graph of a model with SAM.
+        """
+
+    def operations(self) -> list[Operation]:
+        """The operations that it runs, in order, as its library tells; empty where it does not.
+
+        Read when it is asked for: ONNX Runtime opens a second session, which takes the graph's memory until it is read.
+        """
+
+    def profile(self, frames: NDArray[np.uint8], segmentation: NDArray[np.uint8] | None = None) -> list[Operation]:
+        """The operations with the time that each takes by the library's own profiler, of frames as `infer` takes them.
+
+        The graph is opened again for it, with the options that the engine runs with.
         """
 
     def close(self) -> None:
@@ -166,6 +182,15 @@ def verify_engine(engine: Engine, bundle: Bundle, precision: str) -> Agreement:
     """
     manifest = bundle.manifest
     return measure_agreement(engine.infer, bundle.golden(), manifest.tolerance(precision), manifest.kind)
+
+
+def executed_precisions(engine: Engine, bundle: Bundle, precision: str) -> Precisions:
+    """What `engine`, loaded with the bundle's graph of `precision`, really computes in; raises EngineError.
+
+    Of a model with SAM that is the depth graph alone.
+    """
+    graph = bundle.graph(precision, ENGINES[engine.name].placement)
+    return count_precisions(engine.operations(), OnnxFile(graph).nodes)
 
 
 def measure_agreement(infer: Infer, golden: Golden, tolerance: Tolerance, kind: DepthKind) -> Agreement:

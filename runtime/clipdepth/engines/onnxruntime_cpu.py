@@ -18,8 +18,12 @@ def load(bundle: Bundle, precision: str, threads: int) -> OnnxRuntime:
 
 def load_graph(graph: Path, threads: int) -> OnnxRuntime:
     """Load an ONNX file; raises EngineError where ONNX Runtime refuses it or takes another device."""
-    session = open_session(graph, session_options(threads), CPU, [(CPU, {})])
-    return OnnxRuntime("onnxruntime", session, partial(_run, session))
+
+    def reopen(profile: str = "") -> onnxruntime.InferenceSession:
+        return open_session(graph, session_options(threads, profile), CPU, [(CPU, {})])
+
+    session = reopen()
+    return OnnxRuntime("onnxruntime", session, partial(_run, session), reopen)
 
 
 def _run(session: onnxruntime.InferenceSession, inputs: dict[str, NDArray[np.uint8]]) -> NDArray[np.float32]:

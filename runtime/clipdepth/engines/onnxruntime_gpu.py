@@ -62,13 +62,17 @@ def load_cuda(bundle: Bundle, precision: str, threads: int, device: int | None =
     complaints = _load_libraries()
     onnxruntime.set_default_logger_severity(_FATAL_ONLY)  # what goes wrong is an error of ours
     providers = [cuda_provider(device), (CPU, {})]
+
+    def reopen(profile: str = "") -> onnxruntime.InferenceSession:
+        return open_session(bundle.graph(precision, "tensorrt"), session_options(threads, profile), CUDA, providers)
+
     try:
-        session = open_session(bundle.graph(precision, "tensorrt"), session_options(threads), CUDA, providers)
+        session = reopen()
     except MisplacedError:
         raise
     except EngineError as error:
         raise EngineError(f"{error}{complaints}; pip install 'clipdepth[gpu]' brings CUDA and cuDNN") from error
-    return OnnxRuntime("onnxruntime-cuda", session, BoundCall(session, "cuda", device or 0))
+    return OnnxRuntime("onnxruntime-cuda", session, BoundCall(session, "cuda", device or 0), reopen)
 
 
 def cuda_provider(device: int | None) -> Provider:
@@ -83,10 +87,15 @@ def load_rtx(bundle: Bundle, precision: str, threads: int, device: int | None = 
     Raises MissingExtraError without the plugin, EngineError where it does not load or finds no such GPU.
     """
     require_gpu(None)
-    options = session_options(threads)
-    options.add_provider_for_devices([_rtx_device(device)], {})
-    session = open_session(bundle.graph(precision, "tensorrt"), options, RTX, None)
-    return OnnxRuntime("onnxruntime-rtx", session, BoundCall(session, "cpu"))
+    chosen = _rtx_device(device)
+
+    def reopen(profile: str = "") -> onnxruntime.InferenceSession:
+        options = session_options(threads, profile)
+        options.add_provider_for_devices([chosen], {})
+        return open_session(bundle.graph(precision, "tensorrt"), options, RTX, None)
+
+    session = reopen()
+    return OnnxRuntime("onnxruntime-rtx", session, BoundCall(session, "cpu"), reopen)
 
 
 def _load_libraries() -> str:

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from clipdepth.engines.assignment import RECORD, refuse_elsewhere
 from clipdepth.engines.contract import check_contract, name_inputs
+from clipdepth.engines.onnxruntime_profile import Open, profile_session
+from clipdepth.engines.operations import RUNS, Operation
 from clipdepth.errors import EngineError
 
 Provider = tuple[str, Mapping[str, Any]]
@@ -22,34 +24,56 @@ _SUFFIX = "ExecutionProvider"
 
 
 class OnnxRuntime:
-    """A graph in a session of ONNX Runtime."""
+    """A graph in a session of ONNX Runtime; `reopen` opens another one as this was opened, to be profiled."""
 
-    def __init__(self, name: str, session: onnxruntime.InferenceSession, call: Call) -> None:
+    def __init__(self, name: str, session: onnxruntime.InferenceSession, call: Call, reopen: Open) -> None:
         self.name = name
+        self._reopen = reopen
         self.device: str = session.get_providers()[0].removesuffix(_SUFFIX)
         self._call: Call | None = call
 
     def infer(self, frames: NDArray[np.uint8], segmentation: NDArray[np.uint8] | None = None) -> NDArray[np.float32]:
         """See `Engine.infer`."""
-        if self._call is None:
-            raise EngineError("the engine was closed; load it again")
+        call = self._open_call()
         try:
-            return self._call(name_inputs(frames, segmentation))
+            return call(name_inputs(frames, segmentation))
         except Exception as error:  # its exceptions share no base class
             raise EngineError(f"ONNX Runtime cannot run frames of {frames.shape}: {error}") from error
+
+    def operations(self) -> list[Operation]:
+        """See `Engine.operations`."""
+        return self._profiled(None, 0)
+
+    def profile(self, frames: NDArray[np.uint8], segmentation: NDArray[np.uint8] | None = None) -> list[Operation]:
+        """See `Engine.profile`."""
+        return self._profiled(name_inputs(frames, segmentation), RUNS)
 
     def close(self) -> None:
         """See `Engine.close`."""
         self._call = None
 
+    def _open_call(self) -> Call:
+        if self._call is None:
+            raise EngineError("the engine was closed; load it again")
+        return self._call
 
-def session_options(threads: int) -> onnxruntime.SessionOptions:
-    """Options for `threads` threads that sleep between frames."""
+    def _profiled(self, inputs: dict[str, NDArray[np.uint8]] | None, runs: int) -> list[Operation]:
+        self._open_call()
+        try:
+            return profile_session(self._reopen, inputs, runs)
+        except Exception as error:  # its exceptions share no base class
+            raise EngineError(f"ONNX Runtime cannot profile this graph: {error}") from error
+
+
+def session_options(threads: int, profile: str = "") -> onnxruntime.SessionOptions:
+    """Options for `threads` threads that sleep between frames; `profile` is where to write one, if not ''."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.log_severity_level = 3
     # By default they stay awake: a camera of 5 frames/s then costs twice the CPU time, and frames are no faster.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    if profile:
+        options.enable_profiling, options.profile_file_prefix = True, profile
     return options
 
 

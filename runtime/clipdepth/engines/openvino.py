@@ -1,6 +1,7 @@
 """OpenVINO on the CPU, on Intel's GPUs and on Intel's NPU."""
 
 import logging
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -12,6 +13,8 @@ from clipdepth.bundle.cache import bundle_cache, make_private
 from clipdepth.bundle.folder import Bundle
 from clipdepth.engines.contract import check_contract, name_inputs
 from clipdepth.engines.nvidia import require_device
+from clipdepth.engines.openvino_profile import executed_operations, profile_compiled
+from clipdepth.engines.operations import RUNS, Operation
 from clipdepth.errors import EngineError, MissingDeviceError
 
 _REMEDIES = {
@@ -20,32 +23,55 @@ _REMEDIES = {
     "NPU": "install Intel's NPU driver and put this user into the group 'render'",
 }
 
+Compile = Callable[[dict[str, Any]], openvino.CompiledModel]
+"""Compiles a model with those properties besides its own."""
+
 _logger = logging.getLogger(__name__)
 
 
 class OpenVino:
-    """A graph compiled by OpenVINO."""
+    """A graph compiled by OpenVINO; `recompile` takes properties and compiles it once more, else the same."""
 
-    def __init__(self, name: str, device: str, compiled: openvino.CompiledModel) -> None:
+    def __init__(self, name: str, device: str, compiled: openvino.CompiledModel, recompile: Compile) -> None:
         self.name, self.device = name, device
+        self._compiled: openvino.CompiledModel | None = compiled
+        self._recompile: Compile | None = recompile
         self._request: openvino.InferRequest | None = compiled.create_infer_request()
 
     def infer(self, frames: NDArray[np.uint8], segmentation: NDArray[np.uint8] | None = None) -> NDArray[np.float32]:
         """See `Engine.infer`."""
-        if self._request is None:
-            raise EngineError("the engine was closed; load it again")
-        inputs = name_inputs(frames, segmentation)
+        request, inputs = self._open_request(), name_inputs(frames, segmentation)
         try:
             if any(array.dtype != np.uint8 for array in inputs.values()):  # it would convert them without a word
                 raise TypeError("they are not uint8")
-            depth: NDArray[np.float32] = self._request.infer(inputs, share_inputs=True)["depth"]
+            depth: NDArray[np.float32] = request.infer(inputs, share_inputs=True)["depth"]
         except (RuntimeError, TypeError) as error:
             raise EngineError(f"OpenVINO cannot run frames of {frames.shape}: {error}") from error
         return depth
 
+    def operations(self) -> list[Operation]:
+        """See `Engine.operations`."""
+        self._open_request()
+        return executed_operations(self._compiled)
+
+    def profile(self, frames: NDArray[np.uint8], segmentation: NDArray[np.uint8] | None = None) -> list[Operation]:
+        """See `Engine.profile`."""
+        self._open_request()
+        assert self._recompile
+        try:
+            compiled = self._recompile({"PERF_COUNT": True})
+            return profile_compiled(compiled, name_inputs(frames, segmentation), RUNS)
+        except RuntimeError as error:
+            raise EngineError(f"OpenVINO cannot profile frames of {frames.shape}: {error}") from error
+
     def close(self) -> None:
         """See `Engine.close`."""
-        self._request = None
+        self._request = self._compiled = self._recompile = None
+
+    def _open_request(self) -> openvino.InferRequest:
+        if self._request is None:
+            raise EngineError("the engine was closed; load it again")
+        return self._request
 
 
 def load(bundle: Bundle, precision: str, threads: int, kind: str = "CPU", index: int | None = None) -> OpenVino:
@@ -57,8 +83,12 @@ def load(bundle: Bundle, precision: str, threads: int, kind: str = "CPU", index:
     graph = bundle.graph(precision)
     core = openvino.Core()
     device, full_name = find_device(core, kind, index)
+
+    def compile_graph(properties: dict[str, Any]) -> openvino.CompiledModel:
+        return core.compile_model(graph, device, {**_config(kind, threads), **properties})
+
     try:
-        compiled = core.compile_model(graph, device, {**_config(kind, threads), **_cache_of(bundle)})
+        compiled = compile_graph(_cache_of(bundle))
         used = compiled.get_property("EXECUTION_DEVICES")
     except RuntimeError as error:
         raise EngineError(f"OpenVINO cannot load {graph} on {device}: {error}") from error
@@ -66,7 +96,7 @@ def load(bundle: Bundle, precision: str, threads: int, kind: str = "CPU", index:
         raise EngineError(f"OpenVINO runs {graph} on {', '.join(used)}, asked for {device}")
     check_contract(graph, [_port(port) for port in compiled.inputs], [_port(port) for port in compiled.outputs])
     name = "openvino" if kind == "CPU" else f"openvino-{kind.lower()}"
-    return OpenVino(name, f"{device} ({full_name})", compiled)
+    return OpenVino(name, f"{device} ({full_name})", compiled, compile_graph)
 
 
 load_npu = partial(load, kind="NPU")
@@ -103,7 +133,7 @@ def _config(kind: str, threads: int) -> dict[str, Any]:
     return config
 
 
-def _cache_of(bundle: Bundle) -> dict[str, str]:
+def _cache_of(bundle: Bundle) -> dict[str, Any]:
     try:
         cache = bundle_cache(bundle.manifest) / "openvino"
         make_private(cache)

@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clipdepth.engines import Engine
+from clipdepth.engines.operations import Operation
 from clipdepth.sam.generator import MaskGenerator
 from clipdepth.sam.painting import paint
 
@@ -17,10 +18,19 @@ class SegmentedEngine:
 
     def infer(self, frames: NDArray[np.uint8], segmentation: NDArray[np.uint8] | None = None) -> NDArray[np.float32]:
         """See `Engine.infer`."""
-        if segmentation is None:
-            segmentation = np.stack([paint(self._masks(frame)) for frame in frames])
-        return self._depth.infer(frames, segmentation)
+        return self._depth.infer(frames, self._painted(frames) if segmentation is None else segmentation)
+
+    def operations(self) -> list[Operation]:
+        """See `Engine.operations`; those of the depth graph alone."""
+        return self._depth.operations()
+
+    def profile(self, frames: NDArray[np.uint8], segmentation: NDArray[np.uint8] | None = None) -> list[Operation]:
+        """See `Engine.profile`; of the depth graph alone."""
+        return self._depth.profile(frames, self._painted(frames) if segmentation is None else segmentation)
 
     def close(self) -> None:
         """See `Engine.close`."""
         self._depth.close()
+
+    def _painted(self, frames: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        return np.stack([paint(self._masks(frame)) for frame in frames])

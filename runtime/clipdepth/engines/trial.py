@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clipdepth.bundle.folder import Bundle
-from clipdepth.engines import Infer, load_engine, measure_agreement
+from clipdepth.engines import Engine, Infer, executed_precisions, load_engine, measure_agreement
+from clipdepth.engines.precisions import Precisions
 from clipdepth.errors import ClipdepthError, MissingDeviceError, MissingExtraError
 
 _FRAMES, _SECONDS = 9, 1.0
@@ -34,6 +35,8 @@ class Trial:
     """What its depth was held to, where that is less than clipdepth asks for."""
     absent: bool = False
     """Whether the problem is that its library or its device is not here at all."""
+    executed: Precisions | None = None
+    """What its arithmetic really ran in; None where that was not asked for, or cannot be read."""
 
     @property
     def passed(self) -> bool:
@@ -54,10 +57,11 @@ def try_engine(
     threads: int | None = None,
     device: int | None = None,
     alive: Callable[[], None] = lambda: None,
+    read: bool = False,
 ) -> Trial:
     """Load, verify and time engine `name` with the bundle's graph of `precision`; what fails is told, not raised.
 
-    `alive` is called when it has loaded, and after each frame.
+    `alive` is called when it has loaded, and after each frame. With `read`, the trial says what the arithmetic ran in.
     """
     ran_on = None
     try:
@@ -75,9 +79,18 @@ def try_engine(
             if not agreement.passed:
                 return Trial(name, precision, ran_on, problem=str(agreement))
             time = median(_times(infer, golden.frames))
-            return Trial(name, precision, ran_on, time, looser_limits=manifest.looser_limits(precision))
+            looser, executed = manifest.looser_limits(precision), _executed(engine, bundle, precision) if read else None
+            return Trial(name, precision, ran_on, time, looser_limits=looser, executed=executed)
     except ClipdepthError as error:
         return failed_trial(name, precision, error, ran_on)
+
+
+def _executed(engine: Engine, bundle: Bundle, precision: str) -> Precisions | None:
+    """An engine that works and cannot be read works all the same."""
+    try:
+        return executed_precisions(engine, bundle, precision)
+    except ClipdepthError:
+        return None
 
 
 def failed_trial(name: str, precision: str, error: ClipdepthError, ran_on: str | None = None) -> Trial:

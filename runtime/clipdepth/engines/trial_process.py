@@ -37,10 +37,16 @@ class _Task(Record, frozen=True):
     precisions: list[str]
     threads: int | None
     device: int | None
+    read: bool
 
 
 def try_apart(
-    bundle: Bundle, name: str, precisions: Sequence[str], threads: int | None = None, device: int | None = None
+    bundle: Bundle,
+    name: str,
+    precisions: Sequence[str],
+    threads: int | None = None,
+    device: int | None = None,
+    read: bool = False,
 ) -> Iterator[Trial]:
     """Try engine `name` with the bundle's graph of each precision, as `try_engine` does, in a process of its own.
 
@@ -53,7 +59,7 @@ def try_apart(
         return
     left = list(precisions)
     while left:
-        for trial in _try_until_it_ends(_Task(str(bundle.path), bundle.manifest, name, left, threads, device)):
+        for trial in _try_until_it_ends(_Task(str(bundle.path), bundle.manifest, name, left, threads, device, read)):
             yield trial
             left = left[1:]
 
@@ -127,5 +133,5 @@ def main() -> None:
         os.write(answers, line + b"\n")
 
     for precision in task.precisions:
-        trial = try_engine(bundle, task.engine, precision, task.threads, task.device, answer)
+        trial = try_engine(bundle, task.engine, precision, task.threads, task.device, answer, task.read)
         answer(msgspec.json.encode(trial))

@@ -12,10 +12,11 @@ from clipdepth.bundle.agreement import Agreement
 from clipdepth.bundle.folder import Bundle
 from clipdepth.bundle.manifest import StoredFile
 from clipdepth.engines import verify_engine
+from clipdepth.engines.precisions import Precisions
 from clipdepth.engines.tensorrt.build import Plan, build_plan
 from clipdepth.engines.tensorrt.gpu import Gpu
 from clipdepth.engines.tensorrt.network import check_contract, parse_graph
-from clipdepth.engines.tensorrt.precisions import Precisions, check_precisions, engine_precisions, network_precisions
+from clipdepth.engines.tensorrt.precisions import check_precisions, engine_precisions, network_precisions
 from clipdepth.engines.tensorrt.progress import BuildProgress
 from clipdepth.engines.tensorrt.record import SCHEMA, EngineKey, EngineRecord
 from clipdepth.engines.tensorrt.store import EngineStore

@@ -8,10 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clipdepth.bundle.folder import Bundle
+from clipdepth.engines.operations import RUNS, Operation
 from clipdepth.engines.tensorrt.cuda_graph import CudaGraph, record
 from clipdepth.engines.tensorrt.gpu import Gpu, call, find_gpu
 from clipdepth.engines.tensorrt.library import import_cuda, import_tensorrt, native_handle, tensorrt_log
 from clipdepth.engines.tensorrt.memory import Buffer
+from clipdepth.engines.tensorrt.precisions import engine_operations
+from clipdepth.engines.tensorrt.profile import attach_profiler, with_times
 from clipdepth.engines.tensorrt.record import engine_key
 from clipdepth.engines.tensorrt.store import EngineStore
 from clipdepth.errors import EngineError
@@ -56,8 +59,7 @@ class TensorRt:
 
     def infer(self, frames: NDArray[np.uint8], segmentation: NDArray[np.uint8] | None = None) -> NDArray[np.float32]:
         """See `Engine.infer`."""
-        if self._context is None:
-            raise EngineError("the engine was closed; load it again")
+        self._require_open()
         self._gpu.use()
         given = {"frame": frames} if segmentation is None else {"frame": frames, "segmentation": segmentation}
         self._check(given)
@@ -75,6 +77,25 @@ class TensorRt:
         depth: NDArray[np.float32] = self._buffers["depth"].host[: self._batch].copy()
         return depth
 
+    def operations(self) -> list[Operation]:
+        """See `Engine.operations`."""
+        self._require_open()
+        return engine_operations(self.information())
+
+    def profile(self, frames: NDArray[np.uint8], segmentation: NDArray[np.uint8] | None = None) -> list[Operation]:
+        """See `Engine.profile`; call by call, since a CUDA graph has no layers."""
+        self.infer(frames, segmentation)  # checks the frames, and sets their number
+        context = _loaded(self._engine.create_execution_context(), "make room to profile this engine")
+        for name in self._inputs:
+            context.set_input_shape(name, (self._batch, *self._buffers[name].host.shape[1:]))
+        for name, buffer in self._buffers.items():
+            context.set_tensor_address(name, buffer.device)
+        times = attach_profiler(context)
+        for _ in range(RUNS + 1):
+            self._queue_on(context)
+            call(self._cuda.cudaStreamSynchronize, self._stream)
+        return with_times(self.operations(), times)
+
     def information(self) -> str:
         """What TensorRT's engine inspector says of the engine, as JSON."""
         inspector = self._engine.create_engine_inspector()
@@ -87,6 +108,10 @@ class TensorRt:
         self._forget_recording()
         self._context = self._engine = self._runtime = None
         self._resources.close()
+
+    def _require_open(self) -> None:
+        if self._context is None:
+            raise EngineError("the engine was closed; load it again")
 
     def _largest_shape(self, name: str) -> tuple[int, ...]:
         shape = tuple(self._engine.get_tensor_shape(name))
@@ -124,10 +149,13 @@ class TensorRt:
         return False
 
     def _queue(self) -> None:
+        self._queue_on(self._context)
+
+    def _queue_on(self, context: Any) -> None:
         for name in self._inputs:
             self._buffers[name].upload(self._batch, self._stream)
         tensorrt_log().errors.clear()
-        if not self._context.execute_async_v3(native_handle(self._stream)):
+        if not context.execute_async_v3(native_handle(self._stream)):
             raise EngineError(f"TensorRT cannot run this engine: {_reasons()}")
         for name in self._outputs:
             self._buffers[name].download(self._batch, self._stream)

@@ -8,9 +8,10 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from clipdepth.engines.operations import Operation
+from clipdepth.engines.precisions import Precisions
 from clipdepth.engines.tensorrt.network import ParsedGraph
 from clipdepth.errors import EngineError
 
@@ -19,29 +20,15 @@ RESHAPING = ("SHUFFLE", "SQUEEZE", "UNSQUEEZE", "IDENTITY")
 NAMES = {"FLOAT": "fp32", "HALF": "fp16", "BF16": "bf16", "FP8": "fp8", "INT8": "int8"}
 
 
-@dataclass(frozen=True)
-class Precisions:
-    """How many arithmetic layers compute in each precision."""
-
-    layers: Mapping[str, int]
-
-    def __str__(self) -> str:
-        if not self.layers:
-            return "no arithmetic layers"
-        ordered = sorted(self.layers.items(), key=lambda item: (-item[1], item[0]))
-        return ", ".join(f"{count} in {name}" for name, count in ordered)
-
-    def hold(self, precision: str) -> bool:
-        """Whether this is what `precision` promises: some of it, and no more than half in FP32."""
-        total = sum(self.layers.values())
-        return not total or (
-            precision in self.layers and (precision == "fp32" or 2 * self.layers.get("fp32", 0) <= total)
-        )
+def holds(found: Precisions, precision: str) -> bool:
+    """Whether this is what `precision` promises: some of it, and no more than half in FP32."""
+    layers, total = found.layers, sum(found.layers.values())
+    return not total or (precision in layers and (precision == "fp32" or 2 * layers.get("fp32", 0) <= total))
 
 
 def check_precisions(found: Precisions, precision: str, what: str) -> None:
     """Raise EngineError where `what`, called `precision`, computes otherwise."""
-    if not found.hold(precision):
+    if not holds(found, precision):
         raise EngineError(
             f"{what} is not {precision}: its convolutions and matrix products are {found}; export it again"
         )
@@ -75,6 +62,7 @@ def _is_dequantised(tensor: Any, producers: Mapping[str, Any]) -> bool:
 
 # What a layer's type, parameters and kernel are called where it convolves or multiplies matrices.
 _MULTIPLIES = re.compile(r"conv|gemm|matrixmultiply|matmul|fprop|dgrad|fmha|_mha", re.IGNORECASE)
+_ONNX_NAME = re.compile(r"\[ONNX Layer: ([^\]]*)\]")
 _TYPE_NAMES = (
     ("int8", re.compile(r"int8", re.IGNORECASE)),
     ("fp8", re.compile(r"fp8|e4m3", re.IGNORECASE)),
@@ -85,16 +73,25 @@ _TYPE_NAMES = (
 
 
 def engine_precisions(information: str) -> Precisions:
-    """Count in what TensorRT's engine inspector says, as JSON, of an engine built with detailed profiling verbosity.
+    """Count in what TensorRT's engine inspector says; layers without a readable type are left out."""
+    return Precisions(Counter(each.precision for each in engine_operations(information) if each.precision))
 
-    Layers without a readable type are left out; there are none at all where the engine has only layer names, or its
-    inspector tells of none.
+
+def engine_operations(information: str) -> list[Operation]:
+    """The layers in what TensorRT's engine inspector says, as JSON, of an engine built with detailed verbosity.
+
+    There are none at all where the engine has only layer names, or its inspector tells of none. The first name of each
+    is the layer's own.
     """
     told = json.loads(information or "{}", strict=False)  # not strict: names are joined by raw control characters
-    layers = told.get("Layers", [])
-    details = [layer for layer in layers if isinstance(layer, dict)]
-    found = (_read_precision(layer) for layer in details if _multiplies(layer))
-    return Precisions(Counter(name for name in found if name))
+    return [_operation(layer) for layer in told.get("Layers", []) if isinstance(layer, dict)]
+
+
+def _operation(layer: Mapping[str, Any]) -> Operation:
+    name, metadata = str(layer.get("Name", "")), str(layer.get("Metadata", ""))
+    names = name, *_ONNX_NAME.findall(metadata)
+    kind = next((text for field in ("ParameterType", "LayerType") if (text := str(layer.get(field, "")))), "")
+    return Operation(kind, names, _read_precision(layer) if _multiplies(layer) else None)
 
 
 def _multiplies(layer: Mapping[str, Any]) -> bool:
