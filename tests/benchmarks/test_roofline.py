@@ -17,13 +17,14 @@ from rich.console import Console
 from benchmarks.tiny_network import MULTIPLY_ADDS, SIZE, tiny
 from clipdepth.bundle.folder import Bundle, open_bundle
 from clipdepth.bundle.record import encode_record
+from clipdepth.engines.operations import Operation
 from clipdepth.errors import EngineError, MissingExtraError
 from clipdepth_bench.families.peers.random_bundle import write_random_bundle
 from clipdepth_bench.roofline import measure, require_packages
 from clipdepth_bench.roofline.bandwidth import cpu_bandwidth, largest_cache
 from clipdepth_bench.roofline.matrices import product_graph
 from clipdepth_bench.roofline.measure import Timed, measure_roofline
-from clipdepth_bench.roofline.profile import _of_each_run, convolutions_ms
+from clipdepth_bench.roofline.profile import convolutions_ms, sum_of_convolutions
 from clipdepth_bench.roofline.rates import attainable, best_seconds, cpu_rates
 from clipdepth_bench.roofline.record import Bandwidth, Floor, Rate, Work
 from clipdepth_bench.roofline.table import print_roofline
@@ -212,17 +213,16 @@ def test_convolutions_take_some_of_the_time(engine: str, edge: Bundle) -> None:
     assert 0 < took < elapsed / 10
 
 
-def test_an_engine_that_does_not_tell_has_none(edge: Bundle) -> None:
-    assert convolutions_ms(edge, "tensorrt", "fp32", 1) is None
+def test_an_engine_that_does_not_tell_has_none() -> None:
+    assert sum_of_convolutions([]) is None
+    assert sum_of_convolutions([Operation("Conv", ("a",), "fp16")]) is None
 
 
-def test_onnx_runtimes_events_are_summed_by_run() -> None:
-    def node(operator: str, microseconds: int) -> dict[str, object]:
-        return {"cat": "Node", "name": "x_kernel_time", "dur": microseconds, "args": {"op_name": operator}}
-
-    run: dict[str, object] = {"cat": "Session", "name": "model_run", "dur": 9}
-    events = [node("Conv", 1000), node("Relu", 500), node("FusedConv", 250), run, node("QLinearConv", 2000), run]
-    assert _of_each_run(events) == [1.25, 2.0]
+def test_convolutions_of_every_kind_are_summed_and_nothing_else() -> None:
+    kinds = {"QLinearConv": 1.0, "Deconvolution": 2.0, "FusedConv": 4.0, "MatMul": 8.0}
+    run = [Operation(kind, (kind,), "int8", time) for kind, time in kinds.items()]
+    run.append(Operation("ConvertLike", ("c",), None, 16.0))
+    assert sum_of_convolutions(run) == 7
 
 
 def test_a_missing_package_is_named_with_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
