@@ -63,6 +63,8 @@ def test_pytorch_with_the_runs_weights_and_the_engine_pass(run: Path, capsys: py
         assert found["verdict"] == "passed"
         assert found["latency_ms"]["n"] == 6
         assert 0 <= found["agreement"]["mean"] <= 1e-4
+    assert eager["executed"] is None
+    assert engine["executed"]["layers"].keys() == {"fp32"}
     assert eager["speedup"]["p50"] == 1
     assert engine["speedup"]["p10"] <= engine["speedup"]["p50"] <= engine["speedup"]["p90"]
     assert "passed" in line(capsys.readouterr().out, "onnxruntime fp32")

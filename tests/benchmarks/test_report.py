@@ -11,11 +11,14 @@ from rich.console import Console
 
 from benchmarks.fakes import DIFFERS, NAN, PASSED, absent_row, infer, report_of, timed_row
 from clipdepth.bundle.agreement import Agreement
+from clipdepth.engines.precisions import Precisions
 from clipdepth.pipeline.latency import summarise_latency
 from clipdepth_bench.contender import Contender, absent
 from clipdepth_bench.families.pytorch import RANDOM_WEIGHTS
 from clipdepth_bench.measure.duration import Duration
 from clipdepth_bench.measure.timing import Limits, Samples
+from clipdepth_bench.report.html import html
+from clipdepth_bench.report.markdown import markdown
 from clipdepth_bench.report.record import (
     Memory,
     Report,
@@ -26,6 +29,7 @@ from clipdepth_bench.report.record import (
     read_report,
     write_report,
 )
+from clipdepth_bench.report.sections import bench_document
 from clipdepth_bench.report.terminal import print_report
 
 EAGER = Contender("PyTorch eager", "fp32", "CPU", infer, PASSED)
@@ -188,3 +192,31 @@ def test_a_field_of_another_type_is_named(tmp_path: Path) -> None:
     (tmp_path / "r.json").write_text(json.dumps(plain), encoding="utf-8")
     with pytest.raises(ReportError, match=r"field rows\[0\]\.latency_ms\.p50: "):
         read_report(tmp_path / "r.json")
+
+
+def test_an_int8_row_that_is_not_int8_says_so_in_its_name_and_keeps_its_key(tmp_path: Path) -> None:
+    layers = tuple(f"layer{index}" for index in range(7))
+    floating = timed_row("warp int8", [1.0], executed=Precisions({"fp32": 7, "int8": 1}, layers))
+    report = report_of(floating, timed_row("weft int8", [1.0], executed=Precisions({"int8": 9, "fp16": 1})))
+    assert [row.title for row in report.rows] == ["warp int8 (12% in int8)", "weft int8"]
+    assert (report.row("warp int8"), report.title("warp int8")) == (floating, "warp int8 (12% in int8)")
+    assert report.title("nothing int8") == "nothing int8"
+    lines = printed(report=report)
+    assert any("7 in fp32, 1 in int8" in line for line in lines)
+    assert "warp int8: quantised, and not run in int8: layer0, layer1, layer2, layer3, layer4 and 2 more" in lines
+    page, text = html(bench_document(report)), markdown(bench_document(report))
+    for written in (page, text):
+        assert "warp int8 (12% in int8)" in written
+        assert "layer4 and 2 more" in written
+    assert "| weft int8 | 9 | 1 | 0 | 90% | – |" in text
+    write_report(tmp_path / "r.json", report)
+    assert read_report(tmp_path / "r.json").rows[0].title == "warp int8 (12% in int8)"
+
+
+def test_a_report_from_before_engines_were_read_is_read(tmp_path: Path) -> None:
+    plain = json.loads(msgspec.json.encode(report_of(timed_row("warp int8", [1.0]))))
+    del plain["rows"][0]["executed"]
+    (tmp_path / "r.json").write_text(json.dumps(plain), encoding="utf-8")
+    (row,) = read_report(tmp_path / "r.json").rows
+    assert (row.executed, row.title) == (None, "warp int8")
+    assert not any("arithmetic" in line for line in printed(row))

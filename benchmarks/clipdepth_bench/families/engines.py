@@ -34,4 +34,5 @@ def _load(setup: Setup, name: str, precision: str) -> Contender:
         agreement,
         model_bytes=setup.bundle.graph(precision, ENGINES[name].placement).stat().st_size,
         close=model.close,
+        executed=model.executed,
     )

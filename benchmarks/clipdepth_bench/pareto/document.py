@@ -30,7 +30,7 @@ def pareto_document(report: ParetoReport) -> Document:
 
 def _lead(report: ParetoReport) -> list[str]:
     machine = report.environment
-    front = ", ".join(point.key for point in report.front("rel"))
+    front = ", ".join(point.title for point in report.front("rel"))
     lead = [f"No other engine here beats these in both rel and p50: {front}."] if front else []
     if report.interrupted:
         lead.append("It was interrupted: this is what was measured until then.")
@@ -53,7 +53,7 @@ def points_table(report: ParetoReport, short: bool = False) -> Table:
         Column("frames", "accuracy.frames", count),
     ]
     columns = [
-        Column("engine", "key", word),
+        Column("engine", "title", word),
         Column("no.", "key", lambda key: count(numbers.get(key))),
         Column(f"× {report.method.reference} (p10 to p90)", "row.speedup", ratio),
         Column("p50 ms", "row.latency_ms.p50"),

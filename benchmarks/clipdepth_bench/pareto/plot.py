@@ -35,7 +35,7 @@ class Place:
     @property
     def name(self) -> str:
         """As in the key."""
-        return f"{self.number} {self.point.key}"
+        return f"{self.number} {self.point.title}"
 
     @property
     def marker(self) -> str:

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Literal
 
 from clipdepth.bundle.record import Record, decode_record
+from clipdepth.engines.precisions import titled
 from clipdepth.errors import BundleError
 from clipdepth_bench.measure.accuracy import Accuracy
 from clipdepth_bench.measure.environment import Environment
@@ -26,6 +27,11 @@ class Point(Record, frozen=True):
     def key(self) -> str:
         """Such as 'edge openvino int8'."""
         return f"{self.bundle.removesuffix('.bundle')} {self.row.key}"
+
+    @property
+    def title(self) -> str:
+        """What people read, as `Row.title`."""
+        return titled(self.key, self.row.precision, self.row.executed)
 
 
 class Measured(Record, frozen=True):

@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from clipdepth.bundle.folder import Bundle
+from clipdepth.engines.precisions import Precisions
 from clipdepth_bench.contender import first_line
 from clipdepth_bench.measure.accuracy import Accuracy
 from clipdepth_bench.measure.environment import Environment, environment
@@ -94,16 +95,24 @@ def _measured(contest: Contest, bundle: Bundle) -> Measured:
 def _examined(report: ParetoReport, examination: Examination, field: Field, progress: Progress) -> ParetoReport:
     """The report with the accuracy of all that were timed; what fails is a note."""
     marks: dict[Name, Accuracy] = {}
+    ran: dict[Name, Precisions] = {}
     notes: list[str] = []
     interrupted = False
     try:
         for bundle, contender in field.engines:
             if contender.stopwatch:
+                name, what = name_of(bundle, contender), "accuracy"
                 try:
-                    marks[name_of(bundle, contender)] = examination.mark(bundle, contender, progress)
+                    marks[name] = examination.mark(bundle, contender, progress)
+                    what = "precisions"
+                    if contender.executed:
+                        ran[name] = contender.executed()
                 except Exception as error:  # a library's own; it takes nothing from the other rows
-                    notes.append(f"no accuracy of {bundle.name} {contender.key}: {first_line(error)}")
+                    notes.append(f"no {what} of {bundle.name} {contender.key}: {first_line(error)}")
     except KeyboardInterrupt:
         interrupted = True
-    points = [replace(point, accuracy=marks.get((point.bundle, point.row.key))) for point in report.points]
+    points = []
+    for point in report.points:
+        name = (point.bundle, point.row.key)
+        points.append(replace(point, row=replace(point.row, executed=ran.get(name)), accuracy=marks.get(name)))
     return replace(report, points=points, notes=notes, interrupted=interrupted)

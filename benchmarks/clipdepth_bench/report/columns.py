@@ -30,7 +30,7 @@ class Column:
 def time_columns(rows: Iterable[Row], reference: str) -> list[Column]:
     """The columns of time; what times them, and transfers, where it is not the host's clock for all `rows`."""
     columns = [
-        Column("engine", "key", word),
+        Column("engine", "title", word),
         Column("verdict", "verdict", word),
         Column(f"× {reference} (p10 to p90)", "speedup", ratio),
         Column("p50", "latency_ms.p50"),

@@ -46,7 +46,7 @@ def _draw_latency(axes: Axes, index: int, row: Row, latency: Latency, reference:
     axes.plot([latency.p99], y, "d", color=colour, markersize=4, label="p99")
     axes.plot([latency.max], y, "x", color=colour, markersize=4, label="max")
     note = "" if row.status == "passed" else ", unchecked"
-    name_row(axes, index, f"{row.key}, {decimal_number(latency.p50).text} ms{note}")
+    name_row(axes, index, f"{row.title}, {decimal_number(latency.p50).text} ms{note}")
 
 
 def _interval(row: Row, latency: Latency) -> tuple[float, float]:
@@ -80,7 +80,7 @@ def _draw_speedup(axes: Axes, index: int, row: Row, speedup: Ratio, ratios: list
     axes.plot([speedup.p10, speedup.p90], [-index] * 2, color=ACCENT, linewidth=7, alpha=0.35, solid_capstyle="butt")
     axes.plot(ratios, [-index] * len(ratios), "|", color=QUIET, markersize=6, markeredgewidth=0.8)
     axes.plot([speedup.p50], [-index], "o", color=ACCENT, markersize=6)
-    name_row(axes, index, f"{row.key}, {str(speedup).replace(' ', '× ', 1)}")
+    name_row(axes, index, f"{row.title}, {str(speedup).replace(' ', '× ', 1)}")
 
 
 def round_ratios(reference: Row, row: Row) -> list[float]:

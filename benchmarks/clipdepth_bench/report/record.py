@@ -6,6 +6,7 @@ from typing import Literal
 
 from clipdepth.bundle.agreement import Agreement, looser_limits
 from clipdepth.bundle.record import Record, decode_record, encode_record
+from clipdepth.engines.precisions import Precisions, titled
 from clipdepth.errors import BundleError, ClipdepthError
 from clipdepth.files.atomic import atomic_file
 from clipdepth.pipeline.latency import Latency, summarise_latency
@@ -75,11 +76,18 @@ class Row(Record, frozen=True):
     memory: Memory | None
     model_mb: float | None
     """The graph's file, or PyTorch's weights."""
+    executed: Precisions | None = None
+    """What the engine ran; None where it was not read."""
 
     @property
     def key(self) -> str:
         """Such as 'openvino int8'."""
         return f"{self.name} {self.precision}".strip()
+
+    @property
+    def title(self) -> str:
+        """What people read: the key, and '(0% in int8)' where int8 is not what its engine runs."""
+        return titled(self.key, self.precision, self.executed)
 
     @property
     def medians_ms(self) -> list[float]:
@@ -126,6 +134,11 @@ class Report(Record, frozen=True):
     def row(self, key: str) -> Row | None:
         """The row of that key."""
         return next((row for row in self.rows if row.key == key), None)
+
+    def title(self, key: str) -> str:
+        """The title of the row of that key."""
+        row = self.row(key)
+        return key if row is None else row.title
 
 
 def make_rows(

@@ -3,7 +3,7 @@
 from clipdepth_bench.report.document import Cell, Line, Section, Table, text_line
 from clipdepth_bench.report.numbers import decimal
 from clipdepth_bench.report.record import Report
-from clipdepth_bench.roofline.record import Floor, Roofline
+from clipdepth_bench.roofline.record import Floor, Roofline, RooflineRow
 
 _HEADING = ("engine", "part", "GFLOP", "MB", "compute", "memory", "floor", "took", "took / floor", "uncached")
 _CAPTION = (
@@ -17,7 +17,7 @@ def roofline_section(report: Report) -> Section | None:
     found = report.roofline
     if found is None:
         return None
-    lines = [line for row in found.rows for line in _lines(f"{row.name} {row.precision}", row.whole, row.convolutions)]
+    lines = [line for row in found.rows for line in _lines(report, row)]
     roof = Table(("device", "what", "by", "rate"), tuple(_roof_lines(found)), numbers=False)
     return Section("Roofline", tables=(roof, Table(_HEADING, tuple(lines), _CAPTION)), items=tuple(found.notes))
 
@@ -37,8 +37,12 @@ def _rate(gops: float) -> str:
     return f"{gops:.4g} GOP/s"
 
 
-def _lines(key: str, whole: Floor, convolutions: Floor) -> list[Line]:
-    return [Line(((key,), ("whole",), *_cells(whole))), Line((("",), ("convolutions",), *_cells(convolutions)))]
+def _lines(report: Report, row: RooflineRow) -> list[Line]:
+    title = report.title(f"{row.name} {row.precision}")
+    return [
+        Line(((title,), ("whole",), *_cells(row.whole))),
+        Line((("",), ("convolutions",), *_cells(row.convolutions))),
+    ]
 
 
 def _cells(floor: Floor) -> list[Cell]:

@@ -12,6 +12,7 @@ from clipdepth_bench.report.document import Cell, Document, Line, Picture, Secti
 from clipdepth_bench.report.figures import svg_of
 from clipdepth_bench.report.numbers import decimal, points, scientific, word
 from clipdepth_bench.report.plots import compared_rows, latency_plot, speedup_plot
+from clipdepth_bench.report.ran import ran_section
 from clipdepth_bench.report.record import Report, Row
 from clipdepth_bench.report.roofline import roofline_section
 
@@ -25,6 +26,7 @@ def bench_document(report: Report) -> Document:
     size = report.input
     sections = [
         _speed(report),
+        ran_section(report),
         _pipeline(report),
         roofline_section(report),
         _agreement(report),
@@ -56,9 +58,9 @@ def _fastest(report: Report) -> str:
     if not ratios:
         return ""
     (row, best), *others = ratios
-    close = [other.key for other, speedup in others if speedup.p90 >= best.p10]
+    close = [other.title for other, speedup in others if speedup.p90 >= best.p10]
     return (
-        f"{row.key} agrees with PyTorch and is {ratio_text(best.p50)} times as fast as {report.method.reference} "
+        f"{row.title} agrees with PyTorch and is {ratio_text(best.p50)} times as fast as {report.method.reference} "
         f"(median of rounds, p10 to p90 {ratio_text(best.p10)} to {ratio_text(best.p90)}), the most of all here"
         + (f"; within that spread: {', '.join(close)}." if close else ".")
     )
@@ -89,7 +91,7 @@ def _pipeline(report: Report) -> Section | None:
     if not rows:
         return None
     first = next((row.streaming for row in rows if row.streaming), None)
-    columns = [Column("engine", "key", word), *_stream_columns(list(first.energy_j) if first else [])]
+    columns = [Column("engine", "title", word), *_stream_columns(list(first.energy_j) if first else [])]
     camera = f" of {first.width}×{first.height}, {first.camera_fps:g} a second" if first else ""
     caption = (
         f"Capture to depth: ms, of a camera's frames{camera}. Frames a second: as fast as they are taken. "
@@ -117,7 +119,7 @@ def _energy(meter: str, joules: dict[str, float] | None) -> Cell:
 def _agreement(report: Report) -> Section | None:
     rows = [row for row in report.rows if row.agreement is not None]
     columns = [
-        Column("engine", "key", word),
+        Column("engine", "title", word),
         Column("runs on", "device", word),
         *(Column(name, "agreement", partial(_difference, name)) for name in ("mean", "p99", "largest")),
         Column("allowed mean", "agreement.tolerance.mean", scientific),

@@ -7,6 +7,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from clipdepth.bundle.agreement import Agreement
+from clipdepth.engines.precisions import some
+from clipdepth.files.foreign import shown
 from clipdepth.pipeline.latency import Latency
 from clipdepth_bench.report.record import Report, Row
 from clipdepth_bench.roofline.table import print_roofline
@@ -17,7 +19,7 @@ _TIME_CAPTION = (
 )
 
 
-_WIDTH = 150
+_WIDTH = 180
 """Wide enough that no row is broken, also where the output is no terminal."""
 
 
@@ -32,10 +34,13 @@ def print_report(report: Report, console: Console) -> None:
     for row in report.rows:
         if row.status == "absent":
             console.print(f"{row.key}: {row.verdict}", markup=False, highlight=False, soft_wrap=True)
+        elif row.executed is not None and row.executed.strayed:
+            strayed = f"{row.key}: quantised, and not run in int8: {some(row.executed.strayed)}"
+            console.print(shown(strayed), markup=False, highlight=False, soft_wrap=True)
     if any(row.streaming or row.memory for row in report.rows):
         console.print(device_table(report))
     if report.roofline:
-        print_roofline(report.roofline, console)
+        print_roofline(report.roofline, console, report.title)
     for note in report.notes:
         console.print(note, markup=False, highlight=False, soft_wrap=True)
     if report.interrupted:
@@ -48,11 +53,13 @@ def time_table(report: Report) -> Table:
     title = f"{report.bundle}, {size.height}×{size.width}, {machine.cpu}, {machine.threads} threads"
     table = Table(title=escape(title), title_justify="left", caption=_TIME_CAPTION)
     _add_columns(table, ("engine", "device"), ("p50", "±", "p90", "p99", "max", "n", "×eager", "Δ depth"))
-    table.add_column("verdict")
+    told = any(row.executed is not None for row in report.rows)
+    _add_columns(table, (*(["arithmetic"] if told else []), "verdict"), ())
     for row in report.rows:
         if row.status != "absent":
-            engine, device, verdict = (escape(text) for text in (row.key, row.device, row.verdict))
-            table.add_row(engine, device, *_times(row), _difference(row.agreement), verdict)
+            engine, device, verdict = (escape(text) for text in (row.title, row.device, row.verdict))
+            arithmetic = [str(row.executed) if row.executed and row.executed.layers else ""] if told else []
+            table.add_row(engine, device, *_times(row), _difference(row.agreement), *arithmetic, verdict)
     return table
 
 
@@ -71,7 +78,7 @@ def device_table(report: Report) -> Table:
     _add_columns(table, ("engine",), (*headings, *(f"J a frame, {name}" for name in meters)))
     for row in report.rows:
         if row.latency_ms:
-            table.add_row(row.key, *_pipeline(row, meters))
+            table.add_row(escape(row.title), *_pipeline(row, meters))
     return table
 
 

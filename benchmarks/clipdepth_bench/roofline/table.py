@@ -1,10 +1,14 @@
 """A roofline for a terminal."""
 
+from collections.abc import Callable
+
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from clipdepth_bench.roofline.record import Floor, Roofline
+
+Title = Callable[[str], str]
 
 _CAPTION = (
     "ms a frame; compute: operations at the rate of a large matrix product; memory: weights, frame and depth once, at "
@@ -13,10 +17,10 @@ _CAPTION = (
 _HEADINGS = ("GFLOP", "MB", "compute", "memory", "floor", "took", "×floor", "uncached")
 
 
-def print_roofline(roofline: Roofline, console: Console) -> None:
-    """Print the machine's roof and how far each engine is from it."""
+def print_roofline(roofline: Roofline, console: Console, title: Title = str) -> None:
+    """Print the machine's roof and how far each engine is from it; `title` names a row by its key."""
     console.print(rates_table(roofline))
-    console.print(floors_table(roofline))
+    console.print(floors_table(roofline, title))
     for note in roofline.notes:
         console.print(note, markup=False, highlight=False, soft_wrap=True)
 
@@ -35,7 +39,7 @@ def rates_table(roofline: Roofline) -> Table:
     return table
 
 
-def floors_table(roofline: Roofline) -> Table:
+def floors_table(roofline: Roofline, title: Title = str) -> Table:
     """The floors of whole graphs, and of their convolutions alone."""
     table = Table(title="roofline", title_justify="left", caption=_CAPTION)
     table.add_column("engine")
@@ -43,7 +47,7 @@ def floors_table(roofline: Roofline) -> Table:
     for heading in _HEADINGS:
         table.add_column(heading, justify="right")
     for row in roofline.rows:
-        key = escape(f"{row.name} {row.precision}")
+        key = escape(title(f"{row.name} {row.precision}"))
         table.add_row(key, "whole", *_cells(row.whole))
         table.add_row("", "convolutions", *_cells(row.convolutions))
     return table

@@ -99,6 +99,7 @@ def load_exported(setup: Setup, peer: Peer) -> Contender:
         _note(model.choice),
         model_bytes=model.bundle.graph(model.precision).stat().st_size,
         close=model.close,
+        executed=model.executed,
     )
 
 
