@@ -27,7 +27,8 @@ class CpuQuantizer:
     """Activations in uint8 with a zero point, weights in int8 for each channel, biases in int32.
 
     x86 multiplies unsigned by signed numbers, and what comes out of a ReLU has all 256 levels. Kernels keep their sums,
-    see `round_kernels`; a frame goes in as the bytes that it is, see `take_bytes`.
+    see `round_kernels`; a frame goes in as the bytes that it is, see `take_bytes`. ONNX Runtime has no transposed
+    convolution in int8, so these stay in fp32.
     """
 
     def __init__(self, model: onnx.ModelProto, ranges: TensorsData) -> None:
@@ -35,7 +36,7 @@ class CpuQuantizer:
         fit_biases(self._model.graph, ranges)
         round_kernels(self._model.graph)
         self._ranges = take_bytes(self._model.graph, ranges)
-        self.layers = quantizable(self._model.graph)
+        self.layers = quantizable(self._model.graph, ("Conv", *_PRODUCTS))
 
     def __call__(self, layers: Iterable[str]) -> onnx.ModelProto:
         """See `Quantizer`."""
