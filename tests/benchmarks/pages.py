@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from benchmarks.fakes import DIFFERS, absent_row, report_of, timed_row
 from clipdepth.bundle.agreement import Agreement, Tolerance
 from clipdepth.pipeline.latency import Latency
-from clipdepth_bench.measure.timing import Ratio
+from clipdepth_bench.measure.samples import Ratio
 from clipdepth_bench.report.record import Memory, Report, Row, Streaming
 
 HOSTILE = '<b>&"| *x*_`'

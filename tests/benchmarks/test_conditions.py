@@ -6,7 +6,7 @@ import pytest
 
 from benchmarks.fakes import absent_row, report_of, timed_row
 from clipdepth.pipeline.latency import summarise_latency
-from clipdepth_bench.measure.timing import Ratio
+from clipdepth_bench.measure.samples import Ratio
 from clipdepth_bench.report.conditions import parse_condition, parse_share
 from clipdepth_bench.report.record import Memory, Streaming
 

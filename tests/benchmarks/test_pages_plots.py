@@ -10,9 +10,9 @@ from matplotlib.figure import Figure
 
 from benchmarks.fakes import absent_row, report_of, timed_row
 from benchmarks.pages import EAGER, HOSTILE, failed_row, full_report, full_row
-from clipdepth_bench.measure.timing import Ratio
+from clipdepth_bench.measure.samples import Ratio, ratios_by_round
 from clipdepth_bench.report.figures import COLOURS, svg_of
-from clipdepth_bench.report.plots import latency_plot, round_ratios, speedup_plot, timed_rows
+from clipdepth_bench.report.plots import latency_plot, speedup_plot, timed_rows
 from clipdepth_bench.report.record import Report
 
 
@@ -57,7 +57,7 @@ def test_a_rows_percentiles_and_interval_are_where_they_belong() -> None:
 
 def test_ratios_of_rounds_that_both_took_part_in() -> None:
     row = timed_row("x fp32", [50.0], speedup=Ratio(2.0, 2.0, 2.0), round_medians_ms=[50.0, None, 30.0])
-    assert round_ratios(EAGER, row) == pytest.approx([2.0, 4.0])
+    assert ratios_by_round(EAGER.round_medians_ms, row.round_medians_ms) == pytest.approx([2.0, 4.0])
     assert {2.0, 4.0} <= xs(drawn(speedup_plot(report_of(EAGER, row))))
 
 

@@ -16,7 +16,8 @@ from clipdepth.pipeline.latency import summarise_latency
 from clipdepth_bench.contender import Contender, absent
 from clipdepth_bench.families.pytorch import RANDOM_WEIGHTS
 from clipdepth_bench.measure.duration import Duration
-from clipdepth_bench.measure.timing import Limits, Samples
+from clipdepth_bench.measure.samples import Samples
+from clipdepth_bench.measure.timing import Limits
 from clipdepth_bench.report.html import html
 from clipdepth_bench.report.markdown import markdown
 from clipdepth_bench.report.record import (

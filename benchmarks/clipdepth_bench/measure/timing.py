@@ -1,7 +1,7 @@
 """Timing several contenders in one run, in turn, so that a drifting machine drifts for all of them."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from time import perf_counter_ns
 from typing import Literal
 
@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clipdepth_bench.measure.duration import Duration, Measure
-from clipdepth_bench.measure.interval import is_precise
+from clipdepth_bench.measure.samples import Samples
 
 Stop = Literal["precise", "time limit", "rounds", "interrupted"]
 """Why timing ended: every median is sure, the seconds or the rounds are used up, or Ctrl-C."""
@@ -31,33 +31,6 @@ class Limits:
     """Stop once the 95% interval of every median is within this share of it."""
 
 
-@dataclass
-class Samples:
-    """The frames of one contender that were timed, a list a round; empty where it sat out."""
-
-    rounds: list[list[Duration]] = field(default_factory=list)
-
-    @property
-    def all(self) -> list[float]:
-        """Every sample of every round, seconds."""
-        return [sample.total for round_ in self.rounds for sample in round_]
-
-    @property
-    def computing(self) -> list[float]:
-        """The same without transfers; empty where they are not known."""
-        return [sample.compute for round_ in self.rounds for sample in round_ if sample.compute is not None]
-
-    @property
-    def medians(self) -> list[float | None]:
-        """The median of each round, seconds, None where it sat out. Rounds differ more than the samples of one do,
-        so that they and not the samples say how sure a median is."""
-        return [float(np.median([s.total for s in round_])) if round_ else None for round_ in self.rounds]
-
-    def is_precise(self, within: float) -> bool:
-        """See `interval.is_precise`, of the rounds' medians."""
-        return is_precise([median for median in self.medians if median is not None], within)
-
-
 @dataclass(frozen=True)
 class Timing:
     """What `interleave` measured, in the order of its contenders, and why it ended."""
@@ -69,23 +42,6 @@ class Timing:
     def rounds(self) -> int:
         """How many rounds there were, the last one perhaps cut short."""
         return max((len(samples.rounds) for samples in self.samples), default=0)
-
-
-@dataclass(frozen=True)
-class Ratio:
-    """How many times as long the reference takes: the median over rounds, and the 10th and 90th percentile."""
-
-    p50: float
-    p10: float
-    p90: float
-
-    def __str__(self) -> str:
-        return f"{ratio_text(self.p50)} ({ratio_text(self.p10)} to {ratio_text(self.p90)})"
-
-
-def ratio_text(value: float) -> str:
-    """Two decimals; a third below a tenth, and none from a hundred on."""
-    return f"{value:.{3 if value < 0.1 else 2 if value < 100 else 0}f}"
 
 
 def interleave(
@@ -181,13 +137,3 @@ class _Turn:
         if self._limits.per_round is not None:
             return samples < self._limits.per_round
         return seconds + self._fastest <= self._limits.turn_seconds
-
-
-def ratio_to(reference: Samples, samples: Samples) -> Ratio | None:
-    """How much faster `samples` are than `reference` in the rounds that both took part in: above 1 is faster."""
-    pairs = zip(reference.medians, samples.medians, strict=True)
-    ratios = [slow / fast for slow, fast in pairs if slow is not None and fast is not None]
-    if not ratios:
-        return None
-    p10, p50, p90 = (float(p) for p in np.percentile(ratios, (10, 50, 90)))
-    return Ratio(p50, p10, p90)

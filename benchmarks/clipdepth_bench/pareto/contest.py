@@ -17,7 +17,8 @@ from clipdepth_bench.contender import Contender, Entry, Setup, load_all
 from clipdepth_bench.families import engines, pytorch
 from clipdepth_bench.measure.accuracy import Accuracy, measure_accuracy
 from clipdepth_bench.measure.duration import Duration, Measure
-from clipdepth_bench.measure.timing import Limits, Samples, Timing, interleave
+from clipdepth_bench.measure.samples import Samples
+from clipdepth_bench.measure.timing import Limits, Timing, interleave
 from clipdepth_train.candidate import bundle_frames, bundle_predictor
 from clipdepth_train.data.loader import open_set
 from clipdepth_train.data.sample import RgbdSet, evenly_spread

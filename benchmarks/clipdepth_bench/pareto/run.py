@@ -12,7 +12,8 @@ from clipdepth.engines.precisions import Precisions
 from clipdepth_bench.contender import first_line
 from clipdepth_bench.measure.accuracy import Accuracy
 from clipdepth_bench.measure.environment import Environment, environment
-from clipdepth_bench.measure.timing import Limits, Samples, Timing
+from clipdepth_bench.measure.samples import Samples
+from clipdepth_bench.measure.timing import Limits, Timing
 from clipdepth_bench.pareto.contest import Examination, Field, Name, load_field, name_of
 from clipdepth_bench.pareto.report import SCHEMA, Measured, ParetoReport, Point
 from clipdepth_bench.report.record import Method, Size, make_rows

@@ -1,6 +1,6 @@
 """Numbers as a page shows them: three digits or so, and the value itself."""
 
-from clipdepth_bench.measure.timing import Ratio, ratio_text
+from clipdepth_bench.measure.samples import Ratio, ratio_text
 from clipdepth_bench.report.document import Cell, Number
 
 NOTHING: Cell = ("–",)

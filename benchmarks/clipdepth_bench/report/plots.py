@@ -4,7 +4,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from clipdepth.pipeline.latency import Latency
-from clipdepth_bench.measure.timing import Ratio
+from clipdepth_bench.measure.samples import Ratio, ratios_by_round
 from clipdepth_bench.report.figures import ACCENT, INK, QUIET, house_style, log_axis, name_row, once_each, row_figure
 from clipdepth_bench.report.numbers import decimal_number
 from clipdepth_bench.report.record import Report, Row
@@ -66,7 +66,7 @@ def speedup_plot(report: Report) -> Figure | None:
         return None
     with house_style():
         figure, axes = row_figure(len(rows))
-        rounds = [round_ratios(reference, row) for row, _ in rows]
+        rounds = [ratios_by_round(reference.round_medians_ms, row.round_medians_ms) for row, _ in rows]
         seen = [1.0, *(ratio for ratios in rounds for ratio in ratios)]
         log_axis(axes, min(seen) / _MARGIN, max(seen) * _MARGIN)
         axes.axvline(1, color=INK, linewidth=1)
@@ -81,9 +81,3 @@ def _draw_speedup(axes: Axes, index: int, row: Row, speedup: Ratio, ratios: list
     axes.plot(ratios, [-index] * len(ratios), "|", color=QUIET, markersize=6, markeredgewidth=0.8)
     axes.plot([speedup.p50], [-index], "o", color=ACCENT, markersize=6)
     name_row(axes, index, f"{row.title}, {str(speedup).replace(' ', '× ', 1)}")
-
-
-def round_ratios(reference: Row, row: Row) -> list[float]:
-    """How many times as fast as the reference a row was, of the rounds that both took part in."""
-    pairs = zip(reference.round_medians_ms, row.round_medians_ms, strict=True)
-    return [slow / fast for slow, fast in pairs if slow is not None and fast is not None]

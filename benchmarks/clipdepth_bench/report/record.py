@@ -9,11 +9,12 @@ from clipdepth.bundle.record import Record, decode_record, encode_record
 from clipdepth.engines.precisions import Precisions, titled
 from clipdepth.errors import BundleError, ClipdepthError
 from clipdepth.files.atomic import atomic_file
-from clipdepth.pipeline.latency import Latency, summarise_latency
+from clipdepth.pipeline.latency import Latency
 from clipdepth_bench.contender import Contender
 from clipdepth_bench.measure.environment import Environment
 from clipdepth_bench.measure.interval import median_interval
-from clipdepth_bench.measure.timing import Limits, Ratio, Samples, Stop, ratio_to
+from clipdepth_bench.measure.samples import Ratio, Samples, ratio_to
+from clipdepth_bench.measure.timing import Limits, Stop
 from clipdepth_bench.roofline.record import Roofline
 
 SCHEMA = 2
@@ -60,12 +61,12 @@ class Row(Record, frozen=True):
     """For people: passed, FAILED, or why it was not checked or not timed."""
     agreement: Agreement | None
     latency_ms: Latency | None
-    """A frame from the host's memory to the host's memory, so with transfers."""
+    """A frame from the host's memory to the host's memory, so with transfers. p50 is the median of `round_medians_ms`."""
     without_transfers_ms: Latency | None
     """The same frames without transfers, where the device tells them apart."""
     timed_by: str | None
     p50_interval_ms: tuple[float, float] | None
-    """95% interval of the median over rounds; None for fewer than six rounds."""
+    """95% interval of that p50, by the same medians; None for fewer than six rounds."""
     stopped: Stop | None
     """'precise' where that interval was narrow enough in the end, else why timing ended before it was."""
     round_medians_ms: list[float | None]
@@ -164,8 +165,8 @@ def _row(
         status=_status(contender),
         verdict=_verdict(contender),
         agreement=contender.agreement,
-        latency_ms=summarise_latency(timed.all) if timed else None,
-        without_transfers_ms=summarise_latency(timed.computing) if timed and timed.computing else None,
+        latency_ms=timed.latency if timed else None,
+        without_transfers_ms=timed.without_transfers if timed else None,
         timed_by=contender.timed_by if timed else None,
         p50_interval_ms=_interval_ms(timed) if timed else None,
         stopped=("precise" if timed.is_precise(limits.within) else stopped) if timed else None,

@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from clipdepth.bundle.agreement import Agreement
 from clipdepth.bundle.record import Record
-from clipdepth_bench.measure.timing import ratio_text
+from clipdepth_bench.measure.samples import ratio_text
 from clipdepth_bench.report.columns import Column, row_table, time_columns
 from clipdepth_bench.report.document import Cell, Document, Line, Picture, Section, Table, text_line
 from clipdepth_bench.report.figures import svg_of

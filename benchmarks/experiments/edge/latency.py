@@ -27,7 +27,8 @@ from clipdepth_bench.families.peers import yolo
 from clipdepth_bench.families.peers.forms import OwnFrames
 from clipdepth_bench.families.peers.random_bundle import write_random_bundle
 from clipdepth_bench.measure.duration import Measure, by_clock
-from clipdepth_bench.measure.timing import Limits, interleave, ratio_to
+from clipdepth_bench.measure.samples import ratio_to
+from clipdepth_bench.measure.timing import Limits, interleave
 from clipdepth_train.depth_model import build_model
 
 HEIGHT, WIDTH = 240, 320
@@ -59,7 +60,7 @@ def main() -> None:
         assert ratio is not None
         counts = _precisions(bundle.graph("int8"))
         found[name] = {
-            "p50_ms": float(np.median(samples.all)) * 1e3,
+            "p50_ms": samples.latency.p50,
             "n": len(samples.all),
             "of_reference": asdict(ratio),
             "gflop": bundle.manifest.model.flops / 1e9,

@@ -23,7 +23,8 @@ from clipdepth.model import load
 from clipdepth.rooms import Room, default_intrinsics
 from clipdepth_bench.families.peers.random_bundle import write_random_bundle
 from clipdepth_bench.measure.duration import by_clock
-from clipdepth_bench.measure.timing import Limits, interleave, ratio_to
+from clipdepth_bench.measure.samples import ratio_to
+from clipdepth_bench.measure.timing import Limits, interleave
 from clipdepth_train.depth_model import build_model
 
 HEIGHT, WIDTH = 240, 320
@@ -62,7 +63,7 @@ def main() -> None:
                 measures.append(by_clock(model.engine.infer))
         timing = interleave(measures, frames, Limits(seconds=options.seconds))
         for name, samples in zip(names, timing.samples, strict=True):
-            ratio, p50 = ratio_to(samples, timing.samples[0]), float(np.median(samples.all)) * 1e3
+            ratio, p50 = ratio_to(samples, timing.samples[0]), samples.latency.p50
             assert ratio is not None
             found[f"{network}, without {name}"] = {"p50_ms": p50, "n": len(samples.all), "of_all": asdict(ratio)}
             missing = "–" if name == ALL else name
