@@ -17,13 +17,14 @@ from clipdepth.engines import ENGINES, usable_cores
 from clipdepth.errors import UsageError
 from clipdepth_bench.bench.rounds import Parts, run_bench
 from clipdepth_bench.compare.compare import compare_reports, lost_rows
+from clipdepth_bench.compare.reference import REFERENCE_HELP, pair_reports, require_time, timed_rows
 from clipdepth_bench.contender import Setup
 from clipdepth_bench.families.pytorch import EAGER
 from clipdepth_bench.measure.timing import Limits
 from clipdepth_bench.registry import list_entries
 from clipdepth_bench.report import require_plots, write_pages
 from clipdepth_bench.report.conditions import parse_condition, parse_share
-from clipdepth_bench.report.record import Report, read_report, write_report
+from clipdepth_bench.report.record import Report, ReportError, read_report, write_report
 from clipdepth_bench.report.terminal import print_report, wide_console
 from clipdepth_bench.roofline import require_packages
 
@@ -51,7 +52,7 @@ def main(argv: Sequence[str]) -> int:
         require_plots("clipdepth bench --out")
     if options.roofline:
         require_packages()
-    before = read_report(options.fail_if_slower_than) if options.fail_if_slower_than else None
+    before = _read_before(options)
     setup = Setup(
         open_bundle(options.bundle),
         options.run,
@@ -89,9 +90,25 @@ def _check_rows(options: Namespace, setup: Setup) -> None:
         if name in (EAGER, f"{EAGER} fp32"):
             raise UsageError(f"--without '{name}': all others are compared with it")
     known = _names(setup)
+    if options.reference and options.reference not in known:
+        raise UsageError(
+            f"--reference '{options.reference}': no row is called so; there are {', '.join(sorted(known))}"
+        )
     for condition in options.fail_if:
         if condition.row is not None and condition.row not in known:
             raise UsageError(f"--fail-if '{condition.text}': no row is called so; there are {', '.join(sorted(known))}")
+
+
+def _read_before(options: Namespace) -> Report | None:
+    """The report that rows must not be slower than; raises ReportError for one without the reference's time."""
+    path = options.fail_if_slower_than
+    if path is None:
+        if options.reference:
+            raise UsageError("--reference is of --fail-if-slower-than; give that too, or neither")
+        return None
+    before = read_report(path)
+    require_time(before, options.reference or before.method.reference, str(path), timed_rows(before))
+    return before
 
 
 def _names(setup: Setup) -> set[str]:
@@ -103,15 +120,24 @@ def _say_broken(options: Namespace, report: Report, before: Report | None) -> bo
     """Print a line for each broken condition; return whether there is one."""
     lines = [line for condition in options.fail_if for line in condition.broken(report)]
     if before is not None:
-        lines += lost_rows(before, report)
-        slower = [change for change in compare_reports(before, report) if change.is_slower_by(options.by)]
-        lines += [
-            f"{change.key} takes {change.ratio:.2f} times as long as in {options.fail_if_slower_than}"
-            for change in slower
-        ]
+        lines += lost_rows(before, report) + _slower(options, before, report)
     for line in lines:
         sys.stderr.write(f"clipdepth bench: failed: {line}\n")
     return bool(lines)
+
+
+def _slower(options: Namespace, before: Report, report: Report) -> list[str]:
+    """A line for each row that is slower than before beside the reference, or why that cannot be told."""
+    path = options.fail_if_slower_than
+    try:
+        pair = pair_reports(before, report, options.reference, (str(path), "this run"))
+    except ReportError as error:
+        return [str(error)]
+    slower = [change for change in compare_reports(pair) if change.is_slower_by(options.by)]
+    return [
+        f"beside {pair.reference}, {change.key} takes {change.ratio:.2f} times as long as in {path}"
+        for change in slower
+    ]
 
 
 def _is_usable(report: Report) -> bool:
@@ -158,5 +184,6 @@ def _parser() -> ArgumentParser:
         help="exit with 1 where it holds: 'p50 > 20ms' (of the fastest engine), 'openvino int8: fps < 30fps'",
     )
     parser.add_argument("--fail-if-slower-than", type=Path, metavar="REPORT", help="exit with 1 where a row is slower")
+    parser.add_argument("--reference", metavar="ROW", help=REFERENCE_HELP)
     parser.add_argument("--by", type=parse_share, default=0.1, metavar="SHARE", help="than so much (default: 10%%)")
     return parser

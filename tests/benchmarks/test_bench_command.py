@@ -329,10 +329,16 @@ def test_slower_than_an_earlier_report(tmp_path: Path, capsys: pytest.CaptureFix
     bundle, path = write_bundle(tmp_path / "b"), tmp_path / "r.json"
     bench(bundle)
     now = read_report(bundle.with_suffix(".json"))
-    slower = ["--fail-if-slower-than", str(path), "--by", "20%"]
+    slower = ["--fail-if-slower-than", str(path), "--by", "20%", "--reference", "openvino fp32"]
 
     def scaled(share: float) -> None:
-        rows = [replace(row, round_medians_ms=[share * median for median in row.medians_ms] * 4) for row in now.rows]
+        """The same report, of a machine a thousand times as slow, with ONNX Runtime's time `share` times as long."""
+        shares = {"openvino fp32": 1e3, "onnxruntime fp32": 1e3 * share}
+        rows = [
+            replace(row, round_medians_ms=[shares[row.key] * median for median in row.medians_ms])
+            for row in now.rows
+            if row.latency_ms
+        ]
         write_report(path, replace(now, rows=rows))
 
     scaled(1e6)
@@ -340,21 +346,31 @@ def test_slower_than_an_earlier_report(tmp_path: Path, capsys: pytest.CaptureFix
     scaled(1e-6)
     capsys.readouterr()
     assert main(["bench", str(bundle), *QUICK, *slower]) == 1
-    assert "onnxruntime fp32 takes " in capsys.readouterr().err
+    assert "beside openvino fp32, onnxruntime fp32 takes " in capsys.readouterr().err
+    assert "no row is called so" in refused(capsys, str(bundle), *slower, "--without", "openvino", status=2)
+    assert "is of --fail-if-slower-than" in refused(capsys, str(bundle), "--reference", "openvino fp32", status=2)
+    error = refused(capsys, str(bundle), "--fail-if-slower-than", str(path), status=1)
+    assert "has no time of PyTorch eager" in error
 
 
 def test_an_engine_that_was_lost_is_no_success(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     bundle, path = write_bundle(tmp_path / "b"), tmp_path / "r.json"
-    write_report(path, report_of(timed_row("tensorrt fp16", [5.0])))
-    assert main(["bench", str(bundle), *QUICK, "--fail-if-slower-than", str(path)]) == 1
-    assert "tensorrt fp16 was timed before" in capsys.readouterr().err
+    write_report(path, report_of(timed_row("tensorrt fp16", [5.0]), timed_row("openvino fp32", [5.0])))
+    slower = ["--fail-if-slower-than", str(path), "--reference", "openvino fp32"]
+    assert main(["bench", str(bundle), *QUICK, *slower]) == 1
+    error = capsys.readouterr().err
+    assert "tensorrt fp16 was timed before" in error
+    assert "openvino fp32 in this run is of another model or graph than in" in error
 
 
 def test_two_reports_are_compared(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for name, median in (("a", 10.0), ("b", 8.0)):
-        write_report(tmp_path / f"{name}.json", report_of(timed_row("openvino int8", [median] * 10)))
+        rows = timed_row("PyTorch eager fp32", [40.0] * 10), timed_row("openvino int8", [median] * 10)
+        write_report(tmp_path / f"{name}.json", report_of(*rows))
     assert main(["bench", "compare", str(tmp_path / "a.json"), str(tmp_path / "b.json")]) == 0
     assert "faster" in line(capsys.readouterr().out, "openvino int8")
+    other = ["compare", str(tmp_path / "a.json"), str(tmp_path / "b.json"), "--reference", "warp fp32"]
+    assert "a.json has no time of warp fp32" in refused(capsys, *other, status=1)
     (tmp_path / "old.json").write_text('{"schema": 1}', encoding="utf-8")
     assert "has schema 1" in refused(capsys, "compare", str(tmp_path / "old.json"), str(tmp_path / "b.json"), status=1)
     assert "AFTER.json" in refused(capsys, "compare", str(tmp_path / "a.json"), status=2)

@@ -4,6 +4,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.stats import bootstrap, quantile_test
 
@@ -31,6 +33,13 @@ def test_it_holds_the_median_as_often_as_it_says() -> None:
     held = [interval[0] <= np.log(2) <= interval[1] for interval in intervals if interval]
     assert len(held) == 1000
     assert 0.95 <= np.mean(held) < 0.98, "P = 0.9648 for 15 values"
+
+
+@given(st.lists(st.floats(1e-6, 1e3), min_size=6, max_size=200))
+def test_the_median_lies_within_its_interval(values: list[float]) -> None:
+    interval = median_interval(values)
+    assert interval is not None
+    assert interval[0] <= np.median(values) <= interval[1]
 
 
 def test_precise_is_both_ends_near_the_median() -> None:

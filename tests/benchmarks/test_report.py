@@ -6,7 +6,10 @@ from io import StringIO
 from pathlib import Path
 
 import msgspec
+import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from rich.console import Console
 
 from benchmarks.fakes import DIFFERS, NAN, PASSED, absent_row, infer, report_of, timed_row
@@ -91,6 +94,24 @@ def test_the_interval_and_why_it_ended() -> None:
     assert unsure.stopped == "time limit"
     assert any("25.9%*" in line for line in printed(unsure))
     assert any(" 0.0% " in line for line in printed(sure))
+
+
+@given(st.lists(st.lists(st.floats(1e-4, 1.0), max_size=9), min_size=6, max_size=12))
+def test_a_printed_median_lies_within_its_printed_interval(rounds: list[list[float]]) -> None:
+    if not any(rounds):
+        return
+    (row,) = rows_of(ENGINE, times={"warp fp16": rounds})
+    assert row.latency_ms is not None
+    assert row.latency_ms.p50 == np.median(row.medians_ms)
+    if row.p50_interval_ms is not None:
+        assert row.p50_interval_ms[0] <= row.latency_ms.p50 <= row.p50_interval_ms[1]
+
+
+def test_a_median_is_of_rounds_and_not_of_the_rounds_with_most_samples() -> None:
+    """Twenty samples of a fast round and one of each slow one: the median of all would lie below the interval."""
+    (row,) = rows_of(ENGINE, times={"warp fp16": [[0.001] * 20, *[[0.002]] * 12]})
+    assert row.latency_ms is not None
+    assert (row.latency_ms.p50, row.p50_interval_ms, row.latency_ms.n) == (2.0, (2.0, 2.0), 32)
 
 
 def test_rounds_it_sat_out_are_null() -> None:

@@ -15,7 +15,7 @@ from clipdepth_bench.measure.energy import Meter, find_meters
 from clipdepth_bench.measure.environment import Environment, environment
 from clipdepth_bench.measure.timing import Limits, Timing, interleave
 from clipdepth_bench.registry import list_entries
-from clipdepth_bench.report.record import SCHEMA, Method, Report, Row, Size, make_rows
+from clipdepth_bench.report.record import SCHEMA, Method, Network, Report, Row, Size, make_rows
 
 Step = Callable[[Contender, Row], Row]
 """Adds to a row what it measures of its contender."""
@@ -85,6 +85,7 @@ def _report(
         interrupted=timing.stopped == "interrupted",
         notes=[],
         rows=make_rows(contenders, samples, reference, timing.stopped, limits),
+        network=Network(manifest.model.parameters, manifest.model.flops),
     )
 
 

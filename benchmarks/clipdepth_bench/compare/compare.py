@@ -1,4 +1,4 @@
-"""Two reports side by side: what became faster, and whether that is more than chance."""
+"""Two reports side by side: what became faster beside a row that both have, and whether that is more than chance."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,8 +10,9 @@ from rich.table import Table
 
 from clipdepth.bundle.record import Record
 from clipdepth.files.foreign import shown
+from clipdepth_bench.compare.reference import Pair, shares_by_round
 from clipdepth_bench.measure.interval import ratio_interval
-from clipdepth_bench.report.record import Report, Row
+from clipdepth_bench.report.record import Report
 
 _VARYING = ("time", "load_average", "cpu_mhz")
 _MACHINE = ("cpu", "usable_cores", "threads", "gpus")
@@ -19,18 +20,19 @@ _MACHINE = ("cpu", "usable_cores", "threads", "gpus")
 
 @dataclass(frozen=True)
 class Change:
-    """A row that both reports timed: how its median changed."""
+    """A row that both reports timed: how its time changed, in times of the reference in the same rounds."""
 
     key: str
-    before_ms: float
-    after_ms: float
+    before: float
+    """The median over rounds of its time over the reference's; in that of `after` likewise."""
+    after: float
     interval: tuple[float, float] | None
     """95% interval of after / before; None for fewer than six rounds in either."""
 
     @property
     def ratio(self) -> float:
-        """Of the medians of the rounds, after / before: above 1 is slower."""
-        return self.after_ms / self.before_ms
+        """after / before: above 1 is slower."""
+        return self.after / self.before
 
     @property
     def verdict(self) -> str:
@@ -46,15 +48,22 @@ class Change:
         return self.ratio > 1 + share and self.verdict in ("slower", "too few rounds to tell")
 
 
-def compare_reports(before: Report, after: Report) -> list[Change]:
-    """A change for each row that both timed."""
-    pairs = [(row, after.row(row.key)) for row in before.rows]
-    return [_change(old, new) for old, new in pairs if new and old.medians_ms and new.medians_ms]
+def compare_reports(pair: Pair) -> list[Change]:
+    """A change for each row that both timed, the reference left out, in the rounds that the reference shares.
+
+    A machine that is slower in one of the two runs is so for the reference too, and changes nothing.
+    """
+    both = [(row.key, row, new) for row in pair.before.rows if (new := pair.after.row(row.key))]
+    shares = {
+        key: (shares_by_round(pair.before, old, pair.reference), shares_by_round(pair.after, new, pair.reference))
+        for key, old, new in both
+        if key != pair.reference and old.medians_ms and new.medians_ms
+    }
+    return [_change(key, old, new) for key, (old, new) in shares.items() if old and new]
 
 
-def _change(before: Row, after: Row) -> Change:
-    interval = ratio_interval(after.medians_ms, before.medians_ms)
-    return Change(before.key, median(before.medians_ms), median(after.medians_ms), interval)
+def _change(key: str, before: Sequence[float], after: Sequence[float]) -> Change:
+    return Change(key, median(before), median(after), ratio_interval(after, before))
 
 
 def lost_rows(before: Report, after: Report) -> list[str]:
@@ -82,25 +91,27 @@ def _flat(record: Record) -> dict[str, object]:
 
 
 def is_same_machine(before: Report, after: Report) -> bool:
-    """Whether CPU, cores, threads and GPUs are the same, so that times can be compared at all."""
+    """Whether CPU, cores, threads and GPUs are the same: on another machine the reference may gain what rows do not."""
     old, new = before.environment, after.environment
     return all(getattr(old, name) == getattr(new, name) for name in _MACHINE)
 
 
-def print_comparison(before: Report, after: Report, console: Console) -> None:
+def print_comparison(pair: Pair, console: Console) -> None:
     """Print the table, what was lost, and what differs around it."""
-    table = Table(title="after / before, medians of rounds", title_justify="left")
+    before, after = pair.before, pair.after
+    title = f"time of a frame / {shown(pair.reference)}'s in the same rounds, medians"
+    table = Table(title=escape(title), title_justify="left")
     table.add_column("engine")
-    for heading in ("before ms", "after ms", "ratio", "95%"):
+    for heading in ("before", "after", "after / before", "95%"):
         table.add_column(heading, justify="right")
     table.add_column("verdict")
-    for change in compare_reports(before, after):
+    for change in compare_reports(pair):
         table.add_row(*_cells(change))
     console.print(table)
     _print_lines(lost_rows(before, after), console)
     _print_lines(environment_differences(before, after), console)
     if not is_same_machine(before, after):
-        console.print("another machine or other threads: these times do not compare, their ratios to eager may")
+        console.print("another machine or other threads: what all are divided by may gain or lose more than others")
 
 
 def _print_lines(lines: Sequence[str], console: Console) -> None:
@@ -110,5 +121,5 @@ def _print_lines(lines: Sequence[str], console: Console) -> None:
 
 def _cells(change: Change) -> list[str]:
     interval = "" if change.interval is None else f"{change.interval[0]:.3f} to {change.interval[1]:.3f}"
-    times = (f"{change.before_ms:.2f}", f"{change.after_ms:.2f}", f"{change.ratio:.3f}")
+    times = (f"{change.before:.3g}", f"{change.after:.3g}", f"{change.ratio:.3f}")
     return [escape(shown(change.key)), *times, interval, change.verdict]

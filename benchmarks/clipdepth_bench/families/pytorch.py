@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 EAGER = "PyTorch eager"
 COMPILED = "torch.compile"
+NAMES = (EAGER, COMPILED)
 RANDOM_WEIGHTS = "random weights: latency only"
 _COMPILERS = ("c++", "g++", "clang++")
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 EAGER = "PyTorch eager CUDA"
 COMPILED = "torch.compile CUDA"
+NAMES = (EAGER, COMPILED)
 EVENTS = "CUDA events"
 GRAPHS = "reduce-overhead"
 """The mode of `torch.compile` that replays CUDA graphs; 'max-autotune' does too, and compiles for many minutes."""

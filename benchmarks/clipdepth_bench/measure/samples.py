@@ -82,4 +82,4 @@ def summarise_rounds(rounds: Sequence[Sequence[float]]) -> Latency:
     everything else is of all samples together. Raises ValueError for none.
     """
     summary = summarise_latency([sample for round_ in rounds for sample in round_])
-    return replace(summary, p50=1000 * float(np.median([np.median(round_) for round_ in rounds if round_])))
+    return replace(summary, p50=float(np.median([1000 * np.median(round_) for round_ in rounds if round_])))

@@ -61,7 +61,7 @@ class Row(Record, frozen=True):
     """For people: passed, FAILED, or why it was not checked or not timed."""
     agreement: Agreement | None
     latency_ms: Latency | None
-    """A frame from the host's memory to the host's memory, so with transfers. p50 is the median of `round_medians_ms`."""
+    """A frame from the host's memory to it, so with transfers. p50 is the median of `round_medians_ms`."""
     without_transfers_ms: Latency | None
     """The same frames without transfers, where the device tells them apart."""
     timed_by: str | None
@@ -115,6 +115,14 @@ class Size(Record, frozen=True):
     width: int
 
 
+class Network(Record, frozen=True):
+    """What PyTorch's time depends on besides the input's size: its network, whatever weights it has."""
+
+    parameters: int
+    flops: int
+    """A frame's, 2 per multiply-add."""
+
+
 class Report(Record, frozen=True):
     """The whole of `clipdepth bench --json`; what a later part adds is a field with a default."""
 
@@ -131,6 +139,8 @@ class Report(Record, frozen=True):
     rows: list[Row]
     roofline: Roofline | None = None
     """None where it was not asked for."""
+    network: Network | None = None
+    """None in reports of earlier versions."""
 
     def row(self, key: str) -> Row | None:
         """The row of that key."""
