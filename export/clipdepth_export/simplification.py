@@ -3,6 +3,7 @@
 import onnx
 import onnx_ir as ir
 
+from clipdepth_export.attention_mask import drop_masks
 from clipdepth_export.batch_norm import fold_batch_norms
 from clipdepth_export.expectation import expect_last
 from clipdepth_export.picture import fold_picture
@@ -13,6 +14,7 @@ def simplify(model: onnx.ModelProto) -> onnx.ModelProto:
     """A graph that computes the same with less."""
     graph = ir.from_proto(model)
     fold_batch_norms(graph)
+    drop_masks(graph)
     fold_picture(graph)
     expect_last(graph)
     upsample_by_products(graph)
