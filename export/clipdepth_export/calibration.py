@@ -46,7 +46,7 @@ def activation_ranges(graph: Path, frames: Iterable[Feeds]) -> TensorsData:
             [*ARITHMETIC, *GLUE],
             augmented_model_path=str(Path(folder) / "augmented.onnx"),
             calibrate_method=CalibrationMethod.Percentile,
-            extra_options={"percentile": PERCENTILE},
+            extra_options={"symmetric": False, "percentile": PERCENTILE},
         )
         for feeds in frames:
             # One at a time: it keeps every tensor of all that it is given at once.

@@ -12,6 +12,7 @@ from onnxruntime.quantization import QuantType
 from onnxruntime.quantization.calibrate import TensorsData
 from onnxruntime.quantization.qdq_quantizer import QDQQuantizer
 
+from clipdepth_export.int8.biases import round_linear_biases
 from clipdepth_export.int8.frame import take_bytes, use_bytes
 from clipdepth_export.int8.layers import quantizable
 from clipdepth_export.int8.rounding import fit_biases, round_kernels
@@ -59,7 +60,7 @@ class CpuQuantizer:
         )
         quantizer.quantize_model()
         quantizer.model.topological_sort()
-        return use_bytes(quantizer.model.model)
+        return use_bytes(round_linear_biases(quantizer.model.model))
 
     def name(self, layer: str) -> str:
         """See `Quantizer`."""
