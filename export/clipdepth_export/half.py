@@ -29,8 +29,13 @@ def half(model: onnx.ModelProto, largest: Mapping[str, float] | None = None) -> 
     of half's limit stays in fp32 as well.
     """
     copy = ir.from_proto(model)
-    convert(copy, sensitive(copy.graph) | _outsized(copy.graph, largest or {}))
+    convert(copy, fp32_nodes(copy.graph, largest))
     return ir.to_proto(copy)
+
+
+def fp32_nodes(graph: ir.Graph, largest: Mapping[str, float] | None = None) -> set[ir.Node]:
+    """The nodes of an fp32 graph that `half` leaves in fp32."""
+    return sensitive(graph) | _outsized(graph, largest or {})
 
 
 def convert(model: ir.Model, keep: Collection[ir.Node]) -> None:
@@ -109,14 +114,17 @@ def _casts_to(node: ir.Node, kind: DataType) -> bool:
 def rounded(model: onnx.ModelProto) -> onnx.ModelProto:
     """A copy of what `half` gave that rounds every half tensor and computes in fp32, as a GPU does within a kernel.
 
-    ONNX Runtime on a CPU computes a half graph in fp32 without rounding in between, and so never overflows.
+    ONNX Runtime on a CPU computes a half graph in fp32 without rounding in between, and so never overflows. What comes
+    out of DequantizeLinear is not rounded: the kernel that takes it multiplies the integers.
     """
     copy = ir.from_proto(model)
     for node in list(copy.graph):
         if _casts_to(node, DataType.FLOAT16):
             node.attributes["to"] = ir.AttrInt64("to", DataType.FLOAT)
         for value in node.outputs:
-            if value.dtype == DataType.FLOAT16:
+            if value.dtype == DataType.FLOAT16 and node.op_type == "DequantizeLinear":
+                value.type = ir.TensorType(DataType.FLOAT)
+            elif value.dtype == DataType.FLOAT16:
                 _round(value, node)
     for weight in copy.graph.initializers.values():
         if weight.dtype == DataType.FLOAT16 and weight.const_value is not None:
