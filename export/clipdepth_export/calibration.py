@@ -2,7 +2,8 @@
 
 import contextlib
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -20,6 +21,16 @@ Feeds = dict[str, NDArray[np.uint8]]
 """A graph's inputs by name, one frame each."""
 PERCENTILE = 99.99
 """An int8 tensor's range covers this share of its values: the last few in ten thousand cost the others resolution."""
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """What int8 has to know of the tensors of a graph on real frames."""
+
+    ranges: TensorsData
+    """Of what the quantised operators take and make, by percentile."""
+    largest: Mapping[str, float]
+    """See `largest_values`."""
 
 
 def largest_values(graph: Path, frames: Iterable[Feeds]) -> dict[str, float]:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import onnx
 import torch
 
 from clipdepth.bundle.agreement import Agreement, Tolerance
@@ -13,7 +14,7 @@ from clipdepth.bundle.kind import DepthKind
 from clipdepth.bundle.manifest import Graph, InputSize, Precision
 from clipdepth.errors import VerificationError
 from clipdepth_export.gate import judge, require_agreement
-from clipdepth_export.graph import OPSET, ExportError, save_graph, save_together
+from clipdepth_export.graph import ExportError, save_graph, save_together
 from clipdepth_export.layers import worst_layers
 from clipdepth_export.variants import Variant, feeds
 
@@ -47,9 +48,9 @@ class GraphWriter:
         return list(graphs.values()), refused
 
     def _record(self, variant: Variant, verification: Agreement) -> Graph:
-        operators = len(variant.model.graph.node)
+        operators, opset = len(variant.model.graph.node), variant.model.opset_import[0].version
         return Graph(
-            variant.file, variant.precision, OPSET, operators, verification, variant.excluded, variant.placement
+            variant.file, variant.precision, opset, operators, verification, variant.excluded, variant.placement
         )
 
     def _save(self, precision: Precision, made: Sequence[Variant]) -> None:
@@ -69,10 +70,10 @@ class GraphWriter:
                 )
 
     def _verify(self, variant: Variant) -> Agreement:
-        """Hold the file to PyTorch on all frames, and what computes as a device does first."""
-        path = self.folder / variant.file
-        agreements = [judge(path, frames, self.tolerance, self.kind) for frames in self.frames]
-        if variant.judged is not variant.model:
-            agreements.insert(0, judge(variant.judged, self.frames[0], self.tolerance, self.kind))
+        """Hold what computes as a device does to PyTorch on all frames, and the file too if it runs here."""
+        graphs: list[onnx.ModelProto | Path] = [] if variant.judged is variant.model else [variant.judged]
+        if variant.placement != "tensorrt":
+            graphs.append(self.folder / variant.file)
+        agreements = [judge(graph, frames, self.tolerance, self.kind) for graph in graphs for frames in self.frames]
         frame = feeds(self.frames[1])[0]
         return require_agreement(variant.label, agreements, lambda: worst_layers(self.program, variant, frame))

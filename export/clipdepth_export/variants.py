@@ -6,14 +6,13 @@ from functools import cached_property
 from pathlib import Path
 
 import onnx
-from onnxruntime.quantization.calibrate import TensorsData
 
 from clipdepth.bundle.agreement import Tolerance
 from clipdepth.bundle.golden import Golden
 from clipdepth.bundle.kind import DepthKind
 from clipdepth.bundle.manifest import Exclusion, Placement, Precision, label_of
 from clipdepth.errors import VerificationError
-from clipdepth_export.calibration import Feeds, activation_ranges, largest_values
+from clipdepth_export.calibration import Feeds, Statistics, activation_ranges, largest_values
 from clipdepth_export.gate import depth_of, judge
 from clipdepth_export.half import half, rounded
 from clipdepth_export.int8.cpu import CpuQuantizer
@@ -30,7 +29,7 @@ SAFETY = 0.5
 """The share of the tolerance that calibration frames may use up: a network is surer of frames it was trained on."""
 
 
-QUANTIZERS: Mapping[Placement, Callable[[onnx.ModelProto, TensorsData], Quantizer]] = {
+QUANTIZERS: Mapping[Placement, Callable[[onnx.ModelProto, Statistics], Quantizer]] = {
     "cpu": CpuQuantizer,
     "tensorrt": TensorRtQuantizer,
 }
@@ -77,19 +76,24 @@ class Variants:
         made, refused = list[Variant](), dict[str, str]()
         for placement, kind in QUANTIZERS.items():
             try:
-                made.append(self._int8(placement, kind(self._model, self._ranges), tolerance))
+                made.append(self._int8(placement, kind(self._model, self._statistics), tolerance))
             except VerificationError as error:
                 refused[label_of("int8", placement)] = str(error)
         return made, refused
 
     def _fp16(self) -> Variant:
-        largest = largest_values(self._graph, self._track(feeds(self._calibration), "fp16, ranges"))
-        model = half(self._model, largest)
+        model = half(self._model, self._largest)
         return Variant("fp16", None, model, rounded(model))
 
     @cached_property
-    def _ranges(self) -> TensorsData:
-        return activation_ranges(self._graph, self._track(feeds(self._calibration), "int8, ranges"))
+    def _statistics(self) -> Statistics:
+        frames = feeds(self._calibration)
+        ranges = activation_ranges(self._graph, self._track(frames, "int8, ranges"))
+        return Statistics(ranges, self._largest)
+
+    @cached_property
+    def _largest(self) -> dict[str, float]:
+        return largest_values(self._graph, self._track(feeds(self._calibration), "largest values"))
 
     def _int8(self, placement: Placement, quantizer: Quantizer, tolerance: Tolerance) -> Variant:
         limit = replace(tolerance, mean=SAFETY * tolerance.mean, delta1=tolerance.delta1 and SAFETY * tolerance.delta1)
@@ -99,7 +103,7 @@ class Variants:
             lambda model, probe: judge(model, few if probe else more, limit, self._kind),
             self._track,
         )
-        return Variant("int8", placement, made.model, made.model, made.excluded)
+        return Variant("int8", placement, made.model, quantizer.as_run(made.model), made.excluded)
 
     @property
     def _calibration(self) -> Golden:

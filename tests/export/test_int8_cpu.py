@@ -16,9 +16,10 @@ from clipdepth.bundle.onnx_file import OnnxFile
 from clipdepth.engines.onnxruntime_cpu import load_graph
 from clipdepth.engines.operations import count_precisions
 from clipdepth.engines.precisions import Precisions
-from clipdepth_export.calibration import activation_ranges, open_session
+from clipdepth_export.calibration import open_session
 from clipdepth_export.int8.cpu import CpuQuantizer
 from clipdepth_export.variants import feeds
+from measured import measured
 from small_graphs import HEIGHT, WIDTH, constants, frames, save
 
 openvino = pytest.importorskip("openvino")
@@ -28,7 +29,7 @@ Array = NDArray[np.float32]
 
 def place(graph: Path, pictures: Golden, path: Path) -> onnx.ModelProto:
     """The graph of `graph`, int8 throughout, calibrated on `pictures` and written to `path`."""
-    quantizer = CpuQuantizer(onnx.load(graph), activation_ranges(graph, feeds(pictures)))
+    quantizer = CpuQuantizer(onnx.load(graph), measured(graph, pictures))
     model = quantizer(quantizer.layers)
     onnx.checker.check_model(model, full_check=True)
     onnx.save(model, path)
@@ -132,9 +133,7 @@ def placed(exported: Bundle, tmp_path: Path) -> Path:
 
 def test_every_layer_runs_in_int8_on_onnx_runtime(placed: Path) -> None:
     strayed = set(what_ran(placed).strayed)
-    assert strayed <= {"node_linear_1"}, (
-        "the adapter alone: no product is fused with a ReLU after it"
-    )
+    assert strayed <= {"node_linear_1"}, "the adapter alone: no product is fused with a ReLU after it"
 
 
 def test_openvino_computes_what_onnx_runtime_does(placed: Path, exported: Bundle) -> None:

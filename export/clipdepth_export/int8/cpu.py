@@ -9,9 +9,9 @@ from collections.abc import Iterable
 import onnx
 import onnx_ir as ir
 from onnxruntime.quantization import QuantType
-from onnxruntime.quantization.calibrate import TensorsData
 from onnxruntime.quantization.qdq_quantizer import QDQQuantizer
 
+from clipdepth_export.calibration import Statistics
 from clipdepth_export.int8.biases import round_linear_biases
 from clipdepth_export.int8.frame import take_bytes, use_bytes
 from clipdepth_export.int8.layers import quantizable
@@ -32,11 +32,11 @@ class CpuQuantizer:
     convolution in int8, so these stay in fp32.
     """
 
-    def __init__(self, model: onnx.ModelProto, ranges: TensorsData) -> None:
+    def __init__(self, model: onnx.ModelProto, statistics: Statistics) -> None:
         self._model = ir.from_proto(model)
-        fit_biases(self._model.graph, ranges)
+        fit_biases(self._model.graph, statistics.ranges)
         round_kernels(self._model.graph)
-        self._ranges = take_bytes(self._model.graph, ranges)
+        self._ranges = take_bytes(self._model.graph, statistics.ranges)
         self.layers = quantizable(self._model.graph, ("Conv", *_PRODUCTS))
 
     def __call__(self, layers: Iterable[str]) -> onnx.ModelProto:
@@ -61,6 +61,10 @@ class CpuQuantizer:
         quantizer.quantize_model()
         quantizer.model.topological_sort()
         return use_bytes(round_linear_biases(quantizer.model.model))
+
+    def as_run(self, model: onnx.ModelProto) -> onnx.ModelProto:
+        """See `Quantizer`: what processors run is what is here."""
+        return model
 
     def name(self, layer: str) -> str:
         """See `Quantizer`."""

@@ -27,6 +27,9 @@ class Quantizer(Protocol):
     def __call__(self, layers: Iterable[str]) -> onnx.ModelProto:
         """A copy of the graph in which those layers are int8."""
 
+    def as_run(self, model: onnx.ModelProto) -> onnx.ModelProto:
+        """What ONNX Runtime here computes as the devices that the graph is for compute it."""
+
     def name(self, layer: str) -> str:
         """What people know a layer by."""
 
@@ -44,12 +47,15 @@ def quantize(quantizer: Quantizer, judge: Judge, track: Track) -> Quantized:
 
     Raises VerificationError where more than half of the layers would have to be left out.
     """
-    everything = quantizer(quantizer.layers)
-    if judge(everything, False).passed:
-        return Quantized(everything, [])
-    damage = {layer: _damage(judge(quantizer([layer]), True)) for layer in track(quantizer.layers, "int8, by layer")}
+
+    def agreement(layers: Sequence[str], probe: bool) -> Agreement:
+        return judge(quantizer.as_run(quantizer(layers)), probe)
+
+    if agreement(quantizer.layers, False).passed:
+        return Quantized(quantizer(quantizer.layers), [])
+    damage = {layer: _damage(agreement([layer], True)) for layer in track(quantizer.layers, "int8, by layer")}
     worst = sorted(quantizer.layers, key=damage.__getitem__, reverse=True)
-    count = _fewest(lambda count: judge(quantizer(worst[count:]), False).passed, int(MOST_EXCLUDED * len(worst)))
+    count = _fewest(lambda count: agreement(worst[count:], False).passed, int(MOST_EXCLUDED * len(worst)))
     if count is None:
         named = ", ".join(f"{quantizer.name(layer)} ({damage[layer]:.2g})" for layer in worst[:5])
         raise VerificationError(

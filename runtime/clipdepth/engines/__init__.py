@@ -92,16 +92,13 @@ class EngineEntry:
     imports: tuple[str, ...]
     """The modules that it needs from outside."""
     hardware: Hardware = "CPU"
+    placement: Placement = "cpu"
+    """Which int8 graph it takes."""
 
     @property
     def on_gpus(self) -> bool:
         """Whether there may be several of its devices, of which one is chosen."""
         return self.hardware in ("NVIDIA", "GPU")
-
-    @property
-    def placement(self) -> Placement:
-        """Which int8 graph it takes."""
-        return "tensorrt" if self.hardware == "NVIDIA" else "cpu"
 
 
 _CPU = "clipdepth.engines.onnxruntime_cpu"
@@ -118,11 +115,11 @@ _TRT = ("tensorrt", "tensorrt-cu13", "tensorrt-cu12")
 ENGINES = {
     "onnxruntime": EngineEntry(_CPU, "load", "cpu", _ORT + _ORT_GPU, _ORT),
     "onnxruntime-cuda": EngineEntry(_GPU, "load_cuda", "gpu", _ORT_GPU, _ORT, "NVIDIA"),
-    "onnxruntime-rtx": EngineEntry(_GPU, "load_rtx", "rtx", _RTX, (*_ORT, _RTX_PLUGIN), "NVIDIA"),
+    "onnxruntime-rtx": EngineEntry(_GPU, "load_rtx", "rtx", _RTX, (*_ORT, _RTX_PLUGIN), "NVIDIA", "tensorrt"),
     "openvino": EngineEntry(_OPENVINO, "load", "openvino", _OV, _OV),
     "openvino-gpu": EngineEntry(_OPENVINO, "load_gpu", "openvino", _OV, _OV, "GPU"),
     "openvino-npu": EngineEntry(_OPENVINO, "load_npu", "openvino", _OV, _OV, "NPU"),
-    "tensorrt": EngineEntry(_TENSORRT, "load", "tensorrt", _TRT, ("tensorrt",), "NVIDIA"),
+    "tensorrt": EngineEntry(_TENSORRT, "load", "tensorrt", _TRT, ("tensorrt",), "NVIDIA", "tensorrt"),
 }
 
 

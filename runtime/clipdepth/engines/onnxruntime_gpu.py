@@ -64,7 +64,7 @@ def load_cuda(bundle: Bundle, precision: str, threads: int, device: int | None =
     providers = [cuda_provider(device), (CPU, {})]
 
     def reopen(profile: str = "") -> onnxruntime.InferenceSession:
-        return open_session(bundle.graph(precision, "tensorrt"), session_options(threads, profile), CUDA, providers)
+        return open_session(bundle.graph(precision), session_options(threads, profile), CUDA, providers)
 
     try:
         session = reopen()
@@ -91,6 +91,8 @@ def load_rtx(bundle: Bundle, precision: str, threads: int, device: int | None = 
 
     def reopen(profile: str = "") -> onnxruntime.InferenceSession:
         options = session_options(threads, profile)
+        # Else it makes int32 biases of half ones, in half: depth would be silently wrong.
+        options.add_session_config_entry("session.disable_quant_qdq", "1")
         options.add_provider_for_devices([chosen], {})
         return open_session(bundle.graph(precision, "tensorrt"), options, RTX, None)
 

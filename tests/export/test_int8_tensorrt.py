@@ -17,13 +17,13 @@ from clipdepth.bundle.folder import Bundle
 from clipdepth.bundle.graph_check import graph_problem
 from clipdepth.engines.tensorrt.build import build_plan
 from clipdepth.engines.tensorrt.network import parse_graph
-from clipdepth.engines.tensorrt.precisions import network_precisions
+from clipdepth.engines.tensorrt.precisions import holds, network_precisions
 from clipdepth_export.calibration import activation_ranges, largest_values, open_session
 from clipdepth_export.gate import judge
 from clipdepth_export.graph import save_graph
 from clipdepth_export.half import rounded
-from clipdepth_export.int8 import quantizable
-from clipdepth_export.placement_tensorrt import RANGED, place
+from clipdepth_export.int8.layers import quantizable
+from clipdepth_export.int8.tensorrt import place
 from clipdepth_export.topology import ARITHMETIC, nodes_of, sensitive
 from clipdepth_export.variants import feeds
 from small_graphs import constants, frames, save
@@ -215,7 +215,7 @@ def test_a_model_is_int8_and_half_and_agrees_with_fp32(
     bundle = export_once(kind)
     fp32, golden = bundle.graph("fp32"), bundle.golden().at(range(2))
     model = onnx.load(fp32)
-    found, largest = activation_ranges(fp32, feeds(golden), RANGED), largest_values(fp32, feeds(golden))
+    found, largest = activation_ranges(fp32, feeds(golden)), largest_values(fp32, feeds(golden))
     graph = ir.from_proto(model).graph
     layers = quantizable(graph)
     placed = place(model, found, layers, largest)
@@ -225,7 +225,7 @@ def test_a_model_is_int8_and_half_and_agrees_with_fp32(
     exact = len(sensitive(graph).intersection(products))
     counts = {"int8": len(layers), "fp32": exact, "fp16": len(products) - len(layers) - exact}
     assert dict(network_precisions(parsed).layers) == {name: count for name, count in counts.items() if count}
-    assert network_precisions(parsed).hold("int8")
+    assert holds(network_precisions(parsed), "int8")
     assert len(build_plan(parsed, 1).engine) > 10_000
     assert judge(rounded(placed), golden, Tolerance(0.1), bundle.manifest.kind).passed
 
