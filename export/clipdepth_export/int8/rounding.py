@@ -22,14 +22,18 @@ def fit_biases(graph: ir.Graph, ranges: TensorsData) -> None:
     for node in nodes_of(graph, "Conv"):
         taken, weight, bias = (*node.inputs, None)[:3]
         held = [value.const_value.numpy() if value and value.const_value else None for value in (weight, bias)]
-        if taken is None or taken.name not in ranges or held[0] is None or held[1] is None:
-            continue
-        lowest, highest = ranges[taken.name].range_value
-        step = (max(float(highest), 0.0) - min(float(lowest), 0.0)) / 255
-        if step > 0:
-            assert weight
+        step = span(ranges, taken) / 255
+        if step and weight and held[0] is not None and held[1] is not None:
             least = LEVELS * np.abs(held[1].astype(np.float64)) / step / _LARGEST_BIAS
             weight.const_value = ir.tensor(_raised(held[0], least), name=weight.name)
+
+
+def span(ranges: TensorsData, value: ir.Value | None) -> float:
+    """The width of a tensor's range, 0 included; 0 where it is not known."""
+    if value is None or value.name not in ranges:
+        return 0.0
+    lowest, highest = ranges[value.name].range_value
+    return max(float(highest), 0.0) - min(float(lowest), 0.0)
 
 
 def _raised(weight: NDArray[np.float32], least: NDArray[np.float64]) -> NDArray[np.float32]:

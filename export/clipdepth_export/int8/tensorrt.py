@@ -18,7 +18,7 @@ from clipdepth_export.calibration import Statistics
 from clipdepth_export.half import convert, fp32_nodes, rounded
 from clipdepth_export.int8.edges import Int8Edges
 from clipdepth_export.int8.layers import quantizable
-from clipdepth_export.int8.rounding import LEVELS, fit_biases, round_kernels
+from clipdepth_export.int8.rounding import LEVELS, fit_biases, round_kernels, span
 from clipdepth_export.topology import layer_name
 
 OPSET = 19
@@ -103,7 +103,8 @@ class _Placement:
     def weight(self, layer: ir.Node) -> ir.Value:
         """A layer's weight in int8, with a step for each of its output channels.
 
-        The numbers are those of the exact step, as in the graph for processors, with which they are stored once.
+        The numbers are those of the exact step, as in the graph for processors, so that both share them. A channel so
+        weak that no half is near its step has those of the half, unless that changes its result by no level.
         """
         weight = layer.inputs[1]
         assert weight
@@ -112,10 +113,13 @@ class _Placement:
         values, axis = weight.const_value.numpy(), _output_axis(layer)
         others = tuple(other for other in range(values.ndim) if other != axis % values.ndim)
         largest = np.abs(values).max(axis=others)
-        exact = np.where(largest > 0, largest / LEVELS, 1).astype(np.float32)
-        levels = np.rint(values / np.expand_dims(exact, others)).clip(-LEVELS, LEVELS).astype(np.int8)
+        exact, stored = np.where(largest > 0, largest / LEVELS, 1).astype(np.float32), _step(largest)
+        off = LEVELS * np.abs(stored - exact) * span(self._ranges, layer.inputs[0])
+        near = (LEVELS * np.abs(stored - exact) < exact / 2) | (4 * 255 * off < span(self._ranges, layer.outputs[0]))
+        step = np.where(near, exact, stored)
+        levels = np.rint(values / np.expand_dims(step, others)).clip(-LEVELS, LEVELS).astype(np.int8)
         quantized = self._constant(f"{weight.name}_quantized", levels)
-        return self._restored(quantized, self._parameters(weight.name, _step(largest)), weight.name, layer, axis)
+        return self._restored(quantized, self._parameters(weight.name, stored), weight.name, layer, axis)
 
     def _restored(
         self, quantized: ir.Value, parameters: list[ir.Value], name: str, user: ir.Node, axis: int | None = None
