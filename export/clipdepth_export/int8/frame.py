@@ -41,7 +41,11 @@ def take_bytes(graph: ir.Graph, ranges: TensorsData) -> TensorsData:
 
 
 def use_bytes(model: onnx.ModelProto) -> onnx.ModelProto:
-    """The quantised graph without what leads from the frame's bytes to the same bytes."""
+    """The quantised graph with the frame's bytes as the int8 picture, instead of what leads from the one to the other.
+
+    They are restored and rounded again, to themselves, which ONNX Runtime leaves out: OpenVINO has the first
+    convolution in int8 only if it sees the rounding.
+    """
     copy = ir.from_proto(model)
     shift = _shift(copy.graph)
     rounding = shift.outputs[0].consumers() if shift else ()
@@ -51,8 +55,9 @@ def use_bytes(model: onnx.ModelProto) -> onnx.ModelProto:
     if zero.dtype != np.uint8 or step != 1 or not (_constant(shift.inputs[1]) == zero).all():
         return model
     moved = ir.node("Transpose", [copy.graph.inputs[0]], {"perm": _PLANES}, name="planes")
-    rounding[0].prepend(moved)
-    rounding[0].outputs[0].replace_all_uses_with(moved.outputs[0])
+    restored = ir.node("DequantizeLinear", [moved.outputs[0], *rounding[0].inputs[1:]], name="bytes")
+    rounding[0].prepend([moved, restored])
+    rounding[0].replace_input_with(0, restored.outputs[0])
     RemoveUnusedNodesPass()(copy)
     return ir.to_proto(copy)
 

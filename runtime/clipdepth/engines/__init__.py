@@ -1,6 +1,7 @@
 """Engines: what runs a bundle's graph. One module each, chosen from one table, imported on use."""
 
 import os
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
@@ -34,6 +35,8 @@ __all__ = [
 
 # Else ONNX Runtime, from 1.29 on, reports sessions and graphs to its maker. It reads this when it is imported.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+# Else OpenVINO, when it is imported, reports that to its maker, and keeps a number for this user in ~/intel.
+sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
 
 
 class Infer(Protocol):
