@@ -171,7 +171,11 @@ def _parser() -> ArgumentParser:
     parser.add_argument(
         "--without", nargs="+", default=[], metavar="ROW", help="leave rows out: 'tensorrt', 'onnxruntime-rtx int8'"
     )
-    parser.add_argument("--peers", action="store_true", help="time what else people use, too (see the docs)")
+    parser.add_argument(
+        "--peers",
+        action="store_true",
+        help="time what else people use, too, in its best form; the first run takes tens of minutes",
+    )
     parser.add_argument("--roofline", action="store_true", help="measure the machine's limits and hold engines to them")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the report there")
     parser.add_argument("--out", type=Path, metavar="DIR", help="write it there as JSON, Markdown and HTML with plots")

@@ -30,6 +30,8 @@ class Setup:
     """Rows that take no part, each a name or a name and a precision."""
     device: int | None = None
     """The number of the GPU that those on a GPU run on; None for the first."""
+    tell: Callable[[str], None] = lambda text: None
+    """Hears what is being done where loading takes minutes."""
 
 
 @dataclass(frozen=True)

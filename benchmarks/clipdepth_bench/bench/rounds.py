@@ -1,5 +1,6 @@
 """A whole benchmark: load, time in turn, stream, weigh, report."""
 
+import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -52,8 +53,10 @@ def run_bench(setup: Setup, limits: Limits, parts: Parts, console: Console) -> R
 
 
 def _load(setup: Setup, progress: Progress) -> list[Contender]:
-    entries = list_entries(setup)
-    task = progress.add_task("loading", total=len(entries))
+    task = progress.add_task("loading", total=None)
+    told = dataclasses.replace(setup, tell=lambda text: progress.update(task, description=f"loading {text}"))
+    entries = list_entries(told)
+    progress.update(task, total=len(entries))
 
     def loading(key: str) -> None:
         progress.update(task, description=f"loading {key}", advance=1)

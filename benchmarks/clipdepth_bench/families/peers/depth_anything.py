@@ -17,7 +17,7 @@ _MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 def peer(size: InputSize) -> Peer:
     """The network at the multiple of its patches that is nearest to `size`."""
-    return Peer("Depth Anything V2 S", nearest(size, PATCH), build, ("transformers",), "Apache-2.0")
+    return Peer("Depth Anything V2 S", nearest(size, PATCH), build, ("transformers",), "Apache-2.0", transformer=True)
 
 
 def build(size: InputSize) -> "nn.Module":

@@ -1,26 +1,30 @@
-"""The forms of a peer that are timed: PyTorch eager, and the fastest of what it can be exported to."""
+"""The rows of a peer: PyTorch eager, and the fastest of all its forms that hold its accuracy."""
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import wraps
 from itertools import cycle
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from clipdepth.bundle.manifest import InputSize
-from clipdepth.camera.resize import resize_frame
-from clipdepth.engines.choice import Choice
-from clipdepth.model import load
+from clipdepth.engines.operations import count_precisions
 from clipdepth_bench.contender import Contender, Setup, absent, first_line
-from clipdepth_bench.families.peers.peer import Peer
+from clipdepth_bench.families.peers.material import Material, frames_at
+from clipdepth_bench.families.peers.peer import GROUP, Peer
 from clipdepth_bench.families.pytorch import RANDOM_WEIGHTS
 
-EAGER, EXPORTED = "eager fp32", "exported"
+if TYPE_CHECKING:
+    from clipdepth_bench.families.peers.best import FormTrial
+    from clipdepth_bench.families.peers.form import Form
+
+EAGER, BEST = "eager fp32", "best form"
+
 _CUDA_EVENTS, _CLOCK = "CUDA events", "clock"
 
 Answer = TypeVar("Answer", covariant=True)
-Load = Callable[[Setup, Peer], Contender]
+Load = Callable[..., Contender]
 
 
 class OwnFrames(Generic[Answer]):
@@ -28,8 +32,7 @@ class OwnFrames(Generic[Answer]):
 
     def __init__(self, call: Callable[[NDArray[np.uint8]], Answer], golden: NDArray[np.uint8], size: InputSize) -> None:
         self._call = call
-        frames: Sequence[NDArray[np.uint8]] = [resize_frame(frame, size.height, size.width)[None] for frame in golden]
-        self._frames: Iterator[NDArray[np.uint8]] = cycle(frames)
+        self._frames: Iterator[NDArray[np.uint8]] = cycle([frame[None] for frame in frames_at(size, golden)])
 
     def __call__(self, frames: NDArray[np.uint8], segmentation: NDArray[np.uint8] | None = None) -> Answer:
         """The answer to the next frame: for depth, (1, h, w) float32 at the peer's size."""
@@ -41,14 +44,12 @@ def _or_absent(form: str) -> Callable[[Load], Load]:
 
     def decorate(load: Load) -> Load:
         @wraps(load)
-        def guarded(setup: Setup, peer: Peer) -> Contender:
+        def guarded(setup: Setup, peer: Peer, *given: object) -> Contender:
             try:
                 peer.require_packages()
-                return load(setup, peer)
+                return load(setup, peer, *given)
             except ModuleNotFoundError as error:
-                remedy = (
-                    "--group peers, in clipdepth's checkout" if error.name in peer.packages else "'clipdepth[export]'"
-                )
+                remedy = GROUP if error.name in peer.packages else "'clipdepth[export]'"
                 return absent(peer.name, form, f"no {error.name}: pip install {remedy}")
             except Exception as error:  # another project's, at whatever version is installed
                 return absent(peer.name, form, f"it does not run here: {first_line(error)}")
@@ -83,28 +84,43 @@ def load_eager(setup: Setup, peer: Peer) -> Contender:
     )
 
 
-@_or_absent(EXPORTED)
-def load_exported(setup: Setup, peer: Peer) -> Contender:
-    """The fastest of all engines and precisions, found once and remembered as `--engine auto` does."""
-    from clipdepth_bench.families.peers.exported import peer_bundle
+@_or_absent(BEST)
+def load_best(setup: Setup, peer: Peer, forms: "Sequence[Form] | None" = None) -> Contender:
+    """The fastest form that answers as the peer's own fp32 does, found once and remembered; all of them by default."""
+    from clipdepth_bench.families.peers.best import fastest, try_forms
+    from clipdepth_bench.families.peers.form import list_forms
 
-    model = load(peer_bundle(peer), threads=setup.threads)
-    assert model.choice
+    forms = list_forms() if forms is None else forms
+    golden = setup.bundle.golden().frames
+    material = Material(peer, frames_at(peer.size, golden))
+    trials = try_forms(material, forms, setup.threads, lambda form: setup.tell(f"{peer.name}: {form}"))
+    works = fastest(trials)
+    if not works:
+        problems = "; ".join(f"{trial.form}: {trial.problem}" for trial in trials)
+        return absent(peer.name, BEST, f"no form of it works here: {problems}")
+    opened = next(form for form in forms if form.name == works[0].form).open(material, setup.threads)
     return Contender(
         peer.name,
-        EXPORTED,
-        model.engine.device,
-        OwnFrames(model.engine.infer, setup.bundle.golden().frames, peer.size),
+        BEST,
+        opened.engine.device,
+        OwnFrames(opened.engine.infer, golden, peer.size),
         None,
-        _note(model.choice),
-        model_bytes=model.bundle.graph(model.precision).stat().st_size,
-        close=model.close,
-        executed=model.executed,
+        _note(works, trials),
+        model_bytes=opened.model_bytes,
+        close=opened.engine.close,
+        executed=lambda: count_precisions(opened.engine.operations(), ()),
     )
 
 
-def _note(choice: Choice) -> str:
+def _note(works: "Sequence[FormTrial]", trials: "Sequence[FormTrial]") -> str:
     # Without their times, which are of another hour: those of one run can be compared, and only those.
-    works = sorted((trial.milliseconds, f"{trial.engine} {trial.precision}") for trial in choice.trials if trial.passed)
-    others = ", ".join(form for _, form in works[1:])
-    return f"{RANDOM_WEIGHTS}; {works[0][1]}" + (f", here faster than {others}" if others else "")
+    best, others = works[0], ", ".join(trial.form for trial in works[1:])
+    parts = [RANDOM_WEIGHTS, f"{best.form}, {100 * (best.difference or 0):.2g}% from its fp32"]
+    if others:
+        parts[-1] += f", here faster than {others}"
+    refused = [f"{trial.form} ({trial.problem})" for trial in trials if trial.problem]
+    if refused:
+        parts.append(f"not {', '.join(refused)}")
+    if any(trial.problem == "no nncf" for trial in trials):
+        parts.append(f"pip install {GROUP} brings nncf")
+    return "; ".join(parts)

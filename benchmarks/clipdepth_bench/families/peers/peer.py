@@ -2,15 +2,21 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from math import floor
 from typing import TYPE_CHECKING
 
+from clipdepth.bundle.kind import METRIC, DepthKind
 from clipdepth.bundle.manifest import InputSize
 
 if TYPE_CHECKING:
     from torch import nn
+
+
+GROUP = "--group peers, in clipdepth's checkout"
+"""What brings what a peer needs, for pip."""
+_LIBRARIES = "torch", "onnx", "onnxruntime", "openvino", "nncf"
 
 
 @dataclass(frozen=True)
@@ -24,6 +30,10 @@ class Peer:
     packages: tuple[str, ...]
     """What has to be installed, by the names under which it is imported and distributed alike."""
     licence: str
+    kind: DepthKind = METRIC
+    """What its answer is."""
+    transformer: bool = False
+    """Whether NNCF is told that it is one."""
 
     @property
     def name(self) -> str:
@@ -36,12 +46,19 @@ class Peer:
             if find_spec(package) is None:
                 raise ModuleNotFoundError(f"no {package}", name=package)
 
-    def versions(self) -> dict[str, str]:
-        """What its exported form depends on."""
-        return {package: version(package) for package in ("torch", "onnx", "onnxruntime", *self.packages)}
+    def versions(self) -> dict[str, str | None]:
+        """What its forms depend on; None for a package that is not here."""
+        return {package: _version(package) for package in (*_LIBRARIES, *self.packages)}
 
 
 def nearest(size: InputSize, multiple: int) -> InputSize:
     """The size nearest to `size` whose sides are multiples of `multiple` pixels."""
     height, width = (max(1, floor(side / multiple + 0.5)) * multiple for side in (size.height, size.width))
     return InputSize(height, width)
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
