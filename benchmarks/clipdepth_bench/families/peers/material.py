@@ -64,7 +64,18 @@ class Material:
                 write(partial)
         return path
 
-    def bundle(self, precisions: tuple[Precision, ...] = ("fp32",)) -> Bundle:
+    def graph(self) -> Path:
+        """The network as ONNX in fp32, as PyTorch exports it, from `frame` to `depth`.
+
+        Not out of a bundle, which has no operators but those that every device of ours runs.
+        """
+        from clipdepth_export.graph import proto_of, save_graph, trace_depth
+
+        return self.file(
+            "graph.onnx", lambda path: save_graph(proto_of(trace_depth(self.module, self.peer.size)), path)
+        )
+
+    def bundle(self, precisions: tuple[Precision, ...]) -> Bundle:
         """A bundle of the network by our own exporter; made where there is none yet, or a damaged one."""
         path = self.folder / f"{'-'.join(precisions)}.bundle"
         try:

@@ -59,7 +59,7 @@ def _prepared(material: Material) -> Path:
     """The fp32 graph as ONNX Runtime wants it before it is quantised: with shapes, simplified, constants folded."""
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
-    graph = material.bundle().graph("fp32")
+    graph = material.graph()
     return material.file("prepared.onnx", lambda path: quant_pre_process(graph, path, skip_symbolic_shape=True))
 
 
@@ -70,7 +70,7 @@ def _open(material: Material, threads: int, name: str, write: Write) -> Opened:
 
 
 def _open_fp32(material: Material, threads: int) -> Opened:
-    return _load(material.bundle().graph("fp32"), threads)
+    return _load(material.graph(), threads)
 
 
 def _load(graph: Path, threads: int) -> Opened:
