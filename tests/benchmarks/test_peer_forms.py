@@ -45,15 +45,26 @@ def material(brightest: int = 256) -> Material:
     return Material(TINY, frames)
 
 
-def form(name: str, factor: float = 1.0, seconds: float = 0.0, opened: Callable[[], None] = lambda: None) -> Form:
-    """A real form of the tiny network, whose answers are `factor` times its own and take `seconds` longer."""
+def form(
+    name: str,
+    factor: float = 1.0,
+    seconds: float = 0.0,
+    later: float | None = None,
+    opened: Callable[[], None] = lambda: None,
+) -> Form:
+    """A real form of the tiny network, whose answers are `factor` times its own and take `seconds` longer.
+
+    From the second time on that it is loaded they take `later` longer, where that is given.
+    """
+    waits = iter([seconds])
 
     def load(made: Material, threads: int) -> Opened:
         opened()
+        wait = next(waits, seconds if later is None else later)
         real = onnx_forms.FORMS[0].open(made, threads)
 
         def infer(frames: NDArray[np.uint8], segmentation: NDArray[np.uint8] | None = None) -> NDArray[np.float32]:
-            time.sleep(seconds)
+            time.sleep(wait)
             return (real.engine.infer(frames) * factor).astype(np.float32)
 
         return Opened(ContenderEngine(name, "CPU", infer), real.model_bytes)
@@ -128,10 +139,18 @@ def test_forms_are_tried_once_and_an_interrupted_search_goes_on() -> None:
         try_forms(material(), forms, 1, told.append)
     trials = try_forms(material(), forms, 1, told.append)
     assert try_forms(material(), forms, 1, told.append) == trials
-    assert opened == ["first", "second", "second"]
-    assert told == ["first (1 of 2)", "second (2 of 2)", "second (2 of 2)"]
+    assert opened == ["first", "second", "second", "first", "second"]
+    assert told == ["first (1 of 2)", "second (2 of 2)", "second (1 of 1)", "the fastest forms in turns"]
     try_forms(material(100), forms, 1)
-    assert opened[3:] == ["first", "second"]
+    assert len(opened) == 9
+
+
+def test_what_is_fastest_in_turns_counts_whatever_it_took_alone() -> None:
+    forms = [form("busy", seconds=0.3, later=0.0), form("idle", seconds=0.1)]
+    trials = try_forms(material(), forms, 1)
+    alone = {trial.form: trial.milliseconds or 0 for trial in trials}
+    assert alone["busy"] > alone["idle"]
+    assert [trial.form for trial in fastest(trials)] == ["busy", "idle"]
 
 
 def test_without_nncf_the_other_forms_are_tried_and_the_row_says_what_to_install(
