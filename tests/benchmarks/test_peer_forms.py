@@ -1,5 +1,7 @@
 """A peer's forms: quantised on the pictures, held to its own fp32, and the fastest of what holds."""
 
+import os
+import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -160,6 +162,33 @@ def test_without_nncf_the_other_forms_are_tried_and_the_row_says_what_to_install
     row = load_best(setup, TINY, [ROUNDED["OpenVINO int8 (NNCF, mixed)"], form("quick")])
     assert row.infer
     assert "not OpenVINO int8 (NNCF, mixed) (no nncf); pip install --group peers" in row.note
+
+
+LONELY = """
+import os, socket
+def refuse(*_): os._exit(3)  # whatever thread it is that asks
+socket.socket.connect = socket.getaddrinfo = refuse
+import numpy as np
+from benchmarks.tiny_network import SIZE, tiny
+from clipdepth_bench.families.peers.openvino_forms import FORMS
+from clipdepth_bench.families.peers.material import Material
+from clipdepth_bench.families.peers.peer import Peer
+frames = np.zeros((2, SIZE.height, SIZE.width, 3), np.uint8)
+FORMS[-1].open(Material(Peer("tiny", SIZE, tiny, (), "MIT"), frames), 1)
+"""
+
+
+@pytest.mark.slow
+def test_nncf_stays_off_the_network_and_the_terminal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("nncf")
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    for name in ("CI", "TF_BUILD", "JENKINS_URL"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
+    done = subprocess.run([sys.executable, "-c", LONELY], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, ""), done.stderr
+    assert done.stderr == ""
+    assert not [path for path in (tmp_path / "home").rglob("*") if path.is_file()]
 
 
 def test_pictures_are_resized_to_the_peers_size(setup: Setup) -> None:

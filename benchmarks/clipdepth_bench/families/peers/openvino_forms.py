@@ -6,6 +6,7 @@ bf16 wherever the CPU computes in it.
 
 import io
 import logging
+import sys
 from collections.abc import Callable
 from contextlib import redirect_stdout
 from functools import partial
@@ -19,6 +20,9 @@ from clipdepth_train.quiet import quiet_logger
 
 Quantise = Callable[[Any, Material], Any]
 """Makes an OpenVINO model of another."""
+# Else NNCF and OpenVINO's converter report what they are used for to their maker.
+sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
+
 _STATED = "frame", "depth"
 """What our engines call a graph's input and output."""
 
@@ -50,8 +54,7 @@ def _as_it_is(model: Any, material: Material) -> Any:
 
 def _nncf() -> Any:
     """The package, without its messages."""
-    with quiet_logger("torch", logging.ERROR), quiet_logger("torch.utils.cpp_extension", logging.CRITICAL):
-        nncf = import_module("nncf")
+    nncf = import_module("nncf")
     nncf.set_log_level(logging.ERROR)
     return nncf
 
@@ -91,7 +94,8 @@ def _write(material: Material, name: str, make: Callable[[], Any], half: bool = 
     def write(path: Path) -> None:
         drafted = path.with_suffix(".bin")
         try:
-            with redirect_stdout(io.StringIO()):  # NNCF prints its progress
+            # NNCF prints its progress, and has PyTorch look for a compiler.
+            with redirect_stdout(io.StringIO()), quiet_logger("torch.utils.cpp_extension", logging.ERROR):
                 openvino.save_model(make(), path, compress_to_fp16=half)
             drafted.replace(material.folder / f"{name}.bin")
         finally:
