@@ -174,7 +174,7 @@ def _parser() -> ArgumentParser:
     parser.add_argument(
         "--peers",
         action="store_true",
-        help="time what else people use, too, in its best form; the first run takes tens of minutes",
+        help="time what else people use, in its best form; the first time may take an hour",
     )
     parser.add_argument("--roofline", action="store_true", help="measure the machine's limits and hold engines to them")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the report there")
