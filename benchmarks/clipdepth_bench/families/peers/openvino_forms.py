@@ -6,7 +6,6 @@ bf16 wherever the CPU computes in it.
 
 import io
 import logging
-import sys
 from collections.abc import Callable
 from contextlib import redirect_stdout
 from functools import partial
@@ -20,8 +19,6 @@ from clipdepth_train.quiet import quiet_logger
 
 Quantise = Callable[[Any, Material], Any]
 """Makes an OpenVINO model of another."""
-# Else NNCF and OpenVINO's converter report what they are used for to their maker.
-sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
 
 _STATED = "frame", "depth"
 """What our engines call a graph's input and output."""
@@ -112,9 +109,12 @@ def _load(xml: Path, threads: int) -> Opened:
     core = openvino.Core()
     device, full_name = find_device(core, "CPU")
     config = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_NUM_THREADS": threads}
-    compiled = core.compile_model(core.read_model(xml), device, config)
+
+    def compiled(properties: dict[str, Any]) -> openvino.CompiledModel:
+        return core.compile_model(xml, device, {**config, **properties})
+
     size = xml.stat().st_size + xml.with_suffix(".bin").stat().st_size
-    return Opened(OpenVino("openvino", f"{device} ({full_name})", compiled), size)
+    return Opened(OpenVino("openvino", f"{device} ({full_name})", compiled({}), compiled), size)
 
 
 FORMS = [
