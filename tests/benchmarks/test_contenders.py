@@ -1,5 +1,6 @@
 """PyTorch as a contender: on the CPU, and what a GPU would run, tried on the CPU as far as it goes."""
 
+import copy
 import time
 from pathlib import Path
 
@@ -9,16 +10,18 @@ import torch
 from torch import Tensor, nn
 
 from bundles import brightness_depth, write_bundle
+from clipdepth.bundle.agreement import TOLERANCES
 from clipdepth.bundle.folder import open_bundle
 from clipdepth.errors import EngineError
 from clipdepth_bench.contender import Contender, Entry, Setup, absent, load_all
 from clipdepth_bench.families import pytorch as on_cpu
 from clipdepth_bench.families import pytorch_cuda as on_cuda
 from clipdepth_bench.families.compiling import compiled_call
-from clipdepth_bench.families.half import HalfModel
+from clipdepth_bench.families.fast_form import ChannelsLast, fast_form
 from clipdepth_bench.families.torch_call import TorchCall, weight_bytes
 from clipdepth_bench.registry import find_entry, list_entries
 from clipdepth_train.checkpoint import load_run
+from clipdepth_train.imported.framed import Framed
 
 CPU = torch.device("cpu")
 FRAMES = np.random.default_rng(0).integers(0, 256, (2, 8, 12, 3), dtype=np.uint8)
@@ -37,6 +40,15 @@ class Slow(Brightness):
     def forward(self, frame: Tensor) -> Tensor:
         time.sleep(0.03)
         return super().forward(frame)
+
+
+class NoBf16(nn.Module):
+    """An operator that knows no bf16."""
+
+    def forward(self, picture: Tensor) -> Tensor:
+        if picture.dtype == torch.bfloat16:
+            raise RuntimeError("no bf16")
+        return picture[:, 0]
 
 
 class Broken(nn.Module):
@@ -76,9 +88,17 @@ def test_pytorch_with_the_runs_weights_is_the_golden_depth(setup: Setup) -> None
     assert eager.model_bytes == weight_bytes(model.deployable())
 
 
+@pytest.mark.parametrize(("precision", "least", "most"), [("fp32", 0, 1e-4), ("bf16", 1e-5, 5e-2)])
+def test_the_folded_form_is_close(setup: Setup, precision: str, least: float, most: float) -> None:
+    row = find_entry(setup, f"PyTorch folded channels-last {precision}").load()
+    assert row.agreement
+    assert least < row.agreement.mean < most
+    assert row.agreement.tolerance == TOLERANCES["fp16" if precision == "bf16" else precision]
+
+
 def test_half_precision_is_close_and_is_half(setup: Setup) -> None:
     """On the CPU, which computes in fp16 slowly: the way is that of a GPU."""
-    half = on_cuda.load_on(CPU, setup, on_cuda.EAGER, "fp16")
+    half = on_cuda.load_on(CPU, setup, on_cuda.FOLDED, "fp16")
     full = on_cuda.load_on(CPU, setup, on_cuda.EAGER, "fp32")
     assert half.agreement
     assert full.agreement
@@ -95,11 +115,52 @@ def test_half_precision_is_close_and_is_half(setup: Setup) -> None:
     assert half.timed_by == "CUDA events"
 
 
-def test_half_precision_is_channels_last(setup: Setup) -> None:
-    model = HalfModel(on_cpu.deployed_model(setup))
+@pytest.mark.parametrize(("precision", "dtype"), [("fp32", torch.float32), ("bf16", torch.bfloat16)])
+def test_the_fast_form_is_folded_and_channels_last(setup: Setup, precision: str, dtype: torch.dtype) -> None:
+    model = fast_form(on_cpu.deployed_model(setup), setup.bundle.golden().frames[:1], precision)
+    assert isinstance(model, ChannelsLast)
+    assert not any(isinstance(module, nn.BatchNorm2d) for module in model.modules())
     kernels = [p for p in model.model.network.parameters() if p.ndim == 4 and min(p.shape[1:3]) > 1]
     assert kernels
-    assert all(p.dtype == torch.half and p.is_contiguous(memory_format=torch.channels_last) for p in kernels)
+    assert all(p.dtype == dtype and p.is_contiguous(memory_format=torch.channels_last) for p in kernels)
+
+
+def test_a_model_of_another_project_has_a_fast_form() -> None:
+    torch.manual_seed(0)
+    layers = nn.Sequential(nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.ReLU(), nn.Conv2d(8, 1, 3))
+    model = Framed(layers, torch.exp).eval().requires_grad_(False)
+    exact = TorchCall(model, CPU)(FRAMES)
+    for precision, tolerance in (("fp32", 1e-5), ("bf16", 0.05)):
+        fast = fast_form(copy.deepcopy(model), FRAMES[:1], precision)
+        assert not any(isinstance(module, nn.BatchNorm2d) for module in fast.modules())
+        assert TorchCall(fast, CPU)(FRAMES) == pytest.approx(exact, rel=tolerance)
+
+
+def test_what_does_not_run_in_bf16_says_so(setup: Setup, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(on_cpu, "deployed_model", lambda _: Framed(NoBf16()).eval())
+    row = find_entry(setup, "PyTorch folded channels-last bf16").load()
+    assert row.infer is None
+    assert row.note == "it does not run here: no bf16"
+
+
+@pytest.mark.parametrize("allowed", [False, True])
+def test_tf32_is_allowed_in_its_own_calls_alone(allowed: bool) -> None:
+    seen: list[bool] = []
+
+    def model(frame: Tensor) -> Tensor:
+        seen.append(torch.backends.cudnn.allow_tf32)
+        return frame[..., 0].float()
+
+    before = torch.backends.cudnn.allow_tf32
+    TorchCall(model, CPU, tf32=allowed).measure(FRAMES)
+    assert seen == [allowed]
+    assert torch.backends.cudnn.allow_tf32 == before
+
+
+def test_every_pytorch_row_is_known_as_one_to_comparisons(setup: Setup) -> None:
+    """Else it is taken for a peer, which is the same network in every report."""
+    assert {entry.name for entry in on_cpu.entries(setup)} == set(on_cpu.NAMES)
+    assert {entry.name for entry in on_cuda.entries(setup)} == set(on_cuda.NAMES)
 
 
 def test_without_a_gpu_its_rows_say_so(setup: Setup) -> None:
@@ -120,6 +181,16 @@ def test_all_but_compiling_can_be_listed_alone(setup: Setup) -> None:
 def test_compiled_is_the_same_depth() -> None:
     call = compiled_call(Brightness(), CPU, FRAMES[:1])
     assert call(FRAMES[:1]) == pytest.approx(brightness_depth(FRAMES[:1]), rel=1e-6)
+
+
+@pytest.mark.slow
+def test_compiled_weights_are_frozen() -> None:
+    model = Framed(nn.Conv2d(3, 1, 3, padding=1)).eval().requires_grad_(False)
+    call = compiled_call(model, CPU, FRAMES[:1])
+    before = call(FRAMES[:1])
+    assert before == pytest.approx(TorchCall(model, CPU)(FRAMES[:1]), abs=1e-4)
+    nn.init.zeros_(model.network.weight)  # type: ignore[arg-type]
+    assert call(FRAMES[:1]) == pytest.approx(before)
 
 
 def test_what_cannot_be_compiled_says_so_in_a_line() -> None:

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from benchmarks.fakes import DIFFERS, NAN, PASSED, absent_row, infer, report_of, timed_row
-from clipdepth.bundle.agreement import Agreement
+from clipdepth.bundle.agreement import TOLERANCES, Agreement
 from clipdepth.engines.precisions import Precisions
 from clipdepth.pipeline.latency import summarise_latency
-from clipdepth_bench.contender import Contender, absent
+from clipdepth_bench.contender import Contender, absent, gated_as
 from clipdepth_bench.families.pytorch import RANDOM_WEIGHTS
 from clipdepth_bench.measure.duration import Duration
 from clipdepth_bench.measure.samples import Samples
@@ -138,6 +138,14 @@ def test_what_differs_has_no_latency(agreement: Agreement) -> None:
     assert (row.latency_ms, row.speedup, row.round_medians_ms, row.status) == (None, None, [], "failed")
     (line,) = [line for line in printed(row) if "warp fp16" in line]
     assert "FAILED" in line
+
+
+@pytest.mark.parametrize("precision", ["bf16", "tf32"])
+@pytest.mark.parametrize(("mean", "verdict"), [(4e-3, "passed"), (6e-3, "FAILED: depth differs from PyTorch's")])
+def test_pytorchs_own_precisions_pass_the_gate_of_fp16(precision: str, mean: float, verdict: str) -> None:
+    agreement = replace(PASSED, mean=mean, tolerance=TOLERANCES[gated_as(precision)])
+    (row,) = rows_of(replace(ENGINE, precision=precision, agreement=agreement), times={})
+    assert row.verdict == verdict
 
 
 def test_nan_is_not_printed_as_no_difference() -> None:

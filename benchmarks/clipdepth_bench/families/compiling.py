@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch._inductor import config as inductor
 
 from clipdepth.errors import EngineError
 from clipdepth_bench.contender import first_line
@@ -19,9 +20,11 @@ def compiled_call(
 ) -> TorchCall:
     """Compile `model` for frames such as `frame`, (1, H, W, 3) uint8; `mode` is that of `torch.compile`.
 
+    On the CPU inductor freezes the weights, so that it can lay them out for its kernels.
+
     Raises EngineError where inductor fails.
     """
-    with quiet_logger("torch", logging.ERROR):
+    with quiet_logger("torch", logging.ERROR), inductor.patch(freezing=device.type == "cpu"):
         try:
             compiled: Callable[[Tensor], Tensor] = torch.compile(model, mode=mode, dynamic=False)
             call = TorchCall(compiled, device)

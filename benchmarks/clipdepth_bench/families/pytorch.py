@@ -1,4 +1,4 @@
-"""PyTorch on the CPU: eager, as all others are compared with it, and compiled."""
+"""PyTorch on the CPU: eager, as all others are compared with it, and in the forms that it runs faster."""
 
 import os
 import shutil
@@ -12,24 +12,34 @@ from clipdepth.bundle.folder import Bundle
 from clipdepth.bundle.stored_file import stored_file
 from clipdepth.engines import Infer, measure_agreement
 from clipdepth.errors import ClipdepthError, EngineError, UsageError
-from clipdepth_bench.contender import Contender, Entry, Setup, absent
+from clipdepth_bench.contender import Contender, Entry, Setup, absent, first_line, gated_as
 
 if TYPE_CHECKING:
+    from torch import nn
+
+    from clipdepth_bench.families.torch_call import TorchCall
     from clipdepth_train.depth_model import DepthModel
     from clipdepth_train.imported.framed import Framed
 
 EAGER = "PyTorch eager"
+FOLDED = "PyTorch folded channels-last"
 COMPILED = "torch.compile"
-NAMES = (EAGER, COMPILED)
+NAMES = (EAGER, FOLDED, COMPILED)
 RANDOM_WEIGHTS = "random weights: latency only"
+_FOLDED = ("fp32", "bf16")
 _COMPILERS = ("c++", "g++", "clang++")
 
 
 def entries(setup: Setup) -> list[Entry]:
-    """PyTorch eager, then `torch.compile`, where it takes part."""
-    eager = Entry(EAGER, "fp32", partial(guarded, setup, EAGER, "fp32", load_eager))
-    compiled = Entry(COMPILED, "fp32", partial(guarded, setup, COMPILED, "fp32", load_compiled))
-    return [eager, compiled] if setup.compile else [eager]
+    """PyTorch eager, then in its fast form in fp32 and bf16, then compiled, where that takes part."""
+    eager = _entry(setup, EAGER, "fp32", load_eager)
+    folded = [_entry(setup, FOLDED, precision, partial(load_folded, precision=precision)) for precision in _FOLDED]
+    compiled = [_entry(setup, COMPILED, "fp32", load_compiled)]
+    return [eager, *folded, *(compiled if setup.compile else [])]
+
+
+def _entry(setup: Setup, name: str, precision: str, load: Callable[[Setup], Contender]) -> Entry:
+    return Entry(name, precision, partial(guarded, setup, name, precision, load))
 
 
 def guarded(setup: Setup, name: str, precision: str, load: Callable[[Setup], Contender]) -> Contender:
@@ -52,32 +62,54 @@ def guarded(setup: Setup, name: str, precision: str, load: Callable[[Setup], Con
 
 def load_eager(setup: Setup) -> Contender:
     """The model as it is deployed, op by op."""
+    return _eager(setup, EAGER, "fp32", lambda: deployed_model(setup))
+
+
+def load_folded(setup: Setup, precision: str) -> Contender:
+    """The same with its batch norms folded, in channels-last memory and in `precision`, 'fp32' or 'bf16'."""
+    try:
+        return _eager(setup, FOLDED, precision, partial(_fast_form, setup, precision))
+    except (RuntimeError, TypeError) as error:  # an operator that knows no bf16, say
+        return absent(FOLDED, precision, f"it does not run here: {first_line(error)}")
+
+
+def _fast_form(setup: Setup, precision: str) -> "nn.Module":
+    from clipdepth_bench.families.fast_form import fast_form
+
+    return fast_form(deployed_model(setup), setup.bundle.golden().frames[:1], precision)
+
+
+def _eager(setup: Setup, name: str, precision: str, make: "Callable[[], nn.Module]") -> Contender:
     import torch
 
-    from clipdepth_bench.families.torch_call import TorchCall, weight_bytes
+    from clipdepth_bench.families.torch_call import TorchCall
 
     torch.set_num_threads(setup.threads)
-    model = deployed_model(setup)
-    call = TorchCall(model, torch.device("cpu"))
-    return Contender(EAGER, "fp32", "CPU", call, *gate(setup, call, "fp32"), model_bytes=weight_bytes(model))
+    model = make()
+    return _row(setup, name, precision, model, TorchCall(model, torch.device("cpu")))
 
 
 def load_compiled(setup: Setup) -> Contender:
-    """The model compiled by inductor, which needs a C++ compiler on the CPU."""
+    """The folded model compiled by inductor with its weights frozen, which needs a C++ compiler on the CPU."""
     if not any(shutil.which(name) for name in (os.environ.get("CXX", ""), *_COMPILERS) if name):
         return absent(COMPILED, "fp32", "no C++ compiler here (tried c++, g++, clang++); install g++")
     import torch
 
     from clipdepth_bench.families.compiling import compiled_call
-    from clipdepth_bench.families.torch_call import weight_bytes
 
     torch.set_num_threads(setup.threads)
-    model = deployed_model(setup)
+    model = _fast_form(setup, "fp32")
     try:
         call = compiled_call(model, torch.device("cpu"), setup.bundle.golden().frames[:1])
     except EngineError as error:
         return absent(COMPILED, "fp32", str(error))
-    return Contender(COMPILED, "fp32", "CPU", call, *gate(setup, call, "fp32"), model_bytes=weight_bytes(model))
+    return _row(setup, COMPILED, "fp32", model, call)
+
+
+def _row(setup: Setup, name: str, precision: str, model: "nn.Module", call: "TorchCall") -> Contender:
+    from clipdepth_bench.families.torch_call import weight_bytes
+
+    return Contender(name, precision, "CPU", call, *gate(setup, call, precision), model_bytes=weight_bytes(model))
 
 
 def deployed_model(setup: Setup) -> "DepthModel | Framed":
@@ -118,4 +150,4 @@ def gate(setup: Setup, infer: Infer, precision: str) -> tuple[Agreement | None, 
     if setup.run is None:
         return None, RANDOM_WEIGHTS
     golden, kind = setup.bundle.golden(), setup.bundle.manifest.kind
-    return measure_agreement(infer, golden, TOLERANCES[precision], kind), ""
+    return measure_agreement(infer, golden, TOLERANCES[gated_as(precision)], kind), ""

@@ -1,4 +1,4 @@
-"""PyTorch on an NVIDIA GPU: eager in fp32, and in fp16 and channels-last memory eager and compiled."""
+"""PyTorch on an NVIDIA GPU: eager in fp32 and TF32, and in its fast form in fp16, eager and compiled."""
 
 from collections.abc import Callable
 from functools import partial
@@ -14,18 +14,18 @@ if TYPE_CHECKING:
 
 
 EAGER = "PyTorch eager CUDA"
+FOLDED = "PyTorch folded channels-last CUDA"
 COMPILED = "torch.compile CUDA"
-NAMES = (EAGER, COMPILED)
+NAMES = (EAGER, FOLDED, COMPILED)
 EVENTS = "CUDA events"
 GRAPHS = "reduce-overhead"
 """The mode of `torch.compile` that replays CUDA graphs; 'max-autotune' does too, and compiles for many minutes."""
 
 
 def entries(setup: Setup) -> list[Entry]:
-    """Eager in fp32 and fp16, and compiled with CUDA graphs in fp16."""
-    eager = [Entry(EAGER, precision, partial(_load, setup, EAGER, precision)) for precision in ("fp32", "fp16")]
-    compiled = Entry(COMPILED, "fp16", partial(_load, setup, COMPILED, "fp16"))
-    return [*eager, compiled] if setup.compile else eager
+    """Eager in fp32 and in TF32, PyTorch's default; folded in fp16, eager and compiled with CUDA graphs."""
+    rows = [(EAGER, "fp32"), (EAGER, "tf32"), (FOLDED, "fp16"), *([(COMPILED, "fp16")] if setup.compile else [])]
+    return [Entry(name, precision, partial(_load, setup, name, precision)) for name, precision in rows]
 
 
 def _load(setup: Setup, name: str, precision: str) -> Contender:
@@ -37,8 +37,7 @@ def _load_here(setup: Setup, name: str, precision: str) -> Contender:
 
     if not torch.cuda.is_available():
         return absent(name, precision, f"PyTorch {torch.__version__} finds no CUDA GPU here")
-    # TF32 is on by default for convolutions, and is not the fp32 that the graph says.
-    torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
+    torch.backends.cuda.matmul.allow_tf32 = False  # PyTorch's default, which an environment may change
     torch.backends.cudnn.benchmark = True
     try:
         device = require_device(setup.device, torch.cuda.device_count(), "CUDA GPU of PyTorch")
@@ -52,16 +51,16 @@ def _load_here(setup: Setup, name: str, precision: str) -> Contender:
 
 def load_on(device: "torch.device", setup: Setup, name: str, precision: str) -> Contender:
     """The contender on `device`; raises what PyTorch raises."""
-    from clipdepth_bench.families.half import in_half
+    from clipdepth_bench.families.fast_form import fast_form
     from clipdepth_bench.families.torch_call import TorchCall, weight_bytes
 
-    model = deployed_model(setup).to(device)
-    runs = in_half(model) if precision == "fp16" else model
-    make: Callable[[], TorchCall] = partial(TorchCall, runs, device)
+    deployed, frame = deployed_model(setup), setup.bundle.golden().frames[:1]
+    model = (deployed if name == EAGER else fast_form(deployed, frame, precision)).to(device)
+    make: Callable[[], TorchCall] = partial(TorchCall, model, device, tf32=precision == "tf32")
     if name == COMPILED:
         from clipdepth_bench.families.compiling import compiled_call
 
-        make = partial(compiled_call, runs, device, setup.bundle.golden().frames[:1], GRAPHS)
+        make = partial(compiled_call, model, device, frame, GRAPHS)
     call = make()
     agreement, note = gate(setup, call, precision)
     return Contender(
@@ -73,7 +72,7 @@ def load_on(device: "torch.device", setup: Setup, name: str, precision: str) -> 
         note,
         call.measure,
         EVENTS,
-        weight_bytes(runs),
+        weight_bytes(model),
     )
 
 

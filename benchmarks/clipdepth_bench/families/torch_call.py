@@ -1,6 +1,7 @@
 """A PyTorch model as an engine: arrays in, arrays out, timed on its own device."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from time import perf_counter
 from typing import Any, Protocol
 
@@ -35,10 +36,13 @@ class HostMark:
 
 
 class TorchCall:
-    """Runs `model`, which takes (N, H, W, 3) uint8 frames on `device` and gives (N, H, W) float depth."""
+    """Runs `model`, which takes (N, H, W, 3) uint8 frames on `device` and gives (N, H, W) float depth.
 
-    def __init__(self, model: Callable[[Tensor], Tensor], device: torch.device) -> None:
-        self._model, self._device = model, device
+    With `tf32`, convolutions on a GPU may round to TF32, as they do in PyTorch unless one forbids it.
+    """
+
+    def __init__(self, model: Callable[[Tensor], Tensor], device: torch.device, tf32: bool = False) -> None:
+        self._model, self._device, self._tf32 = model, device, tf32
         self._gpu = device.type == "cuda"
 
     def __call__(self, frames: NDArray[np.uint8], segmentation: NDArray[np.uint8] | None = None) -> NDArray[np.float32]:
@@ -53,6 +57,10 @@ class TorchCall:
 
     @torch.inference_mode()
     def _run(self, frames: NDArray[np.uint8]) -> tuple[NDArray[np.float32], Duration]:
+        with _convolutions_in_tf32(self._tf32):
+            return self._timed(frames)
+
+    def _timed(self, frames: NDArray[np.uint8]) -> tuple[NDArray[np.float32], Duration]:
         marks = [self._mark() for _ in range(4)]
         given = torch.from_numpy(frames)
         marks[0].record()
@@ -71,6 +79,17 @@ class TorchCall:
         event: Any = torch.cuda.Event
         mark: Mark = event(enable_timing=True) if self._gpu else HostMark()
         return mark
+
+
+@contextmanager
+def _convolutions_in_tf32(allowed: bool) -> Iterator[None]:
+    """cuDNN's use of TF32 inside alone: the flag is global, and contenders take turns in one process."""
+    before = torch.backends.cudnn.allow_tf32
+    torch.backends.cudnn.allow_tf32 = allowed
+    try:
+        yield
+    finally:
+        torch.backends.cudnn.allow_tf32 = before
 
 
 def weight_bytes(model: nn.Module) -> int:

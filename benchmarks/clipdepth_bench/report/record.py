@@ -10,7 +10,7 @@ from clipdepth.engines.precisions import Precisions, titled
 from clipdepth.errors import BundleError, ClipdepthError
 from clipdepth.files.atomic import atomic_file
 from clipdepth.pipeline.latency import Latency
-from clipdepth_bench.contender import Contender
+from clipdepth_bench.contender import Contender, gated_as
 from clipdepth_bench.measure.environment import Environment
 from clipdepth_bench.measure.interval import median_interval
 from clipdepth_bench.measure.samples import Ratio, Samples, ratio_to
@@ -210,7 +210,7 @@ def _verdict(contender: Contender) -> str:
         return contender.note
     if not contender.agreement.passed:
         return "FAILED: depth differs from PyTorch's"
-    looser = looser_limits(contender.precision, contender.agreement.tolerance)
+    looser = looser_limits(gated_as(contender.precision), contender.agreement.tolerance)
     return f"passed by {looser}" if looser else "passed"
 
 

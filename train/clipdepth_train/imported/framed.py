@@ -42,10 +42,10 @@ class Framed(nn.Module):
         self.register_buffer("mean", 255 * torch.tensor(mean, dtype=torch.float32)[None, :, None, None])
         self.register_buffer("std", 255 * torch.tensor(std, dtype=torch.float32)[None, :, None, None])
 
-    def half_network(self) -> "Framed":
-        """Compute the network in fp16 and channels-last memory, in place; all around it stays in fp32."""
-        self.network.half().to(memory_format=torch.channels_last)
-        self._dtype = torch.float16
+    def in_channels_last(self, dtype: torch.dtype) -> "Framed":
+        """Compute the network in `dtype` and channels-last memory, in place; all around it stays in fp32."""
+        self.network.to(dtype).to(memory_format=torch.channels_last)
+        self._dtype = dtype
         return self
 
     def forward(self, frame: Tensor) -> Tensor:
