@@ -143,6 +143,20 @@ def test_what_does_not_run_in_bf16_says_so(setup: Setup, monkeypatch: pytest.Mon
     assert row.note == "it does not run here: no bf16"
 
 
+@pytest.mark.parametrize(("precision", "allowed"), [("fp32", False), ("tf32", True)])
+def test_a_gpus_row_runs_with_tf32_as_it_says(
+    setup: Setup, precision: str, allowed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: set[bool] = set()
+    model = on_cpu.deployed_model(setup)
+    model.network.register_forward_pre_hook(lambda *_: seen.add(torch.backends.cudnn.allow_tf32))
+    monkeypatch.setattr(on_cuda, "deployed_model", lambda _: model)
+    row = on_cuda.load_on(CPU, setup, on_cuda.EAGER, precision)
+    assert seen == {allowed}
+    assert row.agreement
+    assert row.agreement.tolerance == TOLERANCES["fp16" if allowed else "fp32"]
+
+
 @pytest.mark.parametrize("allowed", [False, True])
 def test_tf32_is_allowed_in_its_own_calls_alone(allowed: bool) -> None:
     seen: list[bool] = []
