@@ -43,8 +43,8 @@ def take_bytes(graph: ir.Graph, ranges: TensorsData) -> TensorsData:
 def use_bytes(model: onnx.ModelProto) -> onnx.ModelProto:
     """The quantised graph with the frame's bytes as the int8 picture, instead of what leads from the one to the other.
 
-    They are restored and rounded again, to themselves, which ONNX Runtime leaves out: OpenVINO has the first
-    convolution in int8 only if it sees the rounding.
+    They are restored and rounded again, to themselves: OpenVINO has the first convolution in int8 only if it sees the
+    rounding.
     """
     copy = ir.from_proto(model)
     shift = _shift(copy.graph)

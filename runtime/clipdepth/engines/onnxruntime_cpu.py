@@ -13,12 +13,8 @@ from numpy.typing import NDArray
 from clipdepth.bundle.folder import Bundle
 from clipdepth.engines.onnxruntime_session import CPU, OnnxRuntime, open_session, session_options
 
-_INT8 = {
-    # On x86 without VNNI its products of unsigned by signed numbers overflow otherwise; elsewhere it changes nothing.
-    "session.x64quantprecision": "1",
-    # Numbers that are restored and rounded to themselves stay as they are.
-    "session.enable_quant_qdq_cleanup": "1",
-}
+_EXACT_INT8 = ("session.x64quantprecision", "1")
+"""On x86 without VNNI its products of unsigned by signed numbers overflow otherwise; elsewhere it changes nothing."""
 
 
 def load(bundle: Bundle, precision: str, threads: int) -> OnnxRuntime:
@@ -34,8 +30,7 @@ def load_graph(graph: Path, threads: int, in_half: bool = False) -> OnnxRuntime:
 
     def reopen(profile: str = "") -> onnxruntime.InferenceSession:
         options = session_options(threads, profile)
-        for name, value in _INT8.items():
-            options.add_session_config_entry(name, value)
+        options.add_session_config_entry(*_EXACT_INT8)
         with _restored(graph) if in_half else nullcontext(graph) as path:
             return open_session(path, options, CPU, [(CPU, {})])
 

@@ -29,7 +29,9 @@ def _open(material: Material, threads: int, name: str, precision: str) -> Opened
     bundle = material.bundle(_PRECISIONS)
     if name == _TENSORRT:
         _build(bundle, precision)
-    return Opened(load_engine(bundle, name, precision, threads), bundle.graph(precision, ENGINES[name].placement).stat().st_size)
+    return Opened(
+        load_engine(bundle, name, precision, threads), bundle.graph(precision, ENGINES[name].placement).stat().st_size
+    )
 
 
 def _build(bundle: Bundle, precision: str) -> None:
@@ -51,12 +53,13 @@ def _open_compiled(material: Material, threads: int) -> Opened:
     import torch
 
     from clipdepth_bench.families.compiling import compiled_call
-    from clipdepth_bench.families.half import in_half
+    from clipdepth_bench.families.fast_form import fast_form
     from clipdepth_bench.families.pytorch_cuda import GRAPHS
     from clipdepth_bench.families.torch_call import weight_bytes
 
     device = torch.device("cuda", torch.cuda.current_device())
-    module = in_half(material.peer.build(material.peer.size).to(device))  # type: ignore[arg-type]
+    built = material.peer.build(material.peer.size)
+    module = fast_form(built, material.frames[:1], "fp16").to(device)  # type: ignore[arg-type]
     call = compiled_call(module, device, material.frames[:1], GRAPHS)
     engine = ContenderEngine("torch.compile", torch.cuda.get_device_name(device), call)
     return Opened(engine, weight_bytes(module))
