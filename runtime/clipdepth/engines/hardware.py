@@ -25,6 +25,12 @@ def cpu_name() -> str:
     return _field(_read(Path("/proc/cpuinfo")), "model name") or platform.processor() or platform.machine()
 
 
+def overflows_in_int8() -> bool:
+    """Whether this is an x86 processor whose sums of two products of int8 are cut off at 16 bits: one without VNNI."""
+    flags = _field(_read(Path("/proc/cpuinfo")), "flags").split()
+    return "avx2" in flags and not {"avx512_vnni", "avx_vnni", "avx_vnni_int8"} & set(flags)
+
+
 def _field(text: str, name: str) -> str:
     """The value of the first line 'name : value'."""
     pairs = (line.partition(":") for line in text.splitlines())

@@ -11,10 +11,11 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from clipdepth.bundle.folder import Bundle
+from clipdepth.engines.hardware import overflows_in_int8
 from clipdepth.engines.onnxruntime_session import CPU, OnnxRuntime, open_session, session_options
 
 _EXACT_INT8 = ("session.x64quantprecision", "1")
-"""On x86 without VNNI its products of unsigned by signed numbers overflow otherwise; elsewhere it changes nothing."""
+"""Kernels of unsigned by unsigned numbers, which do not overflow and take twice as long."""
 
 
 def load(bundle: Bundle, precision: str, threads: int) -> OnnxRuntime:
@@ -30,7 +31,8 @@ def load_graph(graph: Path, threads: int, in_half: bool = False) -> OnnxRuntime:
 
     def reopen(profile: str = "") -> onnxruntime.InferenceSession:
         options = session_options(threads, profile)
-        options.add_session_config_entry(*_EXACT_INT8)
+        if overflows_in_int8():
+            options.add_session_config_entry(*_EXACT_INT8)
         with _restored(graph) if in_half else nullcontext(graph) as path:
             return open_session(path, options, CPU, [(CPU, {})])
 
