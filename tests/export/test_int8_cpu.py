@@ -191,3 +191,29 @@ def test_a_linear_layer_multiplies_in_int8_and_answers_in_fp32(tmp_path: Path) -
     assert held["fc_bias"].dtype == np.int32
     picture = frames(1, seed=3)
     np.testing.assert_allclose(run(model, picture), run(onnx.load(graph), picture), atol=0.01)
+
+
+@pytest.mark.parametrize(("second", "moved"), [(False, True), (True, False)])
+def test_a_transpose_is_of_int8_where_nothing_else_takes_the_restored(
+    tmp_path: Path, second: bool, moved: bool
+) -> None:
+    graph = two_layers(tmp_path / "g.onnx", [127.0] * 3)
+    model = onnx.load(graph)
+    (squeeze,) = (node for node in model.graph.node if node.op_type == "Squeeze")
+    model.graph.node.remove(squeeze)
+    last = helper.make_node("Squeeze", ["rows", "last"], ["depth"], name="squeeze")
+    way = [helper.make_node("Transpose", ["y1"], ["rows"], name="rows", perm=[0, 2, 3, 1])]
+    if second:
+        beside = [helper.make_node("Erf", ["y1"], ["erf"]), helper.make_node("ReduceMean", ["erf"], ["average"])]
+        way += [*beside, helper.make_node("Add", ["rows", "average"], ["both"], name="both")]
+        last.input[0] = "both"
+    held = {**constants(model), "last": np.array([3])}
+    del held["one"]
+    graph = save(tmp_path / "t.onnx", [*model.graph.node, *way, last], held)
+    placed = place(graph, golden(), tmp_path / "q.onnx")
+    made = {tensor: node.op_type for node in placed.graph.node for tensor in node.output}
+    (rows,) = (node for node in placed.graph.node if node.op_type == "Transpose" and node.input[0] != "frame")
+    assert (made[rows.input[0]] == "QuantizeLinear") == moved
+    picture = frames(1, seed=8)
+    exact = run(onnx.load(graph), picture)
+    assert np.abs(run(placed, picture) - exact).mean() < 0.01 * np.abs(exact).mean()

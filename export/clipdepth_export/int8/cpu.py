@@ -15,6 +15,7 @@ from clipdepth_export.calibration import Statistics
 from clipdepth_export.int8.biases import round_linear_biases
 from clipdepth_export.int8.frame import take_bytes, use_bytes
 from clipdepth_export.int8.layers import quantizable
+from clipdepth_export.int8.layout import transpose_in_int8
 from clipdepth_export.int8.rounding import fit_biases, round_kernels
 from clipdepth_export.topology import ARITHMETIC, GLUE, layer_name, sensitive
 
@@ -60,7 +61,7 @@ class CpuQuantizer:
         )
         quantizer.quantize_model()
         quantizer.model.topological_sort()
-        return use_bytes(round_linear_biases(quantizer.model.model))
+        return transpose_in_int8(use_bytes(round_linear_biases(quantizer.model.model)))
 
     def as_run(self, model: onnx.ModelProto) -> onnx.ModelProto:
         """See `Quantizer`: what processors run is what is here."""
