@@ -2,7 +2,7 @@
 
     python benchmarks/experiments/export_table.py --data kitchen --out exports RUN…
 
-A row for each run and precision: size, operators, layers left in fp32, depth against PyTorch's on the dataset's test
+A row for each graph of a run: size, operators, layers left out of int8, depth against PyTorch's on the dataset's test
 frames, and what ONNX Runtime, OpenVINO and TensorRT's parser and builder say of the graph. Without a GPU the last is
 TensorRT for RTX, as in the tests. Of a model with SAM, its two graphs have rows of their own.
 """
@@ -12,15 +12,13 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
-import numpy as np
 import onnx
-from numpy.typing import NDArray
 from rich.console import Console
 
 from clipdepth.bundle.agreement import Agreement
 from clipdepth.bundle.folder import Bundle, open_bundle
-from clipdepth.bundle.manifest import PRECISIONS
-from clipdepth.engines import measure_agreement
+from clipdepth.bundle.manifest import PRECISIONS, Graph
+from clipdepth.bundle.onnx_file import OnnxFile
 from clipdepth.engines.tensorrt.build import build_plan
 from clipdepth.engines.tensorrt.network import parse_graph
 from clipdepth.engines.tensorrt.precisions import network_precisions
@@ -30,7 +28,7 @@ from clipdepth_export.exporter import ExportConfig, write_bundle
 from clipdepth_export.sources.run import run_source
 
 HEADINGS = (
-    "model", "precision", "MB", "operators", "fp32 layers", "mean", "p99", "largest", "Δrel", "Δδ1, points",
+    "model", "graph", "MB", "operators", "left out", "mean", "p99", "largest", "Δrel", "Δδ1, points",
     "ONNX Runtime", "OpenVINO", "TensorRT",
 )  # fmt: skip
 RIGHT = range(2, 10)
@@ -57,11 +55,10 @@ def main(argv: Sequence[str]) -> int:
 def _rows(run: Path, out: Path, data: str | None) -> Iterator[list[str]]:
     exported = write_bundle(run_source(run, data), out, ExportConfig(PRECISIONS))
     bundle = open_bundle(out)
-    for precision in PRECISIONS:
-        if precision in exported.refused:
-            yield [run.name, precision, f"refused: {exported.refused[precision]}", *[""] * (len(HEADINGS) - 3)]
-        else:
-            yield [run.name, precision, *_depth_row(bundle, precision)]
+    for graph in bundle.manifest.graphs:
+        yield [run.name, graph.label, *_depth_row(bundle, graph)]
+    for label, reason in exported.refused.items():
+        yield [run.name, label, f"refused: {reason}", *[""] * (len(HEADINGS) - 3)]
     sam = bundle.manifest.sam
     for precision, graphs in sam.graphs.items() if sam else ():
         found = graphs.verification
@@ -72,37 +69,28 @@ def _rows(run: Path, out: Path, data: str | None) -> Iterator[list[str]]:
 
 def _sam_row(path: Path, agreement: str) -> list[str]:
     tensorrt = _verdict(lambda: _tensorrt(path))
-    return [_megabytes(path), _operators(path), "", agreement, *[""] * 4, "agrees", "", tensorrt]
+    return [_megabytes([path]), _operators(path), "", agreement, *[""] * 4, "agrees", "", tensorrt]
 
 
-def _depth_row(bundle: Bundle, precision: str) -> list[str]:
-    graph = bundle.stated(precision)
-    path = bundle.graph(precision)
-    found = graph.verification
+def _depth_row(bundle: Bundle, graph: Graph) -> list[str]:
+    path, found = bundle.path / graph.file, graph.verification
+    beside = [bundle.path / name for name in sorted(OnnxFile(path).files)]
     rel = "" if found.rel_change is None else f"{found.rel_change:+.4f}"
     delta1 = "" if found.delta1_change is None else f"{100 * found.delta1_change:+.2f}"
     differences = [f"{value:.1e}" for value in (found.mean, found.p99, found.largest)]
-    facts = [_megabytes(path), _operators(path), str(len(graph.excluded)), *differences, rel, delta1]
-    engines = (_onnxruntime(bundle, precision), _verdict(lambda: _openvino(bundle, precision)))
-    return [*facts, *engines, _verdict(lambda: _tensorrt(path))]
+    facts = [_megabytes([path, *beside]), str(graph.operators), str(len(graph.excluded)), *differences, rel, delta1]
+    here = [_ran(bundle, name, graph.precision) if graph.suits("cpu") else "" for name in ("onnxruntime", "openvino")]
+    return [*facts, *here, _verdict(lambda: _tensorrt(path)) if graph.suits("tensorrt") else ""]
 
 
-def _onnxruntime(bundle: Bundle, precision: str) -> str:
-    with load(bundle, engine="onnxruntime", precision=precision) as model:
-        return _word(model.verify())
+def _ran(bundle: Bundle, engine: str, precision: str) -> str:
+    """Whether an engine agrees, and what of the arithmetic ran in what."""
 
+    def ran() -> str:
+        with load(bundle, engine=engine, precision=precision) as model:
+            return f"{_word(model.verify())}, {model.executed()}"
 
-def _openvino(bundle: Bundle, precision: str) -> str:
-    import openvino
-
-    compiled = openvino.Core().compile_model(bundle.graph(precision), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
-
-    def infer(frames: NDArray[np.uint8], segmentation: NDArray[np.uint8] | None = None) -> NDArray[np.float32]:
-        inputs = {"frame": frames} if segmentation is None else {"frame": frames, "segmentation": segmentation}
-        return np.asarray(compiled(inputs)["depth"], np.float32)
-
-    tolerance = bundle.manifest.tolerance(precision)
-    return _word(measure_agreement(infer, bundle.golden(), tolerance, bundle.manifest.kind))
+    return _verdict(ran)
 
 
 def _word(agreement: Agreement) -> str:
@@ -122,8 +110,8 @@ def _verdict(judge: Callable[[], str]) -> str:
         return " ".join(str(error).split())[:120]
 
 
-def _megabytes(path: Path) -> str:
-    return f"{path.stat().st_size / 1e6:.1f}"
+def _megabytes(paths: Sequence[Path]) -> str:
+    return f"{sum(path.stat().st_size for path in paths) / 1e6:.1f}"
 
 
 def _operators(path: Path) -> str:

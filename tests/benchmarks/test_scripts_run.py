@@ -29,6 +29,7 @@ LONG = (
     "nyu/report.py",
     "nyu/sweep.py",
     "nyu/taught.py",
+    "placers.py",
     "runtime/faults.py",
 )
 """What takes minutes, a network, Ray's cluster or a GPU; `nyu/report.py`, `nyu/sweep.py` have tests of their own."""

@@ -1,8 +1,9 @@
 """OpenVINO on the CPU, on Intel's GPUs and on Intel's NPU."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -75,20 +76,26 @@ class OpenVino:
 
 
 def load(bundle: Bundle, precision: str, threads: int, kind: str = "CPU", index: int | None = None) -> OpenVino:
-    """Load the bundle's graph of `precision` on a `kind` of device, 'CPU', 'GPU' or 'NPU'; `threads` counts on the CPU.
+    """Load the bundle's graph of `precision` as `load_graph` does; what it compiles is kept in the user's cache."""
+    return load_graph(bundle.graph(precision), threads, kind, index, _cache_of(bundle))
 
-    `index` is the number of one of several GPUs (0). What it compiles is kept in the user's cache. Raises EngineError
-    where OpenVINO finds no such device, refuses the graph or runs it elsewhere.
+
+def load_graph(
+    graph: Path, threads: int, kind: str = "CPU", index: int | None = None, properties: Mapping[str, str] | None = None
+) -> OpenVino:
+    """Load an ONNX file on a `kind` of device, 'CPU', 'GPU' or 'NPU'; `threads` counts on the CPU.
+
+    `index` is the number of one of several GPUs (0), `properties` are for compiling. Raises EngineError where OpenVINO
+    finds no such device, refuses the graph or runs it elsewhere.
     """
-    graph = bundle.graph(precision)
     core = openvino.Core()
     device, full_name = find_device(core, kind, index)
 
-    def compile_graph(properties: dict[str, Any]) -> openvino.CompiledModel:
-        return core.compile_model(graph, device, {**_config(kind, threads), **properties})
+    def compile_graph(more: dict[str, Any]) -> openvino.CompiledModel:
+        return core.compile_model(graph, device, {**_config(kind, threads), **more})
 
     try:
-        compiled = compile_graph(_cache_of(bundle))
+        compiled = compile_graph({**(properties or {})})
         used = compiled.get_property("EXECUTION_DEVICES")
     except RuntimeError as error:
         raise EngineError(f"OpenVINO cannot load {graph} on {device}: {error}") from error
