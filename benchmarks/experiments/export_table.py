@@ -18,7 +18,6 @@ from rich.console import Console
 from clipdepth.bundle.agreement import Agreement
 from clipdepth.bundle.folder import Bundle, open_bundle
 from clipdepth.bundle.manifest import PRECISIONS, Graph
-from clipdepth.bundle.onnx_file import OnnxFile
 from clipdepth.engines.tensorrt.build import build_plan
 from clipdepth.engines.tensorrt.network import parse_graph
 from clipdepth.engines.tensorrt.precisions import network_precisions
@@ -69,16 +68,22 @@ def _rows(run: Path, out: Path, data: str | None) -> Iterator[list[str]]:
 
 def _sam_row(path: Path, agreement: str) -> list[str]:
     tensorrt = _verdict(lambda: _tensorrt(path))
-    return [_megabytes([path]), _operators(path), "", agreement, *[""] * 4, "agrees", "", tensorrt]
+    return [_megabytes(path.stat().st_size), _operators(path), "", agreement, *[""] * 4, "agrees", "", tensorrt]
 
 
 def _depth_row(bundle: Bundle, graph: Graph) -> list[str]:
     path, found = bundle.path / graph.file, graph.verification
-    beside = [bundle.path / name for name in sorted(OnnxFile(path).files)]
     rel = "" if found.rel_change is None else f"{found.rel_change:+.4f}"
     delta1 = "" if found.delta1_change is None else f"{100 * found.delta1_change:+.2f}"
     differences = [f"{value:.1e}" for value in (found.mean, found.p99, found.largest)]
-    facts = [_megabytes([path, *beside]), str(graph.operators), str(len(graph.excluded)), *differences, rel, delta1]
+    facts = [
+        _megabytes(bundle.manifest.bytes_of(graph)),
+        str(graph.operators),
+        str(len(graph.excluded)),
+        *differences,
+        rel,
+        delta1,
+    ]
     here = [_ran(bundle, name, graph.precision) if graph.suits("cpu") else "" for name in ("onnxruntime", "openvino")]
     return [*facts, *here, _verdict(lambda: _tensorrt(path)) if graph.suits("tensorrt") else ""]
 
@@ -110,8 +115,8 @@ def _verdict(judge: Callable[[], str]) -> str:
         return " ".join(str(error).split())[:120]
 
 
-def _megabytes(paths: Sequence[Path]) -> str:
-    return f"{sum(path.stat().st_size for path in paths) / 1e6:.1f}"
+def _megabytes(size: int) -> str:
+    return f"{size / 1e6:.1f}"
 
 
 def _operators(path: Path) -> str:

@@ -94,7 +94,7 @@ def _table(manifest: Manifest) -> Table:
             "-" if found.rel_change is None else f"{found.rel_change:+.4f}",
             "-" if found.delta1_change is None else f"{100 * found.delta1_change:+.2f}",
         ]
-        megabytes = f"{manifest.files[graph.file].size / 1e6:.1f}"
+        megabytes = f"{manifest.bytes_of(graph) / 1e6:.1f}"
         table.add_row(graph.label, megabytes, str(graph.operators), *values, *changes)
     return table
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import onnx
 import torch
+from msgspec.structs import replace
 
 from clipdepth.bundle.agreement import Agreement, Tolerance
 from clipdepth.bundle.golden import Golden
@@ -45,7 +46,9 @@ class GraphWriter:
             for variant in made:
                 (self.folder / variant.file).unlink()
             self._save(precision, [variant for variant in made if variant.label in graphs])
-        return list(graphs.values()), refused
+        beside = self._beside(precision)
+        weights = beside.name if beside.exists() else None
+        return [replace(graph, weights=weights) for graph in graphs.values()], refused
 
     def _record(self, variant: Variant, verification: Agreement) -> Graph:
         operators, opset = len(variant.model.graph.node), variant.model.opset_import[0].version
@@ -53,9 +56,12 @@ class GraphWriter:
             variant.file, variant.precision, opset, operators, verification, variant.excluded, variant.placement
         )
 
+    def _beside(self, precision: Precision) -> Path:
+        return self.folder / f"depth.{precision}.weights"
+
     def _save(self, precision: Precision, made: Sequence[Variant]) -> None:
         """Write graphs; several share a file of weights. Raises ExportError for one that no device would run."""
-        beside = self.folder / f"depth.{precision}.weights"
+        beside = self._beside(precision)
         beside.unlink(missing_ok=True)
         paths = {self.folder / variant.file: variant for variant in made}
         if len(made) > 1:

@@ -11,11 +11,13 @@ import open_clip
 import pytest
 import torch
 from numpy.typing import NDArray
-from onnx import TensorProto, ValueInfoProto, numpy_helper
+from onnx import TensorProto, ValueInfoProto, helper, numpy_helper
 from torch import Tensor, nn
 
 from clipdepth.bundle.folder import Bundle
-from clipdepth_export.graph import ExportError, trace
+from clipdepth.bundle.onnx_file import OnnxFile
+from clipdepth_export.calibration import open_session
+from clipdepth_export.graph import ExportError, save_together, trace
 from clipdepth_train.checkpoint import load_run
 from clipdepth_train.models.depthclip import CLASSES
 from tiny_clip import TINY_CLIP
@@ -128,3 +130,31 @@ def test_a_model_that_cannot_be_exported_is_an_error_of_one_plain_line() -> None
     message = str(error.value)
     assert "\n" not in message
     assert "\x1b" not in message
+
+
+def test_graphs_that_are_written_together_store_the_same_tensor_once(tmp_path: Path) -> None:
+    weight = np.arange(1000, dtype=np.float32).reshape(1, 1000)
+    graphs = {tmp_path / f"{name}.onnx": product(weight, add) for name, add in (("a", 0.0), ("b", 1.0))}
+    save_together(graphs, tmp_path / "both.weights")
+    assert (tmp_path / "both.weights").read_bytes() == weight.tobytes()
+    assert all(path.stat().st_size < 1000 for path in graphs)
+    x = np.ones((1000, 1), np.float32)
+    for path, graph in graphs.items():
+        assert graph.graph.initializer[0].HasField("raw_data"), "what was given is not changed"
+        found, expected = (open_session(model).run(None, {"x": x})[0] for model in (path, graph))
+        np.testing.assert_array_equal(found, expected)
+        assert OnnxFile(path).files == {"both.weights"}
+
+
+def product(weight: NDArray[np.float32], add: float) -> onnx.ModelProto:
+    """x, (1000, 1), to weight · x + `add`."""
+    nodes = [helper.make_node("MatMul", ["weight", "x"], ["wx"]), helper.make_node("Add", ["wx", "add"], ["y"])]
+    held = {"weight": weight, "add": np.float32(add)}
+    graph = helper.make_graph(
+        nodes,
+        "product",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [1000, 1])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, [1, 1])],
+        [numpy_helper.from_array(np.asarray(value), name) for name, value in held.items()],
+    )
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)

@@ -8,11 +8,14 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
+from onnx import TensorProto, helper
 
+import small_graphs
 from bundles import brightness_depth, brightness_graph, write_bundle
 from clipdepth.bundle.folder import open_bundle
-from clipdepth.engines import load_engine
+from clipdepth.engines import hardware, load_engine
 from clipdepth.engines.nvidia import require_gpu
+from clipdepth.engines.onnxruntime_cpu import load_graph
 from clipdepth.engines.onnxruntime_gpu import BoundCall, cuda_provider
 from clipdepth.engines.onnxruntime_session import open_session, session_options
 from clipdepth.errors import EngineError
@@ -114,3 +117,47 @@ def test_a_gpu_that_the_driver_does_not_have_is_refused(monkeypatch: pytest.Monk
 def test_cuda_gets_the_number(device: int | None, number: int) -> None:
     name, options = cuda_provider(device)
     assert (name, options["device_id"], options["use_tf32"]) == ("CUDAExecutionProvider", number, 0)
+
+
+def half_graph(path: Path) -> Path:
+    """Write frame → half → convolution, clipped to 0 … 6 → its first channel."""
+    rng = np.random.default_rng(0)
+    held = {
+        "weight": rng.uniform(-0.01, 0.02, (8, 3, 3, 3)).astype(np.float16),
+        "bias": np.full(8, 0.1, np.float16),
+        "least": np.float16(0),
+        "most": np.float16(6),
+        "one": np.array([1]),
+        "none": np.array([0]),
+    }
+    nodes = [
+        helper.make_node("Cast", ["frame"], ["half"], name="cast", to=TensorProto.FLOAT16),
+        helper.make_node("Transpose", ["half"], ["x"], name="transpose", perm=[0, 3, 1, 2]),
+        helper.make_node("Conv", ["x", "weight", "bias"], ["y"], name="conv", pads=[1] * 4),
+        helper.make_node("Clip", ["y", "least", "most"], ["z"], name="clip"),
+        helper.make_node("Slice", ["z", "none", "one", "one"], ["first"], name="slice"),
+        helper.make_node("Squeeze", ["first", "one"], ["flat"], name="squeeze"),
+        helper.make_node("Cast", ["flat"], ["depth"], name="out", to=TensorProto.FLOAT),
+    ]
+    return small_graphs.save(path, nodes, held)
+
+
+def test_a_half_graph_is_fused_as_an_fp32_one_is(tmp_path: Path) -> None:
+    path = half_graph(tmp_path / "half.onnx")
+    restored, plain = load_graph(path, 1, in_half=True), load_graph(path, 1)
+    frame = small_graphs.frames(1)
+    np.testing.assert_allclose(restored.infer(frame), plain.infer(frame), rtol=2e-3)
+    assert "Clip" not in {operation.kind for operation in restored.operations()}
+
+
+@pytest.mark.parametrize(
+    ("flags", "overflows"),
+    [("fpu sse avx2 avx512f", True), ("avx2 avx512_vnni", False), ("avx2 avx_vnni", False), ("asimd asimddp", False)],
+)
+def test_int8_overflows_on_x86_without_vnni_alone(
+    flags: str, overflows: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As Linux lists a processor's instructions; ARM calls the line Features."""
+    (tmp_path / "cpuinfo").write_text(f"processor\t: 0\nflags\t\t: {flags}\n")
+    monkeypatch.setattr(hardware, "_CPU", tmp_path / "cpuinfo")
+    assert hardware.overflows_in_int8() == overflows

@@ -176,3 +176,45 @@ def test_deep_nesting_is_told_in_a_line() -> None:
         with pytest.raises(BundleError) as error:
             decode_manifest(data, "there")
         assert "\n" not in str(error.value)
+
+
+def int8(content: dict[str, Any], **changes: Any) -> list[dict[str, Any]]:
+    """The graphs of a bundle with int8 for processors and for TensorRT, the second with changes."""
+    one = {**content["graphs"][0], "precision": "int8"}
+    one["verification"] = {**one["verification"], "tolerance": {"mean": 0.03, "delta1": 0.01}}
+    return [{**one, "placement": "cpu"}, {**one, "placement": "tensorrt", **changes}]
+
+
+def test_a_precision_has_a_graph_for_each_placement(content: dict[str, Any]) -> None:
+    content["graphs"] += int8(content)
+    manifest = decode(content)
+    assert manifest.precisions == ["fp32", "int8"]
+    assert [graph.label for graph in manifest.graphs] == ["fp32", "int8 cpu", "int8 tensorrt"]
+    assert [[graph.suits(name) for graph in manifest.graphs] for name in ("cpu", "tensorrt")] == [
+        [True, True, False],
+        [True, False, True],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"placement": "cpu"}, "field graphs: it has two int8 cpu graphs"),
+        ({"placement": None}, "field graphs: it has two int8 cpu graphs"),
+        ({"placement": "phone"}, "placement"),
+        ({"weights": "other.weights"}, r"field graphs\[2\]\.weights: other\.weights is not in files"),
+    ],
+)
+def test_graphs_that_an_engine_could_not_choose_from_are_refused(
+    content: dict[str, Any], changes: dict[str, Any], told: str
+) -> None:
+    content["graphs"] += int8(content, **changes)
+    with pytest.raises(BundleError, match=told):
+        decode(content)
+
+
+def test_two_tolerances_of_one_precision_are_refused(content: dict[str, Any]) -> None:
+    content["graphs"] += int8(content)
+    content["graphs"][2]["verification"] = content["graphs"][0]["verification"]
+    with pytest.raises(BundleError, match="field graphs: int8 has two tolerances"):
+        decode(content)

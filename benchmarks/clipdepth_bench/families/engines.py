@@ -32,7 +32,7 @@ def _load(setup: Setup, name: str, precision: str) -> Contender:
         model.engine.device,
         model.engine.infer,
         agreement,
-        model_bytes=setup.bundle.graph(precision, ENGINES[name].placement).stat().st_size,
+        model_bytes=setup.bundle.graph_bytes(precision, ENGINES[name].placement),
         close=model.close,
         executed=model.executed,
     )

@@ -48,6 +48,10 @@ class Bundle:
         """The ONNX file of `precision` for engines of that placement; raises as `stated`."""
         return self.path / self.stated(precision, placement).file
 
+    def graph_bytes(self, precision: str, placement: Placement = "cpu") -> int:
+        """The size of that graph, weights included; raises as `stated`."""
+        return self.manifest.bytes_of(self.stated(precision, placement))
+
     def stated(self, precision: str, placement: Placement = "cpu") -> Graph:
         """What the manifest says of that graph; raises UsageError where the bundle does not have it."""
         self.require(precision)

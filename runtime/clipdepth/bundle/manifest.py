@@ -100,6 +100,13 @@ class Graph(Record, frozen=True):
     excluded: Sequence[Exclusion] = ()
     placement: Placement | None = None
     """Whose int8 graph it is; None where every engine takes the same one."""
+    weights: FileName | None = None
+    """The file of its large weights, which it shares with others of its precision; None where they are inside."""
+
+    @property
+    def files(self) -> list[str]:
+        """The names of all that an engine reads."""
+        return [self.file, *([self.weights] if self.weights else [])]
 
     @property
     def label(self) -> str:
@@ -168,6 +175,10 @@ class Manifest(Record, frozen=True):
         """What the graphs of that precision are held to."""
         return next(graph.verification.tolerance for graph in self.graphs if graph.precision == precision)
 
+    def bytes_of(self, graph: Graph) -> int:
+        """The size of a graph, weights included."""
+        return sum(self.files[name].size for name in graph.files)
+
     def looser_limits(self, precision: str) -> str | None:
         """See `agreement.looser_limits`, of the graphs of that precision."""
         return looser_limits(precision, self.tolerance(precision))
@@ -197,6 +208,7 @@ def _check_tolerances(manifest: Manifest, where: str) -> None:
 
 def _check_consistency(manifest: Manifest, where: str) -> None:
     named = {f"graphs[{place}].file": graph.file for place, graph in enumerate(manifest.graphs)}
+    named |= {f"graphs[{place}].weights": graph.weights for place, graph in enumerate(manifest.graphs) if graph.weights}
     named |= {"golden": manifest.golden} | ({"weights": manifest.weights} if manifest.weights else {})
     for field, file in named.items():
         if file not in manifest.files:

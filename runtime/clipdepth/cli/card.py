@@ -96,7 +96,7 @@ def _graphs(manifest: Manifest) -> Iterator[str]:
     for graph in manifest.graphs:
         found = graph.verification
         change = "-" if found.delta1_change is None else f"{100 * found.delta1_change:+.2f}"
-        size = f"{manifest.files[graph.file].size / 1e6:.1f}"
+        size = f"{manifest.bytes_of(graph) / 1e6:.1f}"
         numbers = [f"{found.mean:.2g}", f"{found.largest:.2g}", f"{found.tolerance.mean:.2g}", change]
         rows.append([graph.label, graph.file, size, str(graph.operators), *numbers])
     yield _table(["graph", "file", "MB", "operators", "mean", "largest", "limit", "Δδ1"], rows)

@@ -4,6 +4,7 @@ import platform
 from itertools import chain
 from pathlib import Path
 
+_CPU = Path("/proc/cpuinfo")
 _NODES = ("nvidia[0-9]*", "nvhost-gpu", "dri/renderD*", "accel/accel*")
 
 
@@ -22,12 +23,12 @@ def describe_hardware() -> dict[str, str]:
 
 def cpu_name() -> str:
     """Such as 'AMD EPYC'; only the architecture where the system tells no name."""
-    return _field(_read(Path("/proc/cpuinfo")), "model name") or platform.processor() or platform.machine()
+    return _field(_read(_CPU), "model name") or platform.processor() or platform.machine()
 
 
 def overflows_in_int8() -> bool:
     """Whether this is an x86 processor whose sums of two products of int8 are cut off at 16 bits: one without VNNI."""
-    flags = _field(_read(Path("/proc/cpuinfo")), "flags").split()
+    flags = _field(_read(_CPU), "flags").split()
     return "avx2" in flags and not {"avx512_vnni", "avx_vnni", "avx_vnni_int8"} & set(flags)
 
 

@@ -29,9 +29,7 @@ def _open(material: Material, threads: int, name: str, precision: str) -> Opened
     bundle = material.bundle(_PRECISIONS)
     if name == _TENSORRT:
         _build(bundle, precision)
-    return Opened(
-        load_engine(bundle, name, precision, threads), bundle.graph(precision, ENGINES[name].placement).stat().st_size
-    )
+    return Opened(load_engine(bundle, name, precision, threads), bundle.graph_bytes(precision, ENGINES[name].placement))
 
 
 def _build(bundle: Bundle, precision: str) -> None:

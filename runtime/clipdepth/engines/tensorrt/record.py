@@ -8,7 +8,6 @@ import msgspec
 from clipdepth.bundle.agreement import Agreement
 from clipdepth.bundle.folder import Bundle
 from clipdepth.bundle.manifest import StoredFile
-from clipdepth.bundle.onnx_file import OnnxFile
 from clipdepth.bundle.record import FileName, Positive, Record, Sha256
 from clipdepth.engines.tensorrt.gpu import Gpu
 
@@ -50,8 +49,6 @@ class EngineRecord(Record, frozen=True):
 
 def engine_key(bundle: Bundle, precision: str, gpu: Gpu, tensorrt_version: str) -> EngineKey:
     """The key of the bundle's graph of `precision` on that GPU; raises UsageError where it has none."""
-    graph = bundle.graph(precision, "tensorrt")
-    # Its weights may lie beside it.
-    parts = [bundle.manifest.files[name].sha256 for name in (graph.name, *sorted(OnnxFile(graph).files))]
+    parts = [bundle.manifest.files[name].sha256 for name in bundle.stated(precision, "tensorrt").files]
     digest = parts[0] if len(parts) == 1 else sha256("".join(parts).encode()).hexdigest()
     return EngineKey(gpu.name, gpu.compute_capability, tensorrt_version, digest, precision)
