@@ -69,7 +69,7 @@ def test_the_depth_range_is_the_models(export_once: Any, kind: str, least: float
 
 
 def test_name_size_and_versions(stated: dict[str, Any]) -> None:
-    assert stated["schema"] == 2
+    assert stated["schema"] == 3
     assert stated["name"] == "edge"
     assert stated["input"] == {"height": 64, "width": 96, "max_batch": 1}
     assert stated["written_by"]["clipdepth"] == clipdepth.__version__

@@ -174,7 +174,7 @@ def test_tensorrt_builds_depth_with_masks_and_sams_graphs(
         write_bundle(run_source(sam_run, str(many)), tmp_path / "b", ExportConfig(ALL, max_batch, anything))
         bundle = open_bundle(tmp_path / "b", any_tolerance=True)
     for precision in ALL:
-        parsed = parse_graph(bundle.graph(precision))
+        parsed = parse_graph(bundle.graph(precision, "tensorrt"))
         check_contract(parsed)
         assert set(parsed.inputs()) == {"frame", "segmentation"}
         check_precisions(network_precisions(parsed), precision, precision)

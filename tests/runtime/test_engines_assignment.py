@@ -105,7 +105,7 @@ def test_arithmetic_with_shapes_may_be_on_the_cpu(tmp_path: Path) -> None:
 
 
 def test_of_the_model_that_ships_only_what_is_made_of_weights_is_let_through() -> None:
-    graph = BOX / "edge-nyu" / "depth.int8.onnx"
+    graph = BOX / "edge-nyu" / "depth.int8.cpu.onnx"
     model = onnx.load(graph)
     weights = {tensor.name for tensor in model.graph.initializer}
     of_weights = Counter(node.op_type for node in model.graph.node if {*node.input} <= weights)

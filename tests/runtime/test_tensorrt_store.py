@@ -62,15 +62,14 @@ def test_the_key_names_device_library_graph_and_precision(bundle: Bundle, key: E
 
 
 def test_weights_beside_the_graph_are_part_of_its_hash(bundle: Bundle, key: EngineKey) -> None:
-    files = {**bundle.manifest.files, "depth.fp16.onnx.data": StoredFile(sha256="ab" * 32, size=9)}
-    first = engine_key(
-        Bundle(bundle.path, msgspec.structs.replace(bundle.manifest, files=files)), "fp16", ORIN, "10.3.0"
-    )
-    files["depth.fp16.onnx.data"] = StoredFile(sha256="cd" * 32, size=9)
-    second = engine_key(
-        Bundle(bundle.path, msgspec.structs.replace(bundle.manifest, files=files)), "fp16", ORIN, "10.3.0"
-    )
-    assert len({key.graph_sha256, first.graph_sha256, second.graph_sha256}) == 3
+    graphs = [msgspec.structs.replace(graph, weights="depth.fp16.weights") for graph in bundle.manifest.graphs]
+
+    def hash_with(sha256: str) -> str:
+        files = {**bundle.manifest.files, "depth.fp16.weights": StoredFile(sha256=sha256, size=9)}
+        manifest = msgspec.structs.replace(bundle.manifest, files=files, graphs=graphs)
+        return engine_key(Bundle(bundle.path, manifest), "fp16", ORIN, "10.3.0").graph_sha256
+
+    assert len({key.graph_sha256, hash_with("ab" * 32), hash_with("cd" * 32)}) == 3
 
 
 def test_an_engine_is_found_again_as_it_was_written(bundle: Bundle, key: EngineKey, cache: Path) -> None:
