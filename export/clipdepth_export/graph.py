@@ -84,7 +84,14 @@ def save_graph(graph: onnx.ModelProto, path: Path) -> None:
 
 
 def save_together(graphs: Mapping[Path, onnx.ModelProto], weights: Path) -> None:
-    """Check graphs of one folder and write them; the file `weights` there holds their large tensors, each once."""
+    """Check graphs of one folder and write them; the file `weights` there holds their large tensors, each once.
+
+    Without any there is no such file.
+    """
+    if not any(len(tensor.raw_data) >= SHARED for graph in graphs.values() for tensor in graph.graph.initializer):
+        for path, graph in graphs.items():
+            save_graph(graph, path)
+        return
     places: dict[bytes, int] = {}
     with atomic_file(weights) as partial, partial.open("wb") as stream:
         for path, graph in graphs.items():

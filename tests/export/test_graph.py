@@ -146,14 +146,21 @@ def test_graphs_that_are_written_together_store_the_same_tensor_once(tmp_path: P
         assert OnnxFile(path).files == {"both.weights"}
 
 
+def test_graphs_of_small_tensors_have_no_file_beside_them(tmp_path: Path) -> None:
+    weight = np.arange(10, dtype=np.float32).reshape(1, 10)
+    paths = [tmp_path / "a.onnx", tmp_path / "b.onnx"]
+    save_together({path: product(weight, 1.0) for path in paths}, tmp_path / "both.weights")
+    assert sorted(tmp_path.iterdir()) == paths
+
+
 def product(weight: NDArray[np.float32], add: float) -> onnx.ModelProto:
-    """x, (1000, 1), to weight · x + `add`."""
+    """x, (N, 1), to weight, (1, N), · x + `add`."""
     nodes = [helper.make_node("MatMul", ["weight", "x"], ["wx"]), helper.make_node("Add", ["wx", "add"], ["y"])]
     held = {"weight": weight, "add": np.float32(add)}
     graph = helper.make_graph(
         nodes,
         "product",
-        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [1000, 1])],
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [weight.shape[1], 1])],
         [helper.make_tensor_value_info("y", TensorProto.FLOAT, [1, 1])],
         [numpy_helper.from_array(np.asarray(value), name) for name, value in held.items()],
     )
