@@ -116,8 +116,11 @@ class Entry:
 
 
 def gated_as(precision: str) -> str:
-    """The precision whose tolerance holds for a row: PyTorch's 'bf16' and 'tf32', which no graph has, pass fp16's."""
-    return "fp16" if precision in ("bf16", "tf32") else precision
+    """The precision whose tolerance holds for a row: of PyTorch's own, fp16's for tf32 and int8's for bf16.
+
+    Their fractions have as many bits as fp16's, and as int8's numbers.
+    """
+    return {"tf32": "fp16", "bf16": "int8"}.get(precision, precision)
 
 
 def absent(name: str, precision: str, why: str) -> Contender:

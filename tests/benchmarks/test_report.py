@@ -140,9 +140,16 @@ def test_what_differs_has_no_latency(agreement: Agreement) -> None:
     assert "FAILED" in line
 
 
-@pytest.mark.parametrize("precision", ["bf16", "tf32"])
-@pytest.mark.parametrize(("mean", "verdict"), [(4e-3, "passed"), (6e-3, "FAILED: depth differs from PyTorch's")])
-def test_pytorchs_own_precisions_pass_the_gate_of_fp16(precision: str, mean: float, verdict: str) -> None:
+@pytest.mark.parametrize(
+    ("precision", "mean", "verdict"),
+    [
+        ("tf32", 4e-3, "passed"),
+        ("tf32", 6e-3, "FAILED: depth differs from PyTorch's"),
+        ("bf16", 2e-2, "passed"),
+        ("bf16", 4e-2, "FAILED: depth differs from PyTorch's"),
+    ],
+)
+def test_pytorchs_own_precisions_pass_the_gate_of_as_many_bits(precision: str, mean: float, verdict: str) -> None:
     agreement = replace(PASSED, mean=mean, tolerance=TOLERANCES[gated_as(precision)])
     (row,) = rows_of(replace(ENGINE, precision=precision, agreement=agreement), times={})
     assert row.verdict == verdict
