@@ -7,6 +7,8 @@ from numpy.typing import NDArray
 from onnxscript.rewriter import rewrite
 from onnxscript.rewriter.pattern import RewriteRule
 
+from clipdepth_export.constants import constant
+
 
 def drop_masks(model: ir.Model) -> None:
     """Replace a softmax of scores under a mask that is true everywhere by the softmax of the scores, in place.
@@ -27,16 +29,12 @@ def _hides_nothing(context: Any, mask: ir.Value, zero: ir.Value, **_: Any) -> bo
     chosen = mask.producer()
     if chosen is None or chosen.op_type != "Where":
         return False
-    seen, nothing, _hidden = (_constant(value) for value in chosen.inputs)
-    return seen is not None and bool(seen.all()) and _is_zero(nothing) and _is_zero(_constant(zero))
+    seen, nothing, _hidden = (constant(value) for value in chosen.inputs)
+    return seen is not None and bool(seen.all()) and _is_zero(nothing) and _is_zero(constant(zero))
 
 
 def _plain(op: Any, scores: Any, shares: Any, **_: Any) -> Any:
     return op.Softmax(scores, axis=shares.producer().attributes.get_int("axis", -1))
-
-
-def _constant(value: ir.Value | None) -> NDArray[Any] | None:
-    return value.const_value.numpy() if value is not None and value.const_value is not None else None
 
 
 def _is_zero(values: NDArray[Any] | None) -> bool:

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from onnxscript.rewriter import rewrite
 from onnxscript.rewriter.pattern import RewriteRule
 
+from clipdepth_export.constants import constant_or_empty
+
 _PIXELS = {"kernel_shape", "strides", "pads"}
 """The attributes of a convolution that count pixels."""
 
@@ -41,12 +43,12 @@ def _image(op: Any, frame: Any, order: Any, mean: Any, std: Any) -> Any:
 
 def _foldable(context: Any, frame: ir.Value, order: ir.Value, mean: ir.Value, std: ir.Value, **found: ir.Value) -> bool:
     """Whether an image is that of the graph's frame, and all that takes it a convolution that can be widened."""
-    shapes = {_constant(mean).shape, _constant(std).shape}
+    shapes = {constant_or_empty(mean).shape, constant_or_empty(std).shape}
     return (
         frame.is_graph_input()
         and len(frame.uses()) == 1
         and shapes == {(1, 3, 1, 1)}
-        and sorted(_constant(order).reshape(-1).tolist()) == [0, 1, 2]
+        and sorted(constant_or_empty(order).reshape(-1).tolist()) == [0, 1, 2]
         and bool(_layers(frame, found["image"]))
     )
 
@@ -81,7 +83,7 @@ def _plain(node: ir.Node) -> bool:
     settings = node.attributes
     return (
         node.op_type == "Conv"
-        and _constant(node.inputs[1]).ndim == 4
+        and constant_or_empty(node.inputs[1]).ndim == 4
         and settings.get_int("group", 1) == 1
         and settings.get_string("auto_pad", "NOTSET") == "NOTSET"
         and set(settings.get_ints("dilations", [])) <= {1}
@@ -90,13 +92,13 @@ def _plain(node: ir.Node) -> bool:
 
 def _frame(op: Any, frame: Any, pixels: Any, order: Any, mean: Any, std: Any, image: Any) -> ir.Value:
     """What the convolutions take instead of the image; it widens them."""
-    colours = np.argsort(_constant(order).reshape(-1))
+    colours = np.argsort(constant_or_empty(order).reshape(-1))
     for layer in _layers(frame, image):
-        _widen(op, layer, colours, _constant(std).reshape(-1), image)
+        _widen(op, layer, colours, constant_or_empty(std).reshape(-1), image)
     planes: ir.Value = op.Transpose(op.Cast(frame, to=ir.DataType.FLOAT), perm=[0, 3, 1, 2])
-    if not _constant(mean).any():
+    if not constant_or_empty(mean).any():
         return planes
-    ordered = _constant(mean).reshape(3, 1, 1)[colours]
+    ordered = constant_or_empty(mean).reshape(3, 1, 1)[colours]
     shifted: ir.Value = op.Sub(planes, op.initializer(ir.tensor(ordered), f"{pixels.name}_mean"))
     return shifted
 
@@ -106,15 +108,10 @@ def _widen(op: Any, layer: _Layer, colours: NDArray[Any], std: NDArray[Any], ima
     node, size = layer.convolution, layer.size
     weight = node.inputs[1]
     assert weight is not None
-    scaled = _constant(weight).astype(np.float64) / std[:, None, None] / size**2
+    scaled = constant_or_empty(weight).astype(np.float64) / std[:, None, None] / size**2
     wide = scaled[:, colours].repeat(size, axis=2).repeat(size, axis=3).astype(np.float32)
     node.replace_input_with(0, image)
     node.replace_input_with(1, op.initializer(ir.tensor(wide), f"{weight.name}_for_{node.outputs[0].name}"))
     node.attributes.setdefault("strides", ir.AttrInt64s("strides", [1, 1]))
     for name in _PIXELS & node.attributes.keys():
         node.attributes[name] = ir.AttrInt64s(name, [size * pixels for pixels in node.attributes[name].as_ints()])
-
-
-def _constant(value: ir.Value | None) -> NDArray[Any]:
-    """A weight; empty where the graph computes it."""
-    return value.const_value.numpy() if value is not None and value.const_value is not None else np.empty(0)

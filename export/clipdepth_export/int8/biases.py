@@ -5,6 +5,8 @@ import onnx
 import onnx_ir as ir
 from numpy.typing import NDArray
 
+from clipdepth_export.constants import constant, register
+
 _LARGEST = 2**31 - 1
 
 
@@ -27,7 +29,7 @@ def _round_bias(graph: ir.Graph, product: ir.Node) -> None:
     if any(step is None for step in steps) or [node.op_type for node in added] != ["Add"]:
         return
     place = 1 - added[0].inputs.index(product.outputs[0])
-    bias = _constant(added[0].inputs[place])
+    bias = constant(added[0].inputs[place])
     step = np.asarray(steps[0] * steps[1], np.float32)  # type: ignore[operator]
     if bias is None or bias.ndim != 1 or step.shape not in ((), bias.shape):
         return
@@ -35,7 +37,7 @@ def _round_bias(graph: ir.Graph, product: ir.Node) -> None:
     if np.abs(levels).max() > _LARGEST:
         return
     held = {"bias": levels.astype(np.int32), "bias_step": step}
-    values = [_register(graph, f"{product.name}_{name}", array) for name, array in held.items()]
+    values = [register(graph, f"{product.name}_{name}", array) for name, array in held.items()]
     restored = ir.node("DequantizeLinear", values, {"axis": 0}, name=f"{product.name}_bias_restored")
     restored.outputs[0].type, restored.outputs[0].shape = ir.TensorType(ir.DataType.FLOAT), ir.Shape(bias.shape)
     added[0].prepend(restored)
@@ -45,14 +47,4 @@ def _round_bias(graph: ir.Graph, product: ir.Node) -> None:
 def _step(value: ir.Value | None) -> NDArray[np.float32] | None:
     """The step of what comes through a DequantizeLinear; None for anything else."""
     node = value.producer() if value else None
-    return _constant(node.inputs[1]) if node and node.op_type == "DequantizeLinear" else None
-
-
-def _constant(value: ir.Value | None) -> NDArray[np.float32] | None:
-    return value.const_value.numpy() if value is not None and value.const_value is not None else None
-
-
-def _register(graph: ir.Graph, name: str, array: NDArray[np.generic]) -> ir.Value:
-    value = ir.val(name, const_value=ir.tensor(array, name=name))
-    graph.register_initializer(value)
-    return value
+    return constant(node.inputs[1]) if node and node.op_type == "DequantizeLinear" else None

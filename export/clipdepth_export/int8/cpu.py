@@ -16,7 +16,7 @@ from clipdepth_export.int8.biases import round_linear_biases
 from clipdepth_export.int8.frame import take_bytes, use_bytes
 from clipdepth_export.int8.layers import quantizable
 from clipdepth_export.int8.layout import transpose_in_int8
-from clipdepth_export.int8.rounding import fit_biases, round_kernels
+from clipdepth_export.int8.rounding import prepared
 from clipdepth_export.topology import ARITHMETIC, GLUE, layer_name, sensitive
 
 _FIRST_ONLY = ("Clip", "Resize")
@@ -34,9 +34,7 @@ class CpuQuantizer:
     """
 
     def __init__(self, model: onnx.ModelProto, statistics: Statistics) -> None:
-        self._model = ir.from_proto(model)
-        fit_biases(self._model.graph, statistics.ranges)
-        round_kernels(self._model.graph)
+        self._model = prepared(model, statistics.ranges)
         self._ranges = take_bytes(self._model.graph, statistics.ranges)
         self.layers = quantizable(self._model.graph, ("Conv", *_PRODUCTS))
 

@@ -1,13 +1,13 @@
 """The frame's bytes as the int8 picture that they are: nothing is converted, subtracted or rounded on the device."""
 
-from typing import Any
-
 import numpy as np
 import onnx
 import onnx_ir as ir
 from numpy.typing import NDArray
 from onnx_ir.passes.common import RemoveUnusedNodesPass
 from onnxruntime.quantization.calibrate import TensorData, TensorsData
+
+from clipdepth_export.constants import constant_or_empty, register
 
 _PLANES = (0, 3, 1, 2)
 _NEAR = 1.0
@@ -24,17 +24,16 @@ def take_bytes(graph: ir.Graph, ranges: TensorsData) -> TensorsData:
     """
     shift = _shift(graph)
     layers = shift.outputs[0].consumers() if shift else ()
-    if not shift or not all(node.op_type == "Conv" and _constant(node.inputs[1]).size for node in layers):
+    if not shift or not all(node.op_type == "Conv" and constant_or_empty(node.inputs[1]).size for node in layers):
         return ranges
-    mean = _constant(shift.inputs[1])
+    mean = constant_or_empty(shift.inputs[1])
     zero = float(np.floor(mean.mean()))
     offset = (mean - zero).reshape(-1).astype(np.float64)
     if np.abs(offset).max() > _NEAR and any(_has_border(node) for node in layers):
         return ranges
     for node in layers:
-        _add_to_bias(graph, node, -np.einsum("oihw,i->o", _constant(node.inputs[1]), offset))
-    whole = ir.tensor(np.full_like(mean, zero), name=f"{shift.inputs[1].name}_whole")  # type: ignore[union-attr]
-    shift.replace_input_with(1, _register(graph, whole))
+        _add_to_bias(graph, node, -np.einsum("oihw,i->o", constant_or_empty(node.inputs[1]), offset))
+    shift.replace_input_with(1, register(graph, f"{shift.name}_whole_mean", np.full_like(mean, zero)))
     known = {name: ranges[name] for name in ranges}
     known[shift.outputs[0].name or ""] = TensorData(lowest=np.float32(-zero), highest=np.float32(255 - zero))
     return TensorsData(ranges.calibration_method, known)
@@ -51,8 +50,8 @@ def use_bytes(model: onnx.ModelProto) -> onnx.ModelProto:
     rounding = shift.outputs[0].consumers() if shift else ()
     if not shift or len(rounding) != 1 or rounding[0].op_type != "QuantizeLinear":
         return model
-    step, zero = (_constant(value) for value in rounding[0].inputs[1:3])
-    if zero.dtype != np.uint8 or step != 1 or not (_constant(shift.inputs[1]) == zero).all():
+    step, zero = (constant_or_empty(value) for value in rounding[0].inputs[1:3])
+    if zero.dtype != np.uint8 or step != 1 or not (constant_or_empty(shift.inputs[1]) == zero).all():
         return model
     moved = ir.node("Transpose", [copy.graph.inputs[0]], {"perm": _PLANES}, name="planes")
     restored = ir.node("DequantizeLinear", [moved.outputs[0], *rounding[0].inputs[1:]], name="bytes")
@@ -71,7 +70,7 @@ def _shift(graph: ir.Graph) -> ir.Node | None:
             return None
         (frame,) = users[0].outputs
     shift = frame.producer()
-    return shift if shift and _constant(shift.inputs[1]).size else None
+    return shift if shift and constant_or_empty(shift.inputs[1]).size else None
 
 
 def _has_border(node: ir.Node) -> bool:
@@ -80,18 +79,6 @@ def _has_border(node: ir.Node) -> bool:
 
 def _add_to_bias(graph: ir.Graph, node: ir.Node, more: NDArray[np.float64]) -> None:
     bias = node.inputs[2] if len(node.inputs) > 2 else None
-    name = f"{node.name}_whole_bias"
-    moved = ir.tensor((_constant(bias) + more if bias else more).astype(np.float32), name=name)
+    moved = (constant_or_empty(bias) + more if bias else more).astype(np.float32)
     node.resize_inputs(3)
-    node.replace_input_with(2, _register(graph, moved))
-
-
-def _register(graph: ir.Graph, tensor: ir.TensorProtocol) -> ir.Value:
-    value = ir.val(tensor.name or "", const_value=tensor)
-    graph.register_initializer(value)
-    return value
-
-
-def _constant(value: ir.Value | None) -> NDArray[Any]:
-    """A weight; empty where the graph computes it."""
-    return value.const_value.numpy() if value is not None and value.const_value is not None else np.empty(0)
+    node.replace_input_with(2, register(graph, f"{node.name}_whole_bias", moved))

@@ -1,6 +1,7 @@
 """Convolutions made ready for int8: biases that fit, and weights rounded so that each kernel keeps its sum."""
 
 import numpy as np
+import onnx
 import onnx_ir as ir
 from numpy.typing import NDArray
 from onnxruntime.quantization.calibrate import TensorsData
@@ -11,6 +12,14 @@ LEVELS = 127
 """The largest int8 of a symmetric range; a channel's largest weight takes it."""
 _LARGEST_BIAS = 2**30
 """Half of what int32 holds: a bias is stored in steps of the input's step times the channel's."""
+
+
+def prepared(model: onnx.ModelProto, ranges: TensorsData) -> ir.Model:
+    """A copy of an fp32 graph that is ready for int8, whatever the placement."""
+    copy = ir.from_proto(model)
+    fit_biases(copy.graph, ranges)
+    round_kernels(copy.graph)
+    return copy
 
 
 def fit_biases(graph: ir.Graph, ranges: TensorsData) -> None:

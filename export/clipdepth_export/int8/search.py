@@ -51,8 +51,9 @@ def quantize(quantizer: Quantizer, judge: Judge, track: Track) -> Quantized:
     def agreement(layers: Sequence[str], probe: bool) -> Agreement:
         return judge(quantizer.as_run(quantizer(layers)), probe)
 
-    if agreement(quantizer.layers, False).passed:
-        return Quantized(quantizer(quantizer.layers), [])
+    everything = quantizer(quantizer.layers)
+    if judge(quantizer.as_run(everything), False).passed:
+        return Quantized(everything, [])
     damage = {layer: _damage(agreement([layer], True)) for layer in track(quantizer.layers, "int8, by layer")}
     worst = sorted(quantizer.layers, key=damage.__getitem__, reverse=True)
     count = _fewest(lambda count: agreement(worst[count:], False).passed, int(MOST_EXCLUDED * len(worst)))

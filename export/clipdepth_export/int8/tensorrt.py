@@ -18,7 +18,7 @@ from clipdepth_export.calibration import Statistics
 from clipdepth_export.half import convert, fp32_nodes, rounded
 from clipdepth_export.int8.edges import Int8Edges
 from clipdepth_export.int8.layers import quantizable
-from clipdepth_export.int8.rounding import LEVELS, fit_biases, round_kernels, span
+from clipdepth_export.int8.rounding import LEVELS, prepared, span
 from clipdepth_export.topology import layer_name
 
 OPSET = 19
@@ -29,9 +29,7 @@ class TensorRtQuantizer:
     """Puts signed, symmetric pairs around layers as `place` does; kernels keep their sums, see `round_kernels`."""
 
     def __init__(self, model: onnx.ModelProto, statistics: Statistics) -> None:
-        self._model = ir.from_proto(model)
-        fit_biases(self._model.graph, statistics.ranges)
-        round_kernels(self._model.graph)
+        self._model = prepared(model, statistics.ranges)
         self._statistics = statistics
         self.layers = quantizable(self._model.graph)
 
