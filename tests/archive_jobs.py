@@ -35,7 +35,7 @@ def make_job(tmp_path: Path, *, camera: Camera | None = None, max_batch: int = 1
         bundle=str(path),
         settings=Settings(bundle=bundle_sha256(bundle), camera={}, **(usual | settings)),
         threads=1,
-        size=bundle.manifest.input,
+        inputs=bundle.manifest.inputs,
         corrections=Corrections(bundle.manifest, camera or Camera()),
     )
 

@@ -9,11 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clipdepth.bundle.kind import METRIC, DepthKind, require_metric
+from clipdepth.camera.camera import UNKNOWN_REMEDY
 from clipdepth.camera.pinhole import Intrinsics
 from clipdepth.camera.resize import resize_depth
 from clipdepth.errors import SourceError, UnknownCameraError
-
-UNKNOWN_REMEDY = "tell your camera with --fov, --focal-px or --calibration (Camera in Python)"
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,9 +25,12 @@ class DepthFrame:
     image: NDArray[np.uint8]
     """The picture, (H, W, 3) uint8 BGR; undistorted where the camera's lens bends."""
     raw: NDArray[np.float32]
-    """Depth at the network's own size, (h, w) float32: what `kind` says, metres along the optical axis where metric."""
+    """Depth as the network made it, (h, w) float32: what `kind` says, metres along the optical axis where metric.
+
+    Without what filled the network's picture around the frame, so that it shows what `image` shows.
+    """
     intrinsics: Intrinsics
-    """The pinhole of `image`, pixels; its focal lengths are NaN where no camera is known."""
+    """The pinhole of `image`, pixels: NaN for focal lengths where no camera is known; it says if they are assumed."""
     time: float = 0.0
     """Seconds since the source's first frame."""
     index: int = 0

@@ -16,10 +16,10 @@ from clipdepth.bundle.folder import open_bundle
 from clipdepth.bundle.manifest import Manifest
 from clipdepth.camera.camera import Camera
 from clipdepth.camera.conversion import Conversion
-from clipdepth.camera.correction import make_correction, training_camera
+from clipdepth.camera.correction import assumed_camera, make_correction
 from clipdepth.camera.corrections import Corrections
+from clipdepth.camera.letterbox import fit
 from clipdepth.camera.pinhole import Intrinsics
-from clipdepth.camera.resize import resize_frame
 from clipdepth.camera.sized import SizedCamera, camera_from_focal, camera_from_fov
 from clipdepth.errors import SourceError, UsageError
 from clipdepth.rooms import RgbdFrame, Room
@@ -80,7 +80,7 @@ def median_error(found: NDArray[np.float32], true: NDArray[np.float32]) -> float
 
 @pytest.mark.parametrize("zoom", [0.75, 1.3, 1.8])
 def test_depth_on_another_focal_length_is_metric(room: Room, manifest: Manifest, zoom: float) -> None:
-    training = render(room, training_camera(manifest, WIDTH, HEIGHT))
+    training = render(room, assumed_camera(manifest, WIDTH, HEIGHT))
     camera = camera_from_focal(zoom * manifest.camera.fx, WIDTH, HEIGHT)
     seen = render(room, camera)
     answer = oracle_depth(training, seen.frame)
@@ -90,21 +90,28 @@ def test_depth_on_another_focal_length_is_metric(room: Room, manifest: Manifest,
     assert median_error(corrected, seen.depth) == pytest.approx(0, abs=0.02)
 
 
-def test_a_wide_picture_is_stretched_to_the_input_and_metric_too(room: Room, manifest: Manifest) -> None:
-    training = render(room, training_camera(manifest, WIDTH, HEIGHT))
-    camera = camera_from_focal(700.0, 640, 360)
+@pytest.mark.parametrize(("width", "height"), [(640, 360), (360, 480), (270, 480), (300, 300)])
+@pytest.mark.parametrize("focal", [420.0, 700.0])
+def test_a_picture_of_another_shape_keeps_its_proportions_and_is_metric(
+    room: Room, manifest: Manifest, width: int, height: int, focal: float
+) -> None:
+    training = render(room, assumed_camera(manifest, WIDTH, HEIGHT))
+    camera = camera_from_focal(focal, width, height)
     seen = render(room, camera)
-    answer = oracle_depth(training, resize_frame(seen.frame, HEIGHT, WIDTH))
-    true = cv2.resize(seen.depth, (WIDTH, HEIGHT), interpolation=cv2.INTER_NEAREST_EXACT)
+    box = fit(height, width, manifest.inputs)
+    affine = magnification(training.frame, box.picture(seen.frame))
+    assert np.linalg.svd(affine[:, :2])[1] == pytest.approx(focal * box.scale / 288, rel=0.02), (
+        "alike in all directions"
+    )
+    answer = oracle_depth(training, box.picture(seen.frame))
     correction = make_correction(camera, manifest, Conversion())
-    # 700 px are 350 across and 466.7 down after the resize.
-    assert correction.conversion.scale == pytest.approx(np.sqrt(350 / 288 * 466.667 / 288), rel=1e-5)
-    assert median_error(answer, true) < -0.2
-    assert median_error(correction.depth(answer), true) == pytest.approx(0, abs=0.02)
+    assert correction.conversion.scale == pytest.approx(focal * box.scale / 288)
+    shown = (box.inside(part) for part in (correction.depth(answer), box.measured(seen.depth)))
+    assert median_error(*shown) == pytest.approx(0, abs=0.02)
 
 
 def test_a_lens_that_bends_is_corrected_for_the_view_that_is_left(room: Room, manifest: Manifest) -> None:
-    training = render(room, training_camera(manifest, WIDTH, HEIGHT))
+    training = render(room, assumed_camera(manifest, WIDTH, HEIGHT))
     camera = SizedCamera(Intrinsics(WIDTH, HEIGHT, 300.0, 300.0, 159.5, 119.5), (-0.25, 0.05, 0.0, 0.0))
     correction = make_correction(camera, manifest, Conversion())
     assert correction.intrinsics.fx < 300
@@ -130,13 +137,52 @@ def test_a_lens_that_bends_is_corrected_for_the_view_that_is_left(room: Room, ma
 
 def test_the_training_camera_needs_no_correction(manifest: Manifest) -> None:
     depth = np.full((3, 4), 2, np.float32)
-    for height, width in ((240, 320), (480, 640), (1080, 1920), (1, 1)):
+    for height, width in ((240, 320), (480, 640), (1080, 1920)):
         correction = Corrections(manifest, Camera()).at(height, width)
         assert correction.conversion.scale == pytest.approx(1)
         assert correction.view is None
         np.testing.assert_allclose(correction.depth(depth), depth)
     frame = np.zeros((240, 320, 3), np.uint8)
     assert Corrections(manifest, Camera()).at(240, 320).undistort(frame) is frame
+
+
+def test_an_unknown_camera_has_square_pixels_and_the_training_focal_length_for_its_longer_side(
+    manifest: Manifest, caplog: pytest.LogCaptureFixture
+) -> None:
+    corrections = Corrections(manifest, Camera())
+    found = {size: corrections.at(*size) for size in ((360, 640), (640, 360), (480, 480))}
+    for (height, width), correction in found.items():
+        camera = correction.intrinsics
+        assert (camera.fx, camera.fy) == pytest.approx((288 / 320 * max(height, width),) * 2)
+        assert (camera.cx, camera.cy) == ((width - 1) / 2, (height - 1) / 2)
+        assert camera.assumed
+    scales = [correction.conversion.scale for correction in found.values()]
+    # An upright picture of 640 rows is shown in 240, where 320 columns show one that lies.
+    assert scales == pytest.approx([1, 0.75, 0.75])
+    (warning,) = caplog.messages
+    assert "576 pixels for pictures of 640×360" in warning
+    assert "--fov" in warning
+
+
+def test_what_a_picture_states_counts_where_nothing_is_told(
+    manifest: Manifest, caplog: pytest.LogCaptureFixture
+) -> None:
+    by_picture = Corrections(manifest, Camera()).at(480, 640, 500.0).intrinsics
+    assert (by_picture.fx, by_picture.assumed) == (500, False)
+    assert Corrections(manifest, Camera(focal_px=600.0)).at(480, 640, 500.0).intrinsics.fx == 600
+    assert not caplog.messages
+
+
+def test_a_focal_length_is_of_each_picture_or_of_those_of_a_stated_side(manifest: Manifest) -> None:
+    """What a picture's depth is does not depend on which came before it."""
+    sizes = [(480, 640), (960, 1280), (640, 480)]
+    for order in (sizes, sizes[::-1]):
+        each, stated = (Corrections(manifest, Camera(focal_px=585.0, side=side)) for side in (None, 640))
+        assert {size: each.at(*size).intrinsics.fx for size in order} == dict.fromkeys(order, 585)
+        found = {size: stated.at(*size).intrinsics.fx for size in order}
+        assert found == {(480, 640): 585, (960, 1280): 1170, (640, 480): 585}
+    with pytest.raises(UsageError, match="give both"):
+        Camera(fov=60.0, side=640)
 
 
 def test_options_say_the_same_camera_in_three_ways(manifest: Manifest, tmp_path: Path) -> None:
@@ -149,8 +195,12 @@ def test_options_say_the_same_camera_in_three_ways(manifest: Manifest, tmp_path:
         assert correction.intrinsics.fx == pytest.approx(640)
 
 
-def test_pictures_may_change_in_size_but_not_in_shape(manifest: Manifest) -> None:
-    corrections = Corrections(manifest, Camera(focal_px=640.0))
+def test_pictures_of_a_calibrated_camera_may_change_in_size_but_not_in_shape(
+    manifest: Manifest, tmp_path: Path
+) -> None:
+    file = tmp_path / "c.yml"
+    file.write_text(OPENCV_FILE)
+    corrections = Corrections(manifest, Camera(calibration=file))
     first = corrections.at(480, 640)
     assert corrections.at(240, 320).intrinsics.fx == pytest.approx(320)
     assert corrections.at(240, 320).conversion.scale == pytest.approx(first.conversion.scale)

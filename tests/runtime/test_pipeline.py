@@ -50,7 +50,7 @@ def no_thread_is_left() -> Iterator[None]:
 
 
 def run(engine: Any, *feeds: Feed, limit: int | None = None) -> Pipeline:
-    with Pipeline(engine, SIZE, feeds, limit) as pipeline:
+    with Pipeline(engine, [SIZE], feeds, limit) as pipeline:
         assert pipeline.wait(60)
     return pipeline
 
@@ -91,7 +91,7 @@ def test_a_slow_sink_slows_a_file_down_and_loses_nothing() -> None:
 def test_a_slow_sink_of_a_camera_misses_frames_and_delays_neither_engine_nor_other_sinks() -> None:
     slow, fast = Kept(0.5), Kept()
     engine = SlowEngine()
-    with Pipeline(engine, SIZE, [Feed(camera(), [slow, fast])]) as pipeline:
+    with Pipeline(engine, [SIZE], [Feed(camera(), [slow, fast])]) as pipeline:
         assert wait_until(lambda: len(fast.got) >= 100)
         assert len(slow.got) < len(fast.got) / 2
     counts = pipeline.branches[0].counts
@@ -116,7 +116,7 @@ def test_frames_that_come_faster_than_they_are_resized_are_counted_too() -> None
 
 def test_depth_of_a_camera_stays_fresh_however_slow_the_engine_is() -> None:
     period, sink = 0.1, Kept()
-    with Pipeline(SlowEngine(period), SIZE, [Feed(camera(60), [sink])]):
+    with Pipeline(SlowEngine(period), [SIZE], [Feed(camera(60), [sink])]):
         assert wait_until(lambda: len(sink.got) >= 20)
     ages = [(delivered - frame.captured_ns) / 1e9 for frame, delivered in sink.got[2:]]
     # The median, since one moment of a busy machine is no delay of ours; a queue would make it grow without end.
@@ -136,7 +136,7 @@ def test_latency_from_capture_to_depth_holds_every_stage_and_the_waiting() -> No
 
 def test_sources_take_turns_with_the_engine() -> None:
     sinks = [Kept(), Kept(), Kept()]
-    with Pipeline(SlowEngine(0.02), SIZE, [Feed(camera(500), [sink]) for sink in sinks]):
+    with Pipeline(SlowEngine(0.02), [SIZE], [Feed(camera(500), [sink]) for sink in sinks]):
         assert wait_until(lambda: sum(len(sink.got) for sink in sinks) >= 45)
     shares = [len(sink.got) for sink in sinks]
     assert max(shares) - min(shares) <= 4
@@ -148,7 +148,7 @@ def test_frames_of_several_sources_go_through_a_graph_that_takes_a_batch_togethe
     sinks = [Kept() for _ in given]
     engine = load_engine(bundle, threads=1)
     feeds = [Feed(FramesSource(frames), [sink]) for frames, sink in zip(given, sinks, strict=True)]
-    with Pipeline(engine, bundle.manifest.input, feeds) as pipeline:
+    with Pipeline(engine, bundle.manifest.inputs, feeds) as pipeline:
         assert pipeline.wait(60)
     engine.close()
     for sink, frames in zip(sinks, given, strict=True):
@@ -164,7 +164,7 @@ def test_a_batch_is_of_what_is_ready_and_no_larger_than_the_graph_takes(max_batc
     engine = SlowEngine(0.01)
     sinks = [Kept() for _ in range(3)]
     feeds = [Feed(FramesSource(pictures(20)), [sink]) for sink in sinks]
-    with Pipeline(engine, InputSize(SIZE.height, SIZE.width, max_batch), feeds) as pipeline:
+    with Pipeline(engine, [InputSize(SIZE.height, SIZE.width, max_batch)], feeds) as pipeline:
         assert pipeline.wait(60)
     assert min(max_batch, 2) <= max(engine.batches) <= min(max_batch, 3)
     assert sum(engine.batches) == 60
@@ -193,7 +193,9 @@ def test_a_file_whose_sink_is_stuck_does_not_hold_up_a_camera() -> None:
             super().write(frame)
 
     stuck, sink = Stuck(), Kept()
-    with Pipeline(SlowEngine(), SIZE, [Feed(FramesSource(pictures(30)), [stuck]), Feed(camera(), [sink])]) as pipeline:
+    with Pipeline(
+        SlowEngine(), [SIZE], [Feed(FramesSource(pictures(30)), [stuck]), Feed(camera(), [sink])]
+    ) as pipeline:
         assert wait_until(lambda: len(sink.got) >= 100)
         assert pipeline.branches[0].counts.processed <= 5
         free.set()
@@ -203,7 +205,7 @@ def test_a_file_whose_sink_is_stuck_does_not_hold_up_a_camera() -> None:
 
 def test_a_source_that_ends_first_has_its_sinks_closed_while_the_other_runs() -> None:
     short, long = Kept(), Kept()
-    with Pipeline(SlowEngine(), SIZE, [Feed(FramesSource(pictures(3)), [short]), Feed(camera(), [long])]):
+    with Pipeline(SlowEngine(), [SIZE], [Feed(FramesSource(pictures(3)), [short]), Feed(camera(), [long])]):
         assert wait_until(lambda: short.closed)
         assert short.indices == [0, 1, 2]
         assert not long.closed
@@ -234,7 +236,7 @@ def test_an_error_in_any_stage_ends_all_and_leaves_a_video_that_plays(tmp_path: 
     said = {"source": "no such frame", "engine": "the device is gone", "sink": "the disk is full"}[stage]
 
     def go() -> None:
-        with Pipeline(engine, SIZE, [Feed(FramesSource(frames(), live=live), [failing, video])]) as pipeline:
+        with Pipeline(engine, [SIZE], [Feed(FramesSource(frames(), live=live), [failing, video])]) as pipeline:
             pipeline.wait(60)
 
     start = time.monotonic()
@@ -249,7 +251,7 @@ def test_leaving_early_closes_everything_and_keeps_the_video(tmp_path: Path) -> 
     video, sink = VideoSink(tmp_path / "x.mp4", 30, 0.3, 6), Kept()
 
     def interrupted() -> None:
-        with Pipeline(SlowEngine(), SIZE, [Feed(camera(), [video, sink])]):
+        with Pipeline(SlowEngine(), [SIZE], [Feed(camera(), [video, sink])]):
             assert wait_until(lambda: len(sink.got) >= 20)
             raise KeyboardInterrupt
 
@@ -267,7 +269,7 @@ def test_a_source_that_blocks_does_not_keep_the_rest_from_closing(caplog: pytest
         unblock.wait()
 
     sink = Kept()
-    with Pipeline(SlowEngine(), SIZE, [Feed(FramesSource(frames(), live=True, name="stuck"), [sink])]):
+    with Pipeline(SlowEngine(), [SIZE], [Feed(FramesSource(frames(), live=True, name="stuck"), [sink])]):
         assert wait_until(lambda: bool(sink.got))
         start = time.monotonic()
     assert time.monotonic() - start < 5
@@ -284,7 +286,7 @@ def test_waiting_threads_use_no_processor_time() -> None:
         unblock.wait()
         yield from ()
 
-    with Pipeline(SlowEngine(), SIZE, [Feed(FramesSource(frames()), [Kept(), Kept()])]):
+    with Pipeline(SlowEngine(), [SIZE], [Feed(FramesSource(frames()), [Kept(), Kept()])]):
         before = time.process_time()
         time.sleep(1)
         used = time.process_time() - before
@@ -346,7 +348,7 @@ class Engine:
 def depths():
     source = FramesSource(repeat(np.zeros((48, 64, 3), np.uint8)))
     sink = VideoSink(Path({str(tmp_path / "x.mp4")!r}), 30, 0.3, 6)
-    pipeline = Pipeline(Engine(), InputSize(48, 64), [Feed(source, [sink])])
+    pipeline = Pipeline(Engine(), [InputSize(48, 64)], [Feed(source, [sink])])
     queue = pipeline.branches[0].queue("loop")
     with pipeline:
         for result in queue:
@@ -373,6 +375,6 @@ def test_a_pipeline_that_is_interrupted_while_it_starts_leaves_no_thread() -> No
             return self
 
     source = FramesSource(iter(pictures(3)))
-    with pytest.raises(KeyboardInterrupt), Pipeline(SlowEngine(), SIZE, [Feed(source, [Interrupting()])]):
+    with pytest.raises(KeyboardInterrupt), Pipeline(SlowEngine(), [SIZE], [Feed(source, [Interrupting()])]):
         pass
     assert threads() == []

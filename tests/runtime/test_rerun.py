@@ -91,7 +91,7 @@ def test_ctrl_c_keeps_what_was_recorded(tmp_path: Path) -> None:
     def interrupted() -> None:
         source = FramesSource(itertools.repeat(np.zeros((48, 64, 3), np.uint8)))
         sinks = [open_sink(tmp_path / "x.rrd", 30, 0.3, 6.0), kept]
-        with Pipeline(SlowEngine(0.01), SIZE, [Feed(source, sinks)]):
+        with Pipeline(SlowEngine(0.01), [SIZE], [Feed(source, sinks)]):
             assert wait_until(lambda: len(kept.got) >= 10)
             raise KeyboardInterrupt
 

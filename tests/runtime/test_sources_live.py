@@ -178,7 +178,7 @@ def test_a_server_that_restarts_during_a_pipeline_loses_nothing_but_time() -> No
         server = ExitStack()
         url, _ = server.enter_context(mjpeg_server(port))
         source = stack.enter_context(open_stream(url, SOON))
-        pipeline = stack.enter_context(Pipeline(SlowEngine(), SIZE, [Feed(source, [sink])]))
+        pipeline = stack.enter_context(Pipeline(SlowEngine(), [SIZE], [Feed(source, [sink])]))
         assert wait_until(lambda: len(sink.got) >= 5)
         server.close()
         assert wait_until(lambda: source.losses == 1)

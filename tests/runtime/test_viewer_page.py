@@ -83,7 +83,7 @@ def running(
     viewer = open_viewer(Address("127.0.0.1", 0), token, setup, allowed=allowed)
     names = [f"camera <b>{number}</b>" for number in range(sources)]
     feeds = [Feed(FramesSource(camera(stop), live=True, name=name), [viewer.sink(name)], corrections) for name in names]
-    with viewer, Pipeline(RampEngine(), SIZE, feeds) as pipeline:
+    with viewer, Pipeline(RampEngine(), [SIZE], feeds) as pipeline:
         viewer.watch(pipeline)
         try:
             yield viewer

@@ -571,7 +571,7 @@ def test_a_port_in_use_is_said_in_a_line() -> None:
 def test_the_status_and_the_metrics_are_the_pipelines() -> None:
     with serving() as (viewer, [sink]):
         source = FramesSource([np.full((48, 64, 3), 9, np.uint8)] * 12, name='a "b"\\\n')
-        with Pipeline(SlowEngine(0.01), SIZE, [Feed(source, [sink])]) as pipeline:
+        with Pipeline(SlowEngine(0.01), [SIZE], [Feed(source, [sink])]) as pipeline:
             viewer.watch(pipeline)
             assert pipeline.wait(30)
         branch = pipeline.branches[0]
@@ -617,7 +617,7 @@ def test_a_sink_does_not_let_the_pipeline_wait_for_viewers() -> None:
         assert isinstance(sink, ViewerSink)
         frames = [np.full((48, 64, 3), 9, np.uint8)] * 200
         guest.send("next")
-        with Pipeline(SlowEngine(), SIZE, [Feed(FramesSource(frames), [sink])]) as pipeline:
+        with Pipeline(SlowEngine(), [SIZE], [Feed(FramesSource(frames), [sink])]) as pipeline:
             assert pipeline.wait(20)
         assert pipeline.processed == 200
         assert viewer.status.sent <= 2

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from clipdepth.archive.sources import Item
 from clipdepth.camera.conversion import Conversion
+from clipdepth.camera.letterbox import Letterbox
 
 Row = dict[str, Any]
 """A row of Ray Data's: 'message', pickled, and for a chunk 'array', its pictures or their depth."""
@@ -61,8 +62,8 @@ class Chunk:
     """Frames that were decoded, and what the stages found on the way."""
 
     frames: tuple[Frame, ...]
-    sizes: tuple[tuple[int, int], ...]
-    """Height and width of each frame, pixels."""
+    letterboxes: tuple[Letterbox, ...]
+    """Where each frame lies in its picture, which begins at the top left of its place in the array."""
     conversions: tuple[Conversion, ...]
     """Metres of what the network answers to each."""
     lost: tuple[tuple[str, str], ...]

@@ -1,7 +1,6 @@
 """The second stage: from spans to chunks of pictures at the network's size."""
 
 from collections.abc import Iterator
-from copy import deepcopy
 from time import perf_counter
 
 import cv2
@@ -39,31 +38,36 @@ def decode(row: Row, job: Job) -> Iterator[Row]:
 
 def _chunks(span: Span, job: Job) -> Iterator[Row]:
     pictures = _of_images(span) if span.stream is None else _of_video(span)
-    # A focal length in pixels is of the first picture's size; the next video has its own.
-    optics = Optics(job.size, deepcopy(job.corrections))
+    optics = Optics(job.inputs, job.corrections)
     for frames in span.chunks:
         yield _chunk(frames, pictures, span, job, optics)
 
 
 def _chunk(frames: tuple[Frame, ...], pictures: Pictures, span: Span, job: Job, optics: Optics) -> Row:
     start = perf_counter()
-    array = np.empty((len(frames), job.size.height, job.size.width, 3), np.uint8)
+    array = np.zeros((len(frames), *job.largest, 3), np.uint8)
     kept: list[Frame] = []
-    sizes, conversions, lost = [], [], []
+    letterboxes, conversions, lost = [], [], []
     for frame in frames:
         _, picture = next(pictures)
         if isinstance(picture, str):
             lost.append((frame.item.source, picture))
             continue
-        height, width = (span.stream.height, span.stream.width) if span.stream else picture.shape[:2]
-        prepared = optics.prepare(Captured(picture, frame.time or 0.0, frame.index))
-        array[len(kept)] = prepared.picture
+        try:
+            prepared = optics.prepare(Captured(picture, frame.time or 0.0, frame.index))
+        except SourceError as error:
+            if span.stream:
+                raise
+            lost.append((frame.item.source, f"{frame.item.source}: {error}"))
+            continue
+        height, width = prepared.picture.shape[:2]
+        array[len(kept), :height, :width] = prepared.picture
         kept.append(frame)
-        sizes.append((height, width))
+        letterboxes.append(prepared.letterbox)
         conversions.append(prepared.correction.conversion if prepared.correction else Conversion())
     chunk = Chunk(
         frames=tuple(kept),
-        sizes=tuple(sizes),
+        letterboxes=tuple(letterboxes),
         conversions=tuple(conversions),
         lost=tuple(lost),
         video=span.video,

@@ -14,7 +14,6 @@ from clipdepth.archive.index import IMAGES, SCHEMA, describe, write_index
 from clipdepth.archive.job import Job
 from clipdepth.archive.part import PartFacts, write_part
 from clipdepth.archive.results import Failed, Part, PartSeconds
-from clipdepth.camera.resize import resize_depth
 from clipdepth.sinks.depth_png import to_millimetres
 
 
@@ -26,8 +25,8 @@ def encode(row: Row, job: Job) -> Row:
         return pack(chunk)
     start = perf_counter()
     depths = [
-        to_millimetres(resize_depth(convert(raw), *size))
-        for raw, convert, size in zip(row["array"], chunk.conversions, chunk.sizes, strict=True)
+        to_millimetres(letterbox.depth(convert(raw)))
+        for raw, convert, letterbox in zip(row["array"], chunk.conversions, chunk.letterboxes, strict=True)
     ]
     _keep(chunk, depths, job)
     failed = () if chunk.video else tuple(Failed(source, reason) for source, reason in chunk.lost)

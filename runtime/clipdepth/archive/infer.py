@@ -2,6 +2,7 @@
 
 from contextlib import ExitStack
 from dataclasses import replace
+from itertools import groupby
 from time import perf_counter
 
 import numpy as np
@@ -23,7 +24,7 @@ class Inference:
     """An actor with a model."""
 
     def __init__(self, job: Job) -> None:
-        self._batch = job.size.max_batch
+        self._batch = job.max_batch
         self._worker = ray.get_runtime_context().get_actor_id() or ""
         self._model = load_verified(job.bundle, job.settings, job.threads, job.device)
 
@@ -34,9 +35,12 @@ class Inference:
             return row
         start = perf_counter()
         frames = row["array"]
-        infer = self._model.engine.infer
-        batches = [infer(frames[at : at + self._batch]) for at in range(0, len(frames), self._batch)]
-        depth = np.concatenate(batches) if batches else np.zeros((0, *frames.shape[1:3]), np.float32)
+        depth = np.zeros(frames.shape[:3], np.float32)
+        places = sorted(range(len(frames)), key=lambda place: chunk.letterboxes[place].picture_size)
+        for (height, width), group in groupby(places, key=lambda place: chunk.letterboxes[place].picture_size):
+            same = list(group)
+            for batch in (same[at : at + self._batch] for at in range(0, len(same), self._batch)):
+                depth[batch, :height, :width] = self._model.engine.infer(frames[batch, :height, :width])
         return pack(replace(chunk, inference=perf_counter() - start, worker=self._worker), depth)
 
 

@@ -25,8 +25,8 @@ class Job:
     """With an engine and a precision."""
     threads: int
     """Of the engine."""
-    size: InputSize
-    """Of the network."""
+    inputs: tuple[InputSize, ...]
+    """The sizes of the network."""
     corrections: Corrections
     """For the camera that filmed."""
     device: int | None = None
@@ -35,8 +35,19 @@ class Job:
     @property
     def chunk_frames(self) -> int:
         """How many frames make a chunk: a multiple of the engine's batch."""
-        batches = CHUNK_BYTES // (self.size.height * self.size.width * 3 * self.size.max_batch)
-        return max(batches, 1) * self.size.max_batch
+        height, width = self.largest
+        batches = CHUNK_BYTES // (height * width * 3 * self.max_batch)
+        return max(batches, 1) * self.max_batch
+
+    @property
+    def max_batch(self) -> int:
+        """How many frames the engine takes at once, at most."""
+        return self.inputs[0].max_batch
+
+    @property
+    def largest(self) -> tuple[int, int]:
+        """The height and the width that hold a picture of any of the sizes."""
+        return max(size.height for size in self.inputs), max(size.width for size in self.inputs)
 
     @property
     def folder(self) -> Uri:

@@ -62,8 +62,17 @@ class Bundle:
             raise UsageError(f"{self.path} has no {precision} graph placed for {placement}; it has {labels}")
         return found
 
+    @property
+    def sizes(self) -> list["Bundle"]:
+        """The bundle of each of its sizes alone, the first one first."""
+        return [Bundle(self.path, manifest) for manifest in self.manifest.sizes]
+
+    def at(self, height: int, width: int) -> "Bundle":
+        """The bundle of that size alone, which has to be one of its sizes."""
+        return Bundle(self.path, self.manifest.at(height, width))
+
     def golden(self) -> Golden:
-        """The golden frames."""
+        """The golden frames of its first size."""
         size, kind = self.manifest.input, self.manifest.kind
         return load_golden(self.path / self.manifest.golden, size.height, size.width, kind)
 
@@ -127,7 +136,8 @@ def _read_manifest(path: Path, any_tolerance: bool) -> Manifest:
 
 
 def _graph_files(manifest: Manifest) -> list[str]:
-    return [graph.file for graph in manifest.graphs] + (manifest.sam.graph_files if manifest.sam else [])
+    graphs = [graph.file for size in manifest.sizes for graph in size.graphs]
+    return graphs + (manifest.sam.graph_files if manifest.sam else [])
 
 
 def _refuse_others(path: Path, manifest: Manifest) -> None:

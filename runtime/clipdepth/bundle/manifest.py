@@ -1,5 +1,6 @@
 """What a bundle says of itself: `manifest.json`, read by typed, validating code."""
 
+import math
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal, get_args
 
@@ -66,6 +67,11 @@ class TrainingCamera(Record, frozen=True):
 
     fx: PositiveFloat
     fy: PositiveFloat
+
+    @property
+    def focal(self) -> float:
+        """The geometric mean of both."""
+        return math.sqrt(self.fx * self.fy)
 
 
 class Licence(Record, frozen=True):
@@ -140,8 +146,16 @@ class Accuracy(Record, frozen=True):
     align: Align = "none"
 
 
+class OtherSize(Record, frozen=True):
+    """What a bundle has for another size of input than its first: the same network, and the same weights on disk."""
+
+    input: InputSize
+    graphs: Annotated[list[Graph], msgspec.Meta(min_length=1)]
+    golden: FileName
+
+
 class Manifest(Record, frozen=True):
-    """The whole of `manifest.json`."""
+    """The whole of `manifest.json`; `input`, `graphs` and `golden` are those of its first size."""
 
     schema: int
     name: str
@@ -165,6 +179,27 @@ class Manifest(Record, frozen=True):
     """The network's weights, to train on from, in safetensors; no device needs them."""
     kind: DepthKind = METRIC
     """What the graphs answer."""
+    other_sizes: list[OtherSize] = msgspec.field(default_factory=list)
+    """Further sizes, each with the same precisions; the training camera's focal length in pixels is that of all."""
+
+    @property
+    def inputs(self) -> tuple[InputSize, ...]:
+        """All sizes, the first one first."""
+        return (self.input, *(other.input for other in self.other_sizes))
+
+    def at(self, height: int, width: int) -> "Manifest":
+        """Of that size alone, which has to be among `inputs`."""
+        if (height, width) == (self.input.height, self.input.width):
+            return msgspec.structs.replace(self, other_sizes=[]) if self.other_sizes else self
+        other = next(each for each in self.other_sizes if (each.input.height, each.input.width) == (height, width))
+        return msgspec.structs.replace(
+            self, input=other.input, graphs=other.graphs, golden=other.golden, other_sizes=[]
+        )
+
+    @property
+    def sizes(self) -> list["Manifest"]:
+        """Of each size alone."""
+        return [self.at(size.height, size.width) for size in self.inputs]
 
     @property
     def precisions(self) -> list[Precision]:
@@ -190,10 +225,27 @@ def decode_manifest(data: bytes, where: str, any_tolerance: bool = False) -> Man
     With `any_tolerance` depth may differ from PyTorch's by anything: for random weights, which are only timed.
     """
     manifest = decode_record(data, Manifest, SCHEMA, where, "export the bundle again")
-    _check_consistency(manifest, where)
-    if not any_tolerance:
-        _check_tolerances(manifest, where)
+    for size in manifest.sizes:
+        _check_consistency(size, where)
+        if not any_tolerance:
+            _check_tolerances(size, where)
+    _check_sizes(manifest, where)
     return manifest
+
+
+def _check_sizes(manifest: Manifest, where: str) -> None:
+    """Raise BundleError where a size is there twice, or has other graphs than the first."""
+    labels, seen = [graph.label for graph in manifest.graphs], set[tuple[int, int]]()
+    for size in manifest.sizes:
+        shape = size.input.height, size.input.width
+        named = f"{where}: field other_sizes: {shape[0]}×{shape[1]}"
+        if shape in seen:
+            raise BundleError(f"{named} is there twice; export the bundle again")
+        if [graph.label for graph in size.graphs] != labels or size.input.max_batch != manifest.input.max_batch:
+            raise BundleError(f"{named} has other graphs, or another batch, than the first; export the bundle again")
+        if any(size.tolerance(each) != manifest.tolerance(each) for each in manifest.precisions):
+            raise BundleError(f"{named} has other tolerances than the first; export the bundle again")
+        seen.add(shape)
 
 
 def _check_tolerances(manifest: Manifest, where: str) -> None:

@@ -6,6 +6,8 @@ from pathlib import Path
 
 from clipdepth.errors import UsageError
 
+UNKNOWN_REMEDY = "tell your camera with --fov, --focal-px or --calibration (Camera in Python)"
+
 
 @dataclass(frozen=True)
 class Camera:
@@ -15,17 +17,21 @@ class Camera:
     """
 
     focal_px: float | None = None
-    """Focal length in pixels of its pictures, at the size in which they come."""
+    """Focal length in pixels of its pictures: of each one as it comes, or of those of `side`."""
     fov: float | None = None
     """Degrees that it sees across the width of its pictures."""
     calibration: Path | None = None
     """A file of OpenCV's camera calibration (.yml, .yaml, .xml), or one of `clipdepth calibrate` (.json)."""
+    side: int | None = None
+    """Pixels along the longer side of the pictures that `focal_px` is of."""
 
     def __post_init__(self) -> None:
         if sum(given is not None for given in (self.focal_px, self.fov, self.calibration)) > 1:
             raise UsageError("a camera is known by one of focal_px, fov and calibration; give only one")
         if self.focal_px is not None and not 0 < self.focal_px < math.inf:
             raise UsageError(f"a focal length of {self.focal_px:g} pixels cannot be; give a number above 0")
+        if self.side is not None and (self.focal_px is None or self.side < 1):
+            raise UsageError(f"side {self.side} is that of the pictures of focal_px; give both, above 0")
         if self.fov is not None and not 0 < self.fov < 180:
             raise UsageError(
                 f"a field of view of {self.fov:g}° cannot be; give degrees across the width, between 0 and 180"
@@ -37,9 +43,13 @@ class Camera:
         return cls(fov=degrees)
 
     @classmethod
-    def from_focal(cls, pixels: float) -> "Camera":
-        """A straight lens with a focal length of `pixels` of its pictures."""
-        return cls(focal_px=pixels)
+    def from_focal(cls, pixels: float, side: int | None = None) -> "Camera":
+        """A straight lens with a focal length of `pixels` of its pictures, or of those whose longer side is `side`."""
+        return cls(focal_px=pixels, side=side)
+
+    def zoom(self, width: int, height: int) -> float:
+        """By how much the focal length of a picture of `width` × `height` differs from `focal_px`."""
+        return 1.0 if self.side is None else max(width, height) / self.side
 
     @classmethod
     def from_file(cls, path: Path | str) -> "Camera":

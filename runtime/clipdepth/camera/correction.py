@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 from clipdepth.bundle.kind import METRIC, DepthKind
 from clipdepth.bundle.manifest import Manifest
 from clipdepth.camera.conversion import Conversion
+from clipdepth.camera.letterbox import fit
 from clipdepth.camera.pinhole import Intrinsics
-from clipdepth.camera.sized import SizedCamera
+from clipdepth.camera.sized import SizedCamera, camera_from_focal
 from clipdepth.camera.undistortion import Undistortion, undistortion_of
 
 
@@ -65,21 +66,24 @@ def make_correction(camera: SizedCamera, manifest: Manifest, conversion: Convers
 
 
 def focal_ratio(intrinsics: Intrinsics, manifest: Manifest) -> float:
-    """The camera's focal length over the training camera's, both in pixels of the network's input.
+    """The camera's focal length over the training camera's, both in pixels of the network's picture.
 
-    The input is stretched where the picture's shape differs, so that there are two ratios, across and down; their
-    geometric mean keeps a thing's area in pixels. 1 where the training camera is not known.
+    The picture is scaled alike across and down, so that there is one ratio; where fx and fy of a camera differ a
+    little, their geometric means count. 1 where the training camera is not known.
     """
     if manifest.camera is None:
         return 1.0
-    seen = intrinsics.resized(manifest.input.width, manifest.input.height)
-    return math.sqrt(seen.fx / manifest.camera.fx * seen.fy / manifest.camera.fy)
+    scale = fit(intrinsics.height, intrinsics.width, manifest.inputs).scale
+    return scale * math.sqrt(intrinsics.fx * intrinsics.fy) / manifest.camera.focal
 
 
-def training_camera(manifest: Manifest, width: int, height: int) -> SizedCamera | None:
-    """The camera that needs no correction: the training camera, with its pictures at `width` × `height`, if known."""
+def assumed_camera(manifest: Manifest, width: int, height: int) -> SizedCamera | None:
+    """A camera with square pixels and the training camera's focal length for the longer side of its pictures.
+
+    It stands for a camera that nobody knows; None where the training camera is not known either.
+    """
     size, trained = manifest.input, manifest.camera
     if trained is None:
         return None
-    at_input = Intrinsics(size.width, size.height, trained.fx, trained.fy, (size.width - 1) / 2, (size.height - 1) / 2)
-    return SizedCamera(at_input.resized(width, height))
+    camera = camera_from_focal(trained.focal * max(width, height) / max(size.width, size.height), width, height)
+    return SizedCamera(replace(camera.intrinsics, assumed=True))

@@ -1,24 +1,28 @@
 """The corrections that follow from the camera that films."""
 
+import logging
 from pathlib import Path
 
-from clipdepth.bundle.kind import DepthKind
+from clipdepth.bundle.kind import METRIC, DepthKind
 from clipdepth.bundle.manifest import Manifest
 from clipdepth.camera.calibration import SUFFIX, read_calibration
-from clipdepth.camera.camera import Camera
+from clipdepth.camera.camera import UNKNOWN_REMEDY, Camera
 from clipdepth.camera.conversion import Conversion
-from clipdepth.camera.correction import Correction, make_correction, training_camera
+from clipdepth.camera.correction import Correction, assumed_camera, make_correction
 from clipdepth.camera.opencv_file import SUFFIXES, read_camera
 from clipdepth.camera.pinhole import Intrinsics
 from clipdepth.camera.sized import SizedCamera, camera_from_focal, camera_from_fov
 from clipdepth.errors import UsageError
 
+_LOG = logging.getLogger(__name__)
+
 
 class Corrections:
     """The correction for every size in which a source's pictures come, computed once a size.
 
-    A focal length in pixels is of the first size asked for. Files are read, and checked, when it is made; without
-    `fitted` what `clipdepth calibrate` fitted is left out, and the camera in its file is kept.
+    What is told of the camera counts before what a picture's own file says of it; where neither does, the camera is
+    assumed, and a warning says so once. Files are read, and checked, when it is made; without `fitted` what
+    `clipdepth calibrate` fitted is left out, and the camera in its file is kept.
     """
 
     def __init__(self, manifest: Manifest, told: Camera, fitted: bool = True) -> None:
@@ -26,7 +30,8 @@ class Corrections:
         self._told = told
         self._camera: SizedCamera | None = None
         self._conversion = Conversion(manifest.kind)
-        self._made: dict[tuple[int, int], Correction] = {}
+        self._made: dict[tuple[int, int, float | None], Correction] = {}
+        self._warned = False
         if told.calibration is not None:
             self._camera, conversion = _read(told.calibration, manifest)
             self._conversion = conversion if fitted else self._conversion
@@ -42,27 +47,48 @@ class Corrections:
         told = self._told.fov is not None or self._told.focal_px is not None or self._camera is not None
         return told or self._manifest.camera is not None
 
-    def at(self, height: int, width: int) -> Correction:
+    def at(self, height: int, width: int, focal_px: float | None = None) -> Correction:
         """The correction for pictures of `height` × `width`, as `frame.shape[:2]` has them.
 
-        Raises SourceError where the camera's file, or its focal length, is of pictures of another shape.
+        `focal_px` is the focal length that such a picture's own file states. Raises SourceError where the camera's
+        file is of pictures of another shape.
         """
-        if (height, width) not in self._made:
-            camera = self.camera(height, width)
-            self._made[height, width] = (
+        key = (height, width, focal_px)
+        if key not in self._made:
+            camera = self.camera(height, width, focal_px)
+            self._made[key] = (
                 Correction(self._conversion, Intrinsics.unknown(width, height), None)
                 if camera is None
                 else make_correction(camera, self._manifest, self._conversion)
             )
-        return self._made[height, width]
+        return self._made[key]
 
-    def camera(self, height: int, width: int) -> SizedCamera | None:
+    def camera(self, height: int, width: int, focal_px: float | None = None) -> SizedCamera | None:
         """The camera with its pictures at that size; None where neither it nor the training camera is known."""
-        if self._told.fov is not None:
-            return camera_from_fov(self._told.fov, width, height)
-        if self._told.focal_px is not None and self._camera is None:
-            self._camera = camera_from_focal(self._told.focal_px, width, height)
-        return self._camera.resized(width, height) if self._camera else training_camera(self._manifest, width, height)
+        told = self._told
+        if told.fov is not None:
+            return camera_from_fov(told.fov, width, height)
+        if told.focal_px is not None:
+            return camera_from_focal(told.focal_px * told.zoom(width, height), width, height)
+        if self._camera is not None:
+            return self._camera.resized(width, height)
+        if focal_px is not None:
+            return camera_from_focal(focal_px, width, height)
+        return self._assumed(height, width)
+
+    def _assumed(self, height: int, width: int) -> SizedCamera | None:
+        camera = assumed_camera(self._manifest, width, height)
+        if camera is not None and self._conversion.answered == METRIC and not self._warned:
+            self._warned = True
+            _LOG.warning(
+                "no camera is told, so that one with the training camera's focal length is assumed, %.0f pixels for "
+                "pictures of %d×%d; metres are wrong by as much as yours differs: %s",
+                camera.intrinsics.fx,
+                width,
+                height,
+                UNKNOWN_REMEDY,
+            )
+        return camera
 
 
 def _read(path: Path, manifest: Manifest) -> tuple[SizedCamera | None, Conversion]:

@@ -32,7 +32,8 @@ def read_camera(path: Path) -> SizedCamera:
         width, height = (_whole(storage, name, path) for name in ("image_width", "image_height"))
     finally:
         storage.release()
-    intrinsics = Intrinsics(width, height, *(float(matrix[at]) for at in ((0, 0), (1, 1), (0, 2), (1, 2))))
+    fx, fy, cx, cy = (float(matrix[at]) for at in ((0, 0), (1, 1), (0, 2), (1, 2)))
+    intrinsics = Intrinsics(width, height, fx, fy, cx, cy)
     try:
         return SizedCamera(intrinsics, () if distortion is None else tuple(map(float, distortion.ravel())))
     except SourceError as error:

@@ -20,6 +20,8 @@ class Intrinsics:
     fy: float
     cx: float
     cy: float
+    assumed: bool = False
+    """Whether nobody told the focal length, and it is the training camera's."""
 
     def resized(self, width: int, height: int) -> "Intrinsics":
         """The same camera after its picture is resized to `width` × `height`."""
@@ -31,6 +33,7 @@ class Intrinsics:
             self.fy * sy,
             (self.cx + 0.5) * sx - 0.5,
             (self.cy + 0.5) * sy - 0.5,
+            self.assumed,
         )
 
     @classmethod

@@ -1,4 +1,4 @@
-"""The one resize outside the graph: the same in training, evaluation, verification and streaming."""
+"""How pictures, depth and masks are resized; `Letterbox` says to which size."""
 
 import cv2
 import numpy as np
@@ -6,10 +6,7 @@ from numpy.typing import NDArray
 
 
 def resize_frame(frame: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
-    """Resize a frame, (H, W, 3) uint8, to (height, width, 3): area when it shrinks, bilinear otherwise.
-
-    The picture is stretched when the aspect differs; nothing is cut away and no bars are added.
-    """
+    """Resize a frame, (H, W, 3) uint8, to (height, width, 3): area when it shrinks, bilinear otherwise."""
     if frame.shape[:2] == (height, width):
         return frame
     shrinks = height <= frame.shape[0] and width <= frame.shape[1]

@@ -58,7 +58,7 @@ def main(argv: Sequence[str]) -> int:
                 remote = ray.remote(settle).options(num_cpus=resources.cpus, num_gpus=resources.gpus)
                 settings = ray.get(remote.remote(portable_path, settings, threads, options.device))
             write_settings(out, settings)
-            job = Job(out.uri, portable_path, settings, threads, bundle.manifest.input, corrections, options.device)
+            job = Job(out.uri, portable_path, settings, threads, bundle.manifest.inputs, corrections, options.device)
             report, status = _run(items, job, resources, console)
     except ray.exceptions.RayTaskError as error:
         raise _cause(error) from None

@@ -15,7 +15,7 @@ from clipdepth.cli.arguments import (
     positive_float,
     positive_int,
 )
-from clipdepth.cli.camera_options import add_camera_arguments
+from clipdepth.cli.camera_options import FocalLength, add_camera_arguments, told_camera
 from clipdepth.engines import ENGINES, engines_for
 from clipdepth.engines.choice import AUTO
 from clipdepth.errors import UsageError
@@ -34,7 +34,7 @@ class ArchiveOptions:
     stride: int
     start: float
     end: float | None
-    focal_px: float | None
+    focal_px: FocalLength | None
     fov: float | None
     calibration: Path | None
     engine: str
@@ -49,7 +49,7 @@ class ArchiveOptions:
     @property
     def camera(self) -> Camera:
         """Which camera filmed."""
-        return Camera(self.focal_px, self.fov, self.calibration)
+        return told_camera(self.focal_px, self.fov, self.calibration)
 
     @property
     def resources(self) -> Resources:

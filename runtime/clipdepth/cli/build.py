@@ -27,12 +27,14 @@ def main(argv: Sequence[str]) -> int:
     gpu = find_gpu(options.device)
     console = Console()
     console.print(f"{bundle.path} for {gpu}, TensorRT {version}", highlight=False, soft_wrap=True)
-    records = [_build(bundle, precision, gpu, version, options.workspace_mb, console) for precision in precisions]
-    console.print(_table(records))
-    for record in records:
-        if looser := bundle.manifest.looser_limits(record.key.precision):
-            console.print(f"{record.key.precision} agrees with PyTorch by {looser}", highlight=False, soft_wrap=True)
-        console.print(str(EngineStore(bundle).path(record.key)), highlight=False, soft_wrap=True)
+    wanted = [(sized, precision) for sized in bundle.sizes for precision in precisions]
+    built = [(sized, _build(sized, each, gpu, version, options.workspace_mb, console)) for sized, each in wanted]
+    console.print(_table(built))
+    for precision in precisions:
+        if looser := bundle.manifest.looser_limits(precision):
+            console.print(f"{precision} agrees with PyTorch by {looser}", highlight=False, soft_wrap=True)
+    for sized, record in built:
+        console.print(str(EngineStore(sized).path(record.key)), highlight=False, soft_wrap=True)
     return 0
 
 
@@ -46,30 +48,33 @@ def _precisions(bundle: Bundle, asked: Sequence[str] | None) -> list[str]:
 def _build(
     bundle: Bundle, precision: str, gpu: Gpu, version: str, workspace_mb: int | None, console: Console
 ) -> EngineRecord:
-    key = engine_key(bundle, precision, gpu, version)
+    key, size = engine_key(bundle, precision, gpu, version), bundle.manifest.input
+    named = f"{precision} at {size.height}×{size.width}"
     earlier = EngineStore(bundle).find(key)
     if earlier is not None:
-        console.print(f"{precision}: built before", highlight=False)
+        console.print(f"{named}: built before", highlight=False)
         return earlier
     wanted = Deployment(bundle, key, lambda engine: TensorRt(engine, gpu), workspace_mb, gpu)
     with ProgressBars(console) as bars:
         record = deploy(wanted, bars)
-    console.print(f"{precision}: built in {record.build_seconds:.0f} s and verified", highlight=False)
+    console.print(f"{named}: built in {record.build_seconds:.0f} s and verified", highlight=False)
     return record
 
 
-def _table(records: Sequence[EngineRecord]) -> Table:
+def _table(built: Sequence[tuple[Bundle, EngineRecord]]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("precision")
+    table.add_column("size")
     table.add_column("convolutions and matrix products")
     for heading in ("MB", "mean", "p99", "largest", "tolerance"):
         table.add_column(heading, justify="right")
-    for record in records:
-        agreement = record.verification
+    for sized, record in built:
+        agreement, input_size = record.verification, sized.manifest.input
         numbers = (agreement.mean, agreement.p99, agreement.largest, agreement.tolerance.mean)
         layers = str(Precisions(record.engine_precisions)) if record.engine_precisions else "not told by TensorRT"
         size = f"{record.stored.size / 1e6:.1f}"
-        table.add_row(record.key.precision, layers, size, *(f"{number:.2g}" for number in numbers))
+        shape = f"{input_size.height}×{input_size.width}"
+        table.add_row(record.key.precision, shape, layers, size, *(f"{number:.2g}" for number in numbers))
     return table
 
 

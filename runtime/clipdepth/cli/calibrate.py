@@ -24,12 +24,11 @@ from clipdepth.camera.calibration_fit import (
     place_point,
     with_residuals,
 )
-from clipdepth.camera.camera import Camera
 from clipdepth.camera.conversion import Conversion
 from clipdepth.camera.corrections import Corrections
 from clipdepth.cli.arguments import BUNDLE_HELP, DEVICE_HELP, ArgumentParser, device_index, positive_int
 from clipdepth.cli.calibration_picture import calibration_picture
-from clipdepth.cli.camera_options import add_camera_arguments
+from clipdepth.cli.camera_options import FocalLength, add_camera_arguments, told_camera
 from clipdepth.cli.overwriting import refuse_overwriting
 from clipdepth.engines import ENGINES
 from clipdepth.errors import SourceError, UsageError
@@ -55,7 +54,7 @@ class CalibrateOptions:
     engine: str
     device: int | None
     precision: str | None
-    focal_px: float | None
+    focal_px: FocalLength | None
     fov: float | None
     calibration: Path | None
 
@@ -73,7 +72,7 @@ def main(argv: Sequence[str]) -> int:
         [find_folder(options.bundle), options.source, options.calibration], [options.out, options.picture]
     )
     bundle = open_bundle(options.bundle)
-    known = Camera(options.focal_px, options.fov, options.calibration)
+    known = told_camera(options.focal_px, options.fov, options.calibration)
     corrections = Corrections(bundle.manifest, known, fitted=False)
     frames = _read_frames(options.source, options.frames)
     height, width = frames[0].shape[:2]

@@ -80,7 +80,7 @@ def _run(options: RunOptions, bundle: Bundle) -> tuple[RunReport, int]:
         setup = Setup(engine.name, engine.device, precision, *span, kind)
         viewer = _viewer(options, setup)
         shown = [_shown(feed, viewer, window) for feed in feeds]
-        pipeline = Pipeline(engine, bundle.manifest.input, shown, options.frames)
+        pipeline = Pipeline(engine, bundle.manifest.inputs, shown, options.frames)
         if window:
             window.on_close(pipeline.stop)
             stack.enter_context(window)

@@ -9,7 +9,7 @@ from pathlib import Path
 from clipdepth.bundle.kind import METRIC, DepthKind, require_metric
 from clipdepth.camera.camera import Camera
 from clipdepth.cli.arguments import BUNDLE_HELP, DEVICE_HELP, ArgumentParser, depth_span, device_index, positive_int
-from clipdepth.cli.camera_options import add_camera_arguments
+from clipdepth.cli.camera_options import FocalLength, add_camera_arguments, told_camera
 from clipdepth.engines import ENGINES
 from clipdepth.engines.choice import AUTO
 from clipdepth.errors import UsageError
@@ -34,7 +34,7 @@ class RunOptions:
     fourcc: str | None
     output: list[Path]
     frames: int | None
-    focal_px: float | None
+    focal_px: FocalLength | None
     fov: float | None
     calibration: Path | None
     smooth: bool
@@ -82,7 +82,7 @@ class RunOptions:
     @property
     def camera(self) -> Camera:
         """Which camera films."""
-        return Camera(self.focal_px, self.fov, self.calibration)
+        return told_camera(self.focal_px, self.fov, self.calibration)
 
 
 def parse_options(argv: Sequence[str]) -> RunOptions:

@@ -35,6 +35,8 @@ class Verdict:
     """What the depth was held to, where that is less than clipdepth asks for."""
     executed: Precisions | None
     """What its arithmetic really ran in; None where that cannot be read."""
+    size: tuple[int, int]
+    """Height and width of the graph's input."""
 
 
 def main(argv: Sequence[str]) -> int:
@@ -45,16 +47,19 @@ def main(argv: Sequence[str]) -> int:
     precisions = options.precision or bundle.manifest.precisions
     for precision in precisions:
         bundle.require(precision)
-    verdicts = [_verify(bundle, options.engine, precision, options.device) for precision in precisions]
+    verdicts = [
+        _verify(sized, options.engine, precision, options.device) for sized in bundle.sizes for precision in precisions
+    ]
     console = Console()
     console.print(_table(verdicts))
     frames = verdicts[0].agreement.frames
+    each = " of the first size" if len(bundle.manifest.inputs) > 1 else ""
     note = (
-        f"relative difference from PyTorch's depth on {frames} golden frames; the limit is on the mean; "
+        f"relative difference from PyTorch's depth on {frames} golden frames{each}; the limit is on the mean; "
         "Δδ1 is the change against the measured depth, in points"
     )
     console.print(note, highlight=False, soft_wrap=True)
-    for verdict in verdicts:
+    for verdict in verdicts[: len(precisions)]:  # a graph's kernels are the same at any size
         console.print(_ran(verdict), highlight=False, markup=False, soft_wrap=True)
     for looser in dict.fromkeys(verdict.looser_limits for verdict in verdicts if verdict.looser_limits):
         console.print(f"[yellow]{looser}[/yellow]", highlight=False, soft_wrap=True)
@@ -67,8 +72,9 @@ def main(argv: Sequence[str]) -> int:
 def _verify(bundle: Bundle, engine: str, precision: str, device: int | None) -> Verdict:
     with load(bundle, engine=engine, precision=precision, device=device) as model:
         ran = model.engine
-        looser = bundle.manifest.looser_limits(precision)
-        return Verdict(precision, ran.name, ran.device, model.verify(), looser, _executed(model))
+        looser, size = bundle.manifest.looser_limits(precision), bundle.manifest.input
+        executed, shape = _executed(model), (size.height, size.width)
+        return Verdict(precision, ran.name, ran.device, model.verify(), looser, executed, shape)
 
 
 def _executed(model: DepthModel) -> Precisions | None:
@@ -86,14 +92,16 @@ def _as_json(bundle: str, verdicts: Sequence[Verdict], passed: bool) -> dict[str
 
 def _table(verdicts: Sequence[Verdict]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in ("graph", "engine", "device"):
+    several = len({verdict.size for verdict in verdicts}) > 1
+    for heading in ("graph", *(["size"] if several else []), "engine", "device"):
         table.add_column(heading)
     for heading in ("mean", "p99", "largest", "limit", "Δδ1"):
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("verdict", no_wrap=True)
     for verdict in verdicts:
         title = titled(verdict.precision, verdict.precision, verdict.executed)
-        table.add_row(title, verdict.engine, verdict.device, *_numbers(verdict.agreement), _word(verdict))
+        size = ["×".join(map(str, verdict.size))] if several else []
+        table.add_row(title, *size, verdict.engine, verdict.device, *_numbers(verdict.agreement), _word(verdict))
     return table
 
 

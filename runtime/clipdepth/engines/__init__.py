@@ -14,7 +14,7 @@ from clipdepth.bundle.agreement import Agreement, Tolerance, compare_depth
 from clipdepth.bundle.folder import Bundle
 from clipdepth.bundle.golden import Golden
 from clipdepth.bundle.kind import DepthKind
-from clipdepth.bundle.manifest import Placement
+from clipdepth.bundle.manifest import InputSize, Placement
 from clipdepth.bundle.onnx_file import OnnxFile
 from clipdepth.engines.operations import Operation, count_precisions
 from clipdepth.engines.precisions import Precisions
@@ -140,6 +140,8 @@ def load_engine(
 ) -> Engine:
     """Load the bundle's graph of `precision` on engine `name` with `threads` threads (all usable cores).
 
+    Of a bundle with several sizes, those after the first are loaded when a frame of that size comes.
+
     `device` is a GPU's number, from 0 on, for an engine on GPUs (the first). Raises UsageError for an unknown name, or
     a device where the engine has none to choose, MissingExtraError where its library is not installed, EngineError
     where it does not load or does not get its device.
@@ -162,8 +164,19 @@ def load_engine(
             f"engine '{name}' does not load: {error}; run pip install --force-reinstall 'clipdepth[{entry.extra}]'"
         ) from error
     chosen = (device,) if entry.on_gpus else ()
-    engine = load(bundle, precision, threads or usable_cores(), *chosen)
+
+    def load_size(size: InputSize) -> Engine:
+        return load(bundle.at(size.height, size.width), precision, threads or usable_cores(), *chosen)
+
+    inputs = bundle.manifest.inputs
+    engine = _sized(load_size, inputs) if len(inputs) > 1 else load_size(inputs[0])
     return _with_sam(engine, bundle, precision, threads) if bundle.manifest.sam else engine
+
+
+def _sized(load: Callable[[InputSize], Engine], sizes: tuple[InputSize, ...]) -> Engine:
+    from clipdepth.engines.sizes import SizedEngine
+
+    return SizedEngine(load, sizes)
 
 
 def _with_sam(engine: Engine, bundle: Bundle, precision: str, threads: int | None) -> Engine:
@@ -176,7 +189,7 @@ def _with_sam(engine: Engine, bundle: Bundle, precision: str, threads: int | Non
 
 
 def verify_engine(engine: Engine, bundle: Bundle, precision: str) -> Agreement:
-    """Check `engine`, loaded with the bundle's graph of `precision`, on the bundle's golden frames.
+    """Check `engine`, loaded with the bundle's graph of `precision`, on the golden frames of the bundle's first size.
 
     Of a model with SAM that is the depth graph alone, given the masks that PyTorch painted.
     """

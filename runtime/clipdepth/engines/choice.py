@@ -40,6 +40,8 @@ def choose_engine(
 ) -> Choice:
     """Choose the fastest of all engines and `precisions` (the bundle's) that load and agree with PyTorch.
 
+    All are timed with the graphs of the bundle's first size, and the fastest has to agree at its other sizes too.
+
     Each engine is tried in a process of its own; one that ends it or hangs has failed. The choice is remembered until
     the bundle, its built engines, a library, the hardware or the threads change. With a `device`, a GPU's number, only
     engines on GPUs are tried, on that one. Raises UsageError for a precision the bundle does not have, EngineError
@@ -53,9 +55,31 @@ def choose_engine(
     if trials:
         return replace(_fastest(bundle, trials, device), remembered=True)
     trials = [trial for name in engines_for(device) for trial in try_apart(bundle, name, among, threads, device)]
-    choice = _fastest(bundle, trials, device)
-    remember(bundle, now, trials)
-    return choice
+    while True:
+        choice = _fastest(bundle, trials, device)
+        problem = _problem_at_other_sizes(bundle, choice, threads, device)
+        if problem is None:
+            remember(bundle, now, trials)
+            return choice
+        trials = [_failed(trial, problem) if _is_chosen(trial, choice) else trial for trial in trials]
+
+
+def _problem_at_other_sizes(bundle: Bundle, choice: Choice, threads: int | None, device: int | None) -> str | None:
+    """Why what is fastest with the first size's graph may not be used with another one's; None where it may."""
+    for sized in bundle.sizes[1:]:
+        size = sized.manifest.input
+        for trial in try_apart(sized, choice.engine, [choice.precision], threads, device):
+            if not trial.passed:
+                return f"at {size.height}×{size.width}: {trial.problem}"
+    return None
+
+
+def _is_chosen(trial: Trial, choice: Choice) -> bool:
+    return (trial.engine, trial.precision) == (choice.engine, choice.precision)
+
+
+def _failed(trial: Trial, problem: str) -> Trial:
+    return replace(trial, milliseconds=None, problem=problem)
 
 
 def load_fastest(

@@ -59,7 +59,9 @@ class Branch:
     A live source keeps only its newest frame before each stage and each sink; any other waits, frame by frame.
     """
 
-    def __init__(self, feed: Feed, size: InputSize, limit: int | None, times: StageTimes, changed: Condition) -> None:
+    def __init__(
+        self, feed: Feed, sizes: Sequence[InputSize], limit: int | None, times: StageTimes, changed: Condition
+    ) -> None:
         live = feed.source.live
         self.source = feed.source
         self.counts = Counts()
@@ -67,7 +69,7 @@ class Branch:
         self.inferred: Slot[Inferred] = Slot(changed=changed)
         self._captured: Slot[Captured] = Slot(newest_only=live)
         self._queues: list[tuple[str, Slot[DepthFrame]]] = []
-        self._optics = Optics(size, feed.corrections, feed.smoother)
+        self._optics = Optics(sizes, feed.corrections, feed.smoother)
         self._limit = limit
         self._taken = 0
         self._times = times
@@ -88,7 +90,7 @@ class Branch:
         self._captured.end()
 
     def resize(self) -> None:
-        """Undistort frames and bring them to the model's size."""
+        """Undistort frames and fit them into one of the model's sizes."""
         for captured in self._captured:
             start = perf_counter_ns()
             prepared = self._optics.prepare(captured)

@@ -1,5 +1,6 @@
 """What is done to a source's pictures before the network, and to the network's depth after it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -9,8 +10,8 @@ from clipdepth.bundle.kind import METRIC
 from clipdepth.bundle.manifest import InputSize
 from clipdepth.camera.correction import Correction
 from clipdepth.camera.corrections import Corrections
+from clipdepth.camera.letterbox import Letterbox, fit
 from clipdepth.camera.pinhole import Intrinsics
-from clipdepth.camera.resize import resize_frame
 from clipdepth.frame import DepthFrame
 from clipdepth.pipeline.smoothing import Smoother
 from clipdepth.sources import Captured
@@ -18,9 +19,10 @@ from clipdepth.sources import Captured
 
 @dataclass(frozen=True)
 class Prepared:
-    """A frame, undistorted, and its picture at the network's size, (h, w, 3) uint8 BGR."""
+    """A frame, undistorted, and its picture at one of the network's sizes, (h, w, 3) uint8 BGR."""
 
     captured: Captured
+    letterbox: Letterbox
     picture: NDArray[np.uint8]
     correction: Correction | None
 
@@ -33,23 +35,29 @@ class Optics:
     """
 
     def __init__(
-        self, size: InputSize, corrections: Corrections | None = None, smoother: Smoother | None = None
+        self, sizes: Sequence[InputSize], corrections: Corrections | None = None, smoother: Smoother | None = None
     ) -> None:
-        self._size, self._corrections, self._smoother = size, corrections, smoother
+        self._sizes, self._corrections, self._smoother = sizes, corrections, smoother
 
     def prepare(self, captured: Captured) -> Prepared:
-        """Undistort a frame and resize it; raises SourceError for a size that the camera is not known at."""
+        """Undistort a frame and fit it into the network's size of the nearest shape.
+
+        Raises SourceError for a size that the camera is not known at.
+        """
         frame, correction = captured.frame, None
+        height, width = frame.shape[:2]
         if self._corrections is not None:
-            correction = self._corrections.at(*frame.shape[:2])
+            correction = self._corrections.at(height, width, captured.focal_px)
             frame = correction.undistort(frame)
         if frame is not captured.frame:
             captured = replace(captured, frame=frame)
-        return Prepared(captured, resize_frame(frame, self._size.height, self._size.width), correction)
+        letterbox = fit(height, width, self._sizes)
+        return Prepared(captured, letterbox, letterbox.picture(frame), correction)
 
     def depth_frame(self, prepared: Prepared, raw: NDArray[np.float32], source: str) -> DepthFrame:
         """The frame with the network's answer to it, (h, w) float32, in this camera's metres where they are known."""
         captured, kind = prepared.captured, METRIC
+        raw = np.ascontiguousarray(prepared.letterbox.inside(raw))
         if prepared.correction is not None:
             raw, pinhole = prepared.correction.depth(raw), prepared.correction.intrinsics
             kind = prepared.correction.kind
@@ -57,6 +65,6 @@ class Optics:
             height, width = captured.frame.shape[:2]
             pinhole = Intrinsics.unknown(width, height)
         if self._smoother is not None:
-            raw = self._smoother.smooth(prepared.picture, raw, kind)
+            raw = self._smoother.smooth(prepared.letterbox.inside(prepared.picture), raw, kind)
         time, index, ns = captured.time, captured.index, captured.captured_ns
         return DepthFrame(captured.frame, raw, pinhole, time, index, source, ns, kind)

@@ -5,6 +5,7 @@ import logging
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from itertools import groupby
 from threading import Condition, Event, Lock, Thread
 from time import monotonic, perf_counter_ns
 
@@ -12,7 +13,7 @@ import numpy as np
 
 from clipdepth.bundle.manifest import InputSize
 from clipdepth.engines import Engine
-from clipdepth.pipeline.branch import Branch, Feed, Inferred
+from clipdepth.pipeline.branch import Branch, Feed, Inferred, Ready
 from clipdepth.pipeline.counts import StageTimes
 from clipdepth.pipeline.slot import Stopped
 
@@ -25,24 +26,30 @@ LAST_FRAME_S = 10.0
 aborts the process."""
 
 
+def _shape(of: tuple[Branch, Ready]) -> tuple[int, ...]:
+    return of[1].prepared.picture.shape
+
+
 class Pipeline:
     """Runs feeds through one engine from `__enter__` until they end, a stage fails, or `__exit__`.
 
     Each source has three threads, which capture, resize and deliver; each sink has one, which writes. The engine takes
-    the branches in turn, and those that are ready together as one batch where the graph allows it. Files and iterables
-    lose no frame: a slow sink slows the reading. Live sources keep only their newest frame: a slow stage or sink misses
-    some. `limit` ends each branch after so many depths.
+    the branches in turn, and those that are ready together, at one size, as one batch where the graph allows it. Files
+    and iterables lose no frame: a slow sink slows the reading. Live sources keep only their newest frame: a slow stage
+    or sink misses some. `limit` ends each branch after so many depths.
 
     Leaving stops all threads and closes sources and sinks, whose files hold what they got until then. It raises the
     error of the stage that failed, unless another one is under way. The engine stays open.
     """
 
-    def __init__(self, engine: Engine, size: InputSize, feeds: Sequence[Feed], limit: int | None = None) -> None:
+    def __init__(
+        self, engine: Engine, sizes: Sequence[InputSize], feeds: Sequence[Feed], limit: int | None = None
+    ) -> None:
         self.times = StageTimes()
         self._changed = Condition()
-        self.branches = [Branch(feed, size, limit, self.times, self._changed) for feed in feeds]
+        self.branches = [Branch(feed, sizes, limit, self.times, self._changed) for feed in feeds]
         self._engine = engine
-        self._max_batch = size.max_batch
+        self._max_batch = sizes[0].max_batch
         self._error: BaseException | None = None
         self._lock = Lock()
         self._captures: list[Thread] = []
@@ -128,13 +135,15 @@ class Pipeline:
 
     def _infer(self) -> None:
         for branches in self._ready_branches():
-            ready = [branch.take() for branch in branches]
-            start = perf_counter_ns()
-            pictures = [frame.prepared.picture for frame in ready]
-            depths = self._engine.infer(pictures[0][None] if len(pictures) == 1 else np.stack(pictures))
-            seconds = (perf_counter_ns() - start) / 1e9
-            for branch, frame, raw in zip(branches, ready, depths, strict=True):
-                branch.inferred.put(Inferred(frame, raw, seconds))
+            ready = [(branch, branch.take()) for branch in branches]
+            by_shape = groupby(sorted(ready, key=_shape), key=_shape)
+            for batch in [list(group) for _, group in by_shape]:
+                start = perf_counter_ns()
+                pictures = [frame.prepared.picture for _, frame in batch]
+                depths = self._engine.infer(pictures[0][None] if len(pictures) == 1 else np.stack(pictures))
+                seconds = (perf_counter_ns() - start) / 1e9
+                for (branch, frame), raw in zip(batch, depths, strict=True):
+                    branch.inferred.put(Inferred(frame, raw, seconds))
 
     def _ready_branches(self) -> Iterator[list[Branch]]:
         """The branches that are ready, at most a batch, those that waited longest first; until all have ended."""

@@ -5,8 +5,9 @@ from types import TracebackType
 from typing import Protocol
 
 from clipdepth.bundle.kind import METRIC, DepthKind, require_metric
+from clipdepth.camera.camera import UNKNOWN_REMEDY
 from clipdepth.errors import MissingExtraError, UnknownCameraError, UsageError
-from clipdepth.frame import UNKNOWN_REMEDY, DepthFrame
+from clipdepth.frame import DepthFrame
 from clipdepth.sinks.numbered import NumberedSink
 
 __all__ = ["Sink", "open_sink"]

@@ -31,6 +31,8 @@ class Captured:
     time: float
     index: int
     captured_ns: int = field(default_factory=monotonic_ns, compare=False)
+    focal_px: float | None = None
+    """Focal length in pixels of `frame`, where its file states it."""
 
 
 class Source(Protocol):
