@@ -10,7 +10,7 @@ from bundles import brightness_depth, write_bundle
 from clipdepth.bundle.kind import DepthKind
 from clipdepth.bundle.manifest import MANIFEST, TrainingCamera, decode_manifest
 from clipdepth.bundle.record import encode_record
-from clipdepth.camera.resize import resize_frame
+from clipdepth.camera.letterbox import Letterbox
 
 HEIGHT, WIDTH, FOCAL = 40, 56, 100.0
 CAMERA = TrainingCamera(FOCAL, FOCAL)
@@ -27,5 +27,6 @@ def write_teacher(path: Path, kind: DepthKind = "metric", camera: TrainingCamera
 
 
 def teachers_answer(picture: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """What it answers to a picture (H, W, 3) of any size: (40, 56) float32."""
-    return brightness_depth(resize_frame(np.ascontiguousarray(picture), HEIGHT, WIDTH))
+    """What it answers to a picture (H, W, 3) of any size, in the part of its own 40×56 that shows it, float32."""
+    box = Letterbox.of(*picture.shape[:2], HEIGHT, WIDTH)
+    return brightness_depth(box.inside(box.picture(np.ascontiguousarray(picture))))

@@ -17,8 +17,7 @@ from clipdepth_train.data.folder import FolderSet
 from clipdepth_train.data.rooms import RoomsSet
 from clipdepth_train.data.sample import RgbdPair, View
 from clipdepth_train.data.transforms import (
-    Resize,
-    ZoomCrop,
+    Window,
     augment_pair,
     augment_views,
     augment_warped,
@@ -72,14 +71,20 @@ def projected(matrix: Floats, point: Floats) -> Floats:
     return np.array([u / z, v / z])
 
 
-def agrees(frame: NDArray[np.uint8], place: Floats) -> bool:
-    """Whether the picture holds a spot, which then has to be at `place`; near the border it may be cut."""
-    size = np.array(frame.shape[1::-1])
+def agrees(frame: NDArray[np.uint8], place: Floats, shown: NDArray[np.bool_] | None = None) -> bool:
+    """Whether the picture holds a spot, which then has to be at `place`; near the border it may be cut.
+
+    `shown` are the pixels that are not filled, which are all if it is None.
+    """
+    first, last = np.zeros(2), np.array(frame.shape[1::-1]) - 1
+    if shown is not None:
+        rows, columns = (np.flatnonzero(shown.any(axis)) for axis in (1, 0))
+        first, last = np.array([columns[0], rows[0]]), np.array([columns[-1], rows[-1]])
     found = spot(frame)
-    if (place < -MARGIN).any() or (place > size - 1 + MARGIN).any():
+    if (place < first - MARGIN).any() or (place > last + MARGIN).any():
         assert found is None, f"a spot at {found}, which was to be outside at {place}"
         return False
-    if (place < MARGIN).any() or (place > size - 1 - MARGIN).any():
+    if (place < first + MARGIN).any() or (place > last - MARGIN).any():
         return False
     assert found is not None, f"no spot, which was to be at {place}"
     assert np.abs(found - place).max() < 0.12, f"a spot at {found}, which was to be at {place}"
@@ -98,7 +103,8 @@ def follows(transform: v2.Transform, seed: int, height: int = HEIGHT, width: int
         batch = augment_views(pair, camera(height, width), lambda _, view=view: view, compose, seed)
         nearer = METRES / float(batch["depth"].max())
         point = inverse @ np.array([u, v, 1]) * METRES / nearer
-        agreeing += agrees(batch["frame"].numpy(), projected(batch["camera"].double().numpy(), point))
+        place = projected(batch["camera"].double().numpy(), point)
+        agreeing += agrees(batch["frame"].numpy(), place, batch["depth"].numpy() > 0)
         assert torch.equal(batch["view"], batch["frame"])
         assert torch.equal(batch["view_camera"], batch["camera"])
         np.testing.assert_allclose(batch["pose"][:3, 3].numpy() * nearer, pose[:3, 3], rtol=1e-5)
@@ -121,12 +127,18 @@ def test_mirror() -> None:
 
 @pytest.mark.parametrize("seed", range(4))
 def test_zoom(seed: int) -> None:
-    follows(ZoomCrop(1.7), seed)
+    follows(Window((HEIGHT, WIDTH), (HEIGHT, WIDTH), AugmentConfig(zoom=1.7)), seed)
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("size", [(HEIGHT, WIDTH), (96, 144), (144, 96)])
+def test_other_shapes_and_zooms_both_ways(size: tuple[int, int], seed: int) -> None:
+    follows(Window(size, (HEIGHT, WIDTH), AugmentConfig(zoom=1.7, shrink=0.6, shapes=0.7)), seed)
 
 
 @pytest.mark.parametrize("size", [(HEIGHT, WIDTH), (80, 100), (77, 131), (240, 200)])
 def test_resize(size: tuple[int, int]) -> None:
-    follows(Resize(*size), 0)
+    follows(Window(size, (HEIGHT, WIDTH), STILL), 0)
 
 
 @pytest.mark.parametrize("seed", range(6))

@@ -44,19 +44,19 @@ def test_an_epoch_shows_every_pair_once_but_for_an_incomplete_batch() -> None:
     assert steps_per_epoch(PAIRS, 4) == 2
     for epoch in range(3):
         keys = [key for batch in batches()[2 * epoch : 2 * epoch + 2] for key in batch]
-        assert {e for e, _ in keys} == {epoch}
-        assert len({i for _, i in keys}) == 8
-        assert {i for _, i in keys} <= set(range(PAIRS))
+        assert {e for e, _, _ in keys} == {epoch}
+        assert len({i for _, i, _ in keys}) == 8
+        assert {i for _, i, _ in keys} <= set(range(PAIRS))
     everything = Batches(recipe(batch_size=1), share(), 0, PAIRS, 0, 1)
-    assert sorted(i for batch in everything for _, i in batch) == list(range(PAIRS))
+    assert sorted(i for batch in everything for _, i, _ in batch) == list(range(PAIRS))
 
 
 def test_what_an_epoch_leaves_out_comes_in_another() -> None:
-    assert {i for batch in batches(end=40) for _, i in batch} == set(range(PAIRS))
+    assert {i for batch in batches(end=40) for _, i, _ in batch} == set(range(PAIRS))
 
 
 def test_epochs_and_seeds_have_orders_of_their_own() -> None:
-    order = [i for batch in batches() for _, i in batch]
+    order = [i for batch in batches() for _, i, _ in batch]
     assert order[:8] != order[8:16]
     assert batches(seed=0) == batches(seed=0)
     assert batches(seed=1) != batches(seed=0)
@@ -64,7 +64,7 @@ def test_epochs_and_seeds_have_orders_of_their_own() -> None:
 
 def test_a_window_of_neighbours_is_shown_before_the_next() -> None:
     keys = Batches(recipe(batch_size=1), share(window=4), 0, 2 * PAIRS, 0, 1)
-    order = [i for batch in keys for _, i in batch]
+    order = [i for batch in keys for _, i, _ in batch]
     for epoch in (order[:PAIRS], order[PAIRS:]):
         assert sorted(epoch) == list(range(PAIRS))
         windows = [i // 4 for i in epoch]
@@ -125,10 +125,10 @@ def test_the_number_of_workers_changes_no_bit(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", ["none", "warped", "neighbour"])
 def test_a_pair_looks_the_same_by_key_and_different_by_epoch_and_seed(kind: str) -> None:
-    first, again = (TrainingPairs(pairs(), with_view(kind))[0, 3] for _ in range(2))
+    first, again = (TrainingPairs(pairs(), with_view(kind))[0, 3, 0] for _ in range(2))
     assert again.keys() == first.keys()
     assert all(torch.equal(again[name], value) for name, value in first.items())
-    others = TrainingPairs(pairs(), with_view(kind))[1, 3], TrainingPairs(pairs(), with_view(kind, seed=1))[0, 3]
+    others = TrainingPairs(pairs(), with_view(kind))[1, 3, 0], TrainingPairs(pairs(), with_view(kind, seed=1))[0, 3, 0]
     for other in others:
         assert not torch.equal(first["frame"], other["frame"])
 
@@ -138,7 +138,7 @@ def test_a_neighbour_is_the_one_before_or_the_one_after() -> None:
     frames = [pairs()[i].frame for i in range(PAIRS)]
     sides = []
     for epoch in range(40):
-        batch = TrainingPairs(pairs(), still)[epoch, 3]
+        batch = TrainingPairs(pairs(), still)[epoch, 3, 0]
         sides.append(-round(float(batch["pose"][0, 3])))
         np.testing.assert_array_equal(batch["view"].numpy(), frames[3 + sides[-1]])
         np.testing.assert_array_equal(batch["frame"].numpy(), frames[3])
@@ -190,3 +190,17 @@ def test_a_folder_is_opened_by_split_and_dense_only_for_training(tmp_path: Path)
     assert not np.array_equal(measured[1].depth, filled[1].depth)
     scaled = open_set(str(folder), "train", replace(frames, depth_scale=2000.0))
     np.testing.assert_allclose(scaled[1].depth, measured[1].depth / 2)
+
+
+def test_half_of_the_batches_are_of_the_other_sizes_each_batch_of_one() -> None:
+    made = recipe()
+    made = replace(made, frames=replace(made.frames, other_sizes=((24, 16), (16, 16))))
+    drawn = list(Batches(made, share(), 0, 200, 0, 1))
+    sizes = [{size for _, _, size in batch} for batch in drawn]
+    assert all(len(each) == 1 for each in sizes)
+    counts = [sum(each == {size} for each in sizes) for size in range(3)]
+    assert 80 < counts[0] < 120
+    assert min(counts[1:]) > 30
+    assert list(Batches(made, share(), 150, 200, 0, 1)) == drawn[150:], "a resumed run draws the same"
+    shapes = [batch["frame"].shape[1:3] for batch in training_loader(pairs(), made, Batches(made, share(), 0, 6, 0, 1))]
+    assert shapes == [((16, 24), (24, 16), (16, 16))[batch[0][2]] for batch in drawn[:6]]

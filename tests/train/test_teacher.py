@@ -67,7 +67,8 @@ def test_answers_are_the_teachers_own_in_half_precision(bundle: Path, pictures: 
     assert settings["licences"] == [{"part": "graph", "licence": "MIT"}]
     for picture in pairs.pictures:
         kept = np.load(pictures / "teacher" / teacher.key / picture.parent.name / f"{picture.name}.npy")
-        assert (kept.dtype, kept.shape) == (np.float16, (HEIGHT, WIDTH))
+        # A picture of 4:3 in an input of 7:5.
+        assert (kept.dtype, kept.shape) == (np.float16, (HEIGHT, 53))
         index = pairs.pictures.index(picture)
         np.testing.assert_allclose(kept, teachers_answer(pairs.frame(index)), rtol=1e-3)
         np.testing.assert_array_equal(read_answer(answer_path(pictures, teacher.key, picture), teacher), kept)
@@ -128,13 +129,14 @@ def test_processes_share_the_labelling(bundle: Path, pictures: Path) -> None:
 def test_the_students_target_is_the_answer_at_the_students_camera(bundle: Path, pictures: Path) -> None:
     teacher, pairs = open_teacher(str(bundle)), PictureSet(pictures, 0.5)
     label_pictures(pairs, teacher, CPU, QUIET)
-    # Focal lengths in widths of the picture: 50/80 of the student, 100/56 of the teacher.
-    assert teacher.factor(STUDENT) == pytest.approx((50 / 80) / (100 / 56))
+    # The teacher sees pictures of 80×60 in 53×40 pixels of its own, the student as they come.
+    factor = teacher.factor(STUDENT, 60, 80)
+    assert factor == pytest.approx(50 / 80 * 53 / FOCAL, rel=0.005)
     taught = TaughtSet(pairs, teacher, STUDENT)[1].taught
     assert taught is not None
     assert taught.shape == (60, 80)
-    middle = taught[29:31, 39:41].mean() / ((50 / 80) / (100 / 56))
-    assert middle == pytest.approx(teachers_answer(pairs.frame(1))[19:21, 27:29].mean(), rel=0.02)
+    middle = taught[29:31, 39:41].mean() / factor
+    assert middle == pytest.approx(teachers_answer(pairs.frame(1))[19:21, 25:28].mean(), rel=0.02)
     as_depth = TaughtSet(pairs, teacher, STUDENT, as_depth=True)[1]
     np.testing.assert_array_equal(as_depth.depth, taught)
 
@@ -149,17 +151,21 @@ def test_what_is_too_far_for_the_student_is_unknown(bundle: Path, pictures: Path
     np.testing.assert_array_equal(near, np.where(taught > limit, 0, taught))
 
 
-def test_a_flat_wall_means_the_same_metres_for_every_camera(bundle: Path) -> None:
-    """An ideal network for focal length f_t answers d·f_t/f to a wall d metres away, filmed at focal length f."""
-    teacher = open_teacher(str(bundle))
-    for filmed in (0.5, 0.9, 2.0):
-        ideal_teacher, ideal_student = 3.0 * (100 / 56) / filmed, 3.0 * (50 / 80) / filmed
-        assert ideal_teacher * teacher.factor(STUDENT) == pytest.approx(ideal_student)
+@pytest.mark.parametrize("filmed", [0.5, 0.9, 2.0])
+@pytest.mark.parametrize("size", [(60, 80), (90, 160), (160, 90), (100, 100)])
+def test_a_wall_means_the_same_metres_for_every_camera(bundle: Path, size: tuple[int, int], filmed: float) -> None:
+    """An ideal network for focal length f_t takes a wall d metres away for d·f_t/(t·f) metres, where it sees t·f."""
+    teacher, (height, width) = open_teacher(str(bundle)), size
+    focal = filmed * width
+    seen_by_teacher = min(HEIGHT / height, WIDTH / width) * focal
+    seen_by_student = min(STUDENT.height / height, STUDENT.width / width) * focal
+    ideal_teacher, ideal_student = 3.0 * FOCAL / seen_by_teacher, 3.0 * STUDENT.fx / seen_by_student
+    assert ideal_teacher * teacher.factor(STUDENT, height, width) == pytest.approx(ideal_student, rel=0.015)
 
 
 def test_unknown_cameras_and_answers_without_metres_change_no_scale(tmp_path: Path) -> None:
-    assert open_teacher(str(write_teacher(tmp_path / "unknown", camera=None))).factor(STUDENT) == 1
-    assert open_teacher(str(write_teacher(tmp_path / "relative", "relative"))).factor(STUDENT) == 1
+    assert open_teacher(str(write_teacher(tmp_path / "unknown", camera=None))).factor(STUDENT, 60, 80) == 1
+    assert open_teacher(str(write_teacher(tmp_path / "relative", "relative"))).factor(STUDENT, 60, 80) == 1
 
 
 def test_answers_without_metres_are_kept_up_to_scale_and_shift(tmp_path: Path) -> None:

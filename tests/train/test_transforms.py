@@ -136,8 +136,8 @@ def test_a_zoom_divides_depth_by_its_factor() -> None:
     factors = []
     for seed in range(20):
         frame, depth = augmented(constant(6.0), transform, seed)
-        factor = 6 / depth[0, 0]
-        np.testing.assert_array_equal(depth, depth[0, 0])
+        factor = 6 / depth.max()
+        assert set(np.unique(depth)) <= {0, depth.max()}, "a row or a column may be filled"
         # The picture's own zoom, by how many columns and rows of the original it still spans.
         columns, rows = (np.ptp(frame[..., channel].astype(float)) / 2 for channel in (2, 1))
         assert columns + 1 == pytest.approx(WIDTH / factor, abs=1.6)
@@ -246,10 +246,38 @@ def test_a_sensor_blurs_and_is_noisy_as_often_as_it_is_asked() -> None:
 
 def test_most_zooms_are_small() -> None:
     transform = augmentation(SAME_SIZE, AugmentConfig(rotate=0, zoom=1.7, flip=0, jitter=0), CAMERA)
-    zooms = [6 / augmented(constant(6.0), transform, seed)[1][0, 0] for seed in range(200)]
+    zooms = [6 / augmented(constant(6.0), transform, seed)[1].max() for seed in range(200)]
     # z = 1 + 0.7 u²: the median is at u = 1/2, the mean of u² is 1/3.
     assert np.median(zooms) == pytest.approx(1 + 0.7 / 4, abs=0.05)
     assert np.mean(zooms) == pytest.approx(1 + 0.7 / 3, abs=0.05)
+
+
+def test_one_picture_in_four_is_shrunk_and_filled_around() -> None:
+    transform = augmentation(SAME_SIZE, AugmentConfig(rotate=0, zoom=1, flip=0, jitter=0, shrink=0.6), CAMERA)
+    depths = [augmented(constant(3.0), transform, seed)[1] for seed in range(200)]
+    zooms = np.array([3 / depth.max() for depth in depths])
+    shown = np.array([(depth > 0).mean() for depth in depths])
+    assert 35 < (zooms < 1).sum() < 65
+    assert zooms.min() == pytest.approx(0.6, abs=0.06)
+    np.testing.assert_allclose(shown, zooms**2, atol=0.04)
+
+
+@pytest.mark.parametrize("size", [(HEIGHT, WIDTH), (2 * HEIGHT, 2 * WIDTH), (WIDTH, HEIGHT)])
+def test_other_shapes_lie_between_upright_and_wide_and_change_depth_by_their_scale_alone(
+    size: tuple[int, int],
+) -> None:
+    augment = AugmentConfig(rotate=0, zoom=1, flip=0, jitter=0, shapes=1.0)
+    transform = augmentation(SAME_SIZE, augment, CAMERA, size)
+    aspects = []
+    for seed in range(100):
+        _, depth = augmented(constant(3.0), transform, seed)
+        rows, columns = ((depth > 0).any(axis).sum() for axis in (1, 0))
+        assert rows == size[0] or columns == size[1], "it is as large as it can be"
+        aspects.append(columns / rows)
+        whole = min(HEIGHT, WIDTH * rows / columns), min(WIDTH, HEIGHT * columns / rows)
+        assert 3 / depth.max() == pytest.approx(rows / whole[0], rel=0.06)
+    assert 9 / 16 / 1.06 < min(aspects) < 0.7
+    assert 1.5 < max(aspects) < 16 / 9 * 1.06
 
 
 def test_the_papers_random_crop() -> None:

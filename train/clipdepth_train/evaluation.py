@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from clipdepth.bundle.kind import METRIC, DepthKind
 from clipdepth.bundle.metrics import MAX_DEPTH, Align, DepthMetrics, depth_metrics
-from clipdepth.camera.resize import resize_depth, resize_frame, resize_segmentation
+from clipdepth.camera.letterbox import Letterbox
 from clipdepth.errors import DataError
 from clipdepth_train.data.crop import EIGEN, PAPER_TEST
 from clipdepth_train.data.sample import RgbdPair, RgbdSet
@@ -26,16 +26,18 @@ Predict = Callable[[RgbdPair], NDArray[np.float32]]
 
 
 def predictor(model: DepthModel, frames: DataConfig) -> Predict:
-    """The model as a function of pictures of any size: resized to its input and back."""
+    """The model as a function of pictures of any size: fitted into its input, and what was filled left out again."""
 
     @torch.no_grad()
     def predict(pair: RgbdPair) -> NDArray[np.float32]:
         model.eval()
-        inputs = [resize_frame(np.ascontiguousarray(pair.frame), frames.height, frames.width)]
+        height, width = pair.frame.shape[:2]
+        box = Letterbox.of(height, width, frames.height, frames.width)
+        inputs = [box.picture(np.ascontiguousarray(pair.frame))]
         if pair.segmentation is not None:
-            inputs.append(resize_segmentation(np.ascontiguousarray(pair.segmentation), frames.height, frames.width))
+            inputs.append(box.segmentation(np.ascontiguousarray(pair.segmentation)))
         depth = model(*(torch.from_numpy(part)[None].to(model.mean.device) for part in inputs))
-        return resize_depth(depth[0].float().cpu().numpy(), *pair.frame.shape[:2])
+        return box.depth(depth[0].float().cpu().numpy())
 
     return predict
 

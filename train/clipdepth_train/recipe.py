@@ -22,7 +22,7 @@ class DataConfig:
     width: int = 320
     """Width of the model's input, pixels."""
     picture: Literal["whole", "paper"] = "whole"
-    """Resize the whole picture to the input size, or cut the paper's crops out of a 640×480 picture."""
+    """Fit the whole picture into the input size, or cut the paper's crops out of a 640×480 picture."""
     dense: bool = False
     """Train on in-painted depth where the dataset has it; evaluation always uses the measured depth."""
     depth_scale: float = 1000.0
@@ -39,6 +39,8 @@ class DataConfig:
     """Seconds between the frames that are taken of a video without depth; 0 takes all."""
     workers: int = 1
     """Processes that load data, for each training process; 0 loads in the training process itself."""
+    other_sizes: tuple[tuple[int, int], ...] = ()
+    """Further heights and widths of the input, on which half of the batches are trained: for upright pictures, say."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,10 @@ class AugmentConfig:
     """Chance of a picture that is blurred and noisy as a webcam's is."""
     tilt: float = 0.0
     """Turn the camera up or down and left or right by up to this many degrees; depth changes as it would."""
+    shrink: float = 1.0
+    """Show one picture in four at from this to the whole of its size, filled around; depth is divided alike."""
+    shapes: float = 0.0
+    """Chance of a picture cut to another shape, from upright to lying 16:9."""
 
 
 @dataclass(frozen=True)
@@ -211,7 +217,10 @@ class Recipe:
             value = getattr(self.augment, name)
             _require(0 <= value < 1, f"augment.{name}", value, "in [0, 1)")
         _require(self.augment.gamma >= 0, "augment.gamma", self.augment.gamma, "0 or more")
-        for name in ("flip", "sensor"):
+        _require(0 < self.augment.shrink <= 1, "augment.shrink", self.augment.shrink, "above 0, and 1 at most")
+        for height, width in self.frames.other_sizes:
+            _require(height > 0 and width > 0, "frames.other_sizes", f"{height} {width}", "more than 0")
+        for name in ("flip", "sensor", "shapes"):
             value = getattr(self.augment, name)
             _require(0 <= value <= 1, f"augment.{name}", value, "in [0, 1]")
         for name in ("silog_lambda", "ssim"):

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from clipdepth.bundle.kind import METRIC
 from clipdepth.bundle.metrics import DepthMetrics, mean_metrics
+from clipdepth.camera.letterbox import Letterbox
 from clipdepth.cli.progress import counting_columns
 from clipdepth.errors import UsageError
 from clipdepth.files.atomic import write_json
@@ -337,6 +338,6 @@ def _decayed(group: dict[str, Any], decay: float) -> list[dict[str, Any]]:
 
 def input_focal(pairs: RgbdSet, frames: DataConfig) -> dict[str, float]:
     """The training camera's focal lengths in pixels of the model's input: `fx` and `fy`."""
-    height, width = PAPER_TEST.size if frames.picture == "paper" else pairs.picture_size
-    fx, fy = pairs.focal
-    return {"fx": fx * frames.width / width, "fy": fy * frames.height / height}
+    size = PAPER_TEST.size if frames.picture == "paper" else pairs.picture_size
+    scale = Letterbox.of(*size, frames.height, frames.width).scale
+    return {"fx": pairs.focal[0] * scale, "fy": pairs.focal[1] * scale}

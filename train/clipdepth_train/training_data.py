@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from clipdepth.bundle.kind import METRIC
+from clipdepth.camera.letterbox import Letterbox
 from clipdepth.camera.pinhole import Intrinsics
+from clipdepth.camera.sized import camera_from_focal
 from clipdepth.errors import UsageError
 from clipdepth_train.data.folder import KINECT_FOCAL, FolderSet
 from clipdepth_train.data.loader import open_set
@@ -119,19 +121,20 @@ def _unmeasured(named: Sequence[NamedData], teacher: Teacher, recipe: Recipe) ->
     kept, held_out = (PictureSet(Path(first.name), recipe.frames.every, split) for split in ("train", "test"))
     members = [Member(first.name, kept, first.weight), *(_open(each, recipe) for each in others)]
     height, width = kept.picture_size
-    student = _camera_of(teacher).resized(width, height)
+    student = _camera_of(teacher, height, width)
     tests = TaughtSet(held_out, teacher, student, recipe.frames.max_depth, as_depth=True)
     return _taught(members, student, tests, first.name, teacher, recipe)
 
 
-def _camera_of(teacher: Teacher) -> Intrinsics:
-    height, width = teacher.size.height, teacher.size.width
+def _camera_of(teacher: Teacher, height: int, width: int) -> Intrinsics:
+    """The camera whose pictures of `height` × `width` the teacher sees as those of its own."""
+    seen = Letterbox.of(height, width, teacher.size.height, teacher.size.width)
     if teacher.camera is not None:
-        fx, fy = teacher.camera.fx, teacher.camera.fy
+        focal = teacher.camera.focal
     else:
         LOG.warning("nothing says which camera %s was trained with; taking a Kinect's", teacher.name)
-        fx = fy = KINECT_FOCAL * width
-    return Intrinsics(width, height, fx, fy, (width - 1) / 2, (height - 1) / 2)
+        focal = KINECT_FOCAL * teacher.size.width
+    return camera_from_focal(focal / seen.scale, width, height).intrinsics
 
 
 def _taught(

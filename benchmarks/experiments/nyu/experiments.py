@@ -24,6 +24,7 @@ from clipdepth_train.data.loader import open_set
 from clipdepth_train.data.sample import RgbdSet
 from clipdepth_train.depth_model import DepthModel
 from clipdepth_train.evaluation import Crop, compare, frame_metrics, predictor
+from clipdepth_train.models import EdgeConfig
 from clipdepth_train.named_data import measured_data
 from clipdepth_train.recipe import Recipe, with_trunk
 from clipdepth_train.recipes import RECIPES
@@ -57,6 +58,21 @@ def _trunk(name: str, weights: str, tells: str) -> Experiment:
     return Experiment(tells, lambda recipe: replace(recipe, model=with_trunk(recipe.model, name=name, weights=weights)))
 
 
+def _lite(tells: str, number: int, seed: int = 0, shapes: bool = False, **model: Any) -> Experiment:
+    """Another trunk, and what else is changed at once."""
+
+    def change(recipe: Recipe) -> Recipe:
+        network = with_trunk(recipe.model, name=f"tf_efficientnet_lite{number}")
+        assert isinstance(network, EdgeConfig)
+        changed = replace(recipe, model=replace(network, **model), seed=seed)
+        if not shapes:
+            return changed
+        frames = replace(changed.frames, other_sizes=((160, 256), (256, 160), (256, 192)))
+        return replace(changed, frames=frames, augment=replace(changed.augment, shapes=0.4, shrink=0.7))
+
+    return Experiment(tells, change)
+
+
 EXPERIMENTS = {
     "base": Experiment("EfficientNet-Lite0, 192×256, 8 epochs"),
     "seed-1": Experiment("another seed", lambda recipe: replace(recipe, seed=1)),
@@ -71,6 +87,11 @@ EXPERIMENTS = {
     "trunk-rate": _part("optim", "the trunk learns at the decoder's rate", trunk_learning_rate=2e-3),
     "random": _trunk("tf_efficientnet_lite0", "none", "random weights in place of ImageNet's"),
     "lite1": _trunk("tf_efficientnet_lite1", "imagenet", "EfficientNet-Lite1"),
+    "lite2-seed-1": _lite("EfficientNet-Lite2, another seed", 2, seed=1),
+    "lite2-narrow": _lite("EfficientNet-Lite2, a pyramid of 48 channels and 48 bins (base: 64)", 2, width=48, bins=48),
+    "lite1-seed-1": _lite("EfficientNet-Lite1, another seed", 1, seed=1),
+    "lite1-shapes": _lite("EfficientNet-Lite1, other shapes, sizes and zooms below 1", 1, shapes=True),
+    "lite1-shapes-seed-1": _lite("the same, another seed", 1, shapes=True, seed=1),
     "rotate-10": _part("augment", "turned by up to 10° (base: 2.5°)", rotate=10.0),
     "tilt-5": _part("augment", "the camera turned up, down and aside by up to 5°", tilt=5.0),
     "tilt-10": _part("augment", "the same, 10°", tilt=10.0),

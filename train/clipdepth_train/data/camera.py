@@ -7,6 +7,7 @@ from torch import Tensor
 from torchvision import tv_tensors
 from torchvision.transforms.v2 import functional as TF
 
+from clipdepth.camera.letterbox import Letterbox
 from clipdepth_train.data.sample import RgbdSet
 
 
@@ -19,7 +20,7 @@ class Camera(tv_tensors.TVTensor):  # type: ignore[misc]
 
     The matrix takes a point (x, y, z) before the camera, in metres, to its homogeneous pixel (u·z, v·z, z), the
     centre of the top-left pixel at (0, 0). Every transform of the picture that moves pixels multiplies it from the
-    left; a zoom also makes points nearer, see `ZoomCrop`.
+    left; a zoom also makes points nearer, see `Window`.
     """
 
     @property
@@ -44,10 +45,11 @@ class Camera(tv_tensors.TVTensor):  # type: ignore[misc]
         last = plain.new_tensor([[height, width, self.zoom]])
         return torch.cat([plain.new_tensor(matrix) @ plain[:3], last]).as_subclass(Camera)
 
-    def resized(self, height: int, width: int) -> "Camera":
-        """After the picture was resized."""
-        sy, sx = height / self.picture_size[0], width / self.picture_size[1]
-        return self.moved([[sx, 0, (sx - 1) / 2], [0, sy, (sy - 1) / 2], [0, 0, 1]], height, width)
+    def fitted(self, box: Letterbox) -> "Camera":
+        """After the picture was fitted into another one."""
+        sy, sx = box.rows / box.height, box.columns / box.width
+        shift_x, shift_y = (sx - 1) / 2 + box.left, (sy - 1) / 2 + box.top
+        return self.moved([[sx, 0, shift_x], [0, sy, shift_y], [0, 0, 1]], *box.picture_size)
 
     def zoomed(self, zoom: float) -> "Camera":
         """For points that are `zoom` times nearer: the rays stay, and with them the matrix."""

@@ -4,6 +4,7 @@ import signal
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
+from random import Random
 
 import cv2
 import torch
@@ -22,8 +23,8 @@ from clipdepth_train.data.transforms import augment_pair, augment_views, augment
 from clipdepth_train.named_data import ROOMS, is_unmeasured
 from clipdepth_train.recipe import DataConfig, Recipe
 
-Key = tuple[int, int]
-"""An epoch and the index of a pair."""
+Key = tuple[int, int, int]
+"""An epoch, the index of a pair, and which of the recipe's sizes it is brought to: 0 for the first."""
 
 
 def open_set(data: str, split: Split, frames: DataConfig) -> RgbdSet:
@@ -58,19 +59,21 @@ class TrainingPairs(Dataset[dict[str, Tensor]]):
     def __init__(self, pairs: RgbdSet, recipe: Recipe) -> None:
         self._pairs = pairs
         self._camera = camera_of(pairs)
-        self._transform = augmentation(recipe.frames, recipe.augment, self._camera)
+        sizes = [(recipe.frames.height, recipe.frames.width), *recipe.frames.other_sizes]
+        self._transforms = [augmentation(recipe.frames, recipe.augment, self._camera, size) for size in sizes]
         self._view = recipe.view
         self._seed = recipe.seed
 
     def __getitem__(self, key: Key) -> dict[str, Tensor]:
-        seed, index = pair_seed(self._seed, *key), key[1]
+        epoch, index, size = key
+        seed, transform = pair_seed(self._seed, epoch, index), self._transforms[size]
         pair = self._pairs[index]
         if self._view.kind == "neighbour":
             neighbour = partial(self._pairs.neighbour, index)
-            return augment_views(pair, self._camera, neighbour, self._transform, seed)
+            return augment_views(pair, self._camera, neighbour, transform, seed)
         if self._view.kind == "warped":
-            return augment_warped(pair, self._camera, self._view, self._transform, seed)
-        return augment_pair(pair, self._transform, seed)
+            return augment_warped(pair, self._camera, self._view, transform, seed)
+        return augment_pair(pair, transform, seed)
 
 
 class Batches(Sampler[list[Key]]):
@@ -98,9 +101,16 @@ class Batches(Sampler[list[Key]]):
             epoch, batch = divmod(step, per_epoch)
             if epoch != shown:
                 order, shown = epoch_order(self._shares, self._recipe.seed, epoch), epoch
-            keys = [(epoch, i) for i in order[batch * size : (batch + 1) * size]]
+            drawn = self._size(step)
+            keys = [(epoch, i, drawn) for i in order[batch * size : (batch + 1) * size]]
             part = size // self._recipe.accumulate
             yield from (keys[first : first + part][self._share] for first in range(0, size, part))
+
+    def _size(self, step: int) -> int:
+        """Which size a step's batch has: the first one, or one of the others, by halves."""
+        others = len(self._recipe.frames.other_sizes)
+        draw = Random(f"{self._recipe.seed}/size/{step}")
+        return draw.randint(1, others) if others and draw.random() < 0.5 else 0
 
 
 def _prepare_worker(worker: int) -> None:

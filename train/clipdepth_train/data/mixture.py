@@ -4,11 +4,12 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate
+from math import isnan
 
 import numpy as np
 
+from clipdepth.camera.letterbox import Letterbox
 from clipdepth.camera.pinhole import Intrinsics
-from clipdepth.camera.resize import resize_answer, resize_frame, resize_measured_depth, resize_segmentation
 from clipdepth_train.data.order import Share
 from clipdepth_train.data.sample import RgbdPair, RgbdSet, View
 
@@ -27,7 +28,7 @@ class Member:
 class Mixture:
     """The pairs of all members, one member after the other, in pictures of one size by one camera; an RgbdSet.
 
-    `student` is that camera, at that size. A pair of another camera has its picture stretched to that size, and its
+    `student` is that camera, at that size. A pair of another camera has its picture fitted into that size, and its
     depth multiplied by the ratio of both focal lengths: the farther a camera's zoom reaches, the farther away the same
     picture lies, see `Teacher.factor`. What a teacher answered is for the student's camera already. Depth beyond
     `max_depth` metres is 0 after that. With `taught` every pair has a teacher's answer, 0 where there is none.
@@ -49,7 +50,7 @@ class Mixture:
 
     def __getitem__(self, index: int) -> RgbdPair:
         member, place = self._place(index)
-        pair = self._at_camera(member.pairs[place], self._factor(member.pairs))
+        pair = self._at_camera(member.pairs[place], member.pairs.focal[0])
         return replace(pair, taught=np.zeros_like(pair.depth)) if self._taught and pair.taught is None else pair
 
     def neighbour(self, index: int, after: bool) -> View:
@@ -62,23 +63,18 @@ class Mixture:
         number = bisect_right(self._ends, index)
         return self.members[number], index - (self._ends[number - 1] if number else 0)
 
-    def _factor(self, pairs: RgbdSet) -> float:
-        """By what the depth of a set is multiplied; 1 where nobody knows its camera, as it has no depth."""
-        ratio = (self.focal[0] / self.picture_size[1]) / (pairs.focal[0] / pairs.picture_size[1])
-        return ratio if np.isfinite(ratio) else 1.0
-
-    def _at_camera(self, pair: RgbdPair, factor: float) -> RgbdPair:
+    def _at_camera(self, pair: RgbdPair, focal: float) -> RgbdPair:
+        """A pair of a camera of that focal length, pixels of its picture; NaN where nobody knows it."""
+        height, width = pair.frame.shape[:2]
+        box = Letterbox.of(height, width, *self.picture_size)
+        factor = 1.0 if isnan(focal) else self.focal[0] / (focal * box.scale)
         if pair.frame.shape[:2] == self.picture_size and factor == 1:
             return pair
-        height, width = self.picture_size
-        depth = resize_measured_depth(pair.depth, height, width) * np.float32(factor)
+        depth = box.measured(pair.depth) * np.float32(factor)
         masks = pair.segmentation
-        taught = pair.taught
-        if taught is not None:
-            taught = resize_answer(taught, height, width)
         return RgbdPair(
-            resize_frame(np.ascontiguousarray(pair.frame), height, width),
+            box.picture(np.ascontiguousarray(pair.frame)),
             np.where(depth > self._max_depth, np.float32(0), depth),
-            None if masks is None else resize_segmentation(np.ascontiguousarray(masks), height, width),
-            taught,
+            None if masks is None else box.segmentation(np.ascontiguousarray(masks)),
+            None if pair.taught is None else box.answer(pair.taught),
         )

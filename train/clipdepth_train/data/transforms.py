@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import cv2
@@ -13,31 +14,34 @@ from torchvision import tv_tensors
 from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional as TF
 
-from clipdepth.camera.resize import resize_frame, resize_measured_depth, resize_segmentation
+from clipdepth.camera.letterbox import Letterbox
 from clipdepth_train.data.camera import Camera, Segmentation
 from clipdepth_train.data.crop import PAPER_TEST, PAPER_TRAIN
 from clipdepth_train.data.sample import RgbdPair, View
 from clipdepth_train.recipe import AugmentConfig, DataConfig, ViewConfig
 
 
-def augmentation(frames: DataConfig, augment: AugmentConfig, camera: Camera) -> v2.Compose:
+def augmentation(
+    frames: DataConfig, augment: AugmentConfig, camera: Camera, size: tuple[int, int] | None = None
+) -> v2.Compose:
     """Random changes of (picture, depth): tv_tensors Image (3, H, W) uint8 RGB and Mask (H, W) float32 metres.
 
     `camera` is that of the pictures. Depth is moved by nearest neighbour, and what a rotation moves in from outside
     is 0, unknown. What a teacher answers is a second Mask, moved alike: a zoom divides its metres, and changes the
-    scale of numbers that have none. The result has the model's input size.
+    scale of numbers that have none. The result has the input `size`, height and width, the model's first one where
+    none is given.
     """
-    cut: list[v2.Transform]
-    if frames.picture == "paper":
-        cut = [_PaperCrop(), v2.RandomCrop(PAPER_TEST.size), Resize(frames.height, frames.width)]
-    else:
-        cut = [ZoomCrop(augment.zoom), Resize(frames.height, frames.width)]
+    reference = (frames.height, frames.width)
+    paper = frames.picture == "paper"
+    cut: list[v2.Transform] = [_PaperCrop(), v2.RandomCrop(PAPER_TEST.size)] if paper else []
+    windows = replace(augment, zoom=1.0, shrink=1.0, shapes=0.0) if paper else augment
     jitter = augment.jitter
     return v2.Compose(
         [
             Rotate(augment.rotate),
             *([Tilt(augment.tilt, camera.matrix.double().numpy())] if augment.tilt else []),
             *cut,
+            Window(size or reference, reference, windows),
             v2.RandomHorizontalFlip(augment.flip),
             v2.ColorJitter(brightness=jitter, contrast=jitter, saturation=jitter),
             *([Colours(augment.tint, augment.gamma)] if augment.tint or augment.gamma else []),
@@ -144,24 +148,6 @@ def test_pair(pair: RgbdPair, frames: DataConfig) -> RgbdPair:
     if frames.picture == "whole":
         return pair
     return pair.cropped(PAPER_TEST)
-
-
-class Resize(v2.Transform):  # type: ignore[misc]
-    """The project's one resize, on tensors."""
-
-    def __init__(self, height: int, width: int) -> None:
-        super().__init__()
-        self.size = (height, width)
-
-    def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
-        """Resize an Image by `resize_frame`, a Mask by `resize_measured_depth`, a Segmentation likewise."""
-        if isinstance(inpt, Camera):
-            return inpt.resized(*self.size)
-        if isinstance(inpt, Segmentation):
-            return Segmentation(_channels_first(resize_segmentation(_channels_last(inpt), *self.size)))
-        if isinstance(inpt, tv_tensors.Mask):
-            return tv_tensors.Mask(resize_measured_depth(inpt.numpy(), *self.size))
-        return tv_tensors.Image(_channels_first(resize_frame(_channels_last(inpt), *self.size)))
 
 
 class Rotate(v2.Transform):  # type: ignore[misc]
@@ -282,33 +268,63 @@ class Sensor(v2.Transform):  # type: ignore[misc]
         return tv_tensors.Image(_channels_first(np.clip(np.rint(picture), 0, 255).astype(np.uint8)))
 
 
-class ZoomCrop(v2.Transform):  # type: ignore[misc]
-    """Cut a window of 1/z of the picture, z = 1 + (zoom - 1)·u² with u uniform in [0, 1], and divide depth by z.
+class Window(v2.Transform):  # type: ignore[misc]
+    """What a camera of another shape or focal length would show, fitted into the model's input by a `Letterbox`.
 
-    A camera of focal length f·z sees at depth d what a camera of focal length f sees at depth d/z; after the
-    resize that follows, the pair is again one of the training camera.
+    A picture has the chance `shapes` of being cut to another aspect, between upright and lying 16:9. Its zoom is
+    z = 1 + (zoom - 1)·u² with u uniform in [0, 1], or, for one in four where `shrink` is below 1, uniform in
+    [shrink, 1]: above 1 the window is 1/z of that, below 1 it becomes z of its size in the input, filled around.
+
+    Depth is divided by the ratio of the scale at which the window is seen and that at which the whole picture is, at
+    the `reference` size: a camera of focal length f·r sees at depth d what one of focal length f sees at depth d/r. So
+    the pair is again one of the training camera.
     """
 
-    def __init__(self, zoom: float) -> None:
+    SHRUNK = 0.25
+    """The share of pictures that are shrunk."""
+    ASPECT = 16 / 9
+    """The widest."""
+
+    def __init__(self, size: tuple[int, int], reference: tuple[int, int], augment: AugmentConfig) -> None:
         super().__init__()
-        self.zoom = zoom
+        self.size, self.reference = size, reference
+        self.zoom, self.shrink, self.shapes = augment.zoom, augment.shrink, augment.shapes
 
     def make_params(self, flat_inputs: list[Any]) -> dict[str, Any]:
-        """Draw the window and its zoom."""
+        """Draw the window, its place in the input, and by what depth is divided."""
         height, width = flat_inputs[0].shape[-2:]
-        # Squared, since a model that sees zoomed pictures above all answers too near for all others.
-        zoom = 1 + (self.zoom - 1) * float(torch.rand(()) ** 2)
-        h, w = round(height / zoom), round(width / zoom)
+        zoom, (rows, columns) = self._zoom(), self._shape(height, width)
+        h, w = (max(1, round(side / max(zoom, 1.0))) for side in (rows, columns))
         top = int(torch.randint(height - h + 1, ()))
         left = int(torch.randint(width - w + 1, ()))
-        return {"window": (top, left, h, w), "zoom": zoom}
+        box = Letterbox.of(h, w, *self.size, share=min(zoom, 1.0))
+        whole = Letterbox.of(height, width, *self.reference)
+        return {"window": (top, left, h, w), "box": box, "ratio": box.scale / whole.scale}
 
     def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
-        """Cut, and divide depth."""
+        """Cut, fit, and divide depth."""
+        box, ratio = params["box"], params["ratio"]
         cut = TF.crop(inpt, *params["window"])
         if isinstance(inpt, Camera):
-            return cut.zoomed(params["zoom"])
-        return tv_tensors.Mask(cut / params["zoom"]) if type(inpt) is tv_tensors.Mask else cut
+            return cut.fitted(box).zoomed(ratio)
+        if isinstance(inpt, Segmentation):
+            return Segmentation(_channels_first(box.segmentation(_channels_last(cut))))
+        if isinstance(inpt, tv_tensors.Mask):
+            return tv_tensors.Mask(box.measured(np.ascontiguousarray(cut.numpy())) / np.float32(ratio))
+        return tv_tensors.Image(_channels_first(box.picture(_channels_last(cut))))
+
+    def _zoom(self) -> float:
+        if self.shrink < 1 and float(torch.rand(())) < self.SHRUNK:
+            return 1 - (1 - self.shrink) * float(torch.rand(()))
+        # Squared, since a model that sees zoomed pictures above all answers too near for all others.
+        return 1 + (self.zoom - 1) * float(torch.rand(()) ** 2)
+
+    def _shape(self, height: int, width: int) -> tuple[float, float]:
+        """The largest height and width of the drawn aspect in the picture."""
+        if not self.shapes or float(torch.rand(())) >= self.shapes:
+            return height, width
+        aspect = self.ASPECT ** float(torch.empty(()).uniform_(-1, 1))
+        return min(height, width / aspect), min(width, height * aspect)
 
 
 class _PaperCrop(v2.Transform):  # type: ignore[misc]

@@ -4,9 +4,9 @@
     DATA/teacher/wide-0a1b2c3d/kitchen/desk.jpg.npy               its answer to DATA/kitchen/desk.jpg
     DATA/teacher/wide-0a1b2c3d/frames-0.5s/film.mp4/000012.jpg.npy    to a frame of DATA/film.mp4
 
-An answer is (h, w) float16 at the teacher's own size: metres of the teacher's camera, 0 where it says nothing; or, of a
-teacher that knows no metres, its numbers brought to 0 to 1, NaN where it says nothing. The folder's name changes with
-the teacher. Every file is written whole or not at all.
+An answer is (h, w) float16, what of the teacher's own size shows the picture, see `Letterbox`: metres of the teacher's
+camera, 0 where it says nothing; or, of a teacher that knows no metres, its numbers brought to 0 to 1, NaN where it says
+nothing. The folder's name changes with the teacher. Every file is written whole or not at all.
 """
 
 import os
@@ -22,7 +22,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from clipdepth.bundle.kind import METRIC
-from clipdepth.camera.resize import resize_frame
+from clipdepth.camera.letterbox import Letterbox
 from clipdepth.cli.progress import counting_columns
 from clipdepth.errors import DataError
 from clipdepth.files.atomic import atomic_file, write_json
@@ -79,8 +79,9 @@ def _ask(
         bar = progress.add_task(f"labelling {pairs.folder.name}", total=total, completed=total - len(missing))
         for index, path in missing.items():
             frame = np.ascontiguousarray(pairs.frame(index))
-            found = answer(resize_frame(frame, teacher.size.height, teacher.size.width))
-            _write(path, kept_answer(found, teacher))
+            height, width = frame.shape[:2]
+            box = Letterbox.of(height, width, teacher.size.height, teacher.size.width)
+            _write(path, kept_answer(box.inside(answer(box.picture(frame))), teacher))
             progress.advance(bar)
 
 
@@ -113,15 +114,17 @@ def read_answer(path: Path, teacher: Teacher) -> NDArray[np.float32]:
         kept = np.load(path, allow_pickle=False)
     except (OSError, ValueError, EOFError):
         kept = None
-    if not isinstance(kept, np.ndarray) or (kept.dtype, kept.shape) != (np.float16, _shape(teacher)):
+    if not isinstance(kept, np.ndarray) or kept.dtype != np.float16 or not _fits(kept.shape, teacher):
         found = "is damaged; delete it, and" if path.exists() else "is missing;"
         raise DataError(f"{path} {found} the same command asks the teacher again")
     answer = kept.astype(np.float32)
     return answer if teacher.kind == METRIC else np.nan_to_num(answer + 1, nan=0.0)
 
 
-def _shape(teacher: Teacher) -> tuple[int, int]:
-    return teacher.size.height, teacher.size.width
+def _fits(shape: tuple[int, ...], teacher: Teacher) -> bool:
+    """Whether a picture's answer can have that shape: as high or as wide as the teacher's, and no larger."""
+    size = (teacher.size.height, teacher.size.width)
+    return len(shape) == 2 and any(a == b for a, b in zip(shape, size, strict=True)) and min(shape) <= max(size)
 
 
 def _write(path: Path, answer: NDArray[np.float16]) -> None:

@@ -37,7 +37,7 @@ class TaughtSet:
     ) -> None:
         self.pairs, self._teacher, self._as_depth = pairs, teacher, as_depth
         self._max_depth = max_depth if teacher.kind == METRIC else math.inf
-        self._factor = np.float32(teacher.factor(student))
+        self._student = student
         self.focal, self.centre = pairs.focal, pairs.centre
         self.picture_size, self.shuffle_window = pairs.picture_size, pairs.shuffle_window
 
@@ -55,5 +55,6 @@ class TaughtSet:
 
     def _taught(self, picture: Path, height: int, width: int) -> NDArray[np.float32]:
         answer = read_answer(answer_path(self.pairs.folder, self._teacher.key, picture), self._teacher)
-        taught = np.asarray(resize_answer(answer, height, width) * self._factor, np.float32)
+        factor = np.float32(self._teacher.factor(self._student, height, width))
+        taught = np.asarray(resize_answer(answer, height, width) * factor, np.float32)
         return np.where(taught > self._max_depth, np.float32(0), taught)
