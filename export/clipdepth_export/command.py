@@ -32,14 +32,16 @@ def main(argv: Sequence[str]) -> int:
     local = [] if options.model.startswith(PREFIXES) else [Path(options.model)]
     refuse_overwriting([*local, options.frames, options.data, options.sam_weights, *options.accuracy], [], [out])
     require_free(out)
+    first, *others = options.size or [None]
+    size = InputSize(*first) if first else None
     config = ExportConfig(
         precisions=list(dict.fromkeys(options.precision)),
         max_batch=options.max_batch,
         tolerances=dict(options.tolerance),
+        other_sizes=others,
         weights=options.weights,
         description=" ".join(options.description.split()),
     )
-    size = InputSize(*options.size) if options.size else None
     told = Told(size, options.kind, options.max_depth, options.licence)
     asked = Asked(options.frames, options.data, told, options.focal)
     accuracy = [read_accuracy(path, Path(options.model).name) for path in options.accuracy]
@@ -151,7 +153,14 @@ def _parser() -> ArgumentParser:
     )
     add("--data", help="dataset for golden and calibration frames (default: what the run was trained on)")
     add("--frames", metavar="PICTURES", help="the same for a model that is no run: a folder of pictures or a video")
-    add("--size", type=picture_size, metavar="HxW", help="the input's size in pixels (default: the model's own)")
+    add(
+        "--size",
+        type=picture_size,
+        action="append",
+        metavar="HxW",
+        help="the input's height and width in pixels (default: the model's own); given more than once, the bundle has "
+        "graphs of each, from one set of weights, and a device takes the one whose shape is nearest to its pictures'",
+    )
     add("--kind", choices=get_args(DepthKind), help="what the model answers (default: what its config says)")
     add("--max-depth", type=positive_float, metavar="METRES", help="the largest depth of a metric model, likewise")
     add(

@@ -2,10 +2,11 @@
 
 import platform
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import numpy as np
 import onnxruntime
 import torch
 
@@ -13,15 +14,15 @@ from clipdepth import __version__
 from clipdepth.bundle.agreement import TOLERANCES, Tolerance
 from clipdepth.bundle.folder import is_bundle
 from clipdepth.bundle.golden import Golden
-from clipdepth.bundle.manifest import CODE, MANIFEST, SCHEMA, Graph, InputSize, Manifest, Precision
+from clipdepth.bundle.manifest import CODE, MANIFEST, SCHEMA, Graph, InputSize, Manifest, OtherSize, Precision
 from clipdepth.bundle.record import encode_record
 from clipdepth.bundle.sam_record import SamRecord
 from clipdepth.bundle.stored_file import stored_file
 from clipdepth.errors import UsageError, VerificationError
 from clipdepth.files.atomic import atomic_folder
 from clipdepth_export.graph import proto_of, save_graph, trace_depth
-from clipdepth_export.graph_writer import GraphWriter
-from clipdepth_export.reference import HELD_OUT, Track, golden_frames, silently, with_depth
+from clipdepth_export.graph_writer import GraphWriter, Sized
+from clipdepth_export.reference import HELD_OUT, MOST_GOLDEN, OTHERS_GOLDEN, Track, golden_frames, silently, with_depth
 from clipdepth_export.sam.chain import require_masks, segmented
 from clipdepth_export.sam.exporter import PRECISIONS as SAM_PRECISIONS
 from clipdepth_export.sam.exporter import sam_licences, write_sam
@@ -41,6 +42,8 @@ class ExportConfig:
     """The graphs, each verified by itself."""
     max_batch: int = 1
     """How many frames at once the graphs take at most; 1 makes every shape static."""
+    other_sizes: Sequence[tuple[int, int]] = ()
+    """Heights and widths of further inputs, of other shapes than the source's, which is the first."""
     tolerances: Mapping[str, Tolerance] = field(default_factory=dict)
     """Where a precision's tolerance is not the default one."""
     weights: bool = False
@@ -89,54 +92,66 @@ class _Export:
 
     def __init__(self, source: ExportSource, config: ExportConfig, track: Track) -> None:
         self.source, self.config, self.track = source, config, track
-        self.training = self._training() if set(config.precisions) - {"fp32"} else None
-        self.reference = with_depth(source.frames.held_out(HELD_OUT), source.trained or source.module, track)
-        self.golden = golden_frames(self.reference)
+        shapes = dict.fromkeys([(source.height, source.width), *config.other_sizes])
+        first, *others = (InputSize(height, width, config.max_batch) for height, width in shapes)
+        self.training = self._training(first) if set(config.precisions) - {"fp32"} else None
+        self.sizes = [self._sized(first, MOST_GOLDEN)]
+        for size in others:
+            sized = self._sized(size, OTHERS_GOLDEN)
+            # So few frames tell nothing of δ1, to which the held-out ones are held.
+            unmeasured = replace(sized.golden, truth=np.zeros_like(sized.golden.truth))
+            self.sizes.append(replace(sized, golden=unmeasured))
+
+    def _sized(self, size: InputSize, golden: int) -> Sized:
+        source = self.source
+        reference = with_depth(source.frames.held_out(HELD_OUT, size), source.trained or source.module, self.track)
+        frames = golden_frames(reference, golden)
         if source.sam:
-            self.golden = segmented(self.golden, source.sam, source.module, track)
-        self.size = InputSize(source.height, source.width, config.max_batch)
-        self.program = trace_depth(source.module, self.size, source.inputs)
+            frames = segmented(frames, source.sam, source.module, self.track)
+        return Sized(size, trace_depth(source.module, size, source.inputs), reference, frames)
 
     def write(self, out: Path) -> Exported:
         """Write the bundle."""
         with atomic_folder(out) as folder, TemporaryDirectory() as scratch:
             graphs, refused = self._graphs(folder, Path(scratch))
-            self.golden.save(folder / GOLDEN)
-            sam = self._write_sam(graphs, folder) if self.source.sam else None
+            for sized in self.sizes:
+                sized.golden.save(folder / self._golden_file(sized))
+            sam = self._write_sam(graphs[0], folder) if self.source.sam else None
             if self.config.weights and self.source.write_weights:
                 self.source.write_weights(folder / WEIGHTS)
             manifest = self._manifest(out.name.removesuffix(".bundle"), graphs, sam, folder)
             (folder / MANIFEST).write_bytes(encode_record(manifest))
         return Exported(manifest, refused)
 
-    def _graphs(self, folder: Path, scratch: Path) -> tuple[list[Graph], dict[str, str]]:
-        """Write the graphs, the fp32 one first, since the others are made of it; also why some were refused."""
+    def _graphs(self, folder: Path, scratch: Path) -> tuple[list[list[Graph]], dict[str, str]]:
+        """Write the graphs of each size, the fp32 ones first, since the others are made of them.
+
+        Also why some were refused. A graph that one size's frames refuse is left out at all sizes.
+        """
         fp32 = scratch / "fp32.onnx"
-        model = simplify(proto_of(self.program))
-        save_graph(model, fp32)
-        variants = Variants(fp32, self.training, self.source.kind, self.track)
-        graphs: list[Graph] = []
+        models = [simplify(proto_of(sized.program)) for sized in self.sizes]
+        save_graph(models[0], fp32)
+        variants = Variants(fp32, models[1:], self.training, self.source.kind, self.track)
+        graphs: list[list[Graph]] = [[] for _ in self.sizes]
         refused: dict[str, str] = {}
         for precision in dict.fromkeys(("fp32", *self.config.precisions)):
             asked = precision in self.config.precisions
             tolerance = self.config.tolerance(precision)
             made, failed = variants.make_all(precision, tolerance)
-            written, differ = self._writer(folder if asked else scratch, tolerance).write(precision, made)
+            writer = GraphWriter(folder if asked else scratch, self.sizes, tolerance, self.source.kind)
+            written, differ = writer.write(precision, made)
             refused |= failed | differ
-            graphs += written if asked else []
+            for kept, more in zip(graphs, written, strict=True):
+                kept += more if asked else []
             if "fp32" in refused:
                 break
-        if "fp32" in refused or not graphs:
+        if "fp32" in refused or not graphs[0]:
             raise VerificationError(f"{'; '.join(refused.values())}; no bundle was written")
         return graphs, refused
 
-    def _writer(self, folder: Path, tolerance: Tolerance) -> GraphWriter:
-        frames = (self.reference, self.golden)
-        return GraphWriter(folder, self.size, frames, tolerance, self.source.kind, self.program)
-
-    def _training(self) -> Golden:
+    def _training(self, size: InputSize) -> Golden:
         """The frames to calibrate on; raises UsageError where they are too few for int8."""
-        frames, least = self.source.frames.training(CALIBRATION_FRAMES), self.source.frames.least
+        frames, least = self.source.frames.training(CALIBRATION_FRAMES, size), self.source.frames.least
         if "int8" in self.config.precisions and len(frames.frames) < least:
             raise UsageError(
                 f"int8 is calibrated on {least} frames at least, {self.source.frames.name} has {len(frames.frames)}; "
@@ -149,12 +164,17 @@ class _Export:
         assert self.source.sam
         written = {graph.precision for graph in graphs}
         precisions = [precision for precision in SAM_PRECISIONS if precision in written] or ["fp32"]
-        record = write_sam(self.source.sam, folder, precisions, list(self.golden.frames))
-        require_masks(folder, record, self.golden)
+        golden = self.sizes[0].golden
+        record = write_sam(self.source.sam, folder, precisions, list(golden.frames))
+        require_masks(folder, record, golden)
         return record
 
-    def _manifest(self, name: str, graphs: list[Graph], sam: SamRecord | None, folder: Path) -> Manifest:
+    def _golden_file(self, sized: Sized) -> str:
+        return GOLDEN if sized is self.sizes[0] else f"golden.{sized.name}.npz"
+
+    def _manifest(self, name: str, graphs: list[list[Graph]], sam: SamRecord | None, folder: Path) -> Manifest:
         source = self.source
+        others = zip(self.sizes[1:], graphs[1:], strict=True)
         return Manifest(
             schema=SCHEMA,
             name=name,
@@ -165,12 +185,13 @@ class _Export:
                 "machine": platform.machine(),
             },
             model=source.model,
-            input=self.size,
+            input=self.sizes[0].input,
             depth=source.depth,
             camera=source.camera,
             licences=[CODE, *source.licences, *(sam_licences(source.sam) if source.sam else [])],
-            graphs=graphs,
+            graphs=graphs[0],
             golden=GOLDEN,
+            other_sizes=[OtherSize(sized.input, of, self._golden_file(sized)) for sized, of in others],
             sam=sam,
             files={file.name: stored_file(file) for file in sorted(folder.iterdir())},
             description=self.config.description,

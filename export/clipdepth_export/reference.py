@@ -11,14 +11,16 @@ from numpy.typing import NDArray
 from torch import nn
 
 from clipdepth.bundle.golden import Golden
-from clipdepth.camera.resize import resize_frame, resize_measured_depth, resize_segmentation
-from clipdepth_train.data.sample import RgbdSet, evenly_spread
+from clipdepth.bundle.manifest import InputSize
+from clipdepth.camera.letterbox import Letterbox
+from clipdepth_train.data.sample import RgbdPair, RgbdSet, evenly_spread
 from clipdepth_train.data.transforms import test_pair
 from clipdepth_train.recipe import DataConfig
 
 HELD_OUT = 32
 """Test frames that a graph is measured on, at most."""
-MOST_GOLDEN = 8
+MOST_GOLDEN, OTHERS_GOLDEN = 8, 2
+"""Golden frames of a bundle's first size, and of each other one, at most."""
 MOST_BYTES = 4_000_000
 
 Item = TypeVar("Item")
@@ -47,29 +49,52 @@ def with_depth(found: Golden, module: nn.Module, track: Track) -> Golden:
     return replace(found, depth=np.stack(answers))
 
 
-def spread_frames(pairs: RgbdSet, frames: DataConfig, count: int) -> Golden:
-    """At most `count` frames, evenly spread over `pairs`, as they are evaluated, with no depth yet."""
-    size = (frames.height, frames.width)
-    chosen = [test_pair(pairs[i], frames) for i in evenly_spread(len(pairs), count)]
-    pictures = np.stack([resize_frame(np.ascontiguousarray(pair.frame), *size) for pair in chosen])
-    truth = np.stack([resize_measured_depth(np.ascontiguousarray(pair.depth), *size) for pair in chosen])
-    painted = [resize_segmentation(pair.segmentation, *size) for pair in chosen if pair.segmentation is not None]
+def spread_frames(pairs: RgbdSet, frames: DataConfig, size: InputSize, count: int) -> Golden:
+    """At most `count` frames, evenly spread over `pairs`, as they are evaluated, with no depth yet.
+
+    For another size than that of `frames`, the middle of each that has its shape.
+    """
+    own = (size.height, size.width) == (frames.height, frames.width)
+    found = [test_pair(pairs[i], frames) for i in evenly_spread(len(pairs), count)]
+    chosen = found if own else [_middle(pair, size) for pair in found]
+    boxes = [Letterbox.of(*_size(pair), size.height, size.width) for pair in chosen]
+    both = list(zip(boxes, chosen, strict=True))
+    pictures = np.stack([box.picture(np.ascontiguousarray(pair.frame)) for box, pair in both])
+    truth = np.stack([box.measured(np.ascontiguousarray(pair.depth)) for box, pair in both])
+    painted = [
+        box.segmentation(np.ascontiguousarray(pair.segmentation)) for box, pair in both if pair.segmentation is not None
+    ]
     masks: NDArray[np.uint8] | None = np.stack(painted) if painted else None
     return Golden(pictures, np.zeros_like(truth), truth, masks)
 
 
-def golden_frames(reference: Golden) -> Golden:
-    """Up to 8 of the frames, evenly spread, for a file under 4 MB: fewer where they are large, at least one."""
-    count = min(MOST_GOLDEN, len(reference.frames))
+def _size(pair: RgbdPair) -> tuple[int, int]:
+    height, width = pair.depth.shape
+    return height, width
+
+
+def _middle(pair: RgbdPair, size: InputSize) -> RgbdPair:
+    """What of a pair's middle has the shape of `size`."""
+    height, width = _size(pair)
+    rows, columns = min(height, width * size.height // size.width), min(width, height * size.width // size.height)
+    top, left = (height - rows) // 2, (width - columns) // 2
+    rest = (slice(top, top + rows), slice(left, left + columns))
+    masks = None if pair.segmentation is None else pair.segmentation[rest]
+    return RgbdPair(pair.frame[rest], pair.depth[rest], masks)
+
+
+def golden_frames(reference: Golden, most: int = MOST_GOLDEN) -> Golden:
+    """At most so many of the frames, evenly spread, for a file under 4 MB: fewer where they are large, at least one."""
+    count = min(most, len(reference.frames))
     while True:
         golden = reference.at(evenly_spread(len(reference.frames), count))
-        written = _size(golden)
+        written = _bytes(golden)
         if written < MOST_BYTES or count == 1:
             return golden
         count = max(1, min(count - 1, count * MOST_BYTES // written))
 
 
-def _size(golden: Golden) -> int:
+def _bytes(golden: Golden) -> int:
     buffer = BytesIO()
     golden.save(buffer)
     return len(buffer.getvalue())

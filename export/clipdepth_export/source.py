@@ -9,12 +9,12 @@ from torch import nn
 
 from clipdepth.bundle.golden import Golden
 from clipdepth.bundle.kind import METRIC, DepthKind
-from clipdepth.bundle.manifest import Accuracy, DepthRange, Licence, Model, TrainingCamera
+from clipdepth.bundle.manifest import Accuracy, DepthRange, InputSize, Licence, Model, TrainingCamera
 from clipdepth_train.segmentation import SamConfig
 
 
 class SourceFrames(Protocol):
-    """The pictures that an export looks at, resized to the model's input, with no depth of the model's yet."""
+    """The pictures that an export looks at, fitted into an input of the model, with no depth of the model's yet."""
 
     @property
     def name(self) -> str:
@@ -24,10 +24,10 @@ class SourceFrames(Protocol):
     def least(self) -> int:
         """How many training frames int8 needs at least."""
 
-    def held_out(self, count: int) -> Golden:
-        """At most `count` frames, evenly spread, that graphs are held to PyTorch on."""
+    def held_out(self, count: int, size: InputSize) -> Golden:
+        """At most `count` frames, evenly spread, that graphs of that size are held to PyTorch on."""
 
-    def training(self, count: int) -> Golden:
+    def training(self, count: int, size: InputSize) -> Golden:
         """At most `count` others, evenly spread, that the ranges of fp16 and int8 are taken from."""
 
 

@@ -14,6 +14,7 @@ from clipdepth.bundle.manifest import Exclusion, Placement, Precision, label_of
 from clipdepth.errors import VerificationError
 from clipdepth_export.calibration import Feeds, Statistics, activation_ranges, largest_values
 from clipdepth_export.gate import depth_of, judge
+from clipdepth_export.graph import ExportError
 from clipdepth_export.half import half, rounded
 from clipdepth_export.int8.cpu import CpuQuantizer
 from clipdepth_export.int8.search import Quantizer, quantize
@@ -29,7 +30,9 @@ SAFETY = 0.5
 """The share of the tolerance that calibration frames may use up: a network is surer of frames it was trained on."""
 
 
-QUANTIZERS: Mapping[Placement, Callable[[onnx.ModelProto, Statistics], Quantizer]] = {
+QuantizerOf = Callable[[onnx.ModelProto, Statistics], Quantizer]
+
+QUANTIZERS: Mapping[Placement, QuantizerOf] = {
     "cpu": CpuQuantizer,
     "tensorrt": TensorRtQuantizer,
 }
@@ -51,38 +54,48 @@ class Variant:
         """As `Graph.label`."""
         return label_of(self.precision, self.placement)
 
-    @property
-    def file(self) -> str:
-        """The name of its file: 'depth.int8.cpu.onnx'."""
-        return f"depth.{self.label.replace(' ', '.')}.onnx"
-
 
 class Variants:
-    """Makes the precisions of the fp32 graph `graph`, calibrated on `training` frames; fp32 needs none."""
+    """Makes the precisions of the fp32 graph `graph`, calibrated on `training` frames; fp32 needs none.
 
-    def __init__(self, graph: Path, training: Golden | None, kind: DepthKind, track: Track) -> None:
+    `others` are fp32 graphs of the same network at other sizes. They get the ranges and layers of the first, so that
+    all have the same weights. Raises ExportError for those that are not the same graph but for its sizes.
+    """
+
+    def __init__(
+        self,
+        graph: Path,
+        others: Sequence[onnx.ModelProto],
+        training: Golden | None,
+        kind: DepthKind,
+        track: Track,
+    ) -> None:
         self._graph = graph
         self._model = onnx.load(graph)
+        self._others = others
+        for other in others:
+            _require_alike(self._model, other)
         self._training = training
         self._kind = kind
         self._track = track
 
-    def make_all(self, precision: Precision, tolerance: Tolerance) -> tuple[list[Variant], dict[str, str]]:
-        """Make the graphs of a precision; also why some cannot hold `tolerance`, by label."""
+    def make_all(self, precision: Precision, tolerance: Tolerance) -> tuple[list[list[Variant]], dict[str, str]]:
+        """Make the graphs of a precision, each at all sizes; also why some cannot hold `tolerance`, by label."""
+        models = [self._model, *self._others]
         if precision == "fp32":
-            return [Variant("fp32", None, self._model, self._model)], {}
+            return [[Variant("fp32", None, model, model) for model in models]], {}
         if precision == "fp16":
-            return [self._fp16()], {}
-        made, refused = list[Variant](), dict[str, str]()
+            return [[self._fp16(model) for model in models]], {}
+        made, refused = list[list[Variant]](), dict[str, str]()
         for placement, kind in QUANTIZERS.items():
             try:
-                made.append(self._int8(placement, kind(self._model, self._statistics), tolerance))
+                made.append(self._int8(placement, kind, tolerance))
             except VerificationError as error:
                 refused[label_of("int8", placement)] = str(error)
         return made, refused
 
-    def _fp16(self) -> Variant:
-        model = half(self._model, self._largest)
+    def _fp16(self, fp32: onnx.ModelProto) -> Variant:
+        model = half(fp32, self._largest)
         return Variant("fp16", None, model, rounded(model))
 
     @cached_property
@@ -95,7 +108,8 @@ class Variants:
     def _largest(self) -> dict[str, float]:
         return largest_values(self._graph, self._track(feeds(self._calibration), "largest values"))
 
-    def _int8(self, placement: Placement, quantizer: Quantizer, tolerance: Tolerance) -> Variant:
+    def _int8(self, placement: Placement, kind: QuantizerOf, tolerance: Tolerance) -> list[Variant]:
+        quantizer = kind(self._model, self._statistics)
         limit = replace(tolerance, mean=SAFETY * tolerance.mean, delta1=tolerance.delta1 and SAFETY * tolerance.delta1)
         few, more = (self._with_depth(count) for count in (PROBED, JUDGED))
         made = quantize(
@@ -103,7 +117,12 @@ class Variants:
             lambda model, probe: judge(model, few if probe else more, limit, self._kind),
             self._track,
         )
-        return Variant("int8", placement, made.model, quantizer.as_run(made.model), made.excluded)
+        found = [Variant("int8", placement, made.model, quantizer.as_run(made.model), made.excluded)]
+        for fp32 in self._others:
+            of_size = kind(fp32, self._statistics)
+            model = of_size(made.layers)
+            found.append(Variant("int8", placement, model, of_size.as_run(model), made.excluded))
+        return found
 
     @property
     def _calibration(self) -> Golden:
@@ -114,6 +133,19 @@ class Variants:
         """Calibration frames with the fp32 graph's depth, which was held to PyTorch's."""
         chosen = self._calibration.at(evenly_spread(len(self._calibration.frames), count))
         return replace(chosen, depth=depth_of(self._model, chosen))
+
+
+def _require_alike(first: onnx.ModelProto, other: onnx.ModelProto) -> None:
+    """Raise ExportError where two graphs differ in more than the sizes of what flows through them."""
+    if [_told(node) for node in first.graph.node] != [_told(node) for node in other.graph.node]:
+        raise ExportError(
+            "this network is another graph at another size, so that one bundle cannot hold both; export each --size "
+            "to a bundle of its own"
+        )
+
+
+def _told(node: onnx.NodeProto) -> tuple[str, list[str], list[str]]:
+    return node.op_type, list(node.input), list(node.output)
 
 
 def feeds(frames: Golden) -> list[Feeds]:

@@ -9,6 +9,7 @@ import torch
 
 from clipdepth.bundle.folder import Bundle
 from clipdepth.bundle.golden import Golden
+from clipdepth.bundle.manifest import InputSize
 from clipdepth_export.reference import HELD_OUT, golden_frames, silently, spread_frames, with_depth
 from clipdepth_train.checkpoint import load_run
 from clipdepth_train.data.sample import RgbdPair
@@ -41,7 +42,8 @@ def model(edge: Bundle) -> DepthModel:
 
 
 def reference(model: DepthModel, length: int, height: int = 32, width: int = 32) -> Golden:
-    frames = spread_frames(Numbered(length, height, width), DataConfig(height, width), HELD_OUT)
+    size = InputSize(height, width)
+    frames = spread_frames(Numbered(length, height, width), DataConfig(height, width), size, HELD_OUT)
     return with_depth(frames, model, silently)
 
 

@@ -51,7 +51,7 @@ def paced(frames: Sequence[NDArray[np.uint8]], seconds: float, fps: float | None
 def _stream(engine: Engine, size: InputSize, source: FramesSource) -> tuple[Latency, int, float]:
     """The time from capture to depth, the frames whose depth was made, and the seconds of all."""
     start = monotonic()
-    with Pipeline(engine, size, [Feed(source)]) as pipeline:
+    with Pipeline(engine, [size], [Feed(source)]) as pipeline:
         pipeline.wait()
     elapsed = monotonic() - start
     return pipeline.times.summary()["capture_to_depth"], pipeline.processed, elapsed

@@ -99,7 +99,7 @@ def stream(model: DepthModel, task: Task) -> tuple[Latency, float]:
         for number in range(task.cameras)
     ]
     start = monotonic()
-    with Pipeline(model.engine, model.bundle.manifest.input, feeds) as pipeline:
+    with Pipeline(model.engine, model.bundle.manifest.inputs, feeds) as pipeline:
         pipeline.wait()
     return pipeline.times.summary()["capture_to_depth"], pipeline.processed / (monotonic() - start)
 

@@ -99,7 +99,7 @@ class Stamps:
 
 def run(engine: Engine, feed: Feed, size: tuple[int, int], limit: int | None = None) -> Pipeline:
     """Run a pipeline to its end."""
-    with Pipeline(engine, InputSize(*size), [feed], limit) as pipeline:
+    with Pipeline(engine, [InputSize(*size)], [feed], limit) as pipeline:
         pipeline.wait()
     return pipeline
 

@@ -41,7 +41,7 @@ def killed_rtsp(bundle: Path, restarts: int) -> Fault:
     try:
         with logged() as lines, load(bundle, engine=NAME) as model, ExitStack() as first:
             source = open_source(first.enter_context(rtsp_server(port, *SIZES[0])))
-            with Pipeline(model.engine, model.bundle.manifest.input, [Feed(source, [stamps])]):
+            with Pipeline(model.engine, model.bundle.manifest.inputs, [Feed(source, [stamps])]):
                 sees(stamps, SIZES[0])
                 first.close()
                 for number in range(1, restarts + 1):
@@ -78,7 +78,7 @@ def stalled_stream(bundle: Path, frames: list[Frame]) -> Fault:
     stamps = Stamps()
     with logged() as lines, load(bundle, engine=NAME) as model, mjpeg_server(pictures=frames) as (url, server):
         source = open_source(url)
-        with Pipeline(model.engine, model.bundle.manifest.input, [Feed(source, [stamps])]):
+        with Pipeline(model.engine, model.bundle.manifest.inputs, [Feed(source, [stamps])]):
             wait_until(lambda: len(stamps.ages) > 10)
             server.stalled.set()
             start = time.monotonic()

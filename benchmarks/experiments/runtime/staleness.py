@@ -107,7 +107,7 @@ def main() -> None:
     print_machine()
     with load(options.bundle, engine="onnxruntime") as model:
         slowed = Slowed(model.engine, seconds)
-        pipeline = Pipeline(slowed, model.bundle.manifest.input, [Feed(source, [stamps])])
+        pipeline = Pipeline(slowed, model.bundle.manifest.inputs, [Feed(source, [stamps])])
         with Naive(options.fps, seconds) as naive, pipeline:
             print_minutes({"clipdepth": stamps.ages, "naive": naive.ages}, options.minutes, pipeline.wait)
     counts = pipeline.branches[0].counts

@@ -41,7 +41,7 @@ def serving(bundle: Path, frames: list[Frame], token: str | None) -> Iterator[tu
     with (
         load(bundle, engine="onnxruntime") as model,
         viewer,
-        Pipeline(model.engine, model.bundle.manifest.input, [feed]) as pipeline,
+        Pipeline(model.engine, model.bundle.manifest.inputs, [feed]) as pipeline,
     ):
         viewer.watch(pipeline)
         yield viewer, stamps

@@ -94,7 +94,7 @@ def measure(model: DepthModel, frames: list[Frame], fps: float, seconds: float, 
     viewer = open_viewer(Address("127.0.0.1", 0), None, Setup(engine.name, engine.device, model.precision, 0.3, 6))
     feed = Feed(camera(frames, fps, stop), [stamps, viewer.sink("camera")])
     with viewer, looking(viewer.address.port, crowd) as guests:
-        with Pipeline(engine, model.bundle.manifest.input, [feed]) as pipeline:
+        with Pipeline(engine, model.bundle.manifest.inputs, [feed]) as pipeline:
             pipeline.wait(seconds)
             guests.send("stop")
             seen = guests.recv()

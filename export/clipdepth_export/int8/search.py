@@ -39,6 +39,8 @@ class Quantized:
     """An int8 graph and the layers that are not."""
 
     model: onnx.ModelProto
+    layers: Sequence[str]
+    """The layers that are int8."""
     excluded: list[Exclusion]
 
 
@@ -53,7 +55,7 @@ def quantize(quantizer: Quantizer, judge: Judge, track: Track) -> Quantized:
 
     everything = quantizer(quantizer.layers)
     if judge(quantizer.as_run(everything), False).passed:
-        return Quantized(everything, [])
+        return Quantized(everything, quantizer.layers, [])
     damage = {layer: _damage(agreement([layer], True)) for layer in track(quantizer.layers, "int8, by layer")}
     worst = sorted(quantizer.layers, key=damage.__getitem__, reverse=True)
     count = _fewest(lambda count: agreement(worst[count:], False).passed, int(MOST_EXCLUDED * len(worst)))
@@ -63,7 +65,7 @@ def quantize(quantizer: Quantizer, judge: Judge, track: Track) -> Quantized:
             f"int8 would leave more than half of {len(worst)} layers out; those that change depth most: {named}"
         )
     excluded = [Exclusion(quantizer.name(layer), _reason(damage[layer])) for layer in worst[:count]]
-    return Quantized(quantizer(worst[count:]), excluded)
+    return Quantized(quantizer(worst[count:]), worst[count:], excluded)
 
 
 def _damage(agreement: Agreement) -> float:

@@ -48,7 +48,7 @@ class Asked:
             raise UsageError("give --frames, pictures or a video such as the model will see, or --data, a dataset")
         if self.data is not None:
             return DatasetFrames(self.data, DataConfig(size.height, size.width))
-        return PictureFrames(self.frames or "", size.height, size.width)
+        return PictureFrames(self.frames or "")
 
 
 def imported_source(

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from clipdepth.bundle.golden import Golden
+from clipdepth.bundle.manifest import InputSize
 from clipdepth_export.reference import spread_frames
 from clipdepth_export.variants import CALIBRATION_FRAMES
 from clipdepth_train.data.loader import open_set
@@ -18,11 +19,11 @@ class DatasetFrames:
         self.name, self._frames = data, frames
         self._held_out = open_set(data, "test", frames)
 
-    def held_out(self, count: int) -> Golden:
+    def held_out(self, count: int, size: InputSize) -> Golden:
         """Test frames."""
-        return spread_frames(self._held_out, self._frames, count)
+        return spread_frames(self._held_out, self._frames, size, count)
 
-    def training(self, count: int) -> Golden:
+    def training(self, count: int, size: InputSize) -> Golden:
         """Training frames."""
         frames = replace(self._frames, dense=False)
-        return spread_frames(open_set(self.name, "train", frames), frames, count)
+        return spread_frames(open_set(self.name, "train", frames), frames, size, count)

@@ -28,7 +28,7 @@ def named_source(
     if not is_imported(named):
         if only := _only_for_imported(asked):
             raise UsageError(f"{named} is a run of clipdepth, which says it itself; leave out {only}")
-        return run_source(Path(named), asked.data, sam_weights, accuracy)
+        return run_source(Path(named), asked.data, sam_weights, accuracy, asked.told.size)
     if sam_weights or accuracy:
         option = "--sam-weights" if sam_weights else "--accuracy"
         raise UsageError(f"{named} is no run of clipdepth; leave out {option}")
@@ -45,7 +45,6 @@ def _only_for_imported(asked: Asked) -> str | None:
     told = asked.told
     options = {
         "--frames": asked.frames,
-        "--size": told.size,
         "--kind": told.kind,
         "--max-depth": told.max_depth,
         "--focal": asked.focal,

@@ -1,12 +1,11 @@
 """Plain pictures, without measured depth, as the frames of an export."""
 
-from functools import cached_property
-
 import numpy as np
 from numpy.typing import NDArray
 
 from clipdepth.bundle.golden import Golden
-from clipdepth.camera.resize import resize_frame
+from clipdepth.bundle.manifest import InputSize
+from clipdepth.camera.letterbox import Letterbox
 from clipdepth.errors import UsageError
 from clipdepth.sources import open_source
 from clipdepth_export.reference import HELD_OUT
@@ -23,19 +22,25 @@ class PictureFrames:
 
     least = 16
 
-    def __init__(self, spec: str, height: int, width: int) -> None:
-        self.name, self._size = spec, (height, width)
+    def __init__(self, spec: str) -> None:
+        self.name = spec
+        self._kept: dict[InputSize, list[NDArray[np.uint8]]] = {}
 
-    def held_out(self, count: int) -> Golden:
+    def held_out(self, count: int, size: InputSize) -> Golden:
         """Every third picture."""
-        return _golden(self._frames[_EVERY // 2 :: _EVERY] or self._frames, count)
+        frames = self._frames(size)
+        return _golden(frames[_EVERY // 2 :: _EVERY] or frames, count)
 
-    def training(self, count: int) -> Golden:
+    def training(self, count: int, size: InputSize) -> Golden:
         """The other pictures."""
-        return _golden([frame for i, frame in enumerate(self._frames) if i % _EVERY != _EVERY // 2], count)
+        return _golden([frame for i, frame in enumerate(self._frames(size)) if i % _EVERY != _EVERY // 2], count)
 
-    @cached_property
-    def _frames(self) -> list[NDArray[np.uint8]]:
+    def _frames(self, size: InputSize) -> list[NDArray[np.uint8]]:
+        if size not in self._kept:
+            self._kept[size] = self._read(size)
+        return self._kept[size]
+
+    def _read(self, size: InputSize) -> list[NDArray[np.uint8]]:
         """Between 96 and 191 frames, evenly spread over the source, or all of a shorter one."""
         kept, step = list[NDArray[np.uint8]](), 1
         with open_source(self.name) as source:
@@ -44,7 +49,8 @@ class PictureFrames:
             for captured in source:
                 if captured.index % step:
                     continue
-                kept.append(resize_frame(captured.frame, *self._size))
+                height, width = captured.frame.shape[:2]
+                kept.append(Letterbox.of(height, width, size.height, size.width).picture(captured.frame))
                 if len(kept) == 2 * _KEPT:
                     kept, step = kept[::2], 2 * step
         if not kept:

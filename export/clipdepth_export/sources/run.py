@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from clipdepth.bundle.hub_name import is_hub_name
-from clipdepth.bundle.manifest import Accuracy, DepthRange, Licence, Model, TrainingCamera
+from clipdepth.bundle.manifest import Accuracy, DepthRange, InputSize, Licence, Model, TrainingCamera
 from clipdepth.bundle.stored_file import stored_file
 from clipdepth.errors import UsageError
 from clipdepth_export.sam.of_run import sam_of_run
@@ -18,13 +18,17 @@ from clipdepth_train.recipe import Recipe, decode_recipe, encode_recipe
 
 
 def run_source(
-    run: Path, data: str | None = None, sam_weights: str | None = None, accuracy: Sequence[Accuracy] = ()
+    run: Path,
+    data: str | None = None,
+    sam_weights: str | None = None,
+    accuracy: Sequence[Accuracy] = (),
+    size: InputSize | None = None,
 ) -> ExportSource:
     """The model of a trained run, with frames of `data`, or of what it was trained on.
 
-    `sam_weights` is the file of SAM's weights, for a model that was trained with its masks; None for random ones.
-    Raises CheckpointError, DataError and WeightsError where they are not there or do not fit, UsageError for the
-    `accuracy` of a run that was evaluated on training pairs.
+    `size` is the first input's, the recipe's own where none is given. `sam_weights` is the file of SAM's weights, for a
+    model that was trained with its masks; None for random ones. Raises CheckpointError, DataError and WeightsError
+    where they are not there or do not fit, UsageError for the `accuracy` of a run that was evaluated on training pairs.
     """
     model, recipe, state = load_run_and_state(run)
     if accuracy and recipe.frames.held_out:
@@ -32,7 +36,7 @@ def run_source(
     model.mirror = False
     deployed = model.deployable()
     data = data or measured_data(recipe.data)
-    height, width = recipe.frames.height, recipe.frames.width
+    size = size or InputSize(recipe.frames.height, recipe.frames.width)
     plain = portable_recipe(recipe)
     minimum, maximum = deployed.depth_range
     sam = sam_of_run(data, recipe.frames.segments, sam_weights) if model.network.needs_segmentation else None
@@ -43,11 +47,11 @@ def run_source(
         model=Model(
             recipe=plain,
             parameters=deployed.parameter_count(),
-            flops=deployed.flops(height, width),
+            flops=deployed.flops(size.height, size.width),
             checkpoint_sha256=stored_file(run / CHECKPOINT).sha256,
         ),
-        height=height,
-        width=width,
+        height=size.height,
+        width=size.width,
         frames=DatasetFrames(data, recipe.frames),
         depth=DepthRange(minimum, maximum),
         camera=TrainingCamera(**state["camera"]),

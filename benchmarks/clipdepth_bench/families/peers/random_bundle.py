@@ -30,7 +30,7 @@ class GivenFrames:
         shape = FRAMES, size.height, size.width, 3
         self._frames = noise.integers(0, 256, shape, dtype=np.uint8) if frames is None else frames
 
-    def held_out(self, count: int) -> Golden:
+    def held_out(self, count: int, size: InputSize) -> Golden:
         """The first ones."""
         frames = self._frames[:count]
         unknown = np.zeros(frames.shape[:3], np.float32)
@@ -63,5 +63,6 @@ def write_random_bundle(
         camera=TrainingCamera(size.width, size.width),
         licences=licences,
     )
-    config = ExportConfig(list(dict.fromkeys(("fp32", *precisions))), size.max_batch, {"fp16": _ANY, "int8": _ANY})
+    limits = {"fp16": _ANY, "int8": _ANY}
+    config = ExportConfig(list(dict.fromkeys(("fp32", *precisions))), size.max_batch, tolerances=limits)
     write_bundle(source, path, config)
