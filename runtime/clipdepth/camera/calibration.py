@@ -9,6 +9,7 @@ from clipdepth.bundle.kind import METRIC, DepthKind
 from clipdepth.bundle.manifest import DepthRange, Manifest, PositiveFloat
 from clipdepth.bundle.record import Positive, Record, Sha256, decode_record, encode_record
 from clipdepth.camera.conversion import Conversion
+from clipdepth.camera.lens import LensName
 from clipdepth.camera.pinhole import Intrinsics
 from clipdepth.camera.sized import SizedCamera
 from clipdepth.errors import BundleError, SourceError
@@ -29,6 +30,8 @@ class CalibratedCamera(Record, frozen=True):
     cx: float
     cy: float
     distortion: list[float]
+    lens: LensName = "pinhole"
+    undistorted_fov: Annotated[float, msgspec.Meta(gt=0, lt=180)] | None = None
 
 
 class CalibratedPoint(Record, frozen=True):
@@ -89,7 +92,15 @@ def make_calibration(
     if camera is not None:
         pinhole = camera.intrinsics
         described = CalibratedCamera(
-            pinhole.width, pinhole.height, pinhole.fx, pinhole.fy, pinhole.cx, pinhole.cy, list(camera.distortion)
+            pinhole.width,
+            pinhole.height,
+            pinhole.fx,
+            pinhole.fy,
+            pinhole.cx,
+            pinhole.cy,
+            list(camera.distortion),
+            camera.lens_name,
+            camera.undistorted_fov,
         )
     return Calibration(
         schema=SCHEMA,
@@ -131,4 +142,4 @@ def _camera(described: CalibratedCamera | None) -> SizedCamera | None:
     if described is None:
         return None
     pinhole = Intrinsics(described.width, described.height, described.fx, described.fy, described.cx, described.cy)
-    return SizedCamera(pinhole, tuple(described.distortion))
+    return SizedCamera(pinhole, tuple(described.distortion), described.lens, described.undistorted_fov)

@@ -1,16 +1,15 @@
 """The camera that films: its pinhole and what its lens bends."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from clipdepth.camera.lens import LENSES, Lens, LensName
 from clipdepth.camera.pinhole import Intrinsics
 from clipdepth.errors import SourceError
 
-COEFFICIENT_COUNTS = (0, 4, 5, 8, 12, 14)
-"""How many distortion coefficients OpenCV's pinhole model may have."""
 ASPECT_TOLERANCE = 0.01
 
 
@@ -18,14 +17,18 @@ ASPECT_TOLERANCE = 0.01
 class SizedCamera:
     """A camera of known focal length.
 
-    `distortion` are OpenCV's coefficients k1, k2, p1, p2, k3 … of the pinhole model, empty for a straight lens.
+    `distortion` are OpenCV's coefficients: k1, k2, p1, p2, k3 … of the pinhole model, empty for a straight lens, or
+    k1 to k4 of the fisheye model.
     """
 
     intrinsics: Intrinsics
     distortion: tuple[float, ...] = ()
+    lens_name: LensName = "pinhole"
+    undistorted_fov: float | None = None
+    """Degrees across the width that its straight picture is to see; None for as wide as `Undistortion` says."""
 
     def __post_init__(self) -> None:
-        problem = _pinhole_problem(self.intrinsics) or _distortion_problem(self.distortion)
+        problem = _pinhole_problem(self.intrinsics) or _distortion_problem(self.distortion, self.lens_name)
         if problem:
             raise SourceError(f"{problem}; calibrate the camera again")
 
@@ -40,12 +43,18 @@ class SizedCamera:
                 f"the camera is known for {known.width}×{known.height} pictures, but they come as {width}×{height}, "
                 "of another shape; calibrate it at that size"
             )
-        return SizedCamera(known.resized(width, height), self.distortion)
+        return replace(self, intrinsics=known.resized(width, height))
 
     @property
     def is_distorted(self) -> bool:
-        """Whether its lens bends straight lines."""
-        return any(self.distortion)
+        """Whether its pictures have to be made straight: its lens bends lines, or a field of view is asked for."""
+        bends = any(self.distortion) or not self.lens.is_straight_at_0
+        return bends or self.undistorted_fov is not None
+
+    @property
+    def lens(self) -> Lens:
+        """The model of its lens."""
+        return LENSES[self.lens_name]
 
     @property
     def coefficients(self) -> NDArray[np.float64]:
@@ -72,10 +81,11 @@ def _pinhole_problem(pinhole: Intrinsics) -> str | None:
     return None
 
 
-def _distortion_problem(distortion: tuple[float, ...]) -> str | None:
-    if len(distortion) not in COEFFICIENT_COUNTS:
-        allowed = ", ".join(map(str, COEFFICIENT_COUNTS))
-        return f"there are {len(distortion)} distortion coefficients, OpenCV's model has {allowed}"
+def _distortion_problem(distortion: tuple[float, ...], lens_name: LensName) -> str | None:
+    counts = LENSES[lens_name].counts
+    if len(distortion) not in counts:
+        allowed = ", ".join(map(str, counts))
+        return f"there are {len(distortion)} distortion coefficients, OpenCV's {lens_name} model has {allowed}"
     if not all(math.isfinite(value) for value in distortion):
         return f"the distortion coefficients {distortion} are not finite"
     return None

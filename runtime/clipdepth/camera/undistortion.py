@@ -1,38 +1,39 @@
 """From what a lens bends to what a pinhole sees."""
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from clipdepth.camera.lens import Maps, Points
 from clipdepth.camera.pinhole import Intrinsics
 from clipdepth.camera.sized import SizedCamera
 from clipdepth.errors import SourceError
 
-Points = NDArray[np.float64]
 GRID = 65
 """How many points across and down a view is checked at."""
-LEAST_ZOOM, MOST_ZOOM = 0.2, 2.0
+MOST_ZOOM = 2.0
 BISECTIONS = 40
 EDGE = 1e-3
 """Pixels beyond the outermost pixels' centres that rounding may reach."""
-ACCURATE = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 200, 1e-10)
-"""When to stop inverting the lens's polynomial: OpenCV's own five steps miss by pixels in the corners."""
 
 
 @dataclass(frozen=True, eq=False)
 class Undistortion:
     """A camera's pictures made straight, by tables that are computed once.
 
-    The straight picture has the same size, principal point and pixel shape. Its focal length is the smallest at
-    which every pixel was seen by the camera: nothing is made up at its edges.
+    The straight picture has the same size, principal point and pixel shape, and every pixel of it was seen by the
+    camera: nothing is made up at its edges. It sees as much as is asked for by `SizedCamera.undistorted_fov`, else as
+    much as can be; of a fisheye lens at most what keeps the resolution in the middle, since a straight picture of all
+    that was seen would have nearly all its pixels at the edges.
     """
 
     camera: SizedCamera
     intrinsics: Intrinsics
     """The pinhole of the straight picture."""
-    maps: tuple[NDArray[np.int16], NDArray[np.uint16]]
+    maps: Maps
     """Where each pixel of the straight picture lies in the bent one, as cv2.remap takes it."""
 
     def frame(self, frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -45,18 +46,42 @@ class Undistortion:
 
         NaN for one in a corner that the lens's model cannot undo.
         """
-        rays = _rays(self.camera, points)
-        undone = np.abs(_bent(self.camera, rays) - points).max(1, keepdims=True) < 0.5
+        bent = self.camera
+        rays = bent.lens.straighten(points, bent.intrinsics.matrix, bent.coefficients)
+        undone = np.abs(_bent(bent, rays) - points).max(1, keepdims=True) < 0.5
         return np.where(undone, rays * _focal(self.intrinsics) + _centre(self.intrinsics), np.nan)
 
 
 def undistortion_of(camera: SizedCamera) -> Undistortion:
-    """Compute the tables; raises SourceError where the distortion leaves less than a quarter of the picture."""
+    """Compute the tables; raises SourceError as `straight_pinhole`."""
     bent = camera.intrinsics
-    straight = _zoomed(bent, _least_zoom(camera))
+    straight = straight_pinhole(camera)
     size = bent.width, bent.height
-    maps = cv2.initUndistortRectifyMap(bent.matrix, camera.coefficients, np.eye(3), straight.matrix, size, cv2.CV_16SC2)
-    return Undistortion(camera, straight, (np.asarray(maps[0], np.int16), np.asarray(maps[1], np.uint16)))
+    return Undistortion(camera, straight, camera.lens.maps(bent.matrix, camera.coefficients, straight.matrix, size))
+
+
+def straight_pinhole(camera: SizedCamera) -> Intrinsics:
+    """The pinhole of the straight picture, see `Undistortion`; for a straight lens its own.
+
+    Raises SourceError where the distortion leaves less than a quarter of the picture, and where a wider field of view
+    is asked for than the camera sees.
+    """
+    return zoomed(camera.intrinsics, _zoom(camera)) if camera.is_distorted else camera.intrinsics
+
+
+def _zoom(camera: SizedCamera) -> float:
+    """The factor from the bent picture's focal length to the straight one's."""
+    least = _least_zoom(camera)
+    if camera.undistorted_fov is None:
+        return max(least, camera.lens.default_zoom)
+    asked = zoom_of_fov(camera.intrinsics, camera.undistorted_fov)
+    if asked < least:
+        possible = math.floor(10 * fov_of(zoomed(camera.intrinsics, least))) / 10
+        raise SourceError(
+            f"a straight picture {camera.undistorted_fov:g}° wide shows more than this camera sees; "
+            f"give --undistorted-fov {possible:g} or less (undistorted_fov in Python)"
+        )
+    return asked
 
 
 def _least_zoom(camera: SizedCamera) -> float:
@@ -64,7 +89,7 @@ def _least_zoom(camera: SizedCamera) -> float:
 
     A view that is seen stays so when it is narrowed, so that there is one such factor.
     """
-    low, high = LEAST_ZOOM, MOST_ZOOM
+    low, high = camera.lens.least_zoom, MOST_ZOOM
     if not _sees(camera, high):
         raise SourceError(
             f"the distortion {', '.join(f'{value:g}' for value in camera.distortion)} is no lens's over most of the "
@@ -90,23 +115,29 @@ def _sees(camera: SizedCamera, zoom: float) -> bool:
     return bool(inside and (area > 0).all())
 
 
-def _zoomed(pinhole: Intrinsics, zoom: float) -> Intrinsics:
-    return Intrinsics(pinhole.width, pinhole.height, pinhole.fx * zoom, pinhole.fy * zoom, pinhole.cx, pinhole.cy)
-
-
-def _rays(camera: SizedCamera, pixels: Points) -> Points:
-    """The straight rays (x / z, y / z) that bent pixels belong to, (N, 2)."""
-    rays = cv2.undistortPoints(
-        pixels[:, None], camera.intrinsics.matrix, camera.coefficients, R=np.eye(3), P=np.eye(3), criteria=ACCURATE
-    )
-    return np.asarray(rays[:, 0], np.float64)
-
-
 def _bent(camera: SizedCamera, rays: Points) -> Points:
-    """The pixels that straight rays (x / z, y / z) fall on, (N, 2)."""
-    points, nought = np.hstack([rays, np.ones((len(rays), 1))]), np.zeros(3)
-    pixels, _ = cv2.projectPoints(points[:, None], nought, nought, camera.intrinsics.matrix, camera.coefficients)
-    return np.asarray(pixels[:, 0], np.float64)
+    return camera.lens.bend(rays, camera.intrinsics.matrix, camera.coefficients)
+
+
+def zoomed(pinhole: Intrinsics, zoom: float) -> Intrinsics:
+    """The pinhole with `zoom` times the focal length."""
+    return replace(pinhole, fx=pinhole.fx * zoom, fy=pinhole.fy * zoom)
+
+
+def fov_of(pinhole: Intrinsics) -> float:
+    """Degrees across the picture's width, between its outer edges."""
+    left, right = pinhole.cx + 0.5, pinhole.width - 0.5 - pinhole.cx
+    return math.degrees(math.atan(left / pinhole.fx) + math.atan(right / pinhole.fx))
+
+
+def zoom_of_fov(pinhole: Intrinsics, degrees: float) -> float:
+    """The zoom at which the picture sees `degrees` across its width.
+
+    With a and b pixels to the left and right of the axis, tan(fov) = f (a + b) / (f² - a b), solved for f.
+    """
+    left, right = pinhole.cx + 0.5, pinhole.width - 0.5 - pinhole.cx
+    half = (left + right) / math.tan(math.radians(degrees)) / 2
+    return (half + math.sqrt(half * half + left * right)) / pinhole.fx
 
 
 def _focal(pinhole: Intrinsics) -> Points:
