@@ -81,7 +81,7 @@ def test_a_point_is_of_the_cameras_own_bent_picture(tmp_path: Path) -> None:
     bundle, camera = write_bundle(tmp_path / "large.bundle", 240, 320), tmp_path / "camera.yml"
     storage = cv2.FileStorage(str(camera), cv2.FILE_STORAGE_WRITE)
     matrix = np.array([[200.0, 0, 159.5], [0, 200, 119.5], [0, 0, 1]])
-    lens = np.array([[-0.25, 0.0, 0.0, 0.0]])
+    lens = np.array([[-0.25, 0.0, 0.0, 0.0, 0.0]])
     sizes = {"image_width": 320, "image_height": 240}
     for name, value in {**sizes, "camera_matrix": matrix, "distortion_coefficients": lens}.items():
         storage.write(name, value)
@@ -97,7 +97,7 @@ def test_a_point_is_of_the_cameras_own_bent_picture(tmp_path: Path) -> None:
     assert found["points"][0]["depth"] == pytest.approx(2.0, rel=1e-4)
     # The disc's 1.5 m by f' / f, where f' is shorter than the bent picture's 200 pixels; all else is 4.5 m.
     assert 0.75 * 200 / 288 < found["points"][0]["predicted"] / 1.5 < 200 / 288
-    assert found["camera"]["distortion"] == [-0.25, 0, 0, 0]
+    assert found["camera"]["distortion"] == [-0.25, 0, 0, 0, 0]
 
 
 def test_calibrating_again_does_not_add_to_the_scale(bundle: Path, picture: Path) -> None:

@@ -9,10 +9,18 @@ import numpy as np
 import pytest
 
 from clipdepth.camera.camera import Camera
-from clipdepth.camera.opencv_file import read_camera
+from clipdepth.camera.files.content import read_content
+from clipdepth.camera.files.kinds import read_cameras
 from clipdepth.camera.pinhole import Intrinsics
 from clipdepth.camera.sized import SizedCamera, camera_from_fov
 from clipdepth.errors import SourceError, UsageError
+
+
+def read_camera(path: Path) -> SizedCamera:
+    """The one camera of a file."""
+    (camera,) = read_cameras(read_content(path)).values()
+    return camera
+
 
 PINHOLE = Intrinsics(640, 480, 500.0, 510.0, 322.0, 236.0)
 
@@ -54,10 +62,10 @@ def test_reads_what_opencv_writes(tmp_path: Path, suffix: str) -> None:
 
 
 def test_distortion_may_be_missing_upright_or_nought(tmp_path: Path) -> None:
-    for distortion in (None, np.zeros((1, 5)), np.zeros((4, 1))):
+    for distortion in (None, np.zeros((1, 5)), np.zeros((8, 1))):
         assert not read_camera(write_opencv(tmp_path / "c.yml", distortion_coefficients=distortion)).is_distorted
-    upright = read_camera(write_opencv(tmp_path / "c.yml", distortion_coefficients=np.arange(4.0)[:, None]))
-    assert upright.distortion == (0, 1, 2, 3)
+    upright = read_camera(write_opencv(tmp_path / "c.yml", distortion_coefficients=np.arange(5.0)[:, None]))
+    assert upright.distortion == (0, 1, 2, 3, 4)
 
 
 MATRIX = PINHOLE.matrix
@@ -72,9 +80,10 @@ BAD_FILES: dict[str, tuple[dict[str, Any], str]] = {
     "not finite": ({"camera_matrix": MATRIX + [[math.nan, 0, 0]] * 3}, "focal lengths"),
     "principal point": ({"camera_matrix": MATRIX + [[0, 0, 400]] * 3}, "principal point"),
     "coefficients": ({"distortion_coefficients": np.zeros((1, 3))}, "3 distortion coefficients"),
-    "infinite coefficient": ({"distortion_coefficients": np.array([[math.inf, 0, 0, 0]])}, "not finite"),
-    "fisheye of OpenCV's sample": ({"fisheye_model": 1}, "fisheye"),
-    "fisheye of ROS": ({"distortion_model": "equidistant"}, "fisheye"),
+    "infinite coefficient": ({"distortion_coefficients": np.array([[math.inf, 0, 0, 0, 0]])}, "not finite"),
+    "five for a fisheye": ({"fisheye_model": 1}, "fisheye model has 4"),
+    "unknown model": ({"distortion_model": "fov"}, "distortion_model is fov"),
+    "unmarked": ({"distortion_coefficients": np.ones((1, 4))}, "fisheye_model to the file"),
 }
 
 
@@ -92,7 +101,7 @@ def test_a_file_that_is_no_camera(tmp_path: Path, text: str) -> None:
     (tmp_path / "c.yml").write_text(text)
     with pytest.raises(SourceError, match=r"c\.yml"):
         read_camera(tmp_path / "c.yml")
-    with pytest.raises(SourceError, match="no camera file"):
+    with pytest.raises(SourceError, match="no calibration at"):
         read_camera(tmp_path / "none.yml")
 
 

@@ -216,7 +216,7 @@ def test_pictures_of_a_calibrated_camera_may_change_in_size_but_not_in_shape(
 def test_options_that_contradict_or_name_nothing(manifest: Manifest, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="give only one"):
         Camera(focal_px=500.0, fov=60.0)
-    with pytest.raises(UsageError, match=r"x\.txt is no calibration"):
+    with pytest.raises(SourceError, match=r"no calibration at .*x\.txt"):
         Corrections(manifest, Camera(calibration=tmp_path / "x.txt"))
     with pytest.raises(SourceError, match=r"x\.json"):
         Corrections(manifest, Camera(calibration=tmp_path / "x.json"))

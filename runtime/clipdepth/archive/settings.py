@@ -30,7 +30,7 @@ class Settings:
     end: float | None
     """Seconds of a video, from its first frame."""
     camera: dict[str, Any]
-    """What was said of the camera; of a file its sha256."""
+    """What was said of the camera, and nothing else; of a file its sha256."""
 
     def after(self, before: "Settings", out: Uri) -> "Settings":
         """These settings with what is left open as it was `before` in `out`.
@@ -55,7 +55,9 @@ def read_settings(out: Uri) -> Settings | None:
         stored = json.loads(uri.read())
         if stored.pop("schema") != SCHEMA:
             raise ValueError
-        return Settings(**stored)
+        # Archives of earlier versions have what was not said of the camera too.
+        camera = {name: value for name, value in stored.pop("camera").items() if value is not None}
+        return Settings(**stored, camera=camera)
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         raise OutputError(f"{uri} is not of this version of clipdepth; choose another --out") from None
 

@@ -21,13 +21,23 @@ class Camera:
     fov: float | None = None
     """Degrees that it sees across the width of its pictures."""
     calibration: Path | None = None
-    """A file of OpenCV's camera calibration (.yml, .yaml, .xml), or one of `clipdepth calibrate` (.json)."""
+    """A file of `clipdepth calibrate`, OpenCV, ROS, Kalibr, COLMAP or RealSense, see docs/cameras.md."""
+    undistorted_fov: float | None = None
+    """Degrees across the width that the straight picture sees, with a calibration; see `Undistortion` for None."""
+    camera_id: str | None = None
+    """Which camera of a calibration with several, by its name there; None for the one that the pictures' size fits."""
     side: int | None = None
     """Pixels along the longer side of the pictures that `focal_px` is of."""
 
     def __post_init__(self) -> None:
         if sum(given is not None for given in (self.focal_px, self.fov, self.calibration)) > 1:
             raise UsageError("a camera is known by one of focal_px, fov and calibration; give only one")
+        if self.calibration is None and (self.undistorted_fov is not None or self.camera_id is not None):
+            raise UsageError("undistorted_fov and camera_id are for a calibration file; give it too")
+        if self.undistorted_fov is not None and not 0 < self.undistorted_fov < 180:
+            raise UsageError(
+                f"a straight picture {self.undistorted_fov:g}° wide cannot be; give degrees between 0 and 180"
+            )
         if self.focal_px is not None and not 0 < self.focal_px < math.inf:
             raise UsageError(f"a focal length of {self.focal_px:g} pixels cannot be; give a number above 0")
         if self.side is not None and (self.focal_px is None or self.side < 1):
@@ -52,6 +62,12 @@ class Camera:
         return 1.0 if self.side is None else max(width, height) / self.side
 
     @classmethod
-    def from_file(cls, path: Path | str) -> "Camera":
-        """The camera of a calibration file: OpenCV's .yml, .yaml or .xml, or the .json of `clipdepth calibrate`."""
-        return cls(calibration=Path(path))
+    def from_file(
+        cls, path: Path | str, undistorted_fov: float | None = None, camera_id: str | None = None
+    ) -> "Camera":
+        """The camera of a calibration file, of `clipdepth calibrate` or of the tools that docs/cameras.md lists.
+
+        `undistorted_fov` are the degrees across the width that the straight picture of a lens that bends sees;
+        `camera_id` names one of several cameras in the file.
+        """
+        return cls(calibration=Path(path), undistorted_fov=undistorted_fov, camera_id=camera_id)

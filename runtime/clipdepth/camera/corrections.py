@@ -1,18 +1,16 @@
 """The corrections that follow from the camera that films."""
 
 import logging
-from pathlib import Path
 
 from clipdepth.bundle.kind import METRIC, DepthKind
 from clipdepth.bundle.manifest import Manifest
-from clipdepth.camera.calibration import SUFFIX, read_calibration
 from clipdepth.camera.camera import UNKNOWN_REMEDY, Camera
 from clipdepth.camera.conversion import Conversion
 from clipdepth.camera.correction import Correction, assumed_camera, make_correction
-from clipdepth.camera.opencv_file import SUFFIXES, read_camera
+from clipdepth.camera.files.kinds import read_told
+from clipdepth.camera.files.listed import ListedCameras
 from clipdepth.camera.pinhole import Intrinsics
 from clipdepth.camera.sized import SizedCamera, camera_from_focal, camera_from_fov
-from clipdepth.errors import UsageError
 
 _LOG = logging.getLogger(__name__)
 
@@ -28,12 +26,12 @@ class Corrections:
     def __init__(self, manifest: Manifest, told: Camera, fitted: bool = True) -> None:
         self._manifest = manifest
         self._told = told
-        self._camera: SizedCamera | None = None
+        self._camera: SizedCamera | ListedCameras | None = None
         self._conversion = Conversion(manifest.kind)
         self._made: dict[tuple[int, int, float | None], Correction] = {}
         self._warned = False
         if told.calibration is not None:
-            self._camera, conversion = _read(told.calibration, manifest)
+            self._camera, conversion = read_told(told.calibration, told, manifest)
             self._conversion = conversion if fitted else self._conversion
 
     @property
@@ -89,15 +87,3 @@ class Corrections:
                 UNKNOWN_REMEDY,
             )
         return camera
-
-
-def _read(path: Path, manifest: Manifest) -> tuple[SizedCamera | None, Conversion]:
-    suffix = path.suffix.lower()
-    if suffix == SUFFIX:
-        return read_calibration(path, manifest)
-    if suffix in SUFFIXES:
-        return read_camera(path), Conversion(manifest.kind)
-    raise UsageError(
-        f"{path} is no calibration: give a {SUFFIX} file of 'clipdepth calibrate', "
-        f"or a {', '.join(SUFFIXES)} file of OpenCV's camera calibration"
-    )

@@ -68,7 +68,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _settings(options: ArchiveOptions, bundle: Bundle) -> Settings:
-    camera = asdict(options.camera)
+    camera = {name: value for name, value in asdict(options.camera).items() if value is not None}
     if options.calibration:
         camera["calibration"] = stored_file(options.calibration).sha256
     return Settings(

@@ -3,10 +3,8 @@
 import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from clipdepth.archive.cluster import LOCAL, Resources
-from clipdepth.camera.camera import Camera
 from clipdepth.cli.arguments import (
     BUNDLE_HELP,
     ArgumentParser,
@@ -15,7 +13,7 @@ from clipdepth.cli.arguments import (
     positive_float,
     positive_int,
 )
-from clipdepth.cli.camera_options import FocalLength, add_camera_arguments, told_camera
+from clipdepth.cli.camera_options import CameraOptions, add_camera_arguments
 from clipdepth.engines import ENGINES, engines_for
 from clipdepth.engines.choice import AUTO
 from clipdepth.errors import UsageError
@@ -24,7 +22,7 @@ LEAST_STORE_GB = 0.1
 
 
 @dataclass(frozen=True)
-class ArchiveOptions:
+class ArchiveOptions(CameraOptions):
     """The arguments of `clipdepth archive`; its help says what each is."""
 
     bundle: str
@@ -34,9 +32,6 @@ class ArchiveOptions:
     stride: int
     start: float
     end: float | None
-    focal_px: FocalLength | None
-    fov: float | None
-    calibration: Path | None
     engine: str
     device: int | None
     precision: str | None
@@ -45,11 +40,6 @@ class ArchiveOptions:
     cpus: float
     gpus: float | None
     store: float
-
-    @property
-    def camera(self) -> Camera:
-        """Which camera filmed."""
-        return told_camera(self.focal_px, self.fov, self.calibration)
 
     @property
     def resources(self) -> Resources:

@@ -28,7 +28,7 @@ from clipdepth.camera.conversion import Conversion
 from clipdepth.camera.corrections import Corrections
 from clipdepth.cli.arguments import BUNDLE_HELP, DEVICE_HELP, ArgumentParser, device_index, positive_int
 from clipdepth.cli.calibration_picture import calibration_picture
-from clipdepth.cli.camera_options import FocalLength, add_camera_arguments, told_camera
+from clipdepth.cli.camera_options import CameraOptions, add_camera_arguments
 from clipdepth.cli.overwriting import refuse_overwriting
 from clipdepth.engines import ENGINES
 from clipdepth.errors import SourceError, UsageError
@@ -41,7 +41,7 @@ DISAGREEMENT = 0.2
 
 
 @dataclass(frozen=True)
-class CalibrateOptions:
+class CalibrateOptions(CameraOptions):
     """The arguments of `clipdepth calibrate`; its help says what each is."""
 
     bundle: str
@@ -54,9 +54,6 @@ class CalibrateOptions:
     engine: str
     device: int | None
     precision: str | None
-    focal_px: FocalLength | None
-    fov: float | None
-    calibration: Path | None
 
     def __post_init__(self) -> None:
         if self.out.suffix.lower() != SUFFIX:
@@ -72,7 +69,7 @@ def main(argv: Sequence[str]) -> int:
         [find_folder(options.bundle), options.source, options.calibration], [options.out, options.picture]
     )
     bundle = open_bundle(options.bundle)
-    known = told_camera(options.focal_px, options.fov, options.calibration)
+    known = options.camera
     corrections = Corrections(bundle.manifest, known, fitted=False)
     frames = _read_frames(options.source, options.frames)
     height, width = frames[0].shape[:2]

@@ -13,19 +13,29 @@ from clipdepth.cli.arguments import float_or_nan
 class FocalLength:
     """A focal length in pixels of each picture as it comes, or of pictures whose longer side is `side`."""
 
-    pixels: float
+    pixels: float | None
     side: int | None = None
 
 
-def told_camera(focal_px: FocalLength | None, fov: float | None, calibration: Path | None) -> Camera:
-    """The camera of those options; raises as `Camera`."""
-    if focal_px is None:
-        return Camera(fov=fov, calibration=calibration)
-    return Camera(focal_px.pixels, fov, calibration, focal_px.side)
+@dataclass(frozen=True)
+class CameraOptions:
+    """What a command was told of the camera; `add_camera_arguments` says what each is."""
+
+    focal_px: FocalLength | None
+    fov: float | None
+    calibration: Path | None
+    undistorted_fov: float | None
+    camera_id: str | None
+
+    @property
+    def camera(self) -> Camera:
+        """The camera; raises as `Camera`."""
+        focal = self.focal_px or FocalLength(None)
+        return Camera(focal.pixels, self.fov, self.calibration, self.undistorted_fov, self.camera_id, focal.side)
 
 
 def add_camera_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add --focal-px, --fov and --calibration: the fields of `Camera`, of which one may be given."""
+    """Add the fields of `Camera`: one of --focal-px, --fov and --calibration may be given."""
     add = parser.add_mutually_exclusive_group().add_argument
     add(
         "--focal-px",
@@ -39,8 +49,21 @@ def add_camera_arguments(parser: argparse.ArgumentParser) -> None:
         "--calibration",
         type=Path,
         metavar="FILE",
-        help="x.yml, x.yaml or x.xml as OpenCV's camera calibration writes it, which undistorts too, or x.json of "
+        help="a calibration of OpenCV, ROS, Kalibr, COLMAP or RealSense, which undistorts too, or x.json of "
         "'clipdepth calibrate' (default: what a picture's own file states, or the training camera's focal length)",
+    )
+    add = parser.add_argument
+    add(
+        "--undistorted-fov",
+        type=_degrees,
+        metavar="DEGREES",
+        help="with --calibration, what the undistorted picture sees across its width (default: as much as the camera "
+        "saw, of a fisheye lens as much as keeps the middle sharp)",
+    )
+    add(
+        "--camera-id",
+        metavar="NAME",
+        help="which camera of a --calibration with several, such as cam1 (default: the one of the pictures' size)",
     )
 
 

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from clipdepth.bundle.kind import METRIC, DepthKind, require_metric
-from clipdepth.camera.camera import Camera
 from clipdepth.cli.arguments import BUNDLE_HELP, DEVICE_HELP, ArgumentParser, depth_span, device_index, positive_int
-from clipdepth.cli.camera_options import FocalLength, add_camera_arguments, told_camera
+from clipdepth.cli.camera_options import CameraOptions, add_camera_arguments
 from clipdepth.engines import ENGINES
 from clipdepth.engines.choice import AUTO
 from clipdepth.errors import UsageError
@@ -23,7 +22,7 @@ RANGE = 0.3, 6.0
 
 
 @dataclass(frozen=True)
-class RunOptions:
+class RunOptions(CameraOptions):
     """The arguments of `clipdepth run`; its help says what each is."""
 
     bundle: str
@@ -34,9 +33,6 @@ class RunOptions:
     fourcc: str | None
     output: list[Path]
     frames: int | None
-    focal_px: FocalLength | None
-    fov: float | None
-    calibration: Path | None
     smooth: bool
     show: bool
     serve: Address | None
@@ -78,11 +74,6 @@ class RunOptions:
     def allowed(self) -> Allowed:
         """What a proxy in front of the viewer brings with it."""
         return Allowed(tuple(self.allowed_host), tuple(self.allowed_origin))
-
-    @property
-    def camera(self) -> Camera:
-        """Which camera films."""
-        return told_camera(self.focal_px, self.fov, self.calibration)
 
 
 def parse_options(argv: Sequence[str]) -> RunOptions:
