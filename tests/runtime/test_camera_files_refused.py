@@ -157,7 +157,7 @@ def test_a_strangers_text_moves_no_cursor(tmp_path: Path) -> None:
 
 def test_a_camera_that_bends_too_much_is_refused_before_a_picture_comes(tmp_path: Path, manifest: Manifest) -> None:
     path = opencv_file(tmp_path / "c.yml", (-9.0, 0, 0, 0, 0))
-    with pytest.raises(SourceError, match="is no lens's over most of the picture"):
+    with pytest.raises(SourceError, match=r"c\.yml: .* is no lens's over most of the picture"):
         Corrections(manifest, Camera.from_file(path))
 
 

@@ -34,7 +34,10 @@ def degrees_across(pinhole: Intrinsics) -> float:
 
 def test_too_wide_a_picture_is_refused_before_one_comes(tmp_path: Path, manifest: Manifest) -> None:
     path = opencv_file(tmp_path / "c.yml", FISHEYE, fisheye_model=1)
-    with pytest.raises(SourceError, match=r"175° wide shows more than this camera sees; give --undistorted-fov"):
+    with pytest.raises(
+        SourceError,
+        match=r"c\.yml: a straight picture 175° wide shows more than this camera sees; give --undistorted-fov",
+    ):
         Corrections(manifest, Camera.from_file(path, undistorted_fov=175))
 
 

@@ -91,5 +91,8 @@ def _chosen(content: Content, told: Camera) -> SizedCamera | ListedCameras:
     if len(cameras) > 1:
         return ListedCameras(content.path, cameras)
     (camera,) = cameras.values()
-    straight_pinhole(camera)  # what cannot be is said now, and not when the first picture comes
+    try:
+        straight_pinhole(camera)  # what cannot be is said now, and not when the first picture comes
+    except SourceError as error:
+        raise SourceError(f"{content.path}: {error}") from None
     return camera
