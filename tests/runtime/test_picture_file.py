@@ -12,6 +12,8 @@ import pytest
 from clipdepth.files.picture_file import MAX_PIXELS, PictureError, decode_picture, picture_size
 from large_pictures import write_huge_png
 
+HAS_AVIF = cv2.haveImageWriter(".avif")
+"""OpenCV's wheels have had AVIF since 4.11 or so."""
 SMALL = np.random.default_rng(0).integers(0, 256, (37, 53, 3), dtype=np.uint8)
 
 
@@ -35,6 +37,7 @@ FILES = {
     "tiff": encoded(".tiff"),
     "lossy webp": encoded(".webp", cv2.IMWRITE_WEBP_QUALITY, 50),
     "lossless webp": encoded(".webp", cv2.IMWRITE_WEBP_QUALITY, 101),
+    **({"avif": encoded(".avif")} if HAS_AVIF else {}),
 }
 
 
@@ -66,6 +69,40 @@ def test_a_directory_that_states_a_size_twice_counts_by_the_larger() -> None:
     entries = [(256, 4, 1, 9), (256, 4, 1, 70_000), (257, 4, 1, 60_000), (257, 4, 1, 9)]
     data = b"MM\0*" + struct.pack(">IH", 8, len(entries)) + b"".join(struct.pack(">HHII", *entry) for entry in entries)
     assert picture_size(data) == (70_000, 60_000)
+
+
+@pytest.mark.skipif(not HAS_AVIF, reason="needs an OpenCV with AVIF")
+def test_of_an_avif_the_largest_size_that_is_stated_counts() -> None:
+    data = bytearray(FILES["avif"])
+    at = data.index(b"ispe") + 8
+    assert struct.unpack_from(">II", data, at) == (53, 37)
+    data[at : at + 8] = struct.pack(">II", 30_000, 30_000)
+    with pytest.raises(PictureError, match="has 30000×30000 pixels"):
+        decode_picture(bytes(data), cv2.IMREAD_COLOR)
+    track = struct.pack(">I4s76sII", 92, b"tkhd", b"", 40_000 << 16, 30_000 << 16)
+    moov = struct.pack(">I4sI4s", 16 + len(track), b"moov", 8 + len(track), b"trak") + track
+    assert picture_size(bytes(data) + moov) == (40_000, 30_000)
+
+
+def test_a_picture_that_this_opencv_cannot_read_is_told_as_such(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A cut AVIF, as the same file is to an OpenCV without AVIF."""
+    data = struct.pack(">I4s4s", 16, b"ftyp", b"avif") + bytes(4)
+    ispe = struct.pack(">I4sIII", 20, b"ispe", 0, 53, 37)
+    ipco = struct.pack(">I4s", 8 + len(ispe), b"ipco") + ispe
+    iprp = struct.pack(">I4s", 8 + len(ipco), b"iprp") + ipco
+    data += struct.pack(">I4sI", 12 + len(iprp), b"meta", 0) + iprp
+    assert picture_size(data) == (53, 37)
+    monkeypatch.setattr(cv2, "haveImageWriter", lambda _: False)
+    with pytest.raises(PictureError, match=r"^is AVIF, which OpenCV [0-9.]+ here cannot read$") as error:
+        decode_picture(data, cv2.IMREAD_COLOR)
+    assert error.value.remedy == "convert it to PNG or JPEG"
+
+
+@pytest.mark.parametrize("big", [False, True])
+@pytest.mark.parametrize("offset", [0, 4, 1 << 31, (1 << 63) + 5])
+def test_a_tiff_whose_directory_is_nowhere_is_no_crash(big: bool, offset: int) -> None:
+    head = struct.pack("<4sHHQ", b"II+\0", 8, 0, offset) if big else struct.pack("<4sI", b"II*\0", offset % (1 << 32))
+    assert picture_size(head) == (0, 0)
 
 
 def huge(kind: str) -> bytes:

@@ -15,7 +15,7 @@ from clipdepth.camera.conversion import Conversion
 from clipdepth.errors import SourceError
 from clipdepth.pipeline.optics import Optics
 from clipdepth.sources import Captured
-from clipdepth.sources.folder import decode_image, is_16_bit_png
+from clipdepth.sources.folder import decode_image
 
 Pictures = Iterator[tuple[Frame, NDArray[np.uint8] | str]]
 """Frames with their pictures, (H, W, 3) uint8 BGR, or why there is none."""
@@ -83,10 +83,7 @@ def _of_images(span: Span) -> Pictures:
     for frame in (frame for chunk in span.chunks for frame in chunk):
         uri = frame.item.file
         try:
-            data = uri.read()
-            if is_16_bit_png(data):
-                raise SourceError(f"{uri} has 16 bits a channel, so that it is depth and no picture; leave it out")
-            yield frame, decode_image(data, str(uri))
+            yield frame, decode_image(uri.read(), str(uri))
         except SourceError as error:
             yield frame, str(error)
         except Exception as error:  # file systems elsewhere raise their own

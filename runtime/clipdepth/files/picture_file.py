@@ -2,32 +2,42 @@
 
 import struct
 from collections.abc import Iterator
+from io import BytesIO
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+
+from clipdepth.files.avif import avif_size, is_avif
+from clipdepth.files.tiff import HEIGHT, SIGNATURES, WIDTH, tiff_numbers
 
 MAX_PIXELS = 1 << 27
 """134 million: more than any one camera's, and 400 MB once it is decoded."""
 
 
 class PictureError(ValueError):
-    """What is wrong with a picture, as the end of a sentence that begins with its name."""
+    """What is wrong with a picture, as the end of a sentence that begins with its name, and what to do about it."""
+
+    def __init__(self, problem: str, remedy: str = "copy it again or remove it") -> None:
+        super().__init__(problem)
+        self.remedy = remedy
 
 
 def decode_picture(data: bytes, flags: int) -> NDArray[np.generic]:
-    """Decode a PNG, JPEG, BMP, TIFF or WebP file as `cv2.imdecode` does.
+    """Decode a PNG, JPEG, BMP, TIFF, WebP or AVIF file as `cv2.imdecode` does.
 
     Raises PictureError where it is damaged, of another kind, or has more than `MAX_PIXELS`.
     """
     width, height = picture_size(data)
     if width * height > MAX_PIXELS:
-        raise PictureError(f"has {width}×{height} pixels, more than {MAX_PIXELS:,} in all")
+        raise PictureError(f"has {width}×{height} pixels, more than {MAX_PIXELS:,} in all", "make it smaller")
     try:
         picture = cv2.imdecode(np.frombuffer(data, np.uint8), flags) if width and height else None
     except cv2.error:  # the codecs' own limits
         picture = None
     if picture is None:
+        if is_avif(data) and not cv2.haveImageWriter(".avif"):
+            raise PictureError(f"is AVIF, which OpenCV {cv2.__version__} here cannot read", "convert it to PNG or JPEG")
         raise PictureError("is damaged or no image")
     return picture
 
@@ -43,8 +53,11 @@ def picture_size(data: bytes) -> tuple[int, int]:
             return _bmp(data)
         if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
             return _webp(data)
-        if data[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
-            return _tiff(data)
+        if data[:4] in SIGNATURES:
+            numbers = tiff_numbers(BytesIO(data), (WIDTH, HEIGHT))
+            return numbers.get(WIDTH, 0), numbers.get(HEIGHT, 0)
+        if is_avif(data):
+            return avif_size(data)
     except struct.error:
         pass
     return 0, 0
@@ -95,21 +108,3 @@ def _webp(data: bytes) -> tuple[int, int]:
     if kind == b"VP8X" and len(data) >= 30:
         return int.from_bytes(data[24:27], "little") + 1, int.from_bytes(data[27:30], "little") + 1
     return 0, 0
-
-
-def _tiff(data: bytes) -> tuple[int, int]:
-    """The first directory's ImageWidth and ImageLength (tags 256 and 257); the largest where one is stated twice."""
-    order = "<" if data[:2] == b"II" else ">"
-    is_big = data[2:3] == b"+" or data[3:4] == b"+"
-    (offset,) = struct.unpack_from(f"{order}{'Q' if is_big else 'I'}", data, 8 if is_big else 4)
-    (count,) = struct.unpack_from(f"{order}{'Q' if is_big else 'H'}", data, offset)
-    offset += 8 if is_big else 2
-    length = 20 if is_big else 12
-    found = {256: 0, 257: 0}
-    for entry in range(offset, min(offset + count * length, len(data)), length):
-        tag, kind = struct.unpack_from(f"{order}HH", data, entry)
-        form = {3: "H", 4: "I", 16: "Q"}.get(kind)
-        if tag in found and form:
-            (value,) = struct.unpack_from(order + form, data, entry + (12 if is_big else 8))
-            found[tag] = max(found[tag], value)
-    return found[256], found[257]

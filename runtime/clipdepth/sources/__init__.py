@@ -131,9 +131,9 @@ def _open_rooms(spec: str, seed: str) -> Source:
 
 
 def _open_file(path: Path) -> Source:
-    from clipdepth.sources.folder import IMAGE_SUFFIXES, FolderSource
+    from clipdepth.sources.folder import IMAGE_SUFFIXES, open_image
     from clipdepth.sources.video import open_video
 
     if path.suffix.lower() in IMAGE_SUFFIXES:
-        return FolderSource(str(path), [path])
+        return open_image(path)
     return open_video(path)

@@ -3,7 +3,8 @@
 import glob
 import logging
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from io import BytesIO
 from pathlib import Path
 
 import cv2
@@ -11,14 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clipdepth.errors import SourceError
+from clipdepth.files.depth_likeness import depth_likeness, file_likeness, is_named_like_depth
 from clipdepth.files.picture_file import PictureError, decode_picture, jpeg_segments
 from clipdepth.sources import Captured
 
 _LOG = logging.getLogger(__name__)
 
-_REMEDY = "copy it again or remove it"
-
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp")
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".avif")
 VIDEO_SUFFIXES = (
     *(".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".ts", ".mts", ".m2ts"),
     *(".mpg", ".mpeg", ".wmv", ".flv", ".3gp", ".mjpeg", ".mjpg", ".ogv"),
@@ -67,32 +67,66 @@ class FolderSource:
 def open_folder(path: Path) -> FolderSource:
     """The colour images of folder `path` in natural order (2 before 10); raises SourceError for none.
 
-    Where there are images named rgb_*, as in the NYU Depth v2 folders, only those are taken. PNG files of
-    16 bits a channel are depth and are left out, whatever their name.
+    Where there are images named rgb_*, as in the NYU Depth v2 folders, only those are taken. Files of one channel of
+    16 bits or more are depth and are left out, whatever their name.
     """
     colour = colour_images(path)
     if not colour:
-        raise SourceError(f"{path} has no colour images; it needs {', '.join(IMAGE_SUFFIXES)} files")
+        raise _no_colour(f"{path} has no colour images", _images(path.iterdir()))
+    _question_names(str(path), colour)
     return FolderSource(str(path), colour)
 
 
 def colour_images(path: Path) -> list[Path]:
     """The files that `open_folder` reads; empty for none."""
-    images = [file for file in path.iterdir() if file.suffix.lower() in IMAGE_SUFFIXES and file.is_file()]
-    colour = [file for file in images if file.name.startswith("rgb_")] or [
-        file for file in images if not _is_16_bit_png(file)
-    ]
+    images = _images(path.iterdir())
+    colour = [file for file in images if file.name.startswith("rgb_")] or _without_depth(images)
     return sorted(colour, key=lambda file: natural_order(file.name))
 
 
 def open_images(pattern: str) -> FolderSource:
     """The colour images of a pattern such as 'frames/**/*.png', in natural order; raises SourceError for none."""
-    files = [Path(name) for name in glob.glob(pattern, recursive=True)]  # noqa: PTH207, a pattern may be absolute
-    images = [file for file in files if file.suffix.lower() in IMAGE_SUFFIXES and file.is_file()]
-    colour = [file for file in images if not _is_16_bit_png(file)]
+    images = _images(Path(name) for name in glob.glob(pattern, recursive=True))  # noqa: PTH207, it may be absolute
+    colour = _without_depth(images)
     if not colour:
-        raise SourceError(f"no colour image is called '{pattern}'; it needs {', '.join(IMAGE_SUFFIXES)} files")
+        raise _no_colour(f"no colour image is called '{pattern}'", images)
+    _question_names(pattern, colour)
     return FolderSource(pattern, sorted(colour, key=lambda file: [natural_order(part) for part in file.parts]))
+
+
+def open_image(path: Path) -> FolderSource:
+    """One image; raises SourceError for one that looks like depth."""
+    if likeness := file_likeness(path):
+        raise _looks_like_depth(str(path), likeness)
+    _question_names(str(path), [path])
+    return FolderSource(str(path), [path])
+
+
+def _images(files: Iterable[Path]) -> list[Path]:
+    return [file for file in files if file.suffix.lower() in IMAGE_SUFFIXES and file.is_file()]
+
+
+def _without_depth(files: Sequence[Path]) -> list[Path]:
+    return [file for file in files if not file_likeness(file)]
+
+
+def _no_colour(problem: str, images: Sequence[Path]) -> SourceError:
+    looks = f" (what it has looks like depth: {images[0].name}, …)" if images else ""
+    return SourceError(f"{problem}{looks}; it needs {', '.join(IMAGE_SUFFIXES)} files")
+
+
+def _looks_like_depth(name: str, likeness: str) -> SourceError:
+    return SourceError(
+        f"{name} is a {likeness}, which looks like depth; give the colour picture that belongs to it, "
+        "or make an 8-bit copy if it is a picture"
+    )
+
+
+def _question_names(name: str, files: Sequence[Path]) -> None:
+    named = [file.name for file in files if is_named_like_depth(file.name)]
+    if named:
+        text = "%d of %d pictures of %s are named like depth, such as %s; leave them out if they are depth"
+        _LOG.warning(text, len(named), len(files), name, named[0], extra={"source": name})
 
 
 def read_image(path: Path) -> NDArray[np.uint8]:
@@ -105,27 +139,19 @@ def read_image(path: Path) -> NDArray[np.uint8]:
 
 
 def decode_image(data: bytes, name: str) -> NDArray[np.uint8]:
-    """Decode an image file as (H, W, 3) uint8 BGR.
+    """Decode an image file as (H, W, 3) uint8 BGR; colour of 16 bits a channel is brought to 8.
 
-    Raises SourceError for one that is damaged, cut short, or larger than any camera's.
+    Raises SourceError for one that is damaged, cut short, larger than any camera's, or looks like depth.
     """
-    # OpenCV 4 fills up a JPEG that was cut short with grey and says nothing.
-    if _is_cut_jpeg(data):
-        raise SourceError(f"{name} is damaged or no image; {_REMEDY}")
+    if likeness := depth_likeness(BytesIO(data)):
+        raise _looks_like_depth(name, likeness)
     try:
+        # OpenCV 4 fills up a JPEG that was cut short with grey and says nothing.
+        if _is_cut_jpeg(data):
+            raise PictureError("is damaged or no image")
         return np.asarray(decode_picture(data, cv2.IMREAD_COLOR), np.uint8)
     except PictureError as error:
-        raise SourceError(f"{name} {error}; {_REMEDY}") from None
-
-
-def _is_16_bit_png(path: Path) -> bool:
-    with path.open("rb") as file:
-        return is_16_bit_png(file.read(25))
-
-
-def is_16_bit_png(data: bytes) -> bool:
-    """Whether a file begins as a PNG with 16 bits a channel (PNG specification, IHDR: the bit depth is byte 24)."""
-    return data[:4] == b"\x89PNG" and data[24:25] == b"\x10"
+        raise SourceError(f"{name} {error}; {error.remedy}") from None
 
 
 def _is_cut_jpeg(data: bytes) -> bool:

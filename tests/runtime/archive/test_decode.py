@@ -100,19 +100,19 @@ def test_frames_that_are_damaged_are_lost_and_counted(tmp_path: Path) -> None:
 
 
 def test_images_of_any_size_come_together_without_the_bad_ones(tmp_path: Path) -> None:
-    good = {"a.png": (30, 40), "c.jpg": (96, 128)}
+    good = {"a.png": (30, 40), "c.jpg": (96, 128), "e.webp": (20, 30), "f.tiff": (40, 30)}
     for name, (height, width) in good.items():
         cv2.imwrite(str(tmp_path / name), np.full((height, width, 3), 120, np.uint8))
     (tmp_path / "b.png").write_bytes(b"not a picture")
     cv2.imwrite(str(tmp_path / "depth.png"), np.full((9, 9), 1000, np.uint16))
-    items = [item_of(tmp_path / name) for name in ("a.png", "b.png", "c.jpg", "depth.png")]
+    items = [item_of(tmp_path / name) for name in ("a.png", "b.png", "c.jpg", "depth.png", "e.webp", "f.tiff")]
     ((chunk, pictures),) = chunks_of(items, make_job(tmp_path))
-    assert [frame.item.name for frame in chunk.frames] == ["a.png", "c.jpg"]
+    assert [frame.item.name for frame in chunk.frames] == list(good)
     assert chunk.sizes == tuple(good.values())
-    assert pictures.shape == (2, HEIGHT, WIDTH, 3)
+    assert pictures.shape == (4, HEIGHT, WIDTH, 3)
     reasons = dict(chunk.lost)
     assert "b.png is damaged or no image" in reasons[str(tmp_path / "b.png")]
-    assert "has 16 bits a channel, so that it is depth" in reasons[str(tmp_path / "depth.png")]
+    assert "is a 16-bit grey PNG, which looks like depth" in reasons[str(tmp_path / "depth.png")]
 
 
 def test_a_video_that_goes_away_fails_and_leaves_the_rest(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from fsspec.implementations.memory import MemoryFileSystem
 from clipdepth.archive.sources import find_items
 from clipdepth.archive.uri import open_uri
 from clipdepth.errors import SourceError, UsageError
+from clipdepth.sources.folder import IMAGE_SUFFIXES
 
 
 def touch(root: Path, *names: str) -> Path:
@@ -30,6 +31,14 @@ def test_a_folder_gives_all_below_it_in_natural_order(tmp_path: Path) -> None:
     assert names(tmp_path, str(tmp_path / "films")) == found
     assert names(tmp_path, f"{tmp_path}/films/") == found
     assert names(tmp_path, f"file://{tmp_path}/films") == found
+
+
+def test_images_are_those_that_run_takes(tmp_path: Path) -> None:
+    files = [f"p{number}{suffix}" for number, suffix in enumerate(IMAGE_SUFFIXES)]
+    touch(tmp_path / "photos", *files, "p9.heic", "p9.txt")
+    items = find_items([str(tmp_path / "photos")], open_uri("out"))
+    assert [item.name for item in items] == [f"photos/{name}" for name in files]
+    assert all(item.is_image for item in items)
 
 
 def test_an_item_knows_its_file(tmp_path: Path) -> None:
