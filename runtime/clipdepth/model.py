@@ -14,16 +14,19 @@ from clipdepth.camera.corrections import Corrections
 from clipdepth.engines import Engine, executed_precisions, load_engine, verify_engine
 from clipdepth.engines.choice import AUTO, Choice, load_fastest
 from clipdepth.engines.precisions import Precisions
+from clipdepth.errors import SourceError
 from clipdepth.frame import DepthFrame, checked_image
 from clipdepth.pipeline import Feed, Pipeline
 from clipdepth.pipeline.optics import Optics
 from clipdepth.pipeline.smoothing import Smoother
 from clipdepth.sources import Captured, Source, open_source
 from clipdepth.sources.camera import CameraMode
-from clipdepth.sources.frames import FramesSource
+from clipdepth.sources.frames import FramesSource, array_source
 
 Frames = int | str | Path | Iterable[NDArray[np.uint8]]
-"""What `stream` takes: what `clipdepth run --source` does, a webcam's number, or an iterable of pictures."""
+"""What `stream` takes: what `clipdepth run --source` does, a webcam's number, a picture, or an iterable of pictures."""
+
+_SOURCES = "a webcam's number, a path or URL, a picture, uint8 (H, W, 3), BGR, or an iterable of pictures"
 
 
 class DepthModel:
@@ -61,7 +64,9 @@ class DepthModel:
 
         Cameras and network streams give their newest depth each time, everything else gives every frame. `mode` is
         requested of a webcam; `smooth` steadies depth over time; `live` treats an iterable as a camera. Leaving the
-        loop closes the source. Raises SourceError where the source cannot be opened.
+        loop closes the source. An array is one picture, (H, W, 3) uint8 BGR, or several, (N, H, W, 3); pictures of an
+        iterable are copied, so that it may fill one buffer again and again. Raises SourceError where the source cannot
+        be opened.
         """
         return self._streamed(ExitStack(), source, mode, smooth, live)
 
@@ -159,4 +164,8 @@ def stream(
 def _open(source: Frames, mode: CameraMode | None, live: bool) -> Source:
     if isinstance(source, int | str | Path):
         return open_source(str(source), mode)
+    if isinstance(source, np.ndarray):
+        return array_source(source, live=live)
+    if not isinstance(source, Iterable):
+        raise SourceError(f"a source cannot be a {type(source).__name__}; give {_SOURCES}")
     return FramesSource(source, live=live)

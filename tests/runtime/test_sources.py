@@ -1,4 +1,5 @@
 import logging
+from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 from time import monotonic_ns
@@ -11,7 +12,7 @@ import pytest
 from clipdepth.errors import SourceError, UsageError
 from clipdepth.rooms import Room, default_intrinsics
 from clipdepth.sources import open_source
-from clipdepth.sources.folder import open_folder, read_image
+from clipdepth.sources.folder import IMAGE_SUFFIXES, open_folder, read_image
 from clipdepth.sources.frames import FramesSource
 
 
@@ -91,6 +92,74 @@ def test_folder_is_in_natural_order_and_leaves_out_depth_and_other_files(tmp_pat
     assert names(tmp_path) == [2, 0, 1, 3]
 
 
+SUFFIXES = [*(s for s in IMAGE_SUFFIXES if s != ".avif"), *([".avif"] if cv2.haveImageWriter(".avif") else [])]
+
+
+@pytest.mark.parametrize("suffix", [*SUFFIXES, ".WEBP"])
+def test_a_folder_and_a_pattern_take_what_a_file_may_be(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"a{suffix}"
+    path.write_bytes(cv2.imencode(suffix.lower(), flat(77))[1].tobytes())
+    for spec in (path, tmp_path, tmp_path / "*.*"):
+        with open_source(str(spec)) as source:
+            (captured,) = source
+        assert (source.fps, source.frame_count) == (None, 1)
+        assert captured.frame.shape == (48, 64, 3)
+        assert np.abs(captured.frame.astype(int) - 77).max() <= 2
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tiff"])
+def test_colour_of_16_bits_is_brought_to_8(tmp_path: Path, suffix: str) -> None:
+    picture = np.random.default_rng(0).integers(0, 256, (48, 64, 3), dtype=np.uint8)
+    cv2.imwrite(str(tmp_path / f"a{suffix}"), picture.astype(np.uint16) * 257)
+    for spec in (tmp_path / f"a{suffix}", tmp_path):
+        with open_source(str(spec)) as source:
+            (captured,) = source
+        np.testing.assert_array_equal(captured.frame, picture)
+
+
+@pytest.mark.parametrize(
+    ("name", "depth", "told"),
+    [
+        ("a.png", np.full((48, 64), 1234, np.uint16), "a 16-bit grey PNG"),
+        ("a.tiff", np.full((48, 64), 1234, np.uint16), "a 16-bit grey TIFF"),
+        ("a.tif", np.full((48, 64), 1.234, np.float32), "a 32-bit grey TIFF"),
+    ],
+)
+def test_what_looks_like_depth_is_no_picture(tmp_path: Path, name: str, depth: np.ndarray, told: str) -> None:
+    cv2.imwrite(str(tmp_path / name), depth)
+    with pytest.raises(
+        SourceError, match=rf"{name} is {told}, which looks like depth; give the colour picture"
+    ) as error:
+        open_source(str(tmp_path / name))
+    assert "\n" not in str(error.value)
+    with pytest.raises(SourceError, match="looks like depth; give the colour picture"):
+        read_image(tmp_path / name)
+    for spec in (tmp_path, tmp_path / "*"):
+        with pytest.raises(SourceError, match=rf"no colour image.* \(what it has looks like depth: {name}, …\)"):
+            open_source(str(spec))
+    cv2.imwrite(str(tmp_path / "b.png"), flat(5))
+    assert names(tmp_path) == [5]
+
+
+def test_pictures_that_are_named_like_depth_are_taken_with_one_question(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    for name in ("depth_1.png", "depth_2.png", "left.png"):
+        cv2.imwrite(str(tmp_path / name), flat(9))
+    assert names(tmp_path) == [9, 9, 9]
+    (record,) = caplog.records
+    text = "2 of 3 pictures of {} are named like depth, such as depth_"
+    assert record.getMessage().startswith(text.format(tmp_path))
+    caplog.clear()
+    with open_source(str(tmp_path / "depth_1.png")) as source:
+        assert len(list(source)) == 1
+    assert "1 of 1 pictures" in caplog.text
+    caplog.clear()
+    cv2.imwrite(str(tmp_path / "rgb_1.png"), flat(3))
+    assert names(tmp_path) == [3]
+    assert not caplog.records
+
+
 def test_folder_with_rgb_images_takes_just_these(tmp_path: Path) -> None:
     cv2.imwrite(str(tmp_path / "rgb_00001.png"), flat(1))
     cv2.imwrite(str(tmp_path / "rgb_00000.png"), flat(0))
@@ -116,7 +185,7 @@ def test_grey_and_transparent_images_become_three_channels(tmp_path: Path) -> No
         assert [captured.frame.shape for captured in source] == [(4, 6, 3), (4, 6, 3)]
 
 
-@pytest.mark.parametrize("suffix", [".jpg", ".png", ".bmp"])
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".bmp", ".webp", ".tiff"])
 @pytest.mark.parametrize("share", [0, 0.5, 0.95])
 def test_a_damaged_image_is_left_out_with_a_warning_that_names_it(
     tmp_path: Path, suffix: str, share: float, caplog: pytest.LogCaptureFixture
@@ -229,7 +298,22 @@ def test_frames_of_a_program_may_be_any_iterable_of_any_sizes() -> None:
     assert [one.index for one in captured] == [0, 1, 2]
     assert captured[0].time == 0 < captured[1].time < captured[2].time
     for one, frame in zip(captured, given, strict=True):
-        assert one.frame is frame
+        np.testing.assert_array_equal(one.frame, frame)
+
+
+def test_a_buffer_that_is_filled_again_and_again_gives_every_frame() -> None:
+    """As cameras' libraries do: also a view of it, and one with gaps."""
+    buffer = np.zeros((4, 12, 3), np.uint8)
+
+    def filled() -> Iterator[np.ndarray]:
+        for level in range(5):
+            buffer[:] = level
+            yield buffer[:, ::2]
+
+    with FramesSource(filled()) as source:
+        captured = list(source)
+    assert [np.unique(one.frame).tolist() for one in captured] == [[0], [1], [2], [3], [4]]
+    assert all(one.frame.flags.c_contiguous for one in captured)
 
 
 @pytest.mark.parametrize(

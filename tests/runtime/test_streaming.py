@@ -26,9 +26,54 @@ def test_three_lines_give_every_frame_with_its_depth(bundle: Path) -> None:
     pairs = list(clipdepth.stream(bundle, given, threads=1))
     assert len(pairs) == 12
     for (frame, depth), expected in zip(pairs, given, strict=True):
-        assert frame is expected
+        np.testing.assert_array_equal(frame, expected)
         np.testing.assert_allclose(depth, brightness_depth(expected), rtol=1e-6)
     assert threads() == []
+
+
+def test_a_camera_that_fills_one_buffer_gives_each_picture_its_own_depth(bundle: Path) -> None:
+    """The loop keeps every frame and looks at them at the end, when the buffer has long had other pictures."""
+    buffer = np.zeros((48, 64, 3), np.uint8)
+    given = np.random.default_rng(0).integers(0, 256, (12, 48, 64, 3), dtype=np.uint8)
+
+    def camera() -> Iterator[np.ndarray]:
+        for picture in given:
+            buffer[:] = picture
+            yield buffer
+
+    for smooth in (False, True):
+        frames = list(clipdepth.stream(bundle, camera(), threads=1, smooth=smooth))
+        assert len(frames) == 12
+        for frame, expected in zip(frames, given, strict=True):
+            np.testing.assert_array_equal(frame.image, expected)
+            if not smooth:
+                np.testing.assert_allclose(frame.depth, brightness_depth(expected), rtol=1e-6)
+
+
+def test_an_array_is_one_picture_or_a_row_of_them(bundle: Path) -> None:
+    given = np.random.default_rng(0).integers(0, 256, (3, 48, 64, 3), dtype=np.uint8)
+    (frame,) = clipdepth.stream(bundle, given[0], threads=1)
+    assert (frame.source, frame.index, frame.time) == ("image", 0, 0.0)
+    np.testing.assert_array_equal(frame.image, given[0])
+    np.testing.assert_allclose(frame.depth, brightness_depth(given[0]), rtol=1e-6)
+    np.testing.assert_array_equal([frame.image for frame in clipdepth.stream(bundle, given, threads=1)], given)
+
+
+@pytest.mark.parametrize(
+    ("source", "told"),
+    [
+        (np.zeros((48, 64, 3)), r"the image is float64 of shape \(48, 64, 3\); give uint8 \(H, W, 3\), BGR"),
+        (np.zeros((48, 64), np.uint8), r"the image is uint8 of shape \(48, 64\); give uint8"),
+        (np.zeros((48, 64, 4), np.uint8), r"the image is uint8 of shape \(48, 64, 4\)"),
+        (np.zeros((2, 3, 48, 64), np.uint8), r"each image of the array is uint8 of shape \(3, 48, 64\)"),
+        (3.5, r"a source cannot be a float; give a webcam's number, a path"),
+        (None, r"a source cannot be a NoneType"),
+    ],
+)
+def test_a_wrong_array_is_told_at_the_call(bundle: Path, source: object, told: str) -> None:
+    with pytest.raises(SourceError, match=f"^{told}") as error:
+        clipdepth.stream(bundle, source, threads=1)  # type: ignore[arg-type]
+    assert "\n" not in str(error.value)
 
 
 def test_a_path_a_pattern_or_a_string_is_opened(bundle: Path, tmp_path: Path) -> None:

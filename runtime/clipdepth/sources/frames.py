@@ -14,6 +14,7 @@ class FramesSource:
     """Any iterable of frames, (H, W, 3) uint8 BGR, as a source; their sizes may differ.
 
     With `live` the newest frame counts, as with a camera. Without, every frame does, and one at a time is asked for.
+    Each frame is copied before the next one is asked for: cameras' libraries fill one buffer again and again.
     """
 
     fps = None
@@ -35,7 +36,7 @@ class FramesSource:
             now = monotonic_ns()
             start = start if index else now
             checked = checked_image(frame, f"frame {index} of {self.name}")
-            yield Captured(checked, (now - start) / 1e9, index, now)
+            yield Captured(checked.copy(), (now - start) / 1e9, index, now)
 
     def close(self) -> None:
         """See `Source.close`."""
@@ -46,3 +47,12 @@ class FramesSource:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def array_source(array: NDArray[np.uint8], *, live: bool = False) -> FramesSource:
+    """A picture, (H, W, 3) uint8 BGR, or several of one size, (N, H, W, 3); raises SourceError for any other array."""
+    if array.ndim != 4:
+        return FramesSource([checked_image(array, "the image")], live=live, name="image")
+    for picture in array[:1]:
+        checked_image(picture, "each image of the array")
+    return FramesSource(array, live=live)
