@@ -53,17 +53,19 @@ class DepthFrame:
         require_metric(self.kind, f"the depth of {self.source}", "the model")
         return self.depth
 
-    def points(self) -> NDArray[np.float32]:
+    def points(self, rows: slice = slice(None)) -> NDArray[np.float32]:
         """Where each pixel lies, (H, W, 3) float32 metres from the camera: x to the right, y down, z ahead.
 
-        Raises NotMetricError where depth is not metric, UnknownCameraError where no focal length is known.
+        `rows` takes those rows of the picture alone: a large one takes less memory in pieces. Raises NotMetricError
+        where depth is not metric, UnknownCameraError where no focal length is known.
         """
         pinhole, z = self.intrinsics, self.metres
         if not pinhole.is_known:
             raise UnknownCameraError(f"points of {self.source} need the camera's focal length; {UNKNOWN_REMEDY}")
         height, width = z.shape
+        z = z[rows]
         x = (np.arange(width, dtype=np.float32) - np.float32(pinhole.cx)) / np.float32(pinhole.fx)
-        y = (np.arange(height, dtype=np.float32) - np.float32(pinhole.cy)) / np.float32(pinhole.fy)
+        y = (np.arange(height, dtype=np.float32)[rows] - np.float32(pinhole.cy)) / np.float32(pinhole.fy)
         return np.stack((x * z, y[:, None] * z, z), axis=-1)
 
     def __iter__(self) -> Iterator[NDArray[np.generic]]:

@@ -6,6 +6,7 @@ The graph answers 0.5 plus 5 times the brightness of a pixel, and says that this
 import json
 import os
 from collections.abc import Callable
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -26,10 +27,10 @@ from clipdepth.frame import DepthFrame
 from clipdepth.pipeline.smoothing import Smoother
 from clipdepth.rooms import Room, default_intrinsics
 from clipdepth.sinks import open_sink
-from clipdepth.sinks.arrays import encode_npz
+from clipdepth.sinks.arrays import write_npz
 from clipdepth.sinks.depth_picture import side_by_side
-from clipdepth.sinks.depth_png import encode_png
-from clipdepth.sinks.point_cloud import encode_ply
+from clipdepth.sinks.depth_png import write_png
+from clipdepth.sinks.point_cloud import write_ply
 from clipdepth.sinks.window_picture import WindowPicture
 
 HEIGHT, WIDTH = 120, 160
@@ -125,9 +126,11 @@ def test_those_are_all_outputs_that_there_are(tmp_path: Path) -> None:
 def test_what_writes_metres_takes_no_others_by_itself(kind: DepthKind) -> None:
     image = np.zeros((6, 8, 3), np.uint8)
     frame = DepthFrame(image, np.ones((6, 8), np.float32), default_intrinsics(6, 8), kind=kind)
-    for encode in (encode_png, encode_npz, encode_ply, DepthFrame.points):
+    for write in (write_png, write_npz, write_ply):
         with pytest.raises(NotMetricError, match=CALIBRATE):
-            encode(frame)
+            write(frame, BytesIO())
+    with pytest.raises(NotMetricError, match=CALIBRATE):
+        frame.points()
 
 
 @kinds

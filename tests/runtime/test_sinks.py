@@ -10,6 +10,7 @@ from clipdepth.sinks import open_sink
 from clipdepth.sinks.depth_picture import side_by_side
 from clipdepth.sinks.depth_png import to_millimetres
 from clipdepth.sinks.numbered import NumberedSink
+from clipdepth.sinks.row_blocks import row_blocks
 from clipdepth.sinks.video import VideoSink
 from clipdepth.sources import Captured
 from depth_frames import with_depth
@@ -119,12 +120,17 @@ def test_a_video_that_lost_its_end_is_an_error(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
-def test_a_full_disk_is_an_error_that_names_the_picture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = Path.write_bytes
-    monkeypatch.setattr(Path, "write_bytes", lambda _, data: real(Path("/dev/full"), data))
-    with open_sink(tmp_path / "d", None, NEAR, FAR) as sink, pytest.raises(OSError, match="No space") as error:
+@pytest.mark.parametrize("name", ["depth.png", "depth.npz", "depth.ply"])
+def test_a_full_disk_is_an_error_that_names_the_picture(
+    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = Path.open
+    monkeypatch.setattr(Path, "open", lambda self, mode: real(Path("/dev/full") if mode == "wb" else self, mode))
+    path = tmp_path / "d" if name == "depth.png" else tmp_path / "d" / name
+    with open_sink(path, None, NEAR, FAR) as sink, pytest.raises(OSError, match="No space") as error:
         sink.write(with_depth(captured(5), depth(1)))
-    assert error.value.filename == str(tmp_path / "d" / "depth_000005.png")
+    stem, suffix = name.split(".")
+    assert error.value.filename == str(tmp_path / "d" / f"{stem}_000005.{suffix}")
     assert files(tmp_path / "d") == []
 
 
@@ -141,6 +147,25 @@ def test_depth_is_kept_in_millimetres(tmp_path: Path) -> None:
 def test_depth_that_is_unknown_or_does_not_fit_is_zero() -> None:
     metres = np.array([[1.2344, 1.2346, 65.535, 65.536, 0, -1, np.nan, np.inf, -np.inf, 1e30]], np.float32)
     assert to_millimetres(metres).tolist() == [[1234, 1235, 65535, 0, 0, 0, 0, 0, 0, 0]]
+
+
+def test_blocks_of_rows_make_what_the_whole_makes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """47 rows of 63 pixels, in blocks of 5 rows, of a row, and at once; some depth is unknown, some blocks are."""
+    metres = np.random.default_rng(0).uniform(-1, 70, (47, 63)).astype(np.float32)
+    metres[10:20] = np.nan
+    frame = with_depth(captured(0, 47, 63), metres)
+    written = []
+    for number, pixels in enumerate((5 * 63, 1, 1 << 20)):
+        monkeypatch.setattr("clipdepth.sinks.row_blocks.BLOCK_PIXELS", pixels)
+        assert sum(rows.stop - rows.start for rows in row_blocks(47, 63)) == 47
+        for name in ("x.ply", "png"):
+            with open_sink(tmp_path / str(number) / name, None, NEAR, FAR) as sink:
+                sink.write(frame)
+        found = (tmp_path / str(number)).rglob("*_000000.*")
+        written.append([path.read_bytes() for path in sorted(found, key=lambda path: path.suffix)])
+    assert len(written[0]) == 2
+    assert written[0] == written[1] == written[2]
+    np.testing.assert_array_equal(np.concatenate([frame.points(rows) for rows in row_blocks(47, 63)]), frame.points())
 
 
 def test_pictures_of_two_runs_are_not_mixed(tmp_path: Path) -> None:

@@ -153,7 +153,7 @@ def test_pictures_that_are_named_like_depth_are_taken_with_one_question(
     caplog.clear()
     with open_source(str(tmp_path / "depth_1.png")) as source:
         assert len(list(source)) == 1
-    assert "1 of 1 pictures" in caplog.text
+    assert "depth_1.png is named like depth; give the colour picture if it is depth" in caplog.text
     caplog.clear()
     cv2.imwrite(str(tmp_path / "rgb_1.png"), flat(3))
     assert names(tmp_path) == [3]

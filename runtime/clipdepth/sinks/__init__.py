@@ -54,22 +54,22 @@ def open_sink(
     """
     _check_metres(path, kind, has_camera)
     if path.is_dir() or not path.suffix:
-        from clipdepth.sinks.depth_png import encode_png
+        from clipdepth.sinks.depth_png import write_png
 
-        return NumberedSink(path / "depth.png", encode_png)
+        return NumberedSink(path / "depth.png", write_png)
     suffix = path.suffix.lower()
     if suffix == ".mp4":
         from clipdepth.sinks.video import VideoSink
 
         return VideoSink(path, fps or IMAGES_FPS, near, far, live=live)
     if suffix == ".npz":
-        from clipdepth.sinks.arrays import encode_npz
+        from clipdepth.sinks.arrays import write_npz
 
-        return NumberedSink(path, encode_npz)
+        return NumberedSink(path, write_npz)
     if suffix == ".ply":
-        from clipdepth.sinks.point_cloud import encode_ply
+        from clipdepth.sinks.point_cloud import write_ply
 
-        return NumberedSink(path, encode_ply)
+        return NumberedSink(path, write_ply)
     if suffix == ".rrd":
         return _open_rerun(path)
     raise UsageError(f"cannot write {path}: give a name in .mp4, .npz, .ply or .rrd, or a folder for 16-bit PNGs")

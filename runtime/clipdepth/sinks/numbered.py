@@ -4,33 +4,34 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from glob import escape
 from pathlib import Path
+from typing import BinaryIO
 
 from clipdepth.errors import OutputError
 from clipdepth.files.atomic import atomic_file, make_folder
 from clipdepth.files.claim import claimed
 from clipdepth.frame import DepthFrame
 
-Encode = Callable[[DepthFrame], bytes]
-"""From a frame and its depth to the content of a file."""
+Write = Callable[[DepthFrame, BinaryIO], None]
+"""Writes a frame and its depth as the content of a file."""
 
 
 class NumberedSink:
-    """Writes x_000000.ply and so on for the path x.ply, each as `encode` makes it.
+    """Writes x_000000.ply and so on for the path x.ply, each as `write` makes it.
 
     Each file is whole or not there; an error or Ctrl-C leaves the files of the frames before it.
     """
 
-    def __init__(self, path: Path, encode: Encode) -> None:
+    def __init__(self, path: Path, write: Write) -> None:
         self.name = str(path.with_name(f"{path.stem}_*{path.suffix}"))
         self._folder, self._stem, self._suffix = path.parent, path.stem, path.suffix
-        self._encode = encode
+        self._write = write
         self._held = ExitStack()
 
     def write(self, frame: DepthFrame) -> None:
         """See `Sink.write`."""
-        data = self._encode(frame)
-        with atomic_file(self._folder / f"{self._stem}_{frame.index:06d}{self._suffix}", durable=False) as partial:
-            partial.write_bytes(data)
+        path = self._folder / f"{self._stem}_{frame.index:06d}{self._suffix}"
+        with atomic_file(path, durable=False) as partial, partial.open("wb") as file:
+            self._write(frame, file)
 
     def __enter__(self) -> "NumberedSink":
         make_folder(self._folder)

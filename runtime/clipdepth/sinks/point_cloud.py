@@ -1,34 +1,46 @@
 """Depth as coloured point clouds, in the PLY files that MeshLab, CloudCompare, Blender and Open3D read."""
 
+from typing import BinaryIO
+
 import numpy as np
 from numpy.typing import NDArray
 
 from clipdepth.frame import DepthFrame
+from clipdepth.sinks.row_blocks import row_blocks
 
 VERTEX = np.dtype([*((axis, "<f4") for axis in "xyz"), *((colour, "u1") for colour in ("red", "green", "blue"))])
 TYPE_NAMES = {"<f4": "float", "|u1": "uchar"}
 
 
-def encode_ply(frame: DepthFrame) -> bytes:
-    """A frame and its depth as a PLY file; see `point_cloud`."""
-    return ply(point_cloud(frame))
+def write_ply(frame: DepthFrame, file: BinaryIO) -> None:
+    """Write `DepthFrame.points` with their colours, row by row; pixels without depth are left out.
+
+    A binary, little-endian PLY file (Greg Turk's format 1.0). Raises as `DepthFrame.points` does.
+    """
+    blocks = list(row_blocks(*frame.metres.shape))
+    file.write(_header(sum(int(np.count_nonzero(_known(frame, rows))) for rows in blocks)))
+    for rows in blocks:
+        file.write(_vertices(frame, rows).data)
 
 
-def point_cloud(frame: DepthFrame) -> NDArray[np.void]:
-    """`DepthFrame.points` with their colours, row by row as VERTEX records; pixels without depth are left out."""
-    places = frame.points()
-    known = np.isfinite(frame.depth) & (frame.depth > 0)
-    places = places[known]
+def _known(frame: DepthFrame, rows: slice) -> NDArray[np.bool_]:
+    depth = frame.depth[rows]
+    return np.isfinite(depth) & (depth > 0)
+
+
+def _vertices(frame: DepthFrame, rows: slice) -> NDArray[np.void]:
+    """VERTEX records of the known pixels of these rows."""
+    known = _known(frame, rows)
+    places = frame.points(rows)[known]
     points = np.empty(len(places), VERTEX)
     for axis, name in enumerate("xyz"):
         points[name] = places[:, axis]
     for channel, colour in enumerate(("blue", "green", "red")):
-        points[colour] = frame.image[..., channel][known]
+        points[colour] = frame.image[rows, :, channel][known]
     return points
 
 
-def ply(points: NDArray[np.void]) -> bytes:
-    """VERTEX records as a PLY file, binary and little endian (Greg Turk's format 1.0)."""
+def _header(count: int) -> bytes:
     fields = [f"property {TYPE_NAMES[VERTEX[name].str]} {name}" for name in VERTEX.names or ()]
-    lines = ["ply", "format binary_little_endian 1.0", f"element vertex {len(points)}", *fields, "end_header", ""]
-    return "\n".join(lines).encode("ascii") + points.tobytes()
+    lines = ["ply", "format binary_little_endian 1.0", f"element vertex {count}", *fields, "end_header", ""]
+    return "\n".join(lines).encode("ascii")

@@ -98,7 +98,10 @@ def open_image(path: Path) -> FolderSource:
     """One image; raises SourceError for one that looks like depth."""
     if likeness := file_likeness(path):
         raise _looks_like_depth(str(path), likeness)
-    _question_names(str(path), [path])
+    if is_named_like_depth(path.name):
+        _LOG.warning(
+            "%s is named like depth; give the colour picture if it is depth", path, extra={"source": str(path)}
+        )
     return FolderSource(str(path), [path])
 
 
