@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 
 import cv2
@@ -7,7 +8,7 @@ import pytest
 from clipdepth.errors import OutputError, UsageError
 from clipdepth.rooms import default_intrinsics
 from clipdepth.sinks import open_sink
-from clipdepth.sinks.depth_picture import side_by_side
+from clipdepth.sinks.depth_picture import colourise, side_by_side
 from clipdepth.sinks.depth_png import to_millimetres
 from clipdepth.sinks.numbered import NumberedSink
 from clipdepth.sinks.row_blocks import row_blocks
@@ -73,6 +74,69 @@ def test_frames_of_changed_or_odd_size_are_fitted(tmp_path: Path) -> None:
     assert frames[0].shape[0] == 48
     assert frames[0].shape[1] % 2 == 0
     assert frames[1].shape == frames[0].shape
+
+
+def test_a_picture_of_another_shape_is_not_stretched(tmp_path: Path) -> None:
+    """A white disc in an upright picture, after a wide one, stays a disc."""
+    disc = cv2.circle(np.zeros((200, 100, 3), np.uint8), (50, 100), 40, (255, 255, 255), -1)
+    with open_sink(tmp_path / "x.mp4", 30, NEAR, FAR) as sink:
+        sink.write(with_depth(captured(0, 120, 300), depth(1, 120, 300)))
+        sink.write(with_depth(Captured(np.asarray(disc), 0.1, 1), depth(1, 200, 100)))
+    wide, upright = read_video(tmp_path / "x.mp4")[0]
+    assert upright.shape == wide.shape
+    bright = upright[:, : upright.shape[1] // 2].min(2) > 128
+    rows, columns = bright.any(1).sum(), bright.any(0).sum()
+    assert rows == pytest.approx(2 * 40 * 120 / 200, abs=2)
+    assert columns == pytest.approx(rows, abs=2)
+
+
+@pytest.mark.parametrize(("height", "width"), [(1, 1), (2, 3), (3, 2), (15, 17), (101, 1), (1, 101), (47, 63)])
+def test_pictures_of_any_small_or_odd_size_make_a_video(tmp_path: Path, height: int, width: int) -> None:
+    with open_sink(tmp_path / "x.mp4", 30, NEAR, FAR) as sink:
+        for index in range(3):
+            sink.write(with_depth(captured(index, height, width), depth(1, height, width)))
+    frames, _ = read_video(tmp_path / "x.mp4")
+    assert len(frames) == 3
+    expected = side_by_side(captured(0, height, width).frame, depth(1, height, width), NEAR, FAR)
+    assert frames[0].shape[:2] == tuple(size + size % 2 for size in expected.shape[:2])
+
+
+@pytest.mark.parametrize(("height", "width"), [(3024, 4032), (40, 12_000), (177, 12_000), (8300, 20), (9001, 33)])
+def test_pictures_beyond_the_encoders_size_are_scaled_and_that_is_said_once(
+    tmp_path: Path, height: int, width: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The left half is dark and 1 m away, the right half bright and 5 m."""
+    picture, metres = np.zeros((height, width, 3), np.uint8), depth(1, height, width)
+    picture[:, width // 2 :], metres[:, width // 2 :] = 200, 5
+    with open_sink(tmp_path / "x.mp4", 30, NEAR, FAR) as sink:
+        for index in range(2):
+            sink.write(with_depth(Captured(picture, index / 30, index), metres))
+    (record,) = caplog.records
+    said = re.search(r"x\.mp4: pictures of (\d+)×(\d+) are scaled to (\d+)×(\d+), since an MP4", record.getMessage())
+    assert said
+    before, columns, rows = (int(said[1]), int(said[2])), int(said[3]), int(said[4])
+    assert before == (width, height)
+    scale = max(columns / width, rows / height)
+    assert (columns, rows) == pytest.approx((width * scale, height * scale), abs=1)
+    frames, _ = read_video(tmp_path / "x.mp4")
+    assert len(frames) == 2
+    expected = side_by_side(np.zeros((rows, columns, 3), np.uint8), depth(1, rows, columns), NEAR, FAR)
+    assert frames[0].shape[:2] == tuple(size + size % 2 for size in expected.shape[:2])
+    assert max(frames[0].shape) > 8150
+    sides = [frames[0][rows // 2, at].astype(int) for at in (columns // 4, 3 * columns // 4, columns + columns // 4)]
+    red = colourise(depth(1, 1, 1), NEAR, FAR)[0, 0]
+    for found, wanted in zip(sides, ([0] * 3, [200] * 3, red), strict=True):
+        assert np.abs(found - wanted).max() < 30
+
+
+def test_a_picture_that_just_fits_is_not_scaled(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    bar = side_by_side(np.zeros((40, 8, 3), np.uint8), depth(1, 40, 8), NEAR, FAR).shape[1] - 16
+    width = (8190 - bar) // 2
+    for wider in (0, 1):
+        with open_sink(tmp_path / f"{wider}.mp4", 30, NEAR, FAR) as sink:
+            sink.write(with_depth(captured(0, 40, width + wider), depth(1, 40, width + wider)))
+        assert len(caplog.records) == wider
+        assert read_video(tmp_path / f"{wider}.mp4")[0][0].shape[1] in (8188, 8190)
 
 
 def test_the_video_of_a_live_source_keeps_its_time(tmp_path: Path) -> None:

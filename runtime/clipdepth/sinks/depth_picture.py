@@ -92,7 +92,7 @@ class _BarLayout:
     @property
     def bottom(self) -> int:
         """Where the farthest colour is."""
-        return self.height - self.top
+        return min(self.height - self.top, self.height - 1)
 
 
 @lru_cache(maxsize=4)
