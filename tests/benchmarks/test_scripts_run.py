@@ -111,13 +111,13 @@ def test_staleness(
 
 
 def test_picture_memory(bundle: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    run_script(monkeypatch, "runtime/picture_memory.py", bundle, "--size", "4000x3000")
+    run_script(monkeypatch, "runtime/picture_memory.py", bundle, "--size", "3000x2000")
     _, *outputs = rows(capsys.readouterr().out)
     assert [output[0] for output in outputs] == ["16-bit PNG", ".npz", ".ply", ".mp4"]
     for kind, small, large, pictures, _ in outputs:
         assert 50 < float(small) < float(large)
-        # An encoder of video has memory of its own, as much at any size beyond its largest.
-        assert float(pictures) < (16 if kind == ".mp4" else 6), "a few times the picture"
+        # An encoder of video has memory of its own, whatever a large picture takes.
+        assert float(pictures) < (25 if kind == ".mp4" else 6), "a few times the picture"
 
 
 def test_viewers(
