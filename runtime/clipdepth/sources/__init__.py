@@ -24,7 +24,8 @@ class Captured:
     """A frame and when it was taken.
 
     `frame` is (H, W, 3) uint8 BGR, `time` seconds since the source's first frame, `index` counts from 0, and
-    `captured_ns` is the computer's `time.monotonic_ns()` when the frame had been read.
+    `captured_ns` is the computer's `time.monotonic_ns()` when the frame had been read. `focal_px` is the focal length
+    in pixels of `frame` that its own file states, by EXIF or a video's metadata; None where it states none.
     """
 
     frame: NDArray[np.uint8]
@@ -32,7 +33,6 @@ class Captured:
     index: int
     captured_ns: int = field(default_factory=monotonic_ns, compare=False)
     focal_px: float | None = None
-    """Focal length in pixels of `frame`, where its file states it."""
 
 
 class Source(Protocol):

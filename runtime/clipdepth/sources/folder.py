@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from clipdepth.errors import SourceError
 from clipdepth.files.depth_likeness import depth_likeness, file_likeness, is_named_like_depth
+from clipdepth.files.focal_length import picture_focal
 from clipdepth.files.picture_file import PictureError, decode_picture, jpeg_segments
 from clipdepth.sources import Captured
 
@@ -45,14 +46,16 @@ class FolderSource:
         """See `Source.__iter__`; raises SourceError where not one image can be read."""
         for index, file in enumerate(self._files):
             try:
-                image = read_image(file)
+                data = _read(file)
+                image = decode_image(data, str(file))
             except SourceError as error:
                 self.losses += 1
                 if self.losses == len(self._files):
                     raise
                 _LOG.warning("%s", error, extra={"source": self.name})
             else:
-                yield Captured(image, float(index), index)
+                height, width = image.shape[:2]
+                yield Captured(image, float(index), index, focal_px=picture_focal(data, width, height))
 
     def close(self) -> None:
         """See `Source.close`."""
@@ -134,11 +137,14 @@ def _question_names(name: str, files: Sequence[Path]) -> None:
 
 def read_image(path: Path) -> NDArray[np.uint8]:
     """Read an image as (H, W, 3) uint8 BGR; raises SourceError for one that is damaged or cut short."""
+    return decode_image(_read(path), str(path))
+
+
+def _read(path: Path) -> bytes:
     try:
-        data = path.read_bytes()
+        return path.read_bytes()
     except OSError as error:
         raise SourceError(f"{path} cannot be read ({error.strerror}); check the file") from None
-    return decode_image(data, str(path))
 
 
 def decode_image(data: bytes, name: str) -> NDArray[np.uint8]:

@@ -9,6 +9,8 @@ import cv2
 
 from clipdepth.errors import SourceError
 from clipdepth.files.ffmpeg import open_file
+from clipdepth.files.focal_length import focal_of_35mm
+from clipdepth.files.quicktime import video_focal_35mm
 from clipdepth.sources import Captured
 from clipdepth.sources.capture import Capture, read_frame
 
@@ -19,13 +21,15 @@ class VideoSource:
     """The frames of a video, each with its own time stamp.
 
     Opening reads the first frame, so that a file without pictures is refused at once. It can be read once.
+    `focal_35mm` is what the file says of its lens, mm of 35 mm film; 0 where it says nothing.
     """
 
     live = False
     losses = 0
 
-    def __init__(self, name: str, capture: Capture) -> None:
+    def __init__(self, name: str, capture: Capture, focal_35mm: float = 0.0) -> None:
         self.name = name
+        self._focal_35mm = focal_35mm
         first = read_frame(capture) if capture.isOpened() else None
         if first is None:
             raise SourceError(
@@ -45,7 +49,9 @@ class VideoSource:
         frame, index = self._first, 0
         # This reference keeps the video open where another thread closes the source during a read.
         while capture := self._capture:
-            yield Captured(frame, (capture.get(cv2.CAP_PROP_POS_MSEC) - self._start) / 1000, index)
+            time = (capture.get(cv2.CAP_PROP_POS_MSEC) - self._start) / 1000
+            height, width = frame.shape[:2]
+            yield Captured(frame, time, index, focal_px=focal_of_35mm(self._focal_35mm, width, height))
             index += 1
             following = read_frame(capture)
             if following is None:
@@ -71,7 +77,7 @@ class VideoSource:
 
 def open_video(path: Path) -> VideoSource:
     """Open a video file; raises SourceError where it has no frame, or names other files instead."""
-    return VideoSource(str(path), open_file(path))
+    return VideoSource(str(path), open_file(path), video_focal_35mm(path))
 
 
 def stated(value: float) -> float | None:
