@@ -15,6 +15,8 @@ from clipdepth.camera.calibration import read_calibration
 from clipdepth.camera.camera import Camera
 from clipdepth.camera.corrections import Corrections
 from clipdepth.cli.calibrate import main
+from clipdepth.engines import usable_cores
+from clipdepth.engines.choice import load_fastest
 from clipdepth.errors import ClipdepthError, SourceError, UsageError
 
 LEVELS = {(10, 24): 51, (32, 24): 102, (54, 24): 153}
@@ -37,7 +39,9 @@ def picture(tmp_path: Path) -> Path:
 
 def calibrate(bundle: Path, picture: Path, *arguments: object) -> dict[str, Any]:
     out = bundle.parent / "c.json"
-    assert main([str(bundle), "--source", str(picture), "--out", str(out), *map(str, arguments)]) == 0
+    # Named, since 'auto' starts a process for every engine.
+    words = [str(bundle), "--source", str(picture), "--out", str(out), "--engine", "onnxruntime", *map(str, arguments)]
+    assert main(words) == 0
     found: dict[str, Any] = json.loads(out.read_text())
     return found
 
@@ -116,6 +120,17 @@ def test_an_odd_pixel_beside_a_point_does_not_count(bundle: Path, picture: Path)
 def test_a_bundle_without_fp32_is_calibrated_too(picture: Path, tmp_path: Path) -> None:
     bundle = write_bundle(tmp_path / "small.bundle", precisions=("fp16", "int8"))
     assert calibrate(bundle, picture, "--point", "10,24=3", "--along", "axis")["scale"] == pytest.approx(2.0)
+
+
+def test_it_measures_with_what_run_would_take(
+    bundle: Path, picture: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = [str(bundle), "--source", str(picture), "--point", "10,24=3", "--along", "axis"]
+    assert main([*words, "--out", str(tmp_path / "c.json")]) == 0
+    assert json.loads((tmp_path / "c.json").read_text())["scale"] == pytest.approx(2.0, rel=0.01)
+    choice = load_fastest(open_bundle(bundle), (), usable_cores(), None)[1]
+    assert choice.remembered
+    assert choice.engine in capsys.readouterr().err
 
 
 def test_several_frames_count_by_their_median(bundle: Path, tmp_path: Path) -> None:

@@ -80,7 +80,8 @@ class Scene:
 def calibrate(bundle: Path, scene: Path, points: list[str], *options: object) -> int:
     typed = [part for point in points for part in ("--point", point)]
     out = str(bundle.parent / "c.json")
-    return main(["calibrate", str(bundle), "--source", str(scene), "--out", out, *typed, *map(str, options)])
+    words = ["calibrate", str(bundle), "--source", str(scene), "--out", out, "--engine", "onnxruntime"]
+    return main([*words, *typed, *map(str, options)])
 
 
 def run(bundle: Path, scene: Path, *options: object) -> int:

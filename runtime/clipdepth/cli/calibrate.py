@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from clipdepth.bundle.box import find_folder
-from clipdepth.bundle.folder import open_bundle
+from clipdepth.bundle.folder import Bundle, open_bundle
 from clipdepth.bundle.kind import METRIC
 from clipdepth.camera.calibration import SUFFIX, CalibratedPoint, make_calibration, write_calibration
 from clipdepth.camera.calibration_fit import (
@@ -26,11 +26,13 @@ from clipdepth.camera.calibration_fit import (
 )
 from clipdepth.camera.conversion import Conversion
 from clipdepth.camera.corrections import Corrections
-from clipdepth.cli.arguments import BUNDLE_HELP, DEVICE_HELP, ArgumentParser, device_index, positive_int
+from clipdepth.cli.arguments import BUNDLE_HELP, ArgumentParser, positive_int
 from clipdepth.cli.calibration_picture import calibration_picture
 from clipdepth.cli.camera_options import CameraOptions, add_camera_arguments
+from clipdepth.cli.choice_report import print_choice
+from clipdepth.cli.engine_options import add_engine_arguments
 from clipdepth.cli.overwriting import refuse_overwriting
-from clipdepth.engines import ENGINES
+from clipdepth.engines import usable_cores
 from clipdepth.errors import SourceError, UsageError
 from clipdepth.model import DepthModel, load
 from clipdepth.sinks.picture_grid import save_picture
@@ -54,6 +56,7 @@ class CalibrateOptions(CameraOptions):
     engine: str
     device: int | None
     precision: str | None
+    threads: int | None
 
     def __post_init__(self) -> None:
         if self.out.suffix.lower() != SUFFIX:
@@ -74,7 +77,7 @@ def main(argv: Sequence[str]) -> int:
     frames = _read_frames(options.source, options.frames)
     height, width = frames[0].shape[:2]
     correction = corrections.at(height, width)
-    with load(bundle, engine=options.engine, precision=options.precision, device=options.device) as loaded:
+    with _load(bundle, options) as loaded:
         model = DepthModel(bundle, loaded.engine, loaded.precision, corrections)
         depth = np.asarray(np.median([model(frame).depth for frame in frames], axis=0), np.float32)
     placed = [place_point(point, depth, correction, options.along == "ray") for point in options.point]
@@ -86,6 +89,16 @@ def main(argv: Sequence[str]) -> int:
     write_calibration(options.out, make_calibration(camera, bundle.manifest, conversion, points))
     _print(points, conversion, options.out, Console())
     return 0
+
+
+def _load(bundle: Bundle, options: CalibrateOptions) -> DepthModel:
+    """Load what 'clipdepth run' would, whose depth is what the points are for, and say what was chosen."""
+    console, threads = Console(stderr=True), options.threads or usable_cores()
+    with console.status("loading"):
+        model = load(bundle, engine=options.engine, precision=options.precision, threads=threads, device=options.device)
+    if model.choice:
+        print_choice(model.choice, console)
+    return model
 
 
 def _read_frames(spec: str, count: int) -> list[NDArray[np.uint8]]:
@@ -152,8 +165,6 @@ def _parser() -> argparse.ArgumentParser:
     add("--out", required=True, type=Path, metavar="FILE", help="the calibration to write, x.json")
     add("--picture", type=Path, metavar="FILE", help="draw the points and the depth before and after, x.png")
     add("--frames", type=positive_int, default=1, metavar="N", help="take the median of N frames (default: 1)")
-    add("--engine", default="onnxruntime", metavar="NAME", help=f"one of {', '.join(ENGINES)} (default: %(default)s)")
-    add("--device", type=device_index, metavar="N", help=DEVICE_HELP)
-    add("--precision", metavar="P", help="which of the bundle's graphs (default: the first)")
+    add_engine_arguments(parser)
     add_camera_arguments(parser)
     return parser

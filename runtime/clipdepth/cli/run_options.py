@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from clipdepth.bundle.kind import METRIC, DepthKind, require_metric
-from clipdepth.cli.arguments import BUNDLE_HELP, DEVICE_HELP, ArgumentParser, depth_span, device_index, positive_int
+from clipdepth.cli.arguments import BUNDLE_HELP, ArgumentParser, depth_span, positive_int
 from clipdepth.cli.camera_options import CameraOptions, add_camera_arguments
-from clipdepth.engines import ENGINES
-from clipdepth.engines.choice import AUTO
+from clipdepth.cli.engine_options import add_engine_arguments
 from clipdepth.errors import UsageError
 from clipdepth.sinks.relative import FARTHEST, NEAREST
 from clipdepth.sources import is_camera
@@ -153,16 +152,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     add("--metrics", action="store_true", help="with --serve: Prometheus metrics at /metrics")
     add("--smooth", action="store_true", help="steady depth over time, without lag where something moves")
-    add(
-        "--engine",
-        default=AUTO,
-        metavar="NAME",
-        help=f"{AUTO}: the fastest that works here and agrees with PyTorch, or one of {', '.join(ENGINES)} "
-        "(default: %(default)s)",
-    )
-    add("--device", type=device_index, metavar="N", help=DEVICE_HELP)
-    add("--precision", metavar="P", help="which of the bundle's graphs (default: auto's fastest, else the first)")
-    add("--threads", type=positive_int, metavar="N", help="threads of the engine (default: all usable cores)")
+    add_engine_arguments(parser)
     add(
         "--range",
         type=depth_span,
