@@ -34,7 +34,7 @@ COMMANDS = {
     "verify": Command("clipdepth.cli.verify", None, "check a bundle's depth against PyTorch's"),
     "run": Command("clipdepth.cli.run", None, "stream frames through a bundle"),
     "archive": Command("clipdepth.cli.archive", "cluster", "depth of many videos and images, on Ray"),
-    "calibrate": Command("clipdepth.cli.calibrate", None, "fit depth's scale to measured points"),
+    "calibrate": Command("clipdepth.cli.calibrate", None, "fit depth to measured points, a lens to a checkerboard"),
     "models": Command("clipdepth.cli.models", None, "list the models that ship with clipdepth"),
     "push": Command("clipdepth.cli.push", None, "put a bundle on the hub, with a model card"),
     "doctor": Command("clipdepth.cli.doctor", None, "try every engine and say what it lacks"),

@@ -1,7 +1,8 @@
-"""`clipdepth calibrate`: fit metres to points whose distance is known."""
+"""`clipdepth calibrate`: fit metres to points whose distance is known, or a camera to views of a checkerboard."""
 
 import argparse
 import logging
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -26,6 +27,7 @@ from clipdepth.camera.calibration_fit import (
 )
 from clipdepth.camera.conversion import Conversion
 from clipdepth.camera.corrections import Corrections
+from clipdepth.cli import calibrate_lens
 from clipdepth.cli.arguments import BUNDLE_HELP, ArgumentParser, positive_int
 from clipdepth.cli.calibration_picture import calibration_picture
 from clipdepth.cli.camera_options import CameraOptions, add_camera_arguments
@@ -66,7 +68,15 @@ class CalibrateOptions(CameraOptions):
 
 
 def main(argv: Sequence[str]) -> int:
-    """Run the command; return 0."""
+    """Run the command, in the way that --checkerboard or its absence names; return 0."""
+    words = {word.partition("=")[0] for word in argv}
+    if words & {"-h", "--help"}:
+        _print_help()
+        return 0
+    if "--checkerboard" in words:
+        if "--point" in words:
+            raise UsageError("--checkerboard measures a camera and --point a model's depth; give one of them")
+        return calibrate_lens.main(argv)
     options = CalibrateOptions(**vars(_parser().parse_args(argv)))
     refuse_overwriting(
         [find_folder(options.bundle), options.source, options.calibration], [options.out, options.picture]
@@ -89,6 +99,12 @@ def main(argv: Sequence[str]) -> int:
     write_calibration(options.out, make_calibration(camera, bundle.manifest, conversion, points))
     _print(points, conversion, options.out, Console())
     return 0
+
+
+def _print_help() -> None:
+    for parser in (_parser(), calibrate_lens.lens_parser()):
+        parser.print_help()
+        sys.stdout.write("\n")
 
 
 def _load(bundle: Bundle, options: CalibrateOptions) -> DepthModel:

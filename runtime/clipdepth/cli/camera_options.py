@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from clipdepth.camera.camera import Camera
-from clipdepth.cli.arguments import float_or_nan
+from clipdepth.cli.arguments import float_or_nan, positive_int
 
 
 @dataclass(frozen=True)
@@ -65,6 +65,15 @@ def add_camera_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="which camera of a --calibration with several, such as cam1 (default: the one of the pictures' size)",
     )
+
+
+def add_mode_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add --width, --height, --fps and --fourcc: the fields of `CameraMode`."""
+    add = parser.add_argument
+    add("--width", type=positive_int, metavar="W", help="ask webcams for pictures of this width")
+    add("--height", type=positive_int, metavar="H", help="ask webcams for pictures of this height")
+    add("--fps", type=positive_int, metavar="N", help="ask webcams for N frames a second")
+    add("--fourcc", metavar="CODE", help="ask webcams for this pixel format, such as MJPG or YUYV")
 
 
 def _focal(text: str) -> FocalLength:

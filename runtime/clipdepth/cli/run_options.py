@@ -8,7 +8,7 @@ from pathlib import Path
 
 from clipdepth.bundle.kind import METRIC, DepthKind, require_metric
 from clipdepth.cli.arguments import BUNDLE_HELP, ArgumentParser, depth_span, positive_int
-from clipdepth.cli.camera_options import CameraOptions, add_camera_arguments
+from clipdepth.cli.camera_options import CameraOptions, add_camera_arguments, add_mode_arguments
 from clipdepth.cli.engine_options import add_engine_arguments
 from clipdepth.errors import UsageError
 from clipdepth.sinks.relative import FARTHEST, NEAREST
@@ -98,10 +98,7 @@ def _parser() -> argparse.ArgumentParser:
         "an image, a pattern such as 'frames/*.png', or 'rooms[:SEED]': drawn rooms, without end "
         "(may be given more than once: all share the engine)",
     )
-    add("--width", type=positive_int, metavar="W", help="ask webcams for pictures of this width")
-    add("--height", type=positive_int, metavar="H", help="ask webcams for pictures of this height")
-    add("--fps", type=positive_int, metavar="N", help="ask webcams for N frames a second")
-    add("--fourcc", metavar="CODE", help="ask webcams for this pixel format, such as MJPG or YUYV")
+    add_mode_arguments(parser)
     add(
         "--output",
         type=Path,

@@ -121,18 +121,11 @@ class _Pane:
 
     def was_closed(self) -> bool:
         """Whether the user closed it."""
-        try:
-            return self.is_open and cv2.getWindowProperty(self._sink.title, cv2.WND_PROP_VISIBLE) < 1
-        except cv2.error:
-            # OpenCV with Qt, after the last window was closed.
-            return True
+        return self.is_open and is_closed(self._sink.title)
 
     def _show(self, picture: NDArray[np.uint8]) -> None:
         if not self.is_open:
-            cv2.namedWindow(self._sink.title, FLAGS)
-            height, width = picture.shape[:2]
-            shown = min(width, SHOWN_WIDTH)
-            cv2.resizeWindow(self._sink.title, shown, round(height * shown / width))
+            open_pane(self._sink.title, picture)
             cv2.setMouseCallback(self._sink.title, self._point)
             self.is_open = True
         cv2.imshow(self._sink.title, picture)
@@ -143,19 +136,37 @@ class _Pane:
 
 def open_window(near: float, far: float) -> Window:
     """A `Window`; raises OutputError where there is no display, or an OpenCV without windows."""
-    _check_display()
+    check_display(REMEDY)
     return Window(near, far)
 
 
-def _check_display() -> None:
+def open_pane(title: str, picture: NDArray[np.uint8]) -> None:
+    """Open a window of a size that fits `picture`, (H, W, 3)."""
+    cv2.namedWindow(title, FLAGS)
+    height, width = picture.shape[:2]
+    shown = min(width, SHOWN_WIDTH)
+    cv2.resizeWindow(title, shown, round(height * shown / width))
+
+
+def is_closed(title: str) -> bool:
+    """Whether the user closed a window that was opened."""
+    try:
+        return cv2.getWindowProperty(title, cv2.WND_PROP_VISIBLE) < 1
+    except cv2.error:
+        # OpenCV with Qt, after the last window was closed.
+        return True
+
+
+def check_display(remedy: str) -> None:
+    """Raise OutputError, which ends in `remedy`, where there is no display, or an OpenCV without windows."""
     # In another process, since Qt ends the one that has no display.
     if not cv2.currentUIFramework():
-        raise OutputError(f"this OpenCV has no windows (opencv-python-headless?); install opencv-python, or {REMEDY}")
+        raise OutputError(f"this OpenCV has no windows (opencv-python-headless?); install opencv-python, or {remedy}")
     code = "import cv2; cv2.namedWindow('clipdepth'); cv2.destroyAllWindows()"
     try:
         tried = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=TRY_S, check=False)
     except subprocess.TimeoutExpired:
-        raise OutputError(f"opening a window took more than {TRY_S:g} s; {REMEDY}") from None
+        raise OutputError(f"opening a window took more than {TRY_S:g} s; {remedy}") from None
     if tried.returncode:
         reason = next((line for line in tried.stderr.splitlines() if line.strip()), "no reason is given").strip()
-        raise OutputError(f"cannot open a window ({reason}); run it on a desktop, or {REMEDY}")
+        raise OutputError(f"cannot open a window ({reason}); run it on a desktop, or {remedy}")
