@@ -134,6 +134,30 @@ def test_windows_of_several_sources_close_when_they_end(display: str, tmp_path: 
     assert "6 in" in out
 
 
+@needs_x
+def test_a_key_ends_a_calibration_with_what_it_has(display: str, tmp_path: Path) -> None:
+    words = ["--checkerboard", "8x5", "--source", "rooms:7", "--out", "c.yml", "--show"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "clipdepth", "calibrate", *words],
+        env={**os.environ, "DISPLAY": display},
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=tmp_path,
+    )
+    try:
+        wait_until(lambda: process.poll() is not None or xdotool(display, "search", "--name", "rooms:7"))
+        windows = xdotool(display, "search", "--name", "rooms:7")
+        assert windows, process.communicate()
+        time.sleep(0.5)
+        xdotool(display, "mousemove", "--window", windows[0], "100", "100", "key", "q")
+        err = process.communicate(timeout=30)[1]
+    finally:
+        process.kill()
+    assert process.returncode == 1
+    assert "0 different views of a 8x5 board" in err
+    assert err.count("\n") == 1
+
+
 def test_without_a_display_one_line_names_the_browser(tmp_path: Path) -> None:
     process = start(write_bundle(tmp_path / "b.bundle"), ":9999", "--source", "rooms")
     out, err = process.communicate(timeout=60)

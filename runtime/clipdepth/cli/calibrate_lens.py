@@ -84,11 +84,7 @@ def _collect(source: Source, options: LensOptions) -> BoardViews:
         for frame in _frames(source, stack):
             height, width = frame.shape[:2]
             views = views or BoardViews(width, height, moving=moving)
-            if views.size != (width, height):
-                raise SourceError(
-                    f"{source.name} gives pictures of {views.size[0]}×{views.size[1]} and of {width}×{height}; "
-                    "calibrate with pictures of one size, all upright or all lying"
-                )
+            _check_size(source, views, width, height)
             corners = board.find(frame)
             verdict = views.offer(corners)
             status.update(progress_line(views, verdict))
@@ -99,6 +95,14 @@ def _collect(source: Source, options: LensOptions) -> BoardViews:
     if views is None:
         raise SourceError(f"{source.name} gives no frame; choose another source")
     return views
+
+
+def _check_size(source: Source, views: BoardViews, width: int, height: int) -> None:
+    if views.size != (width, height):
+        raise SourceError(
+            f"{source.name} gives pictures of {views.size[0]}×{views.size[1]} and of {width}×{height}; "
+            "calibrate with pictures of one size, all upright or all lying"
+        )
 
 
 def _frames(source: Source, stack: ExitStack) -> Iterator[NDArray[np.uint8]]:

@@ -10,19 +10,24 @@ from clipdepth.sinks.depth_picture import FONT, INK
 
 WIDTH = 960
 """The greatest width of the picture, pixels."""
+STRIP = 40
+"""The height of the line of text under it, pixels."""
 GREEN, DARK = (90, 200, 90), (20, 20, 20)
 
 
 def progress_line(views: BoardViews, verdict: Verdict) -> str:
     """How far the calibration is, and what to do."""
-    line = f"{len(views.kept)} of {ENOUGH_VIEWS} views, {views.coverage:.0%} of {ENOUGH_COVERAGE:.0%} of the picture"
-    return f"{line}: {verdict.value}"
+    covered = f"{views.coverage:.0%} of the picture ({ENOUGH_COVERAGE:.0%} needed)"
+    return f"{len(views.kept)} views ({ENOUGH_VIEWS} needed), {covered}: {verdict.value}"
 
 
 def lens_picture(
     frame: NDArray[np.uint8], board: Checkerboard, corners: Corners | None, views: BoardViews, verdict: Verdict
 ) -> NDArray[np.uint8]:
-    """The frame, (H, W, 3) uint8 BGR, at most 960 wide: parts that are covered are green, kept corners are dots."""
+    """The frame, (H, W, 3) uint8 BGR, at most 960 wide, over a line of text.
+
+    Parts that are covered are green, corners of views that are kept are dots.
+    """
     scale = min(1.0, WIDTH / frame.shape[1])
     size = round(frame.shape[1] * scale), round(frame.shape[0] * scale)
     picture: NDArray[np.uint8] = np.array(cv2.resize(frame, size, interpolation=cv2.INTER_AREA), np.uint8)
@@ -33,8 +38,7 @@ def lens_picture(
     if corners is not None:
         placed = (corners * scale).astype(np.float32)[:, None]
         cv2.drawChessboardCorners(picture, (board.columns, board.rows), placed, True)
-    _write(picture, progress_line(views, verdict))
-    return picture
+    return np.vstack([picture, _strip(progress_line(views, verdict), picture.shape[1])])
 
 
 def _tint(picture: NDArray[np.uint8], covered: NDArray[np.bool_]) -> None:
@@ -49,9 +53,9 @@ def _tint(picture: NDArray[np.uint8], covered: NDArray[np.bool_]) -> None:
         cv2.line(picture, (0, y), (width, y), DARK, 1)
 
 
-def _write(picture: NDArray[np.uint8], text: str) -> None:
-    """Along the lower edge, as large as fits."""
-    height, width = picture.shape[:2]
+def _strip(text: str, width: int) -> NDArray[np.uint8]:
+    """A line of text to stand under the picture, as large as fits, (h, width, 3) uint8 BGR."""
+    strip = np.full((STRIP, width, 3), DARK, np.uint8)
     size = min(0.7, 0.95 * width / cv2.getTextSize(text, FONT, 1, 1)[0][0])
-    for ink, thickness in ((DARK, 4), (INK, 1)):
-        cv2.putText(picture, text, (round(0.02 * width), height - 12), FONT, size, ink, thickness, cv2.LINE_AA)
+    cv2.putText(strip, text, (round(0.02 * width), round(0.7 * STRIP)), FONT, size, INK, 1, cv2.LINE_AA)
+    return strip
