@@ -14,13 +14,13 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from clipdepth.camera.opencv_file import read_camera
 from numpy.typing import NDArray
 
 from checkerboards import DrawnCamera, views
 from clipdepth.camera.board_views import BoardViews, Verdict
 from clipdepth.camera.camera import Camera
 from clipdepth.camera.checkerboard import Checkerboard, checkerboard
-from clipdepth.camera.opencv_file import read_camera
 from clipdepth.cli import main
 from clipdepth.sources.frames import FramesSource
 from clips import write_clip

@@ -10,6 +10,9 @@ from clipdepth.camera.checkerboard import Checkerboard
 from clipdepth.camera.lens_fit import LensFit
 from clipdepth.files.atomic import atomic_file
 
+SUFFIXES = (".yml", ".yaml", ".xml")
+"""What `write_lens` can write."""
+
 
 def write_lens(path: Path, fit: LensFit, board: Checkerboard) -> None:
     """Write a .yml, .yaml or .xml file that `--calibration` and cv2.FileStorage read, whole or not at all."""

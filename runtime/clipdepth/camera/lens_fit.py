@@ -74,7 +74,8 @@ def _checked(found: Solution, size: tuple[int, int], model: LensModel, left_out:
             f"the views tell the focal length to ±{deviation:.1%} only, and ±{WORST_DEVIATION:.0%} is asked for; tilt "
             "the board by 30 to 45° in more of them, to all sides"
         )
-    pinhole = Intrinsics(*size, *(float(matrix[at]) for at in ((0, 0), (1, 1), (0, 2), (1, 2))))
+    fx, fy, cx, cy = (float(matrix[at]) for at in ((0, 0), (1, 1), (0, 2), (1, 2)))
+    pinhole = Intrinsics(*size, fx, fy, cx, cy)
     distortion = tuple(map(float, found.distortion))
     if model == "plumb_bob":
         camera = SizedCamera(pinhole, distortion)

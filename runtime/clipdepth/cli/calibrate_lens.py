@@ -13,10 +13,9 @@ from rich.console import Console
 
 from clipdepth.camera.board_views import ENOUGH_COVERAGE, BoardViews
 from clipdepth.camera.checkerboard import Checkerboard, checkerboard
-from clipdepth.camera.lens_file import write_lens
+from clipdepth.camera.lens_file import SUFFIXES, write_lens
 from clipdepth.camera.lens_fit import LensFit, fit_lens
 from clipdepth.camera.lens_solution import LensModel
-from clipdepth.camera.opencv_file import SUFFIXES
 from clipdepth.cli.arguments import ArgumentParser
 from clipdepth.cli.camera_options import add_mode_arguments
 from clipdepth.cli.lens_picture import lens_picture, progress_line
