@@ -42,14 +42,14 @@ class ExportConfig:
     """The graphs, each verified by itself."""
     max_batch: int = 1
     """How many frames at once the graphs take at most; 1 makes every shape static."""
-    other_sizes: Sequence[tuple[int, int]] = ()
-    """Heights and widths of further inputs, of other shapes than the source's, which is the first."""
     tolerances: Mapping[str, Tolerance] = field(default_factory=dict)
     """Where a precision's tolerance is not the default one."""
     weights: bool = False
     """Whether the network's weights go in too, to train on from."""
     description: str = ""
     """The trunk and the data in a line, for those who choose a model."""
+    other_sizes: Sequence[tuple[int, int]] = ()
+    """Heights and widths of further inputs, of other shapes than the source's, which is the first."""
 
     def tolerance(self, precision: str) -> Tolerance:
         """How far a precision may be from PyTorch."""

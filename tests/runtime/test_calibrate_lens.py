@@ -14,13 +14,15 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from clipdepth.camera.opencv_file import read_camera
 from numpy.typing import NDArray
 
 from checkerboards import DrawnCamera, views
 from clipdepth.camera.board_views import BoardViews, Verdict
 from clipdepth.camera.camera import Camera
 from clipdepth.camera.checkerboard import Checkerboard, checkerboard
+from clipdepth.camera.files.content import read_content
+from clipdepth.camera.files.kinds import read_cameras
+from clipdepth.camera.sized import SizedCamera
 from clipdepth.cli import main
 from clipdepth.sources.frames import FramesSource
 from clips import write_clip
@@ -28,6 +30,11 @@ from clips import write_clip
 PINHOLE = DrawnCamera(640, 480, 520.0, 515.0, 325.0, 236.0, (-0.25, 0.07, 0.001, -0.002, 0.0))
 FISHEYE = DrawnCamera(640, 480, 210.0, 212.0, 322.0, 238.0, (0.02, -0.01, 0.003, -0.0005), fisheye=True)
 BOARD = ("--checkerboard", "8x5@0.03")
+
+
+def only_camera(path: Path) -> SizedCamera:
+    (camera,) = read_cameras(read_content(path)).values()
+    return camera
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +64,7 @@ def test_the_camera_that_drew_the_views_comes_back(
 ) -> None:
     folder, out = write(tmp_path / "views", pinhole_views), tmp_path / "c.yml"
     assert calibrate(folder, out) == 0
-    camera = read_camera(out)
+    camera = only_camera(out)
     found = camera.intrinsics
     assert (found.fx, found.fy) == pytest.approx((520, 515), rel=2e-3)
     assert (found.cx, found.cy) == pytest.approx((325, 236), abs=1)
@@ -137,7 +144,7 @@ def test_one_view_that_does_not_fit_in_is_left_out(
     folder, out = write(tmp_path / "views", [*pinhole_views, np.asarray(stretched, np.uint8)]), tmp_path / "c.yml"
     assert calibrate(folder, out) == 0
     assert "left out" in capsys.readouterr().out
-    assert read_camera(out).intrinsics.fx == pytest.approx(520, rel=2e-3)
+    assert only_camera(out).intrinsics.fx == pytest.approx(520, rel=2e-3)
 
 
 def test_a_video_counts_views_that_are_held_still_and_ends_by_itself(
@@ -149,7 +156,7 @@ def test_a_video_counts_views_that_are_held_still_and_ends_by_itself(
     film = write_clip(tmp_path / "v.mp4", [*pinhole_views[:3], *held, *rest], rate=Fraction(10), options={"crf": "8"})
     assert calibrate(film, tmp_path / "c.yml") == 0
     assert "20 views" in capsys.readouterr().out
-    assert read_camera(tmp_path / "c.yml").intrinsics.fx == pytest.approx(520, rel=0.01)
+    assert only_camera(tmp_path / "c.yml").intrinsics.fx == pytest.approx(520, rel=0.01)
 
 
 def test_too_few_views_say_what_columns_and_rows_are(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -242,7 +249,7 @@ def test_a_live_source_ends_by_itself_and_lets_go(
     assert calibrate(Path("0"), tmp_path / "c.yml", "--no-show") == 0
     frames.close()
     assert ended.is_set()
-    assert read_camera(tmp_path / "c.yml").intrinsics.fx == pytest.approx(260, rel=0.01)
+    assert only_camera(tmp_path / "c.yml").intrinsics.fx == pytest.approx(260, rel=0.01)
 
 
 def test_without_a_display_one_line_says_what_to_do(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
+from shutil import copyfile
 from tempfile import TemporaryDirectory
 
 import numpy as np
@@ -11,6 +12,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from clipdepth.bundle.folder import Bundle
+from clipdepth.bundle.onnx_file import OnnxFile
 from clipdepth.engines.hardware import overflows_in_int8
 from clipdepth.engines.onnxruntime_session import CPU, OnnxRuntime, open_session, session_options
 
@@ -49,6 +51,8 @@ def _restored(graph: Path) -> Iterator[Path]:
     """
     with TemporaryDirectory(prefix="clipdepth-") as folder:
         path = Path(folder) / graph.name
+        for name in OnnxFile(graph).files:  # what it writes names the files of weights as the graph does
+            copyfile(graph.parent / name, path.with_name(name))
         options = session_options(1)
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
         options.optimized_model_filepath = str(path)
