@@ -90,8 +90,10 @@ def test_depth_on_another_focal_length_is_metric(room: Room, manifest: Manifest,
     assert median_error(corrected, seen.depth) == pytest.approx(0, abs=0.02)
 
 
-@pytest.mark.parametrize(("width", "height"), [(640, 360), (360, 480), (270, 480), (300, 300)])
-@pytest.mark.parametrize("focal", [420.0, 700.0])
+@pytest.mark.parametrize(
+    ("width", "height", "focal"),
+    [(640, 360, 420.0), (640, 360, 700.0), (360, 480, 420.0), (360, 480, 600.0), (270, 480, 420.0), (400, 400, 450.0)],
+)
 def test_a_picture_of_another_shape_keeps_its_proportions_and_is_metric(
     room: Room, manifest: Manifest, width: int, height: int, focal: float
 ) -> None:

@@ -79,8 +79,8 @@ class Corrections:
         if camera is not None and self._conversion.answered == METRIC and not self._warned:
             self._warned = True
             _LOG.warning(
-                "no camera is told, so that one with the training camera's focal length is assumed, %.0f pixels for "
-                "pictures of %d×%d; metres are wrong by as much as yours differs: %s",
+                "the camera is not known; its focal length is assumed as in training, %.0f pixels for pictures of "
+                "%d×%d, and metres are wrong by as much as it differs: %s",
                 camera.intrinsics.fx,
                 width,
                 height,

@@ -30,7 +30,8 @@ class RoomsSource:
             room = Room(self._seed + number)
             for step in range(FRAMES_A_ROOM):
                 index = number * FRAMES_A_ROOM + step
-                yield Captured(room.render(step / FPS, intrinsics).frame, index / FPS, index)
+                frame = room.render(step / FPS, intrinsics).frame
+                yield Captured(frame, index / FPS, index, focal_px=intrinsics.fx)
 
     def close(self) -> None:
         """See `Source.close`."""
