@@ -5,6 +5,7 @@ import platform
 from collections import Counter
 from pathlib import Path
 
+import cv2
 import numpy as np
 import onnx
 import pytest
@@ -196,3 +197,24 @@ def test_the_table_of_edges_experiments(monkeypatch: pytest.MonkeyPatch, capsys:
     for name, tells in (("`long`", "20 epochs for 8"), ("`whole`", "the trunk on the whole picture, no detail")):
         rel, delta1 = table[name][2:4]
         assert f"| {tells} | {rel} | {delta1} |" in page
+
+
+def test_cameras_of_a_network_that_knows_no_focal_length(
+    bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The tiny bundle answers brightness: depth is right for the whole frame, and off by its zoom for a zoomed one."""
+    data = tmp_path / "data"
+    (data / "test").mkdir(parents=True)
+    shade = np.tile(np.linspace(60, 180, 640), (480, 1)).astype(np.uint8)
+    cv2.imwrite(str(data / "test/rgb_0.png"), np.dstack([shade] * 3))
+    cv2.imwrite(str(data / "test/sync_depth_0.png"), (1000 * (0.5 + shade / 255 * 5)).astype(np.uint16))
+    (data / "K.txt").write_text("576 0 319.5\n0 576 239.5\n0 0 1\n")  # the bundle's own, at 640 pixels
+    run_script(
+        monkeypatch, "cameras.py", str(bundle), "--data", str(data), "--engine", "onnxruntime", "--out", str(tmp_path)
+    )
+    fitted = {row[0]: row[2].split(", ") for row in rows(capsys.readouterr().out)[1:]}
+    ratios = {kind: float(cells[2]) for kind, cells in fitted.items()}
+    zooms = {"× 0.75": 0.75, "× 1.25": 1.25, "× 1.5": 1.5}
+    assert ratios == pytest.approx({"4:3": 1, "16:9": 1, "1:1": 1, "3:4": 1, "9:16": 1, **zooms}, abs=0.011)
+    assert float(fitted["9:16"][0]) < 0.01
+    assert float(fitted["× 1.5"][0]) == pytest.approx(0.5, abs=0.01)
