@@ -172,9 +172,9 @@ def test_a_wrong_graph_is_left_out_and_the_others_are_written(
     """The last layer goes wrong in one graph alone."""
     make_all = Variants.make_all
 
-    def faulty(self: Variants, asked: Precision, tolerance: Tolerance) -> tuple[list[Variant], dict[str, str]]:
+    def faulty(self: Variants, asked: Precision, tolerance: Tolerance) -> tuple[list[list[Variant]], dict[str, str]]:
         made, refused = make_all(self, asked, tolerance)
-        for variant in made:
+        for (variant,) in made:
             if variant.label == label:
                 _negate_the_last_layer(variant.model)
                 if variant.judged is not variant.model:

@@ -43,7 +43,7 @@ class Gradients:
 
     name, least = "gradients", 1
 
-    def held_out(self, count: int) -> Golden:
+    def held_out(self, count: int, size: InputSize) -> Golden:
         frames = np.stack([_gradient(shift) for shift in range(4)])
         unknown = np.zeros(frames.shape[:3], np.float32)
         return Golden(frames, unknown, unknown)
