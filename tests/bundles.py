@@ -22,6 +22,7 @@ from clipdepth.bundle.manifest import (
     Licence,
     Manifest,
     Model,
+    OtherSize,
     Precision,
     TrainingCamera,
 )
@@ -52,18 +53,22 @@ def write_bundle(
     weights: bytes | None = None,
     accuracy: Sequence[Accuracy] = (),
     kind: DepthKind = METRIC,
+    other_sizes: Sequence[tuple[int, int]] = (),
 ) -> Path:
     """Write a bundle into folder `path` and return it; the graphs' depth is `wrong_by` times the golden one.
 
     With another `kind` it says that its answer is of that; it was imported then, and knows no training camera.
+    `other_sizes` are heights and widths after the first; each has its graphs and golden frames.
     """
     path.mkdir(parents=True, exist_ok=True)
-    for precision in precisions:
-        onnx.save(brightness_graph(height, width, wrong_by, max_batch), path / f"depth.{precision}.onnx")
-    _golden(height, width, frames).save(path / "golden.npz")
+    for number, (rows, columns) in enumerate([(height, width), *other_sizes]):
+        of = f"{rows}x{columns}" if number else ""
+        for precision in precisions:
+            onnx.save(brightness_graph(rows, columns, wrong_by, max_batch), path / _graph_file(precision, of))
+        _golden(rows, columns, frames, number).save(path / _golden_file(of))
     if weights is not None:
         (path / WEIGHTS).write_bytes(weights)
-    write_manifest(path, height, width, precisions, tolerance, max_batch, accuracy, kind)
+    write_manifest(path, height, width, precisions, tolerance, max_batch, accuracy, kind, other_sizes)
     return path
 
 
@@ -76,13 +81,23 @@ def write_manifest(
     max_batch: int = 1,
     accuracy: Sequence[Accuracy] = (),
     kind: DepthKind = METRIC,
+    other_sizes: Sequence[tuple[int, int]] = (),
 ) -> None:
     """Write the manifest of the graphs, the golden frames and the weights, if any, that lie in folder `path`."""
     found = (2, tolerance / 4, tolerance / 2, tolerance, True)
     limits = {name: Tolerance(tolerance, TOLERANCES[name].delta1) for name in precisions}
-    graphs = [Graph(f"depth.{name}.onnx", name, OPSET, 2, Agreement(*found, limits[name])) for name in precisions]
+
+    def graphs(of: str) -> list[Graph]:
+        return [Graph(_graph_file(name, of), name, OPSET, 2, Agreement(*found, limits[name])) for name in precisions]
+
+    def other(rows: int, columns: int) -> OtherSize:
+        of = f"{rows}x{columns}"
+        return OtherSize(InputSize(rows, columns, max_batch), graphs(of), _golden_file(of))
+
+    others = [other(*size) for size in other_sizes]
     weights = WEIGHTS if (path / WEIGHTS).is_file() else None
-    names = [*(graph.file for graph in graphs), "golden.npz", *([weights] if weights else [])]
+    names = [graph.file for each in [graphs(""), *(other.graphs for other in others)] for graph in each]
+    names += [_golden_file(""), *(other.golden for other in others), *([weights] if weights else [])]
     manifest = Manifest(
         schema=SCHEMA,
         name="brightness",
@@ -93,11 +108,12 @@ def write_manifest(
         camera=TrainingCamera(width * 0.9, width * 0.9) if kind == METRIC else None,
         kind=kind,
         licences=[Licence("graph", "MIT")],
-        graphs=graphs,
-        golden="golden.npz",
+        graphs=graphs(""),
+        golden=_golden_file(""),
         files={name: stored_file(path / name) for name in names},
         accuracy=list(accuracy),
         weights=weights,
+        other_sizes=others,
     )
     (path / MANIFEST).write_bytes(encode_record(manifest))
 
@@ -133,8 +149,16 @@ def _model(height: int, width: int, kind: DepthKind) -> Model:
     return Model({}, 2, 8 * height * width, "0" * 64, "python:brightness:network")
 
 
-def _golden(height: int, width: int, count: int) -> Golden:
-    frames = np.random.default_rng(0).integers(0, 256, (count, height, width, 3), dtype=np.uint8)
+def _graph_file(precision: str, size: str) -> str:
+    return f"depth.{size}.{precision}.onnx" if size else f"depth.{precision}.onnx"
+
+
+def _golden_file(size: str) -> str:
+    return f"golden.{size}.npz" if size else "golden.npz"
+
+
+def _golden(height: int, width: int, count: int, seed: int = 0) -> Golden:
+    frames = np.random.default_rng(seed).integers(0, 256, (count, height, width, 3), dtype=np.uint8)
     depth = brightness_depth(frames)
     truth = depth.copy()
     truth[:, : height // 4] = 0
