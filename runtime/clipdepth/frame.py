@@ -30,7 +30,7 @@ class DepthFrame:
     Without what filled the network's picture around the frame, so that it shows what `image` shows.
     """
     intrinsics: Intrinsics
-    """The pinhole of `image`, pixels: NaN for focal lengths where no camera is known; it says if they are assumed."""
+    """The pinhole of `image`, pixels: NaN for focal lengths where no camera is known; it says where they are from."""
     time: float = 0.0
     """Seconds since the source's first frame."""
     index: int = 0

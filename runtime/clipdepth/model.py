@@ -54,7 +54,11 @@ class DepthModel:
 
         Raises SourceError for what is no picture, or of a size at which the camera is not known.
         """
-        prepared = self._optics.prepare(Captured(checked_image(image, "the image"), 0.0, 0))
+        return self.depth_of(Captured(checked_image(image, "the image"), 0.0, 0))
+
+    def depth_of(self, captured: Captured) -> DepthFrame:
+        """The depth of a frame that a source gave, with the focal length that its own file states, if any."""
+        prepared = self._optics.prepare(captured)
         return self._optics.depth_frame(prepared, self.engine.infer(prepared.picture[None])[0], "image")
 
     def stream(

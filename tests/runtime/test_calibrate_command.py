@@ -18,6 +18,7 @@ from clipdepth.cli.calibrate import main
 from clipdepth.engines import usable_cores
 from clipdepth.engines.choice import load_fastest
 from clipdepth.errors import ClipdepthError, SourceError, UsageError
+from photographs import FOCAL_35, photograph
 
 LEVELS = {(10, 24): 51, (32, 24): 102, (54, 24): 153}
 """Grey levels about three pixels (x, y), whose depth is then 1.5, 2.5 and 3.5 m."""
@@ -142,6 +143,28 @@ def test_several_frames_count_by_their_median(bundle: Path, tmp_path: Path) -> N
     assert found["scale"] == pytest.approx(2.0)
 
 
+def test_a_camera_that_nobody_told_stays_assumed_in_the_file(
+    bundle: Path, picture: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert calibrate(bundle, picture, "--point", "32,24=3")["camera"]["origin"] == "assumed"
+    assert "camera assumed: 58 px at 64×48; depth is fitted all the same" in capsys.readouterr().out
+    calibrated = Corrections(open_bundle(bundle).manifest, Camera(calibration=bundle.parent / "c.json"))
+    assert calibrated.at(96, 128).intrinsics.assumed
+    assert calibrate(bundle, picture, "--point", "32,24=3", "--fov", 70)["camera"]["origin"] == "told"
+    assert capsys.readouterr().out.endswith("camera told: 46 px at 64×48\n")
+
+
+def test_a_photographs_own_focal_length_counts(
+    bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "photo.jpg").write_bytes(photograph({FOCAL_35: 26}, grey=102))
+    found = calibrate(bundle, tmp_path / "photo.jpg", "--point", "32,24=3", "--along", "axis")
+    focal = 26 / math.hypot(36, 24) * 80
+    assert (found["camera"]["origin"], found["camera"]["fx"]) == ("metadata", pytest.approx(focal))
+    assert found["points"][0]["predicted"] == pytest.approx(2.5 * focal / 57.6)
+    assert "camera by the file's own metadata: 48 px at 64×48\n" in capsys.readouterr().out
+
+
 def test_the_picture_shows_depth_before_and_after(bundle: Path, picture: Path, tmp_path: Path) -> None:
     calibrate(bundle, picture, "--point", "32,24=1.25", "--along", "axis", "--picture", tmp_path / "p.png")
     drawn = cv2.imread(str(tmp_path / "p.png"))
@@ -185,7 +208,7 @@ def test_frames_of_several_sizes_are_refused(bundle: Path, tmp_path: Path) -> No
     folder.mkdir()
     for index, width in enumerate((64, 32)):
         cv2.imwrite(str(folder / f"{index}.png"), np.zeros((48, width, 3), np.uint8))
-    with pytest.raises(SourceError, match="several sizes"):
+    with pytest.raises(SourceError, match="several sizes or focal lengths"):
         calibrate(bundle, folder, "--point", "3,4=2", "--frames", 2)
 
 

@@ -170,7 +170,7 @@ def test_what_a_picture_states_counts_where_nothing_is_told(
     manifest: Manifest, caplog: pytest.LogCaptureFixture
 ) -> None:
     by_picture = Corrections(manifest, Camera()).at(480, 640, 500.0).intrinsics
-    assert (by_picture.fx, by_picture.assumed) == (500, False)
+    assert (by_picture.fx, by_picture.origin) == (500, "metadata")
     assert Corrections(manifest, Camera(focal_px=600.0)).at(480, 640, 500.0).intrinsics.fx == 600
     assert not caplog.messages
 

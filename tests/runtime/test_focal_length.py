@@ -1,6 +1,5 @@
 """Focal lengths out of files that Pillow and FFmpeg wrote, against the angles that they stand for."""
 
-import io
 import math
 from pathlib import Path
 from typing import Any
@@ -9,30 +8,18 @@ import av
 import cv2
 import numpy as np
 import pytest
-from PIL import Image
-from PIL.TiffImagePlugin import IFDRational
 
 from clipdepth.files.focal_length import picture_focal
 from clipdepth.files.quicktime import FOCAL_35MM, video_focal_35mm
 from clipdepth.sources import open_source
 from clips import write_clip
+from photographs import FOCAL_35
+from photographs import photograph as picture
 
-FOCAL_LENGTH, FOCAL_35, ZOOM = 0x920A, 0xA405, 0xA404
+FOCAL_LENGTH, ZOOM = 0x920A, 0xA404
 PIXEL_X, PIXEL_Y = 0xA002, 0xA003
-EXIF_IFD = 0x8769
 PLANE_X, PLANE_UNIT = 0xA20E, 0xA210
-ORIENTATION = 0x0112
 FORMATS = ("jpeg", "png", "webp", "tiff")
-
-
-def picture(tags: dict[int, Any], kind: str = "jpeg", size: tuple[int, int] = (64, 48), orientation: int = 1) -> bytes:
-    """A picture whose Exif directory has `tags`."""
-    exif = Image.Exif()
-    exif[ORIENTATION] = orientation
-    exif[EXIF_IFD] = {tag: IFDRational(value) if isinstance(value, float) else value for tag, value in tags.items()}
-    file = io.BytesIO()
-    Image.new("RGB", size).save(file, kind, exif=exif.tobytes())
-    return file.getvalue()
 
 
 def degrees_across_diagonal(focal: float, width: int, height: int) -> float:

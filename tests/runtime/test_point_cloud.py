@@ -19,7 +19,8 @@ PLY_TYPES = {"float": "<f4", "uchar": "u1"}
 def read_ply(path: Path) -> dict[str, NDArray[np.float64]]:
     """The columns of a PLY file's only element, which must be binary little endian vertices."""
     header, _, body = path.read_bytes().partition(b"end_header\n")
-    magic, kind, element, *properties = header.decode("ascii").splitlines()
+    magic, kind, camera, element, *properties = header.decode("ascii").splitlines()
+    assert camera.startswith("comment camera ")
     assert (magic, kind) == ("ply", "format binary_little_endian 1.0")
     assert element.split()[:2] == ["element", "vertex"]
     fields = [(line.split()[2], PLY_TYPES[line.split()[1]]) for line in properties]

@@ -64,6 +64,7 @@ def test_a_recording_holds_camera_picture_and_depth_over_time(tmp_path: Path) ->
     # By columns, as Rerun keeps it; its pixels count from the corner of the first, ours from the centre.
     assert np.reshape(matrix, (3, 3)).T.tolist() == [[50, 0, 31], [0, 55, 20.5], [0, 0, 1]]
     assert resolution == [64, 48]
+    assert found["/camera"]["camera"] == [["told"]] * 3
     jpeg = np.array(found["/camera/image"]["EncodedImage:blob"][2][0], np.uint8)
     assert np.abs(cv2.imdecode(jpeg, cv2.IMREAD_COLOR).astype(int) - scene(2)[0].frame).max() < 6
 

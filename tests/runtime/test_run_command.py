@@ -1,4 +1,5 @@
 import json
+import math
 import os
 import signal
 import subprocess
@@ -16,6 +17,7 @@ from bundles import TERMS, brightness_depth, write_bundle
 from clipdepth.cli import main
 from clipdepth.engines import ENGINES
 from live_servers import mjpeg_server, wait_until
+from photographs import FOCAL_35, photograph
 
 
 @pytest.fixture
@@ -64,12 +66,15 @@ def test_keeps_depth_and_video_and_reports(
         "capture_to_depth": 4,
     }
     (source,) = report["sources"]
-    assert source == {"name": str(images), "captured": 4, "processed": 4, "dropped": {}, "losses": 0}
+    counts = {"name": str(images), "captured": 4, "processed": 4, "dropped": {}, "losses": 0}
+    focal = {"origin": "assumed", "focal_px": pytest.approx(0.9 * 64), "width": 64, "height": 48, "frames": 4}
+    assert source == {**counts, "focal": [focal]}
     assert report["agreement"]["tolerance"]["mean"] == 1e-4
 
     out, err = capsys.readouterr()
     assert "onnxruntime on CPU, fp32, 1 thread" in out
     assert "agrees with PyTorch" in out
+    assert "camera   assumed: 58 px at 64×48\n" in out
     assert "p99" in out
     assert err == TERMS
 
@@ -282,6 +287,31 @@ def test_another_focal_length_scales_depth_and_an_unknown_lens_is_misuse(
     capsys.readouterr()
     assert run(bundle, "--source", images, "--focal-px", 60, "--fov", 50) == 2
     assert "not allowed with" in capsys.readouterr().err
+
+
+def test_reports_and_files_say_where_each_focal_length_is_from(
+    bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Two pictures with the focal length in their files, one without, and then a camera that is told."""
+    folder, report = tmp_path / "photos", tmp_path / "r.json"
+    folder.mkdir()
+    for index in range(3):
+        (folder / f"{index}.jpg").write_bytes(photograph({FOCAL_35: 26} if index else {}))
+    by_film = 26 / math.hypot(36, 24) * 80
+    assert run(bundle, "--source", folder, "--output", tmp_path / "x.npz", "--json", report) == 0
+    stored = [np.load(tmp_path / f"x_{index:06d}.npz") for index in range(3)]
+    assert [str(each["camera"]) for each in stored] == ["assumed", "metadata", "metadata"]
+    assert [each["intrinsics"][0, 0] for each in stored] == pytest.approx([57.6, by_film, by_film])
+    (source,) = json.loads(report.read_text())["sources"]
+    assert [(of["origin"], of["frames"]) for of in source["focal"]] == [("metadata", 2), ("assumed", 1)]
+    said = "camera   by the file's own metadata: 48 px at 64×48 in 2 frames; assumed: 58 px at 64×48 in 1 frame\n"
+    assert said in capsys.readouterr().out
+
+    given = ["--focal-px", 100, "--output", tmp_path / "x.ply"]
+    assert run(bundle, "--source", folder, *given) == 0
+    assert "camera   told: 100 px at 64×48\n" in capsys.readouterr().out
+    head = (tmp_path / "x_000001.ply").read_bytes()[:400].decode("ascii", "replace")
+    assert "\ncomment camera told: fx 100 fy 100 cx 31.5 cy 23.5 px at 64x48\n" in head
 
 
 def test_smoothing_steadies_a_still_picture_with_noise(bundle: Path, tmp_path: Path) -> None:

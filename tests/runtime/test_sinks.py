@@ -277,7 +277,8 @@ def test_arrays_are_exactly_what_was_delivered(tmp_path: Path) -> None:
         sink.write(with_depth(Captured(frame, 1 / 3, 12), metres))
     assert files(tmp_path) == ["x_000012.npz"]
     with np.load(tmp_path / "x_000012.npz") as kept:
-        assert sorted(kept) == ["depth", "frame", "intrinsics", "time"]
+        assert sorted(kept) == ["camera", "depth", "frame", "intrinsics", "time"]
+        assert kept["camera"] == "told"
         assert kept["depth"].dtype == np.float32
         np.testing.assert_array_equal(kept["depth"], metres)
         np.testing.assert_array_equal(kept["frame"], frame)

@@ -191,6 +191,16 @@ def test_relative_depth_has_colours_and_no_metres(browser: Any, tmp_path: Path) 
         assert page.locator("#bar").get_attribute("aria-label") == "colours from near to far, not metres"
 
 
+def test_a_camera_that_nobody_told_is_marked(browser: Any, tmp_path: Path) -> None:
+    manifest = open_bundle(write_bundle(tmp_path / "b", SIZE.height, SIZE.width)).manifest
+    for camera, marked in ((Camera(), True), (Camera(fov=60), False)):
+        with running(corrections=Corrections(manifest, camera)) as viewer, page_of(browser, viewer.url) as page:
+            assert not page.locator("#assumed").is_visible()
+            wait_for_frames(page)
+            assert page.locator("#assumed").is_visible() == marked
+            assert ("camera assumed" in page.locator("header").inner_text()) == marked
+
+
 def test_range_changes_colours_and_not_distances(browser: Any) -> None:
     with running() as viewer, page_of(browser, viewer.url) as page:
         wait_for_frames(page)

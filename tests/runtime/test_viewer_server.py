@@ -116,6 +116,7 @@ def test_a_viewer_gets_the_picture_and_the_depth_to_the_millimetre() -> None:
         header, picture, millimetres = next_frame(guest)
     assert guest.subprotocol == "clipdepth"
     assert (header["number"], header["frame"], header["time"]) == (0, 7, 0.7)
+    assert header["camera"] == "told"
     assert 0 <= header["age"] < 5
     assert picture.shape == captured.frame.shape
     assert np.abs(picture.astype(int) - captured.frame).max() <= 3

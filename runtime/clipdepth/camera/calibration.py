@@ -10,7 +10,7 @@ from clipdepth.bundle.manifest import DepthRange, Manifest, PositiveFloat
 from clipdepth.bundle.record import Positive, Record, Sha256, decode_record, encode_record
 from clipdepth.camera.conversion import Conversion
 from clipdepth.camera.lens import LensName
-from clipdepth.camera.pinhole import Intrinsics
+from clipdepth.camera.pinhole import Intrinsics, Origin
 from clipdepth.camera.sized import SizedCamera
 from clipdepth.errors import BundleError, SourceError
 from clipdepth.files.atomic import atomic_file
@@ -32,6 +32,8 @@ class CalibratedCamera(Record, frozen=True):
     distortion: list[float]
     lens: LensName = "pinhole"
     undistorted_fov: Annotated[float, msgspec.Meta(gt=0, lt=180)] | None = None
+    origin: Origin = "told"
+    """Where its focal lengths come from: what was fitted makes metres of depth, but does not measure them."""
 
 
 class CalibratedPoint(Record, frozen=True):
@@ -101,6 +103,7 @@ def make_calibration(
             list(camera.distortion),
             camera.lens_name,
             camera.undistorted_fov,
+            pinhole.origin,
         )
     return Calibration(
         schema=SCHEMA,
@@ -141,5 +144,13 @@ def read_calibration(path: Path, manifest: Manifest) -> tuple[SizedCamera | None
 def _camera(described: CalibratedCamera | None) -> SizedCamera | None:
     if described is None:
         return None
-    pinhole = Intrinsics(described.width, described.height, described.fx, described.fy, described.cx, described.cy)
+    pinhole = Intrinsics(
+        described.width,
+        described.height,
+        described.fx,
+        described.fy,
+        described.cx,
+        described.cy,
+        described.origin,
+    )
     return SizedCamera(pinhole, tuple(described.distortion), described.lens, described.undistorted_fov)

@@ -1,6 +1,5 @@
 """Metric depth on a camera that the network was not trained with."""
 
-import math
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -74,7 +73,7 @@ def focal_ratio(intrinsics: Intrinsics, manifest: Manifest) -> float:
     if manifest.camera is None:
         return 1.0
     scale = fit(intrinsics.height, intrinsics.width, manifest.inputs).scale
-    return scale * math.sqrt(intrinsics.fx * intrinsics.fy) / manifest.camera.focal
+    return scale * intrinsics.focal / manifest.camera.focal
 
 
 def assumed_camera(manifest: Manifest, width: int, height: int) -> SizedCamera | None:
@@ -85,5 +84,5 @@ def assumed_camera(manifest: Manifest, width: int, height: int) -> SizedCamera |
     size, trained = manifest.input, manifest.camera
     if trained is None:
         return None
-    camera = camera_from_focal(trained.focal * max(width, height) / max(size.width, size.height), width, height)
-    return SizedCamera(replace(camera.intrinsics, assumed=True))
+    focal = trained.focal * max(width, height) / max(size.width, size.height)
+    return camera_from_focal(focal, width, height, "assumed")

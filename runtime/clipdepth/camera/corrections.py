@@ -71,7 +71,7 @@ class Corrections:
         if self._camera is not None:
             return self._camera.resized(width, height)
         if focal_px is not None:
-            return camera_from_focal(focal_px, width, height)
+            return camera_from_focal(focal_px, width, height, "metadata")
         return self._assumed(height, width)
 
     def _assumed(self, height: int, width: int) -> SizedCamera | None:

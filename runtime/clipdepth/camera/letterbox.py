@@ -1,7 +1,7 @@
 """The one way from a frame to a network's picture and back: in training, evaluation, export, calibration, streaming."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import floor, log
 from typing import Any, TypeVar, cast
 
@@ -96,7 +96,7 @@ class Letterbox:
         """The picture's camera of the frame's."""
         scaled = camera.resized(self.columns, self.rows)
         cx, cy = scaled.cx + self.left, scaled.cy + self.top
-        return Intrinsics(self.picture_width, self.picture_height, scaled.fx, scaled.fy, cx, cy)
+        return replace(scaled, width=self.picture_width, height=self.picture_height, cx=cx, cy=cy)
 
     def _filled(self, scaled: NDArray[Number], fill: int) -> NDArray[Number]:
         if not self.fills:

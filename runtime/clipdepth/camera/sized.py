@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clipdepth.camera.lens import LENSES, Lens, LensName
-from clipdepth.camera.pinhole import Intrinsics
+from clipdepth.camera.pinhole import Intrinsics, Origin
 from clipdepth.errors import SourceError
 
 ASPECT_TOLERANCE = 0.01
@@ -62,9 +62,9 @@ class SizedCamera:
         return np.array(self.distortion, np.float64)
 
 
-def camera_from_focal(focal: float, width: int, height: int) -> SizedCamera:
+def camera_from_focal(focal: float, width: int, height: int, origin: Origin = "told") -> SizedCamera:
     """A straight lens of `focal` pixels, square pixels and a central axis, for `width` × `height` pictures."""
-    return SizedCamera(Intrinsics(width, height, focal, focal, (width - 1) / 2, (height - 1) / 2))
+    return SizedCamera(Intrinsics(width, height, focal, focal, (width - 1) / 2, (height - 1) / 2, origin))
 
 
 def camera_from_fov(degrees: float, width: int, height: int) -> SizedCamera:

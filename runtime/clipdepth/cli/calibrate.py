@@ -9,7 +9,6 @@ from itertools import islice
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
@@ -27,6 +26,7 @@ from clipdepth.camera.calibration_fit import (
 )
 from clipdepth.camera.conversion import Conversion
 from clipdepth.camera.corrections import Corrections
+from clipdepth.camera.pinhole import Intrinsics
 from clipdepth.cli import calibrate_lens
 from clipdepth.cli.arguments import BUNDLE_HELP, ArgumentParser, positive_int
 from clipdepth.cli.calibration_picture import calibration_picture
@@ -37,8 +37,9 @@ from clipdepth.cli.overwriting import refuse_overwriting
 from clipdepth.engines import usable_cores
 from clipdepth.errors import SourceError, UsageError
 from clipdepth.model import DepthModel, load
+from clipdepth.pipeline.focal import FocalLength
 from clipdepth.sinks.picture_grid import save_picture
-from clipdepth.sources import open_source
+from clipdepth.sources import Captured, open_source
 
 _LOG = logging.getLogger(__name__)
 DISAGREEMENT = 0.2
@@ -85,19 +86,20 @@ def main(argv: Sequence[str]) -> int:
     known = options.camera
     corrections = Corrections(bundle.manifest, known, fitted=False)
     frames = _read_frames(options.source, options.frames)
-    height, width = frames[0].shape[:2]
-    correction = corrections.at(height, width)
+    first, focal_px = frames[0].frame, frames[0].focal_px
+    height, width = first.shape[:2]
+    camera, correction = corrections.camera(height, width, focal_px), corrections.at(height, width, focal_px)
     with _load(bundle, options) as loaded:
         model = DepthModel(bundle, loaded.engine, loaded.precision, corrections)
-        depth = np.asarray(np.median([model(frame).depth for frame in frames], axis=0), np.float32)
+        depth = np.asarray(np.median([model.depth_of(frame).depth for frame in frames], axis=0), np.float32)
     placed = [place_point(point, depth, correction, options.along == "ray") for point in options.point]
     conversion = fit_conversion([point.calibrated for point in placed], bundle.manifest.kind)
     points = with_residuals([point.calibrated for point in placed], conversion)
     if options.picture:
-        save_picture(options.picture, calibration_picture(correction.undistort(frames[0]), depth, placed, conversion))
-    camera = corrections.camera(height, width)
+        save_picture(options.picture, calibration_picture(correction.undistort(first), depth, placed, conversion))
     write_calibration(options.out, make_calibration(camera, bundle.manifest, conversion, points))
     _print(points, conversion, options.out, Console())
+    _print_camera(correction.intrinsics, Console())
     return 0
 
 
@@ -117,13 +119,14 @@ def _load(bundle: Bundle, options: CalibrateOptions) -> DepthModel:
     return model
 
 
-def _read_frames(spec: str, count: int) -> list[NDArray[np.uint8]]:
+def _read_frames(spec: str, count: int) -> list[Captured]:
     with open_source(spec) as source:
-        frames = [captured.frame for captured in islice(source, count)]
+        frames = list(islice(source, count))
     if not frames:
         raise SourceError(f"{spec} gives no frame; choose another source")
-    if len({frame.shape for frame in frames}) > 1:
-        raise SourceError(f"{spec} gives frames of several sizes; calibrate with one camera that stands still")
+    if len({(captured.frame.shape, captured.focal_px) for captured in frames}) > 1:
+        found = "sizes or focal lengths"
+        raise SourceError(f"{spec} gives frames of several {found}; calibrate with one camera that stands still")
     return frames
 
 
@@ -143,6 +146,17 @@ def _print(points: Sequence[CalibratedPoint], conversion: Conversion, out: Path,
     if worst > DISAGREEMENT:
         fit = "scale" if is_metric else "scale and shift"
         _LOG.warning("the points disagree with one %s by up to %.0f%%; check their pixels and metres", fit, 100 * worst)
+
+
+def _print_camera(pinhole: Intrinsics, console: Console) -> None:
+    """Say what the file has of the camera: points measure depth, and no focal length."""
+    line = f"camera {FocalLength.of(pinhole)}"
+    if pinhole.assumed:
+        line += (
+            "; depth is fitted all the same, but a point cloud is as wrong across as that is: give --fov, --focal-px"
+        )
+        line += " or --calibration"
+    console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 def _fit(conversion: Conversion) -> str:

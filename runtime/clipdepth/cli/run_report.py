@@ -1,5 +1,6 @@
 """What a run found, for people."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rich.console import Console
@@ -9,6 +10,7 @@ from clipdepth.bundle.agreement import Agreement
 from clipdepth.bundle.kind import DepthKind
 from clipdepth.files.foreign import shown
 from clipdepth.pipeline.branch import Branch
+from clipdepth.pipeline.focal import FocalLength, describe_focal
 from clipdepth.pipeline.latency import Latency
 
 
@@ -22,12 +24,15 @@ class SourceReport:
     dropped: dict[str, int]
     losses: int
     """See `clipdepth.sources.Source.losses`."""
+    focal: list[FocalLength]
+    """With what its frames were filmed, and where that was known from; the most frequent first."""
 
     @classmethod
     def of(cls, branch: Branch) -> "SourceReport":
         """What became of the frames of a branch, which must have ended."""
         counts = branch.counts
-        return cls(branch.source.name, counts.captured, counts.processed, dict(counts.dropped), branch.source.losses)
+        dropped, focal = dict(counts.dropped), counts.focal.counted()
+        return cls(branch.source.name, counts.captured, counts.processed, dropped, branch.source.losses, focal)
 
     def __str__(self) -> str:
         dropped = ", ".join(f"{frames} before {stage}" for stage, frames in self.dropped.items()) or "none"
@@ -73,6 +78,7 @@ def print_report(report: RunReport, console: Console) -> None:
         "source": "\n         ".join(shown(str(source)) for source in report.sources),
         "frames": f"{report.frames} in {report.seconds:.1f} s, {rate:.1f} a second with reading and writing"
         + (" (interrupted)" if report.interrupted else ""),
+        "camera": "\n         ".join(_cameras(report.sources)),
         "engine": f"{report.engine} on {report.device}, {report.precision}, {threads}",
         "depth": str(report.agreement) + (f", by {report.looser_limits}" if report.looser_limits else ""),
         "written": ", ".join(map(shown, report.outputs)) or "nothing; give --output to keep the depth",
@@ -80,6 +86,12 @@ def print_report(report: RunReport, console: Console) -> None:
     for name, fact in facts.items():
         console.print(f"{name:<9}{fact}", markup=False, highlight=False, soft_wrap=True)
     console.print(_latency_table(report.latency_ms))
+
+
+def _cameras(sources: Sequence[SourceReport]) -> list[str]:
+    """The focal lengths of each source, which is named where there are several."""
+    named = [f"{shown(source.name)}: " if len(sources) > 1 else "" for source in sources]
+    return [name + describe_focal(source.focal) for name, source in zip(named, sources, strict=True)]
 
 
 def _latency_table(latency: dict[str, Latency]) -> Table:

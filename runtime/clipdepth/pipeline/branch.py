@@ -118,6 +118,7 @@ class Branch:
             seconds = inferred.ready.seconds + (perf_counter_ns() - start) / 1e9
             self._times.add(seconds, inferred.engine, (monotonic_ns() - frame.captured_ns) / 1e9)
             self.counts.processed += 1
+            self.counts.focal.add(frame.intrinsics)
             for name, queue in self._queues:
                 self._drop(name, queue.put(frame))
         for _, queue in self._queues:

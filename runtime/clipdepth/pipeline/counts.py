@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from clipdepth.pipeline.focal import FocalLengths
 from clipdepth.pipeline.latency import Histogram, Latency, LatencyRing
 
 
@@ -16,6 +17,8 @@ class Counts:
     dropped: dict[str, int] = field(default_factory=dict)
     """Frames of a live source that gave way to newer ones, by the stage that was too slow: 'resize', 'engine', or
     a sink (whose frames were processed all the same)."""
+    focal: FocalLengths = field(default_factory=FocalLengths)
+    """With what the frames processed were filmed."""
 
 
 class StageTimes:

@@ -11,10 +11,15 @@ def write_npz(frame: DepthFrame, file: BinaryIO) -> None:
     """Write an .npz of `depth`, (H, W) float32 metres, and what it belongs to.
 
     `frame` is (H, W, 3) uint8 BGR, `intrinsics` its K, (3, 3) float64 pixels, where the centre of the top-left pixel
-    is at (0, 0), and `time` float64 seconds since the source's first frame. Raises NotMetricError where depth is not
-    metric.
+    is at (0, 0), `camera` text that says where its focal lengths come from, see `Origin`, such as 'assumed', and `time`
+    float64 seconds since the source's first frame. Raises NotMetricError where depth is not metric.
     """
     # Not compressed: that takes 40 times as long and saves a third.
     np.savez(
-        file, depth=frame.metres, frame=frame.image, intrinsics=frame.intrinsics.matrix, time=np.float64(frame.time)
+        file,
+        depth=frame.metres,
+        frame=frame.image,
+        intrinsics=frame.intrinsics.matrix,
+        camera=np.str_(frame.intrinsics.origin),
+        time=np.float64(frame.time),
     )

@@ -5,6 +5,7 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from clipdepth.camera.pinhole import Intrinsics
 from clipdepth.frame import DepthFrame
 from clipdepth.sinks.row_blocks import row_blocks
 
@@ -15,10 +16,12 @@ TYPE_NAMES = {"<f4": "float", "|u1": "uchar"}
 def write_ply(frame: DepthFrame, file: BinaryIO) -> None:
     """Write `DepthFrame.points` with their colours, row by row; pixels without depth are left out.
 
-    A binary, little-endian PLY file (Greg Turk's format 1.0). Raises as `DepthFrame.points` does.
+    A binary, little-endian PLY file (Greg Turk's format 1.0), with a comment that has the camera and says where its
+    focal lengths come from. Raises as `DepthFrame.points` does.
     """
     blocks = list(row_blocks(*frame.metres.shape))
-    file.write(_header(sum(int(np.count_nonzero(_known(frame, rows))) for rows in blocks)))
+    count = sum(int(np.count_nonzero(_known(frame, rows))) for rows in blocks)
+    file.write(_header(count, frame.intrinsics))
     for rows in blocks:
         file.write(_vertices(frame, rows).data)
 
@@ -40,7 +43,9 @@ def _vertices(frame: DepthFrame, rows: slice) -> NDArray[np.void]:
     return points
 
 
-def _header(count: int) -> bytes:
+def _header(count: int, pinhole: Intrinsics) -> bytes:
     fields = [f"property {TYPE_NAMES[VERTEX[name].str]} {name}" for name in VERTEX.names or ()]
-    lines = ["ply", "format binary_little_endian 1.0", f"element vertex {count}", *fields, "end_header", ""]
+    values = " ".join(f"{name} {getattr(pinhole, name):g}" for name in ("fx", "fy", "cx", "cy"))
+    camera = f"comment camera {pinhole.origin}: {values} px at {pinhole.width}x{pinhole.height}"
+    lines = ["ply", "format binary_little_endian 1.0", camera, f"element vertex {count}", *fields, "end_header", ""]
     return "\n".join(lines).encode("ascii")

@@ -20,6 +20,8 @@ FLUSH_S = 30.0
 class RerunSink:
     """An .rrd file of `camera` (pinhole), `camera/image` (JPEG) and `camera/depth` (uint16 millimetres, 0 unknown).
 
+    `camera` says where its focal lengths come from too, see `Origin`, in the component `camera`.
+
     Its timelines are `capture`, seconds since the source's first frame, and `frame`. It is whole or not there: its end,
     which Ctrl-C brings too, leaves a file; an error leaves none, and an earlier file as it was.
     """
@@ -53,6 +55,7 @@ class RerunSink:
             "camera",
             rerun.Pinhole(focal_length=(pinhole.fx, pinhole.fy), principal_point=centre, resolution=size),
         )
+        stream.log("camera", rerun.AnyValues(camera=pinhole.origin))
         stream.log("camera/image", rerun.EncodedImage(contents=jpeg, media_type="image/jpeg"))
         stream.log("camera/depth", rerun.DepthImage(to_millimetres(frame.metres), meter=1000.0))
 

@@ -47,6 +47,7 @@ def encode(shot: Shot) -> bytes:
         "time": round(shot.frame.time, 3),
         "age": round(shot.age, 6),
         "captured": round(shot.frame.captured_ns / 1e9, 3),
+        "camera": shot.frame.intrinsics.origin,
         "picture": {"width": image.shape[1], "height": image.shape[0], "bytes": picture.nbytes},
         "depth": {"width": depth.shape[1], "height": depth.shape[0], "kind": shot.frame.kind},
     }

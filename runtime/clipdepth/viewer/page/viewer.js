@@ -76,6 +76,7 @@ function chooseSource() {
   shown?.picture.close();
   shown = undefined;
   freshness.forget();
+  at("assumed").hidden = true;
   for (const id of ["picture", "depth"]) at(id).getContext("2d").clearRect(0, 0, at(id).width, at(id).height);
   state.become("connecting");
   measure();
@@ -90,6 +91,7 @@ async function showFrame(message, from) {
   fit(at("picture"), next.picture);
   at("main").style.setProperty("--aspect", next.picture.width / next.picture.height);
   fit(at("depth"), next.header.depth);
+  at("assumed").hidden = next.header.camera !== "assumed";
   if (at("auto").checked) setRange(fittingRange(next.depth) ?? range);
   draw();
   numbers.showAge(next.header.age);
