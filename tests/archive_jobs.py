@@ -11,7 +11,7 @@ from bundles import brightness_depth, write_bundle
 from clipdepth.archive.chunk import Chunk, pack, unpack
 from clipdepth.archive.decode import decode
 from clipdepth.archive.encode import encode
-from clipdepth.archive.infer import bundle_sha256
+from clipdepth.archive.infer import bundle_sha256, infer_sizes
 from clipdepth.archive.job import Job
 from clipdepth.archive.plan import plan
 from clipdepth.archive.settings import Settings
@@ -19,15 +19,23 @@ from clipdepth.archive.sources import Item
 from clipdepth.bundle.folder import open_bundle
 from clipdepth.camera.camera import Camera
 from clipdepth.camera.corrections import Corrections
+from clipdepth.engines import Infer
 
 HEIGHT, WIDTH = 48, 64
 OPEN_GOP = {"x264-params": "open-gop=1:bframes=3:scenecut=0"}
 """Key frames before which frames are shown that need them."""
 
 
-def make_job(tmp_path: Path, *, camera: Camera | None = None, max_batch: int = 1, **settings: Any) -> Job:
+def make_job(
+    tmp_path: Path,
+    *,
+    camera: Camera | None = None,
+    max_batch: int = 1,
+    other_sizes: Sequence[tuple[int, int]] = (),
+    **settings: Any,
+) -> Job:
     """A job of the brightness bundle with its output in tmp_path / 'out'."""
-    path = write_bundle(tmp_path / "made.bundle", HEIGHT, WIDTH, max_batch=max_batch)
+    path = write_bundle(tmp_path / "made.bundle", HEIGHT, WIDTH, max_batch=max_batch, other_sizes=other_sizes)
     bundle = open_bundle(path)
     usual = {"engine": "onnxruntime", "precision": "fp32", "format": "mkv", "stride": 1, "start": 0.0, "end": None}
     return Job(
@@ -42,7 +50,7 @@ def make_job(tmp_path: Path, *, camera: Camera | None = None, max_batch: int = 1
 
 def small_chunks(job: Job, frames: int, monkeypatch: pytest.MonkeyPatch) -> Job:
     """The same job, while the test lasts with chunks of at most so many frames."""
-    monkeypatch.setattr("clipdepth.archive.job.CHUNK_BYTES", frames * job.size.height * job.size.width * 3)
+    monkeypatch.setattr("clipdepth.archive.job.CHUNK_BYTES", frames * HEIGHT * WIDTH * 3)
     assert job.chunk_frames == frames
     return job
 
@@ -59,12 +67,14 @@ def planned(items: Sequence[Item], job: Job) -> list[Any]:
     return [unpack(row) for row in plan({"items": dumps(list(items))}, job)]
 
 
-def run_stages(items: Sequence[Item], job: Job) -> list[Any]:
-    """The results of all stages, with the network's brightness computed by numpy."""
+def run_stages(items: Sequence[Item], job: Job, infer: Infer = brightness_depth) -> list[Any]:
+    """The results of all stages; without an engine's `infer` the network's brightness is computed by numpy."""
     results = []
     for message in planned(items, job):
         for row in decode(pack(message), job):
             chunk = unpack(row)
-            depth = brightness_depth(row["array"]) if isinstance(chunk, Chunk) else np.zeros((0, 1, 1), np.float32)
+            depth = np.zeros((0, 1, 1), np.float32)
+            if isinstance(chunk, Chunk):
+                depth = infer_sizes(row["array"], chunk.letterboxes, infer, job.max_batch)
             results.append(unpack(encode(pack(chunk, depth), job)))
     return results

@@ -4,7 +4,6 @@ import math
 from pathlib import Path
 from typing import Any
 
-import av
 import cv2
 import numpy as np
 import pytest
@@ -14,6 +13,7 @@ from clipdepth.files.quicktime import FOCAL_35MM, video_focal_35mm
 from clipdepth.sources import open_source
 from clips import write_clip
 from photographs import FOCAL_35
+from photographs import phone_video as video
 from photographs import photograph as picture
 
 FOCAL_LENGTH, ZOOM = 0x920A, 0xA404
@@ -99,19 +99,6 @@ def test_a_folder_has_each_pictures_own(tmp_path: Path) -> None:
     assert third is None
     with open_source(str(tmp_path / "2.jpg")) as source:
         assert next(iter(source)).focal_px == second
-
-
-def video(path: Path, metadata: dict[str, str]) -> Path:
-    """A video with FFmpeg's own kind of QuickTime metadata."""
-    plain = write_clip(path.with_name(f"plain-{path.name}"), [np.zeros((48, 64, 3), np.uint8)] * 3)
-    with av.open(str(plain)) as read, av.open(str(path), "w", options={"movflags": "use_metadata_tags"}) as written:
-        written.metadata.update(metadata)
-        stream = written.add_stream_from_template(read.streams.video[0])
-        for packet in read.demux(video=0):
-            if packet.dts is not None:
-                packet.stream = stream
-                written.mux(packet)
-    return path
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mov"])

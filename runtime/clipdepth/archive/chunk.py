@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from clipdepth.archive.sources import Item
 from clipdepth.camera.conversion import Conversion
 from clipdepth.camera.letterbox import Letterbox
+from clipdepth.camera.pinhole import Intrinsics
 
 Row = dict[str, Any]
 """A row of Ray Data's: 'message', pickled, and for a chunk 'array', its pictures or their depth."""
@@ -66,6 +67,8 @@ class Chunk:
     """Where each frame lies in its picture, which begins at the top left of its place in the array."""
     conversions: tuple[Conversion, ...]
     """Metres of what the network answers to each."""
+    pinholes: tuple[Intrinsics, ...]
+    """Of each frame's depth, and where they come from."""
     lost: tuple[tuple[str, str], ...]
     """The source of each frame that could not be decoded, and the reason."""
     video: Item | None

@@ -5,20 +5,21 @@ from time import perf_counter
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from clipdepth.archive.chunk import NOTHING, Chunk, Frame, Row, Span, pack, unpack
 from clipdepth.archive.job import Job
 from clipdepth.archive.results import Failed
 from clipdepth.archive.video import open_video
-from clipdepth.camera.conversion import Conversion
+from clipdepth.camera.correction import Correction
+from clipdepth.camera.letterbox import Letterbox
 from clipdepth.errors import SourceError
+from clipdepth.files.focal_length import focal_of_35mm, picture_focal
 from clipdepth.pipeline.optics import Optics
 from clipdepth.sources import Captured
 from clipdepth.sources.folder import decode_image
 
-Pictures = Iterator[tuple[Frame, NDArray[np.uint8] | str]]
-"""Frames with their pictures, (H, W, 3) uint8 BGR, or why there is none."""
+Pictures = Iterator[Captured | str]
+"""Of each frame its picture, or why there is none."""
 
 
 def decode(row: Row, job: Job) -> Iterator[Row]:
@@ -46,29 +47,31 @@ def _chunks(span: Span, job: Job) -> Iterator[Row]:
 def _chunk(frames: tuple[Frame, ...], pictures: Pictures, span: Span, job: Job, optics: Optics) -> Row:
     start = perf_counter()
     array = np.zeros((len(frames), *job.largest, 3), np.uint8)
-    kept: list[Frame] = []
-    letterboxes, conversions, lost = [], [], []
+    kept: list[tuple[Frame, Letterbox, Correction]] = []
+    lost = []
     for frame in frames:
-        _, picture = next(pictures)
-        if isinstance(picture, str):
-            lost.append((frame.item.source, picture))
+        captured = next(pictures)
+        if isinstance(captured, str):
+            lost.append((frame.item.source, captured))
             continue
         try:
-            prepared = optics.prepare(Captured(picture, frame.time or 0.0, frame.index))
+            prepared = optics.prepare(captured)
         except SourceError as error:
+            # The camera is not known at that size; the message does not say which picture has it.
+            named = f"{frame.item.source}: {error}"
             if span.stream:
-                raise
-            lost.append((frame.item.source, f"{frame.item.source}: {error}"))
+                raise SourceError(named) from None
+            lost.append((frame.item.source, named))
             continue
         height, width = prepared.picture.shape[:2]
         array[len(kept), :height, :width] = prepared.picture
-        kept.append(frame)
-        letterboxes.append(prepared.letterbox)
-        conversions.append(prepared.correction.conversion if prepared.correction else Conversion())
+        assert prepared.correction
+        kept.append((frame, prepared.letterbox, prepared.correction))
     chunk = Chunk(
-        frames=tuple(kept),
-        letterboxes=tuple(letterboxes),
-        conversions=tuple(conversions),
+        frames=tuple(frame for frame, _, _ in kept),
+        letterboxes=tuple(letterbox for _, letterbox, _ in kept),
+        conversions=tuple(correction.conversion for _, _, correction in kept),
+        pinholes=tuple(correction.intrinsics for _, _, correction in kept),
         lost=tuple(lost),
         video=span.video,
         stream=span.stream,
@@ -83,11 +86,15 @@ def _of_images(span: Span) -> Pictures:
     for frame in (frame for chunk in span.chunks for frame in chunk):
         uri = frame.item.file
         try:
-            yield frame, decode_image(uri.read(), str(uri))
+            data = uri.read()
+            picture = decode_image(data, str(uri))
         except SourceError as error:
-            yield frame, str(error)
+            yield str(error)
         except Exception as error:  # file systems elsewhere raise their own
-            yield frame, f"{uri} cannot be read ({uri.reason(error)}); check the file"
+            yield f"{uri} cannot be read ({uri.reason(error)}); check the file"
+        else:
+            height, width = picture.shape[:2]
+            yield Captured(picture, 0.0, frame.index, focal_px=picture_focal(data, width, height))
 
 
 def _of_video(span: Span) -> Pictures:
@@ -104,4 +111,9 @@ def _of_video(span: Span) -> Pictures:
         for frame in frames:
             while ahead and ahead[0] < (frame.stamp or 0):
                 ahead = next(found, None)
-            yield frame, ahead[1] if ahead and ahead[0] == frame.stamp else reason
+            if ahead is None or ahead[0] != frame.stamp:
+                yield reason
+                continue
+            height, width = ahead[1].shape[:2]
+            focal_px = focal_of_35mm(video.focal_35mm, width, height)
+            yield Captured(ahead[1], frame.time or 0.0, frame.index, focal_px=focal_px)

@@ -1,5 +1,6 @@
 """The last stage: depth to the size of its frames, into parts of videos and into PNG files."""
 
+from collections import Counter
 from hashlib import sha256
 from time import perf_counter
 
@@ -39,13 +40,15 @@ def encode(row: Row, job: Job) -> Row:
             failed=failed,
             seconds=PartSeconds(chunk.decoding, chunk.inference, perf_counter() - start),
             worker=chunk.worker,
+            origins=Counter(pinhole.origin for pinhole in chunk.pinholes),
         )
     )
 
 
 def _keep(chunk: Chunk, depths: list[NDArray[np.uint16]], job: Job) -> None:
     """Write PNGs at once, FFV1 packets into the part; the rows of images go to the index, since they are whole."""
-    rows = [describe(frame, depth, job) for frame, depth in zip(chunk.frames, depths, strict=True)]
+    found = zip(chunk.frames, depths, chunk.pinholes, strict=True)
+    rows = [describe(frame, depth, pinhole, job) for frame, depth, pinhole in found]
     in_matroska = chunk.video is not None and job.settings.format == "mkv"
     if not in_matroska:
         for row, depth in zip(rows, depths, strict=True):

@@ -12,6 +12,7 @@ from clipdepth.archive.chunk import Frame
 from clipdepth.archive.job import Job
 from clipdepth.archive.sources import Item
 from clipdepth.archive.uri import Uri
+from clipdepth.camera.pinhole import Intrinsics
 
 SCHEMA = pa.schema(
     [
@@ -26,6 +27,8 @@ SCHEMA = pa.schema(
         pa.field("p50", pa.float32()),
         pa.field("p95", pa.float32()),
         pa.field("valid", pa.float32(), nullable=False),  # share of pixels whose depth is known
+        pa.field("camera", pa.string()),  # where its focal length comes from: 'told', 'metadata', 'assumed'
+        pa.field("focal_px", pa.float64()),  # in pixels of the depth; both are null in indices of earlier versions
         pa.field("bundle", pa.string(), nullable=False),  # sha256 of its manifest
         pa.field("engine", pa.string(), nullable=False),
         pa.field("precision", pa.string(), nullable=False),
@@ -51,8 +54,8 @@ class Facts:
         return (self.source, self.size, self.modified) == (item.source, item.size, item.modified)
 
 
-def describe(frame: Frame, millimetres: NDArray[np.uint16], job: Job) -> dict[str, object]:
-    """The index's row of a frame and its depth, (H, W) uint16 millimetres, 0 for unknown."""
+def describe(frame: Frame, millimetres: NDArray[np.uint16], pinhole: Intrinsics, job: Job) -> dict[str, object]:
+    """The index's row of a frame and its depth, (H, W) uint16 millimetres, 0 for unknown, seen through `pinhole`."""
     counts = np.bincount(millimetres.ravel(), minlength=1)
     known = millimetres.size - int(counts[0])
     counts[0] = 0
@@ -70,6 +73,8 @@ def describe(frame: Frame, millimetres: NDArray[np.uint16], job: Job) -> dict[st
         **dict.fromkeys(names),
         **{name: rank / 1000 for name, rank in zip(names, ranks, strict=False)},
         "valid": known / millimetres.size,
+        "camera": pinhole.origin,
+        "focal_px": pinhole.focal if pinhole.is_known else None,
         "bundle": job.settings.bundle,
         "engine": job.settings.engine,
         "precision": job.settings.precision,

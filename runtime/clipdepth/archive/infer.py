@@ -1,5 +1,6 @@
 """The third stage: from pictures to depth, by actors that load and verify the bundle once."""
 
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from itertools import groupby
@@ -7,6 +8,7 @@ from time import perf_counter
 
 import numpy as np
 import ray
+from numpy.typing import NDArray
 
 from clipdepth.archive.chunk import Chunk, Row, pack, unpack
 from clipdepth.archive.job import Job
@@ -16,6 +18,8 @@ from clipdepth.bundle.folder import Bundle, open_bundle
 from clipdepth.bundle.hub_name import is_hub_name
 from clipdepth.bundle.manifest import MANIFEST
 from clipdepth.bundle.stored_file import stored_file
+from clipdepth.camera.letterbox import Letterbox
+from clipdepth.engines import Infer
 from clipdepth.errors import BundleError, VerificationError
 from clipdepth.model import DepthModel, load
 
@@ -34,14 +38,26 @@ class Inference:
         if not isinstance(chunk, Chunk):
             return row
         start = perf_counter()
-        frames = row["array"]
-        depth = np.zeros(frames.shape[:3], np.float32)
-        places = sorted(range(len(frames)), key=lambda place: chunk.letterboxes[place].picture_size)
-        for (height, width), group in groupby(places, key=lambda place: chunk.letterboxes[place].picture_size):
-            same = list(group)
-            for batch in (same[at : at + self._batch] for at in range(0, len(same), self._batch)):
-                depth[batch, :height, :width] = self._model.engine.infer(frames[batch, :height, :width])
+        depth = infer_sizes(row["array"], chunk.letterboxes, self._model.engine.infer, self._batch)
         return pack(replace(chunk, inference=perf_counter() - start, worker=self._worker), depth)
+
+
+def infer_sizes(
+    frames: NDArray[np.uint8], letterboxes: Sequence[Letterbox], infer: Infer, batch: int
+) -> NDArray[np.float32]:
+    """The depth of a chunk's pictures, (N, H, W, 3) uint8 BGR, at their places in the array, (N, H, W) float32.
+
+    Each picture begins at the top left and has its letterbox's size; those of one size are inferred together, at most
+    `batch` at once.
+    """
+    depth = np.zeros(frames.shape[:3], np.float32)
+    places = sorted(range(len(frames)), key=lambda place: letterboxes[place].picture_size)
+    for (height, width), group in groupby(places, key=lambda place: letterboxes[place].picture_size):
+        same = list(group)
+        for at in range(0, len(same), batch):
+            together = same[at : at + batch]
+            depth[together, :height, :width] = infer(frames[together, :height, :width])
+    return depth
 
 
 def settle(bundle: str, settings: Settings, threads: int, device: int | None) -> Settings:

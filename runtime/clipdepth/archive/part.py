@@ -46,5 +46,7 @@ def read_part(uri: Uri) -> tuple[pa.Table, PartFacts]:
     """A part's rows and facts."""
     with uri.open() as file:
         table = parquet.read_table(file)
+    # Parts of an earlier version lack columns that came later.
+    rows = pa.concat_tables([PART.empty_table(), table.replace_schema_metadata()], promote_options="default")
     height, width, base, lost = json.loads(table.schema.metadata[_FACTS])
-    return table, PartFacts(Stream(height, width, Fraction(base)), lost)
+    return rows, PartFacts(Stream(height, width, Fraction(base)), lost)

@@ -6,7 +6,10 @@ from rich.console import Console
 
 from clipdepth.archive.results import Failed
 from clipdepth.archive.settings import Settings
+from clipdepth.camera.camera import UNKNOWN_REMEDY
+from clipdepth.camera.pinhole import Origin
 from clipdepth.files.foreign import shown
+from clipdepth.pipeline.focal import TEXTS
 
 
 @dataclass
@@ -40,6 +43,8 @@ class ArchiveReport:
     failed: list[Failed] = field(default_factory=list)
     frames: int = 0
     """Whose depth this run made."""
+    origins: dict[Origin, int] = field(default_factory=dict)
+    """Of them, how many have a focal length that was told, read from their file, or assumed."""
     seconds: float = 0.0
     seconds_to_first: float = 0.0
     """Of them, until the first chunk had depth: the workers start."""
@@ -73,6 +78,8 @@ def print_report(report: ArchiveReport, console: Console) -> None:
         "engine": f"{report.settings.engine}, {report.settings.precision}",
     }
     if report.frames:
+        facts["camera"] = ", ".join(f"{TEXTS[origin]} for {frames} frames" for origin, frames in report.origins.items())
+        facts["camera"] += f"; {UNKNOWN_REMEDY}" if "assumed" in report.origins else ""
         facts["workers"] = f"{len(report.workers)}, at {rates} frames a second of inference"
         facts["time"] = f"{report.outside_inference:.0%} outside inference ({_stages(report)})"
         peak, limit = report.store_peak_bytes / 1e6, report.store_limit_bytes / 1e6

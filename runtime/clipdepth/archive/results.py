@@ -1,8 +1,10 @@
 """What the stages tell the one that started them."""
 
+from collections import Counter
 from dataclasses import dataclass
 
 from clipdepth.archive.sources import Item
+from clipdepth.camera.pinhole import Origin
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,8 @@ class Part:
     seconds: PartSeconds
     worker: str
     """Which actor inferred."""
+    origins: Counter[Origin]
+    """How many frames have a focal length that comes from there."""
 
 
 @dataclass(frozen=True)

@@ -100,6 +100,8 @@ class Tally:
         report = self.report
         report.seconds_to_first = report.seconds_to_first or perf_counter() - self._start
         report.frames += part.frames
+        for origin, frames in part.origins.items():
+            report.origins[origin] = report.origins.get(origin, 0) + frames
         for stage, seconds in vars(part.seconds).items():
             report.stage_seconds[stage] += seconds
         worker = report.workers.setdefault(part.worker, WorkerReport())

@@ -15,6 +15,7 @@ from clipdepth.archive.chunk import Stream
 from clipdepth.archive.uri import Uri
 from clipdepth.errors import SourceError
 from clipdepth.files.ffmpeg import HANDLE, HEAD_BYTES, refuse_lists
+from clipdepth.files.quicktime import open_video_focal_35mm
 
 _REMEDY = "copy it again or convert it"
 
@@ -22,8 +23,10 @@ _REMEDY = "copy it again or convert it"
 class Video:
     """The first video stream of a file."""
 
-    def __init__(self, name: str, file: IO[bytes], container: InputContainer) -> None:
+    def __init__(self, name: str, file: IO[bytes], container: InputContainer, focal_35mm: float = 0.0) -> None:
         self.name = name
+        self.focal_35mm = focal_35mm
+        """What the file says of its lens, mm of 35 mm film; 0 where it says nothing."""
         self._file = file
         self._container = container
         self._track = _video_track(name, container)
@@ -115,9 +118,10 @@ def open_video(uri: Uri) -> Iterator[Video]:
     try:
         with uri.open() as file:
             refuse_lists(name, file.read(HEAD_BYTES))
+            focal_35mm = open_video_focal_35mm(file)
             file.seek(0)
             with av.open(file, options=HANDLE.options) as container:
-                yield Video(name, file, container)
+                yield Video(name, file, container, focal_35mm)
     except av.FFmpegError as error:
         raise SourceError(f"{name} is damaged, cut short or no video ({error.strerror}); {_REMEDY}") from None
     except SourceError:

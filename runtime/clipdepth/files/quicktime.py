@@ -3,7 +3,7 @@
 import struct
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO
 
 FOCAL_35MM = b"com.apple.quicktime.camera.focal_length.35mm_equivalent"
 MOST_BYTES = 1 << 20
@@ -42,14 +42,21 @@ def video_focal_35mm(path: Path) -> float:
     """The focal length in mm of 35 mm film that a video file states; 0 where it states none, or is of another kind."""
     try:
         with path.open("rb") as file:
-            end = file.seek(0, 2)
-            # A file of another kind has no such atoms, or ends at once.
-            return next(_stated(file, 0, end), 0.0)
+            return open_video_focal_35mm(file)
+    except OSError:
+        return 0.0
+
+
+def open_video_focal_35mm(file: IO[bytes]) -> float:
+    """As `video_focal_35mm`, of a file that is open; where it is read next is not kept."""
+    try:
+        # A file of another kind has no such atoms, or ends at once.
+        return next(_stated(file, 0, file.seek(0, 2)), 0.0)
     except (OSError, struct.error, ValueError):
         return 0.0
 
 
-def _stated(file: BinaryIO, start: int, end: int, depth: int = 1) -> Iterator[float]:
+def _stated(file: IO[bytes], start: int, end: int, depth: int = 1) -> Iterator[float]:
     """What the metadata of the film, or of one of its tracks, says: phones write it beside the picture's track."""
     for kind, first, last in _atoms(file, start, end):
         if kind in _PARENTS and depth < DEEPEST:
@@ -58,7 +65,7 @@ def _stated(file: BinaryIO, start: int, end: int, depth: int = 1) -> Iterator[fl
             yield from _of_meta(file, first, last)
 
 
-def _atoms(file: BinaryIO, start: int, end: int) -> Iterator[Atom]:
+def _atoms(file: IO[bytes], start: int, end: int) -> Iterator[Atom]:
     for _ in range(MOST_ATOMS):
         if start + 8 > end:
             return
@@ -74,7 +81,7 @@ def _atoms(file: BinaryIO, start: int, end: int) -> Iterator[Atom]:
         start += length
 
 
-def _of_meta(file: BinaryIO, start: int, end: int) -> Iterator[float]:
+def _of_meta(file: IO[bytes], start: int, end: int) -> Iterator[float]:
     """Keys by their number from 1 on, and a list of values that are called by the number of their key."""
     file.seek(start)
     # In an MP4 the atom has a version in front; in QuickTime it has none.
@@ -91,7 +98,7 @@ def _of_meta(file: BinaryIO, start: int, end: int) -> Iterator[float]:
         offset += max(length, 8)
 
 
-def _values(file: BinaryIO, number: int, start: int, end: int) -> Iterator[float]:
+def _values(file: IO[bytes], number: int, start: int, end: int) -> Iterator[float]:
     for kind, first, last in _atoms(file, start, end):
         if int.from_bytes(kind, "big") == number:
             for part, begin, stop in _atoms(file, first, last):
@@ -110,7 +117,7 @@ def _number(data: bytes) -> float:
     return float(struct.unpack(">" + form, content)[0])
 
 
-def _read(file: BinaryIO, start: int, end: int) -> bytes:
+def _read(file: IO[bytes], start: int, end: int) -> bytes:
     if end - start > MOST_BYTES:
         raise ValueError(end - start)
     file.seek(start)

@@ -16,7 +16,9 @@ import pytest
 
 import clipdepth
 from bundles import brightness_depth, write_bundle
+from clipdepth.camera.camera import Camera
 from clipdepth.cli import main
+from clipdepth.sinks.depth_png import to_millimetres
 from clips import decoded, room_frames, write_clip
 
 CLIPS, FRAMES = 20, 36
@@ -103,6 +105,30 @@ def test_the_report_says_what_was_done(whole: Path) -> None:
     assert report["frames"] == CLIPS * FRAMES == sum(worker["frames"] for worker in report["workers"].values())
     assert 0 < report["store_peak_bytes"] <= report["store_limit_bytes"] == 200_000_000
     assert all(seconds > 0 for seconds in report["stage_seconds"].values())
+
+
+def test_pictures_of_all_shapes_in_one_run_are_those_of_the_model(tmp_path: Path) -> None:
+    """And the one that no camera of the calibration took is left out by its name."""
+    shapes = {"a": (60, 80), "b": (90, 160), "c": (80, 60), "d": (HEIGHT, WIDTH)}
+    rng = np.random.default_rng(0)
+    (tmp_path / "photos").mkdir()
+    for name, shape in shapes.items():
+        picture = rng.integers(0, 256, (*shape, 3), dtype=np.uint8)
+        cv2.imwrite(str(tmp_path / f"photos/{name}.png"), picture)
+    (tmp_path / "cameras.txt").write_text("1 PINHOLE 640 480 520 520 320 240\n2 PINHOLE 320 180 300 300 160 90\n")
+    made = write_bundle(tmp_path / "sizes.bundle", HEIGHT, WIDTH, max_batch=4, other_sizes=[(27, 48), (64, 48)])
+    ended = run(made, tmp_path / "photos", tmp_path / "out", "--calibration", str(tmp_path / "cameras.txt"))
+    assert ended.returncode == 1, ended.stderr
+    with clipdepth.load(made, engine="onnxruntime", camera=Camera(calibration=tmp_path / "cameras.txt")) as model:
+        for name in ("a", "b", "d"):
+            picture = np.asarray(cv2.imread(str(tmp_path / f"photos/{name}.png")), np.uint8)
+            (stored,) = clipdepth.read_depth(tmp_path / f"out/depth/photos/{name}.png.png")
+            np.testing.assert_array_equal(np.rint(stored.depth * 1000), to_millimetres(model(picture).depth))
+    (failed,) = json.loads((tmp_path / "out/report.json").read_text())["failed"]
+    assert failed["source"] == str(tmp_path / "photos/c.png")
+    assert failed["reason"].count("c.png") == 1
+    assert f"failed   {failed['reason']}\n" in ended.stdout
+    assert "camera   told for 3 frames\n" in ended.stdout
 
 
 def test_what_is_killed_or_interrupted_loses_nothing(films: Path, bundle: Path, whole: Path) -> None:

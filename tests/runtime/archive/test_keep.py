@@ -18,6 +18,7 @@ from clipdepth.archive.index import describe
 from clipdepth.archive.join import join
 from clipdepth.archive.results import Failed, Joined, Part
 from clipdepth.archive.sources import Item
+from clipdepth.camera.pinhole import Intrinsics
 from clipdepth.sinks.depth_png import to_millimetres
 from clips import NTSC, decoded, room_frames, write_clip
 
@@ -55,7 +56,8 @@ def test_the_index_has_percentiles_of_what_is_known(tmp_path: Path, share: float
     depth = RNG.integers(300, 9000, (40, 50)).astype(np.uint16)
     depth[RNG.random(depth.shape) < share] = 0
     item = Item("/films/x.mp4", "films/x.mp4", 1, 1.0)
-    row = describe(Frame(item, 4, 512, 0.5), depth, make_job(tmp_path))
+    pinhole = Intrinsics(50, 40, 30.0, 30.0, 24.5, 19.5, "assumed")
+    row = describe(Frame(item, 4, 512, 0.5), depth, pinhole, make_job(tmp_path))
     known = depth[depth > 0]
     assert row["valid"] == pytest.approx(known.size / depth.size)
     for name, percent in (("p5", 5), ("p50", 50), ("p95", 95)):
@@ -63,6 +65,9 @@ def test_the_index_has_percentiles_of_what_is_known(tmp_path: Path, share: float
         assert row[name] == (pytest.approx(expected) if known.size else None)
     assert (row["frame"], row["time"], row["stamp"], row["height"], row["width"]) == (4, 0.5, 512, 40, 50)
     assert row["depth"] == "depth/films/x.mp4.mkv"
+    assert (row["camera"], row["focal_px"]) == ("assumed", 30)
+    unknown = describe(Frame(item, 4, 512, 0.5), depth, Intrinsics.unknown(50, 40), make_job(tmp_path))
+    assert (unknown["camera"], unknown["focal_px"]) == ("unknown", None)
 
 
 def test_a_video_becomes_a_depth_video_with_its_times(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -86,6 +91,20 @@ def test_a_video_becomes_a_depth_video_with_its_times(tmp_path: Path, monkeypatc
     median = [float(np.percentile(stored.depth, 50, method="inverted_cdf")) for stored in found]
     assert table["p50"].to_pylist() == pytest.approx(median)
     assert not (tmp_path / "out/.work/").exists() or not list((tmp_path / "out/.work").rglob("*.parquet"))
+
+
+def test_parts_of_an_earlier_version_are_joined(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They say nothing of the camera."""
+    path = write_clip(tmp_path / "x.mp4", room_frames(1, 20))
+    job = small_chunks(make_job(tmp_path), 10, monkeypatch)
+    run_stages([item_of(path)], job)
+    first, *_ = sorted((tmp_path / "out/.work").rglob("*.parquet"))
+    old = parquet.read_table(first).drop_columns(["camera", "focal_px"])
+    parquet.write_table(old, first)
+    assert isinstance(join(item_of(path), job), Joined)
+    table = parquet.read_table(tmp_path / "out/index/x.mp4.parquet")
+    assert table["frame"].to_pylist() == list(range(20))
+    assert table["camera"].to_pylist() == [None] * len(old) + ["assumed"] * (20 - len(old))
 
 
 def test_a_video_may_become_pngs(tmp_path: Path) -> None:
@@ -124,6 +143,7 @@ def test_lost_frames_are_remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
     class Cut:
         def __init__(self, video) -> None:  # type: ignore[no-untyped-def]
+            self.focal_35mm = video.focal_35mm
             self.frames = lambda key=None: list(video.frames(key))[:-3].__iter__()
 
     from contextlib import contextmanager

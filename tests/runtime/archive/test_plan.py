@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from archive_jobs import OPEN_GOP, item_of, make_job, planned, run_stages, small_chunks
+from archive_jobs import HEIGHT, OPEN_GOP, WIDTH, item_of, make_job, planned, run_stages, small_chunks
 from clipdepth.archive.chunk import Frame, Span
-from clipdepth.archive.job import Job
 from clipdepth.archive.results import Complete, Failed, Joinable
+from clipdepth.bundle.manifest import InputSize
 from clips import NTSC, decoded, room_frames, write_clip
 
 
@@ -70,13 +70,12 @@ def test_a_range_that_misses_the_video_says_how_long_it_is(tmp_path: Path) -> No
 def test_chunks_are_multiples_of_the_engines_batch(tmp_path: Path) -> None:
     job = make_job(tmp_path, max_batch=7)
     assert job.chunk_frames % 7 == 0
-    frame = job.size.height * job.size.width * 3
+    frame = HEIGHT * WIDTH * 3
     assert 0 <= (32 << 20) - job.chunk_frames * frame < 7 * frame
-    assert replace(job, size=replace_size(job, 4000, 6000)).chunk_frames == 7
-
-
-def replace_size(job: Job, height: int, width: int):  # type: ignore[no-untyped-def]
-    return type(job.size)(height, width, job.size.max_batch)
+    # A chunk's pictures have room for the largest of all sizes.
+    sizes = (InputSize(HEIGHT, WIDTH, 7), InputSize(60, 48, 7))
+    assert 0 <= (32 << 20) - replace(job, inputs=sizes).chunk_frames * 60 * 64 * 3 < 7 * 60 * 64 * 3
+    assert replace(job, inputs=(InputSize(4000, 6000, 7),)).chunk_frames == 7
 
 
 def test_what_an_earlier_run_did_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
