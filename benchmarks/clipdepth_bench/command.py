@@ -11,7 +11,15 @@ from rich.console import Console
 
 from clipdepth.bundle.box import find_folder
 from clipdepth.bundle.folder import open_bundle
-from clipdepth.cli.arguments import BUNDLE_HELP, DEVICE_HELP, ArgumentParser, device_index, positive_int
+from clipdepth.cli.arguments import (
+    BUNDLE_HELP,
+    DEVICE_HELP,
+    SIZE_HELP,
+    ArgumentParser,
+    device_index,
+    picture_size,
+    positive_int,
+)
 from clipdepth.cli.overwriting import refuse_overwriting
 from clipdepth.engines import ENGINES, usable_cores
 from clipdepth.errors import UsageError
@@ -54,7 +62,7 @@ def main(argv: Sequence[str]) -> int:
         require_packages()
     before = _read_before(options)
     setup = Setup(
-        open_bundle(options.bundle),
+        open_bundle(options.bundle).of_size(options.size),
         options.run,
         options.threads,
         "compile" not in options.skip,
@@ -166,6 +174,7 @@ def _parser() -> ArgumentParser:
     parser.add_argument("--rounds", type=positive_int, help="rounds at most (default: as many as fit)")
     parser.add_argument("--per-round", type=positive_int, help="samples a round of each (default: a quarter second's)")
     parser.add_argument("--threads", type=positive_int, default=usable_cores(), help="threads (default: all cores)")
+    parser.add_argument("--size", type=picture_size, metavar="HxW", help=SIZE_HELP)
     parser.add_argument("--device", type=device_index, metavar="N", help=DEVICE_HELP)
     parser.add_argument("--skip", action="append", choices=PARTS, default=[], help="leave a part out; may be repeated")
     parser.add_argument(

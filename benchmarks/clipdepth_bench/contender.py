@@ -19,6 +19,7 @@ class Setup:
     """What contenders are made from."""
 
     bundle: Bundle
+    """Of one size."""
     run: str | None
     """The run or other model that the bundle was exported from, for PyTorch's weights; without, they are random."""
     threads: int

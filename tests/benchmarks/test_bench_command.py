@@ -171,6 +171,24 @@ def test_a_row_for_every_graph(tmp_path: Path) -> None:
     assert set(report["graphs"]) == {"fp32", "fp16"}
 
 
+def test_one_of_several_sizes_is_measured(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = write_bundle(tmp_path / "sizes.bundle", precisions=("fp32", "int8"), other_sizes=[(36, 64), (64, 48)])
+    file = tmp_path / "r.json"
+    parts = ["--skip", "compile", "--skip", "streaming", "--without", "onnxruntime int8"]
+    for size, name, options in ((48, "depth", []), (36, "depth.36x64", ["--size", "36x64"])):
+        assert main(["bench", str(path), *FEW, *parts, *options, "--json", str(file)]) == 0
+        report = json.loads(file.read_text(encoding="utf-8"))
+        assert report["input"] == {"height": size, "width": 64}
+        files = open_bundle(path).manifest.files
+        assert report["graphs"] == {label: files[f"{name}.{label}.onnx"].sha256 for label in ("fp32", "int8")}
+        engine = row(report, "onnxruntime")
+        assert engine["verdict"] == "passed"
+        assert engine["memory"]["host_mb"] > 0
+        assert f"sizes.bundle, {size}×64" in capsys.readouterr().out
+    err = refused(capsys, str(path), "--size", "9x9", status=2)
+    assert "has no graph of 9×9; it has 48×64, 36×64, 64×48" in err
+
+
 def test_a_graph_that_does_not_load_says_why(tmp_path: Path) -> None:
     bundle = write_bundle(tmp_path / "b")
     model = brightness_graph(48, 64)

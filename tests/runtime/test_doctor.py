@@ -13,7 +13,7 @@ from clipdepth.engines import ENGINES
 from clipdepth.engines.hardware import cpu_name, describe_hardware
 from clipdepth.engines.precisions import Precisions
 from clipdepth.engines.trial import Trial
-from clipdepth.errors import BundleError
+from clipdepth.errors import BundleError, UsageError
 
 
 @pytest.fixture(autouse=True)
@@ -55,6 +55,19 @@ def test_a_bundle_is_tried_with_each_of_its_graphs(tmp_path: Path) -> None:
     report = doctor(tmp_path, str(path))
     assert report["bundle"] == str(path)
     assert all([trial["precision"] for trial in e["trials"]] == ["fp32", "int8"] for e in report["engines"])
+
+
+def test_one_of_several_sizes_is_tried_and_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = write_bundle(tmp_path / "b", other_sizes=[(36, 64), (64, 48)])
+    report = doctor(tmp_path, str(path))
+    assert report["input"] == {"height": 48, "width": 64}
+    assert f"model: {path}, tried at 48×64; it has 36×64, 64×48 too (--size)\n" in capsys.readouterr().out
+    report = doctor(tmp_path, str(path), "--size", "64x48")
+    assert report["input"] == {"height": 64, "width": 48}
+    assert report["engines"][0]["trials"][0]["problem"] is None
+    assert "tried at 64×48; it has 48×64, 36×64 too" in capsys.readouterr().out
+    with pytest.raises(UsageError, match="has no graph of 9×9; it has 48×64, 36×64, 64×48"):
+        doctor(tmp_path, str(path), "--size", "9x9")
 
 
 def test_the_model_that_ships_is_tried_where_no_bundle_is_named(

@@ -64,6 +64,16 @@ def test_its_json(box: Path, tmp_path: Path) -> None:
     assert (edge["weights"], plain["weights"]) == (True, False)
 
 
+def test_all_sizes_are_listed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_bundle(tmp_path / "box/sizes", other_sizes=[(36, 64), (64, 48)])
+    assert main(["--json", str(tmp_path / "m.json")], tmp_path / "box") == 0
+    out = capsys.readouterr().out
+    assert "48×64 +2" in out
+    assert "48×64, 36×64, 64×48; GFLOP of the first" in " ".join(out.split())
+    (model,) = json.loads((tmp_path / "m.json").read_text())["models"]
+    assert [(of["height"], of["width"]) for of in model["other_inputs"]] == [(36, 64), (64, 48)]
+
+
 def test_an_empty_box_is_a_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--json", str(tmp_path / "m.json")], tmp_path / "box") == 0
     out = capsys.readouterr().out

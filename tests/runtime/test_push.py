@@ -175,9 +175,20 @@ def test_the_card_tells_what_the_manifest_does(
     assert "| int8 | depth.int8.onnx | 0.0 | 2 | 2.5e-05 | 0.0001 | 0.0001 | - |" in text
     assert "58 px focal length at 48×64" in text
     assert f"clipdepth run hf:{NAME} --source 0 --show" in text
+    assert "| input | 48×64 pixels, uint8 BGR" in text
     picture = cv2.imread(str(tmp_path / "card" / "picture.jpg"))
     assert picture is not None
     assert picture.shape[0] == 22 + 2 * 180  # titles, and two frames of 3:4 at a width of 240
+
+
+def test_the_card_has_the_graphs_of_all_sizes(hub: Hub, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = write_bundle(tmp_path / "sizes.bundle", other_sizes=[(36, 64), (64, 48)])
+    text, _ = card_of(path, tmp_path / "card", capsys)
+    assert "| input | 48×64, 36×64, 64×48 pixels, uint8 BGR" in text
+    assert "| fp32, 48×64 | depth.fp32.onnx | 0.0 |" in text
+    assert "| fp32, 64×48 | depth.64x48.fp32.onnx | 0.0 |" in text
+    assert "0.0 at 48×64 |" in text
+    assert "fitted into the input of the nearest shape whole" in text
 
 
 def test_a_strangers_text_is_only_text(

@@ -27,7 +27,9 @@ def measure_memory(setup: Setup, key: str) -> Memory:
     """
     run = setup.run or ""
     device = "" if setup.device is None else str(setup.device)
-    command = [sys.executable, "-c", _CHILD, str(setup.bundle.path), run, str(setup.threads), device, key]
+    size = setup.bundle.manifest.input
+    what = [str(setup.bundle.path), str(size.height), str(size.width), run, str(setup.threads), device, key]
+    command = [sys.executable, "-c", _CHILD, *what]
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=_SECONDS)
     except subprocess.TimeoutExpired:
@@ -40,11 +42,11 @@ def measure_memory(setup: Setup, key: str) -> Memory:
 
 
 def main(argv: Sequence[str]) -> None:
-    """The child: `BUNDLE RUN THREADS GPU KEY`; its last line is JSON."""
-    bundle, run, threads, gpu, key = argv
+    """The child: `BUNDLE HEIGHT WIDTH RUN THREADS GPU KEY`; its last line is JSON."""
+    bundle, height, width, run, threads, gpu, key = argv
     before = used_megabytes()
     setup = Setup(
-        open_bundle(Path(bundle)),
+        open_bundle(Path(bundle)).of_size((int(height), int(width))),
         run or None,
         int(threads),
         peers=True,

@@ -11,7 +11,7 @@ from rich.table import Table as RichTable
 from clipdepth.bundle.box import find_folder
 from clipdepth.bundle.folder import open_bundle
 from clipdepth.bundle.record import encode_record
-from clipdepth.cli.arguments import BUNDLE_HELP, DEVICE_HELP, ArgumentParser, device_index, positive_int
+from clipdepth.cli.arguments import BUNDLE_HELP, DEVICE_HELP, ArgumentParser, device_index, picture_size, positive_int
 from clipdepth.cli.overwriting import refuse_overwriting
 from clipdepth.engines import ENGINES, usable_cores
 from clipdepth.errors import MissingExtraError
@@ -36,7 +36,7 @@ def main(argv: Sequence[str]) -> int:
         from clipdepth_bench.pareto.run import Contest, run_contest
     except ModuleNotFoundError as error:
         raise MissingExtraError("clipdepth bench pareto", error.name or "PyTorch", "train") from None
-    bundles = [open_bundle(named) for named in options.bundles]
+    bundles = [open_bundle(named).of_size(options.size) for named in options.bundles]
     examination = prepare(bundles, options.data, options.crop, options.frames)
     make_folder(options.out)
     contest = Contest(bundles, options.engine, options.threads, options.data, examination, options.device)
@@ -92,6 +92,7 @@ def _parser() -> ArgumentParser:
     parser.add_argument("--data", required=True, help="folder of RGB-D pairs, or 'rooms'; its test frames count")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for tables, plots and JSON")
     parser.add_argument("--engine", action="append", choices=tuple(ENGINES), default=[], help="may be repeated (all)")
+    parser.add_argument("--size", type=picture_size, metavar="HxW", help="which of each bundle's sizes (the first)")
     parser.add_argument("--device", type=device_index, metavar="N", help=DEVICE_HELP)
     parser.add_argument("--frames", type=positive_int, help="test frames, evenly spread (default: all)")
     parser.add_argument(

@@ -71,6 +71,17 @@ class Bundle:
         """The bundle of that size alone, which has to be one of its sizes."""
         return Bundle(self.path, self.manifest.at(height, width))
 
+    def of_size(self, wanted: tuple[int, int] | None) -> "Bundle":
+        """The bundle of the size `wanted`, (height, width), alone; of its first one for None.
+
+        Raises UsageError for a size that it does not have.
+        """
+        inputs = self.manifest.inputs
+        height, width = wanted or (inputs[0].height, inputs[0].width)
+        if (height, width) not in [(size.height, size.width) for size in inputs]:
+            raise UsageError(f"{self.path} has no graph of {height}×{width}; it has {', '.join(map(str, inputs))}")
+        return self.at(height, width)
+
     def golden(self) -> Golden:
         """The golden frames of its first size."""
         size, kind = self.manifest.input, self.manifest.kind

@@ -54,6 +54,9 @@ class InputSize(Record, frozen=True):
     width: Positive
     max_batch: Positive = 1
 
+    def __str__(self) -> str:
+        return f"{self.height}×{self.width}"
+
 
 class DepthRange(Record, frozen=True):
     """The smallest and largest depth the graph can answer, in metres."""

@@ -67,6 +67,10 @@ def picture_size(text: str) -> tuple[int, int]:
     return int(found[1]), int(found[2])
 
 
+SIZE_HELP = "which of the bundle's sizes (default: the first)"
+"""The help of an argument for `Bundle.of_size`, of type `picture_size`."""
+
+
 def positive_float(text: str) -> float:
     """Read a number above 0; for `add_argument(type=…)`."""
     value = float_or_nan(text)

@@ -7,7 +7,7 @@ from clipdepth.bundle.folder import Bundle
 from clipdepth.bundle.hub_name import HubName, is_hub_name, parse_hub_name
 from clipdepth.bundle.kind import MEANINGS, METRIC
 from clipdepth.bundle.manifest import Licence, Manifest
-from clipdepth.cli.models import conditions, describe_camera, megabytes
+from clipdepth.cli.models import conditions, describe_camera, megabytes, sizes_line
 from clipdepth.errors import UsageError
 from clipdepth.files.foreign import shown
 
@@ -92,13 +92,14 @@ def _figures(manifest: Manifest) -> Iterator[str]:
 
 def _graphs(manifest: Manifest) -> Iterator[str]:
     yield "## Graphs\n"
-    rows = []
-    for graph in manifest.graphs:
+    rows, several = [], bool(manifest.other_sizes)
+    for size, graph in ((sized.input, graph) for sized in manifest.sizes for graph in sized.graphs):
         found = graph.verification
         change = "-" if found.delta1_change is None else f"{100 * found.delta1_change:+.2f}"
-        size = f"{manifest.bytes_of(graph) / 1e6:.1f}"
+        megabytes_read = f"{manifest.bytes_of(graph) / 1e6:.1f}"
         numbers = [f"{found.mean:.2g}", f"{found.largest:.2g}", f"{found.tolerance.mean:.2g}", change]
-        rows.append([graph.label, graph.file, size, str(graph.operators), *numbers])
+        label = f"{graph.label}, {size}" if several else graph.label
+        rows.append([label, graph.file, megabytes_read, str(graph.operators), *numbers])
     yield _table(["graph", "file", "MB", "operators", "mean", "largest", "limit", "Δδ1"], rows)
     frames = max(graph.verification.frames for graph in manifest.graphs)
     yield (
@@ -111,12 +112,12 @@ def _facts(manifest: Manifest) -> Iterator[str]:
     size, model = manifest.input, manifest.model
     at_once = "one frame at a time" if size.max_batch == 1 else f"1 to {size.max_batch} frames at a time"
     rows = [
-        ["input", f"{size.height}×{size.width} pixels, uint8 BGR, {at_once}"],
+        ["input", f"{sizes_line(manifest)} pixels, uint8 BGR, {at_once}"],
         ["output", MEANINGS[manifest.kind]],
         ["range", f"{manifest.depth.minimum:g} to {manifest.depth.maximum:g} m" if manifest.depth else "not metric"],
         ["training camera", describe_camera(manifest)],
         ["parameters", f"{model.parameters / 1e6:.1f} M"],
-        ["GFLOP a frame", f"{model.flops / 1e9:.1f}"],
+        ["GFLOP a frame", f"{model.flops / 1e9:.1f}{f' at {size}' if manifest.other_sizes else ''}"],
         ["size", f"{megabytes(manifest):.1f} MB in all"],
         ["weights to train on from", "yes" if manifest.weights else "no"],
     ]
@@ -143,7 +144,8 @@ def _limits(manifest: Manifest) -> Iterator[str]:
         yield "- The training camera is not known: depth is metric only for a camera like it."
     else:
         yield "- Depth is metric for the training camera's field of view; tell yours with `--fov` or `--calibration`."
-    yield "- A picture of another shape than the input is stretched to it."
+    nearest = "the input of the nearest shape" if manifest.other_sizes else "the input"
+    yield f"- A picture of another shape is fitted into {nearest} whole, and the rest is filled with its edge."
     yield "- The golden frames show that an engine computes what PyTorch did, not that depth is right in your scene.\n"
 
 

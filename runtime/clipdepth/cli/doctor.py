@@ -13,7 +13,16 @@ from rich.text import Text
 from clipdepth import __version__
 from clipdepth.bundle.box import BOX, DEFAULT, find_folder
 from clipdepth.bundle.folder import Bundle, open_bundle
-from clipdepth.cli.arguments import BUNDLE_HELP, DEVICE_HELP, ArgumentParser, device_index, positive_int
+from clipdepth.bundle.manifest import InputSize
+from clipdepth.cli.arguments import (
+    BUNDLE_HELP,
+    DEVICE_HELP,
+    SIZE_HELP,
+    ArgumentParser,
+    device_index,
+    picture_size,
+    positive_int,
+)
 from clipdepth.cli.overwriting import refuse_overwriting
 from clipdepth.engines import ENGINES, usable_cores
 from clipdepth.engines.hardware import describe_hardware
@@ -39,18 +48,26 @@ def main(argv: Sequence[str], box: Path = BOX) -> int:
     """Run the command; return 0, whatever the engines lack. `box` has the model that is tried where none is named."""
     options = _parser().parse_args(argv)
     refuse_overwriting([find_folder(options.bundle, box)], [options.json])
-    bundle = open_bundle(options.bundle, box)
+    opened = open_bundle(options.bundle, box)
+    bundle = opened.of_size(options.size)
     named, threads = bundle.as_named(options.bundle), options.threads or usable_cores()
     console = Console()
     hardware = {name: text for name, text in describe_hardware().items() if text}
     console.print(f"clipdepth {__version__}, Python {platform.python_version()}, {threads} threads", highlight=False)
     for name, text in hardware.items():
         console.print(f"{name}: {text}", highlight=False, markup=False, soft_wrap=True)
-    console.print(shown(f"model: {named}"), highlight=False, markup=False, soft_wrap=True)
+    model = f"model: {named}{_among(opened.manifest.inputs, bundle.manifest.input)}"
+    console.print(shown(model), highlight=False, markup=False, soft_wrap=True)
     diagnoses = _diagnose_all(bundle, threads, options.device, console)
     if options.json:
-        write_json(options.json, _as_json(named, threads, hardware, diagnoses))
+        write_json(options.json, _as_json(named, bundle.manifest.input, threads, hardware, diagnoses))
     return 0
+
+
+def _among(sizes: Sequence[InputSize], tried: InputSize) -> str:
+    """Which of several sizes is tried, and the others; nothing where there is one."""
+    others = ", ".join(str(size) for size in sizes if size != tried)
+    return f", tried at {tried}; it has {others} too (--size)" if others else ""
 
 
 def _diagnose_all(bundle: Bundle, threads: int, device: int | None, console: Console) -> list[Diagnosis]:
@@ -86,11 +103,14 @@ def _time(trial: Trial) -> str:
     return f"{title} {trial.milliseconds:.3g} ms{ran}"
 
 
-def _as_json(named: str, threads: int, hardware: dict[str, str], diagnoses: Sequence[Diagnosis]) -> dict[str, Any]:
+def _as_json(
+    named: str, size: InputSize, threads: int, hardware: dict[str, str], diagnoses: Sequence[Diagnosis]
+) -> dict[str, Any]:
     return {
         "clipdepth": __version__,
         "python": platform.python_version(),
         "bundle": named,
+        "input": {"height": size.height, "width": size.width},
         "threads": threads,
         "hardware": hardware,
         "engines": [asdict(diagnosis) for diagnosis in diagnoses],
@@ -105,6 +125,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     add = parser.add_argument
     add("bundle", nargs="?", metavar="BUNDLE", default=DEFAULT, help=f"{BUNDLE_HELP} (default: {DEFAULT})")
+    add("--size", type=picture_size, metavar="HxW", help=SIZE_HELP)
     add("--threads", type=positive_int, metavar="N", help="threads of an engine on the CPU (default: all usable cores)")
     add("--device", type=device_index, metavar="N", help=DEVICE_HELP)
     add("--json", type=Path, metavar="FILE", help="write what was found there too")

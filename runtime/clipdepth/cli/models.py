@@ -51,10 +51,10 @@ def _table(manifests: Mapping[str, Manifest]) -> Table:
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("precisions")
     for name, manifest in manifests.items():
-        size, model = manifest.input, manifest.model
+        model, others = manifest.model, len(manifest.other_sizes)
         table.add_row(
             shown(name),
-            f"{size.height}×{size.width}",
+            f"{manifest.input}{f' +{others}' if others else ''}",
             f"{model.parameters / 1e6:.1f} M",
             f"{model.flops / 1e9:.1f}",
             f"{megabytes(manifest):.1f}",
@@ -68,6 +68,7 @@ def _details(manifest: Manifest) -> Table:
     """What does not fit into a row: two columns, of which the right one is wrapped."""
     facts = {
         "about": [manifest.description] if manifest.description else [],
+        "sizes": [f"{sizes_line(manifest)}; GFLOP of the first"] if manifest.other_sizes else [],
         "from": [manifest.model.origin] if manifest.model.origin else [],
         "answers": [] if manifest.kind == METRIC else [f"{MEANINGS[manifest.kind]}; for metres {REMEDY}"],
         "measured": [f"{conditions(found)}: {_metrics(found)}" for found in manifest.accuracy],
@@ -80,6 +81,11 @@ def _details(manifest: Manifest) -> Table:
         for number, line in enumerate(lines):
             grid.add_row("" if number else f"  {fact}", shown(line))
     return grid
+
+
+def sizes_line(manifest: Manifest) -> str:
+    """All sizes of pictures that the network takes, the first one first."""
+    return ", ".join(map(str, manifest.inputs))
 
 
 def licences_line(licences: Sequence[Licence]) -> str:
@@ -142,6 +148,7 @@ def _as_json(bundle: Bundle) -> dict[str, Any]:
         "path": str(bundle.path),
         "description": manifest.description,
         "input": msgspec.to_builtins(manifest.input),
+        "other_inputs": [msgspec.to_builtins(size) for size in manifest.inputs[1:]],
         "parameters": manifest.model.parameters,
         "flops": manifest.model.flops,
         "precisions": manifest.precisions,
