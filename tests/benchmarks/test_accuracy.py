@@ -19,6 +19,7 @@ from clipdepth.model import DepthModel
 from clipdepth_bench.contender import ContenderEngine
 from clipdepth_bench.measure.accuracy import measure_accuracy
 from clipdepth_bench.pareto.command import main as pareto
+from clipdepth_bench.pareto.contest import prepare
 from clipdepth_bench.pareto.report import read_pareto
 from clipdepth_train.candidate import bundle_frames, bundle_predictor
 from clipdepth_train.data.loader import open_set
@@ -74,6 +75,20 @@ def test_the_run_its_bundle_and_pareto_measure_the_same(
     same = ("data", "split", "crop", "align", "picture", "precision", "mirrored")
     assert {key: of_bundle[key] for key in same} == {key: of_run[key] for key in same}
     assert (of_run["engine"], of_bundle["engine"]) == ("pytorch", "onnxruntime")
+
+
+@pytest.mark.parametrize("nearer_first", [True, False])
+def test_the_same_truth_counts_for_all_bundles_of_a_contest(
+    run: Path, larger: Path, tmp_path: Path, nearer_first: bool
+) -> None:
+    bundle = run.with_name("tiny.bundle")
+    nearer = shutil.copytree(bundle, tmp_path / "nearer.bundle")
+    manifest = json.loads((nearer / MANIFEST).read_text(encoding="utf-8"))
+    manifest["model"]["recipe"]["frames"]["max_depth"] = 3.0
+    (nearer / MANIFEST).write_text(json.dumps(manifest), encoding="utf-8")
+    bundles = [open_bundle(each) for each in ([nearer, bundle] if nearer_first else [bundle, nearer])]
+    examination = prepare(bundles, str(larger), "all", None)
+    assert {seen.max_depth for seen in examination.sees.values()} == {3.0 if nearer_first else 10.0}
 
 
 def test_a_bundle_is_aligned_as_its_run_is(run: Path, larger: Path) -> None:

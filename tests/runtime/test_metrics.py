@@ -9,10 +9,15 @@ from clipdepth.errors import DataError
 
 
 def measure(
-    prediction: list[float], truth: list[float], region: list[bool] | None = None, align: Align = "none"
+    prediction: list[float],
+    truth: list[float],
+    region: list[bool] | None = None,
+    align: Align = "none",
+    max_depth: float = 10.0,
 ) -> DepthMetrics:
     where = None if region is None else np.array([region])
-    metrics = depth_metrics(np.array([prediction], np.float32), np.array([truth], np.float32), where, align)
+    answer, true = np.array([prediction], np.float32), np.array([truth], np.float32)
+    metrics = depth_metrics(answer, true, where, align, max_depth=max_depth)
     assert metrics is not None
     return metrics
 
@@ -29,7 +34,7 @@ def test_numbers_worked_out_by_hand() -> None:
 @pytest.mark.parametrize("factor", [0.5, 0.9, 1.2, 1.3, 1.6, 2.0])
 def test_a_constant_factor_has_a_closed_form(factor: float) -> None:
     truth = np.random.default_rng(0).uniform(0.5, 4.5, (20, 30)).astype(np.float32)
-    metrics = depth_metrics(truth * np.float32(factor), truth)
+    metrics = depth_metrics(truth * np.float32(factor), truth, max_depth=10)
     assert metrics is not None
     ratio = max(factor, 1 / factor)
     assert metrics.rel == pytest.approx(abs(factor - 1), rel=1e-5)
@@ -53,6 +58,24 @@ def test_pixels_outside_the_region_do_not_count() -> None:
     assert measure([5.0, 2.0], [1.0, 1.0], [False, True]) == measure([2.0], [1.0])
 
 
+@pytest.mark.parametrize("max_depth", [10.0, 80.0, math.inf])
+def test_truth_counts_up_to_the_range_and_the_prediction_is_clamped_to_it(max_depth: float) -> None:
+    metrics = measure([60.0, 200.0, 2.0], [40.0, 50.0, 4.0], max_depth=max_depth)
+    errors = [0.5] if max_depth == 10 else [0.5, (min(200.0, max_depth) - 50) / 50, 0.5]
+    assert metrics.rel == pytest.approx(sum(errors) / len(errors))
+
+
+def test_inverse_depth_beyond_the_range_is_the_range() -> None:
+    # Least squares leave the third pixel, the farthest, with an inverse depth below 0.
+    answer, truth = np.array([[1.0, 0.5, -0.1]], np.float32), np.array([[1.0, 2.0, 79.0]], np.float32)
+    line = np.polyfit(answer[0], 1 / truth[0], 1)
+    assert np.polyval(line, -0.1) < 1 / 80
+    metrics = depth_metrics(answer, truth, align="lsq", kind="disparity", max_depth=80)
+    assert metrics is not None
+    fitted = [*(1 / np.polyval(line, [1.0, 0.5])), 80]
+    assert metrics.rel == pytest.approx(float(np.mean(np.abs(fitted - truth[0]) / truth[0])), rel=1e-5)
+
+
 def test_the_prediction_is_clamped_to_ten_metres_and_a_millimetre() -> None:
     assert measure([500.0], [5.0]).rel == pytest.approx(1.0)
     assert measure([-3.0], [5.0]).rel == pytest.approx((5 - 0.001) / 5)
@@ -61,7 +84,7 @@ def test_the_prediction_is_clamped_to_ten_metres_and_a_millimetre() -> None:
 @pytest.mark.parametrize("factor", [0.01, 0.8, 1.0, 1.3, 40.0])
 def test_alignment_takes_away_a_constant_factor(factor: float) -> None:
     truth = np.random.default_rng(0).uniform(0.5, 9.5, (21, 30)).astype(np.float32)
-    metrics = depth_metrics(truth * np.float32(factor), truth, align="median")
+    metrics = depth_metrics(truth * np.float32(factor), truth, align="median", max_depth=10)
     assert metrics is not None
     assert metrics.rel == pytest.approx(0, abs=1e-6)
     assert metrics.rmse == pytest.approx(0, abs=1e-5)
@@ -106,8 +129,8 @@ def test_depth_without_a_median_cannot_be_aligned() -> None:
 
 def test_an_image_without_valid_pixels_has_no_metrics() -> None:
     zeros = np.zeros((3, 4), np.float32)
-    assert depth_metrics(zeros + 1, zeros) is None
-    assert depth_metrics(zeros + 1, zeros + 1, np.zeros((3, 4), bool)) is None
+    assert depth_metrics(zeros + 1, zeros, max_depth=10) is None
+    assert depth_metrics(zeros + 1, zeros + 1, np.zeros((3, 4), bool), max_depth=10) is None
 
 
 def test_a_broken_prediction_is_an_error_where_it_counts() -> None:
@@ -119,7 +142,7 @@ def test_a_broken_prediction_is_an_error_where_it_counts() -> None:
 def test_the_arrays_given_stay_as_they_are() -> None:
     region = np.array([[True, False]])
     measured = np.array([[0.0, 1.0]], np.float32)
-    depth_metrics(measured + 1, measured, region)
+    depth_metrics(measured + 1, measured, region, max_depth=10)
     assert region.tolist() == [[True, False]]
     assert measured.tolist() == [[0.0, 1.0]]
 
@@ -144,7 +167,9 @@ def test_least_squares_undo_any_scale_and_shift(kind: DepthKind) -> None:
     truth = np.random.default_rng(0).uniform(0.5, 9.5, (20, 30)).astype(np.float32)
     space = 1 / truth if kind == "disparity" else truth
     for scale, shift in ((3.0, -20.0), (0.01, 5.0), (-2.0, 1.0)):
-        metrics = depth_metrics(np.asarray(space * scale + shift, np.float32), truth, align="lsq", kind=kind)
+        metrics = depth_metrics(
+            np.asarray(space * scale + shift, np.float32), truth, align="lsq", kind=kind, max_depth=10
+        )
         assert metrics is not None
         assert metrics.rel < 1e-3
         assert metrics.delta1 == 1
@@ -160,7 +185,7 @@ def test_least_squares_are_numpys_over_the_pixels_that_count(kind: DepthKind) ->
     known, true = answer[3:].astype(np.float64).ravel(), truth[3:].astype(np.float64).ravel()
     fitted = np.polyval(np.polyfit(known, 1 / true if kind == "disparity" else true, 1), known)
     depth = np.clip(1 / np.maximum(fitted, 1e-9) if kind == "disparity" else fitted, 0.001, 10)
-    metrics = depth_metrics(answer, truth, align="lsq", kind=kind)
+    metrics = depth_metrics(answer, truth, align="lsq", kind=kind, max_depth=10)
     assert metrics is not None
     assert metrics.rel == pytest.approx(float(np.mean(np.abs(depth - true) / true)), rel=1e-6)
 
@@ -168,4 +193,4 @@ def test_least_squares_are_numpys_over_the_pixels_that_count(kind: DepthKind) ->
 @pytest.mark.parametrize(("kind", "align"), [("relative", "none"), ("disparity", "none"), ("disparity", "median")])
 def test_what_makes_no_metres_is_refused(kind: DepthKind, align: Align) -> None:
     with pytest.raises(ValueError, match=f"{kind} depth is aligned by lsq"):
-        depth_metrics(np.ones((2, 2), np.float32), np.ones((2, 2), np.float32), align=align, kind=kind)
+        depth_metrics(np.ones((2, 2), np.float32), np.ones((2, 2), np.float32), align=align, kind=kind, max_depth=10)

@@ -13,6 +13,7 @@ from clipdepth.bundle.metrics import METRIC_NAMES
 from clipdepth.cli import main
 from clipdepth_train.data.folder import FolderSet
 from clipdepth_train.data.layout import write_depth
+from clipdepth_train.data.loader import open_set
 from clipdepth_train.evaluation import constant_median
 from clipdepth_train.recipe import DataConfig
 from tiny_clip import TINY_CLIP
@@ -65,6 +66,7 @@ def test_evaluating_gives_again_what_training_measured(run: Path, data: Path, ca
         "split": "test",
         "frames": 2,
         "crop": "all",
+        "max_depth": 10.0,
         "align": "none",
         "kind": "metric",
         "picture": "whole",
@@ -157,6 +159,20 @@ def test_crops_of_nyus_pictures(run: Path, nyu_sized: Path, capsys: Captured) ->
     assert {crop: report["crop"] for crop, report in reports.items()} == {c: c for c in reports}
     assert len({report["metrics"]["tiny"]["rmse"] for report in reports.values()}) == 3
     assert "crop: eigen" in " ".join(capsys.readouterr().out.split())
+
+
+def test_the_range_that_counts_can_be_told(run: Path, nyu_sized: Path) -> None:
+    depth = open_set(str(nyu_sized), "test", DataConfig())[0].depth
+    near = float(np.median(depth))
+    trained = evaluated(run, "--data", str(nyu_sized))
+    report = evaluated(run, "--data", str(nyu_sized), "--max-depth", str(near), "--baseline")
+    assert (trained["max_depth"], report["max_depth"]) == (10.0, near)
+    true = depth[depth < near].astype(np.float64)
+    # The constant median of the training depth, clamped.
+    known = open_set(str(nyu_sized), "train", DataConfig(max_depth=near))[0].depth[::8, ::8]
+    constant = min(float(np.median(known[known > 0])), near)
+    expected = np.mean(np.abs(constant - true) / true)
+    assert report["metrics"]["constant median"]["rel"] == pytest.approx(float(expected), rel=1e-3)
 
 
 def test_a_run_on_the_papers_pictures(nyu_sized: Path, tmp_path: Path) -> None:

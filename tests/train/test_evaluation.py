@@ -1,7 +1,7 @@
 """Evaluation against answers whose errors are known in closed form."""
 
 import math
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
@@ -147,6 +147,35 @@ def test_metrics_by_frame_keep_their_index() -> None:
     assert [found[0], found[2]] == evaluate(predict, pairs, WHOLE, "all", range(3))
 
 
+def far_away(limit: float) -> tuple[MemorySet, DataConfig]:
+    """A pair at 5 m on the left and at 40 m on the right."""
+    depth = np.full((24, 32), 5, np.float32)
+    depth[:, 16:] = 40
+    return MemorySet([RgbdPair(np.zeros((24, 32, 3), np.uint8), depth)]), replace(WHOLE, max_depth=limit)
+
+
+def test_the_range_is_that_of_the_recipe() -> None:
+    pairs, frames = far_away(80)
+    (far,) = evaluate(lambda _: pairs[0].depth * np.float32(1.5), pairs, frames, "all", [0])
+    assert far.rmse == pytest.approx(math.sqrt((2.5**2 + 20**2) / 2))
+    pairs, frames = far_away(10)
+    (near,) = evaluate(lambda _: pairs[0].depth * np.float32(1.5), pairs, frames, "all", [0])
+    assert near.rmse == pytest.approx(2.5)
+
+
+@pytest.mark.parametrize(("crop", "inside"), [("eigen", 426 * 560), ("paper", 416 * 544), ("all", 480 * 640)])
+def test_pictures_that_a_crop_is_not_for_are_measured_whole(
+    crop: str, inside: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    sizes = [(480, 640), (720, 1280), (720, 1280)]
+    pairs = MemorySet([RgbdPair(np.zeros((*size, 3), np.uint8), np.full(size, 2, np.float32)) for size in sizes])
+    compared = list(compare(lambda pair: pair.depth, pairs, WHOLE, crop, range(3)))  # type: ignore[arg-type]
+    counted = [each.truth.size if each.region is None else int(each.region.sum()) for each in compared]
+    assert counted == [inside, 720 * 1280, 720 * 1280]
+    warned = [] if crop == "all" else [f"the {crop} crop is not for pictures of 1280×720: they are measured whole"]
+    assert caplog.messages == warned
+
+
 def test_a_crop_of_other_pictures_is_refused() -> None:
     pairs = rooms()
     with pytest.raises(UsageError, match=r"these are 32×24; use .*--crop all"):
@@ -241,13 +270,13 @@ def test_the_papers_test_crop_cuts_the_segmentation_as_well() -> None:
 
 def test_random_depth_is_uniform_to_ten_metres_and_decided_by_its_seed() -> None:
     picture = seen(frame_of(100, 100))
-    first, other = (random_depth(seed)(picture) for seed in (0, 1))
-    np.testing.assert_array_equal(random_depth(0)(picture), first)
+    first, other = (random_depth(10, seed)(picture) for seed in (0, 1))
+    np.testing.assert_array_equal(random_depth(10, 0)(picture), first)
     assert not np.array_equal(other, first)
     assert (first.shape, first.dtype) == ((100, 100), np.float32)
     # A tenth of the pixels in each metre, give or take five deviations of √(10000 · 0.1 · 0.9).
     assert np.abs(np.histogram(first, 10, (0, 10))[0] - 1000).max() < 5 * 30
-    predict = random_depth(2)
+    predict = random_depth(10, 2)
     assert not np.array_equal(predict(picture), predict(picture))
 
 

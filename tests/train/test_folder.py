@@ -242,6 +242,21 @@ def test_nyus_frame_is_cut_from_picture_depth_and_camera(tmp_path: Path, level: 
     assert pairs.is_nyu
 
 
+def test_nyus_frame_is_cut_from_pictures_of_its_size_alone(tmp_path: Path) -> None:
+    folder, larger = tmp_path / "train", np.full((720, 1280, 3), 90, np.uint8)
+    for number in range(3):
+        picture = np.full((480, 640, 3), 255, np.uint8)
+        picture[7:474, 7:632] = 100
+        write_png(folder / f"rgb_{number}.png", picture)
+        write_png(folder / f"sync_depth_{number}.png", millimetres(2000, 480, 640))
+    write_png(folder / "rgb_3.png", larger)
+    write_png(folder / "sync_depth_3.png", millimetres(3000, 720, 1280))
+    pairs = opened(tmp_path)
+    assert [pairs[index].depth.shape for index in range(4)] == [*[(467, 625)] * 3, (720, 1280)]
+    np.testing.assert_array_equal(pairs[3].frame, larger)
+    np.testing.assert_array_equal(pairs.frame(3), larger)
+
+
 def test_a_picture_without_a_frame_is_left_whole(tmp_path: Path) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (480, 640, 3), dtype=np.uint8)
     (tmp_path / "train").mkdir()

@@ -421,3 +421,12 @@ def test_train_alone_lists_the_recipes(capsys: pytest.CaptureFixture[str], argum
         clip = trunk_of(recipe.model)
         (line,) = [line for line in lines if line and line[0] == name]
         assert " ".join(line[1:]).startswith(clip.name if clip else "no trunk")
+
+
+@pytest.mark.parametrize("farthest", [10.0, 80.0])
+def test_a_model_without_a_range_of_its_own_has_that_of_the_data(farthest: float) -> None:
+    frames = DataConfig(max_depth=farthest)
+    for model in (MsaConfig(), EigenConfig(), CoarseAdapterConfig()):
+        assert Recipe(model, frames=frames).depth_range == (0.001, farthest)
+    assert Recipe(EdgeConfig(max_depth=25), frames=frames).depth_range == (0.3, 25)
+    assert Recipe(DepthClipConfig(), frames=frames).depth_range == (1, 3)

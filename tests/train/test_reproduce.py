@@ -126,7 +126,7 @@ def test_a_report_sets_measured_beside_published() -> None:
 def test_the_random_lower_bound_is_that_of_uniform_depth() -> None:
     frame = np.zeros((200, 200, 3), np.uint8)
     pairs = MemorySet([RgbdPair(frame, np.full((200, 200), 5, np.float32))])
-    metrics = mean_metrics(evaluate(random_depth(), pairs, DataConfig(200, 200), "all", range(1)))
+    metrics = mean_metrics(evaluate(random_depth(10), pairs, DataConfig(200, 200), "all", range(1)))
     # |u - 5| / 5 of u uniform in 0 to 10 has mean 1/2 and mean square 1/3; δ1 holds from 4 to 6.25 m.
     assert metrics.rel == pytest.approx(0.5, abs=0.01)
     assert metrics.rmse == pytest.approx(5 / 3**0.5, abs=0.03)

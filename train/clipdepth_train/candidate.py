@@ -92,12 +92,14 @@ def _run(path: Path, mirror: bool | None) -> Candidate:
 def bundle_frames(bundle: Bundle) -> tuple[DataConfig, str]:
     """What the bundle's model sees of a picture, and what it was trained on, empty where clipdepth did not train it.
 
-    Without stored masks: an engine of a model with SAM segments by itself, as it does on a device. Raises
-    CheckpointError for a recipe that this version cannot read.
+    What is too far is what the recipe says, or beyond the range of a model that clipdepth did not train. Without
+    stored masks: an engine of a model with SAM segments by itself, as it does on a device. Raises CheckpointError for
+    a recipe that this version cannot read.
     """
     manifest = bundle.manifest
     if not manifest.model.recipe:
-        return DataConfig(manifest.input.height, manifest.input.width), ""
+        frames = DataConfig(manifest.input.height, manifest.input.width)
+        return (replace(frames, max_depth=manifest.depth.maximum) if manifest.depth else frames), ""
     recipe = decode_recipe(manifest.model.recipe, str(bundle.path))
     return replace(recipe.frames, segments=""), measured_data(recipe.data)
 

@@ -37,7 +37,7 @@ class DepthModel(nn.Module):
         super().__init__()
         mean, std = _colours(network, recipe)
         self.network = network
-        self.depth_range = recipe.model.depth_range
+        self.depth_range = recipe.depth_range
         self.mirror = recipe.mirror
         self.register_buffer("bgr_to_rgb", torch.tensor([2, 1, 0]), persistent=False)
         # Parts of the recipe and not of what is learned, so no checkpoint holds them.

@@ -1,5 +1,6 @@
 """Measuring a model on a dataset, as the paper does: per image, then averaged."""
 
+import logging
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
@@ -9,14 +10,16 @@ import torch
 from numpy.typing import NDArray
 
 from clipdepth.bundle.kind import METRIC, DepthKind
-from clipdepth.bundle.metrics import MAX_DEPTH, Align, DepthMetrics, depth_metrics
+from clipdepth.bundle.metrics import Align, DepthMetrics, depth_metrics
 from clipdepth.camera.letterbox import Letterbox
-from clipdepth.errors import DataError
+from clipdepth.errors import DataError, UsageError
 from clipdepth_train.data.crop import EIGEN, PAPER_TEST
 from clipdepth_train.data.sample import RgbdPair, RgbdSet
 from clipdepth_train.data.transforms import test_pair
 from clipdepth_train.depth_model import DepthModel
 from clipdepth_train.recipe import DataConfig
+
+LOG = logging.getLogger(__name__)
 
 Crop = Literal["all", "eigen", "paper"]
 """The pixels that count: all that the model sees, Eigen's crop, or the paper's."""
@@ -53,23 +56,30 @@ class Comparison:
     """0 where it is unknown."""
     region: NDArray[np.bool_] | None
     """The pixels inside the crop, (H, W) bool; None for all."""
+    max_depth: float
+    """Metres, from which on truth does not count and to which the prediction is clamped."""
 
     def metrics(self, align: Align = "none", kind: DepthKind = METRIC) -> DepthMetrics | None:
         """The pair's errors, the prediction being of `kind`; None where no pixel counts."""
-        return depth_metrics(self.prediction, self.truth, self.region, align, kind)
+        return depth_metrics(self.prediction, self.truth, self.region, align, kind, max_depth=self.max_depth)
 
 
 def compare(
     predict: Predict, pairs: RgbdSet, frames: DataConfig, crop: Crop, indices: Iterable[int]
 ) -> Iterator[Comparison]:
-    """Predict the pairs of `indices`, one by one.
+    """Predict the pairs of `indices`, one by one; what counts as too far is `frames.max_depth`.
 
-    Raises UsageError for a crop that the pictures are too small for.
+    Pictures of another size than the set's first are measured whole where the crop is not for them, and a warning says
+    so. Raises UsageError for a crop that is not for the first.
     """
-    region = _region(pairs.picture_size, frames, crop)
+    regions = {pairs.picture_size: _region(pairs.picture_size, frames, crop)}
     for index in indices:
-        pair = test_pair(pairs[index], frames)
-        yield Comparison(index, predict(pair), pair.depth, region)
+        whole = pairs[index]
+        pair = test_pair(whole, frames)
+        height, width = whole.frame.shape[:2]
+        if (height, width) not in regions:
+            regions[height, width] = _region_or_all((height, width), frames, crop)
+        yield Comparison(index, predict(pair), pair.depth, regions[height, width], frames.max_depth)
 
 
 def evaluate(
@@ -77,7 +87,7 @@ def evaluate(
 ) -> list[DepthMetrics]:
     """Measure `predict` on the pairs of `indices`; pairs without a known pixel are left out.
 
-    Raises UsageError for a crop that the pictures are too small for.
+    Raises UsageError as `compare` does.
     """
     return list(frame_metrics(compare(predict, pairs, frames, crop, indices), align).values())
 
@@ -97,10 +107,19 @@ def _region(picture_size: tuple[int, int], frames: DataConfig, crop: Crop) -> ND
     return mask if frames.picture == "whole" else PAPER_TEST.of(mask)
 
 
-def random_depth(seed: int = 0) -> Predict:
-    """The predictor that answers any depth from 0 to 10 m for each pixel: the paper's lower bound."""
+def _region_or_all(picture_size: tuple[int, int], frames: DataConfig, crop: Crop) -> NDArray[np.bool_] | None:
+    try:
+        return _region(picture_size, frames, crop)
+    except UsageError:
+        height, width = picture_size
+        LOG.warning("the %s crop is not for pictures of %d×%d: they are measured whole", crop, width, height)
+        return None
+
+
+def random_depth(max_depth: float, seed: int = 0) -> Predict:
+    """The predictor that answers any depth from 0 to `max_depth` metres for each pixel: the paper's lower bound."""
     rng = np.random.default_rng(seed)
-    return lambda pair: rng.uniform(0, MAX_DEPTH, pair.frame.shape[:2]).astype(np.float32)
+    return lambda pair: rng.uniform(0, max_depth, pair.frame.shape[:2]).astype(np.float32)
 
 
 def constant_median(pairs: RgbdSet, places: int = 60, neighbours: int = 5) -> Predict:

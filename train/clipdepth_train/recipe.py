@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, cast, get_type_hints
 import msgspec
 import tyro
 
+from clipdepth.bundle.metrics import MIN_DEPTH
 from clipdepth.errors import CheckpointError, UsageError
 from clipdepth_train.models import MODELS, ModelConfig
 from clipdepth_train.named_data import named_data
@@ -140,6 +141,11 @@ class LossConfig:
     ssim: float = 0.85
     """Share of structural similarity in the photometric term; the rest is absolute difference."""
 
+    @property
+    def learns_depth(self) -> bool:
+        """Whether a term compares with measured depth."""
+        return self.kind != "none" or self.gradient > 0 or self.bins > 0
+
 
 _LOSS_WEIGHTS = ("smoothness", "gradient", "bins", "symmetry", "distillation", "photometric")
 
@@ -257,6 +263,12 @@ class Recipe:
             raise UsageError(f"--view.kind {self.view.kind} is for one camera, so for one --data; leave the others out")
         if several and self.frames.segments:
             raise UsageError(f"--frames.segments {self.frames.segments} is of one dataset; leave out the other --data")
+
+    @property
+    def depth_range(self) -> tuple[float, float]:
+        """The smallest and largest depth the model answers, metres: its own, or that of the data."""
+        own: tuple[float, float] = getattr(self.model, "depth_range", (MIN_DEPTH, self.frames.max_depth))
+        return own
 
     def require_inputs(self) -> None:
         """Raise UsageError where training needs what only the user can name."""

@@ -49,6 +49,7 @@ from clipdepth_train.schedule import learning_rate_factor
 from clipdepth_train.start import find_weights, load_start
 from clipdepth_train.teacher.labels import label_pictures
 from clipdepth_train.training_data import open_training
+from clipdepth_train.truth_range import require_truth
 from clipdepth_train.weight_average import WeightAverage
 
 METRICS = "metrics.json"
@@ -96,6 +97,8 @@ class Trainer:
             return done
         resumed = self._read_resume()
         self._label()
+        if self.steps and resumed is None and self.accelerator.is_main_process:
+            require_truth(self.recipe, self.pairs, self.tests)
         model = build_model(self.recipe, pretrained=resumed is None and not self.recipe.start)
         if resumed is not None:
             load_weights(model, part_of(resumed, "model."), self.out / RESUME)

@@ -22,8 +22,8 @@ def measure_accuracy(
 ) -> Accuracy:
     """Measure `predict` on the pairs of the indices `which`.
 
-    Raises DataError where none has known depth or a depth is not finite, UsageError for a crop that the pictures are
-    too small for.
+    Raises DataError where none has known depth or a depth is not finite, UsageError for a crop that is not for the
+    pictures.
     """
     images = evaluate(predict, pairs, frames, crop, which)
     return Accuracy(len(images), mean_metrics(images))

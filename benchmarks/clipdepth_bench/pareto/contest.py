@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import cycle
 
 import numpy as np
@@ -65,6 +65,7 @@ def prepare(bundles: Sequence[Bundle], data: str, crop: Crop, frames: int | None
         cut = next(name for name, seen in sees.items() if seen.picture == "paper")
         raise UsageError(f"{cut} sees the paper's crop only and others the whole picture; compare them by --crop paper")
     first = sees[names[0]]
+    sees = {name: replace(seen, max_depth=first.max_depth) for name, seen in sees.items()}
     pairs = open_set(data, "test", first)
     for seen in sees.values():
         # None at all: a crop that does not fit is refused before minutes have passed.

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from clipdepth.bundle.metrics import MAX_DEPTH, MIN_DEPTH, DepthMetrics, counted_pixels, mean_metrics
+from clipdepth.bundle.metrics import MIN_DEPTH, DepthMetrics, counted_pixels, mean_metrics
 from clipdepth_train.evaluation import Comparison
 
 EDGES = (0, 1, 2, 3, 4, 6, 10)
@@ -25,9 +25,10 @@ class Bands:
 
     def add(self, comparison: Comparison) -> None:
         """Count the pixels that `depth_metrics` counts, with the prediction clamped as there."""
-        valid = counted_pixels(comparison.truth, comparison.region)
+        valid = counted_pixels(comparison.truth, comparison.region, comparison.max_depth)
         true = comparison.truth[valid].astype(np.float64)
-        log_error = np.log(np.clip(comparison.prediction[valid].astype(np.float64), MIN_DEPTH, MAX_DEPTH) / true)
+        predicted = comparison.prediction[valid].astype(np.float64)
+        log_error = np.log(np.clip(predicted, MIN_DEPTH, comparison.max_depth) / true)
         rel, close = np.abs(np.exp(log_error) - 1), np.abs(log_error) < np.log(1.25)
         band = np.digitize(true, EDGES[1:-1])
         for index, values in enumerate((np.ones_like(true), rel, close, log_error)):

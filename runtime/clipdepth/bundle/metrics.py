@@ -11,7 +11,7 @@ from clipdepth.bundle.kind import METRIC, DepthKind
 from clipdepth.errors import DataError
 
 MIN_DEPTH = 0.001
-MAX_DEPTH = 10.0
+"""Metres, below which no depth is measured."""
 
 Align = Literal["none", "median", "lsq"]
 """What is done to predicted depth before it is measured, image by image.
@@ -48,17 +48,20 @@ def depth_metrics(
     region: NDArray[np.bool_] | None = None,
     align: Align = "none",
     kind: DepthKind = METRIC,
+    *,
+    max_depth: float,
 ) -> DepthMetrics | None:
     """Measure one image, or return None where it has no valid pixel.
 
     `prediction`, of `kind`, and `truth`, metres, are (H, W) float32. A pixel is valid when its truth lies in
-    (0.001, 10) and `region`, (H, W) bool, allows it. The prediction is aligned over the valid pixels, then clamped to
-    [0.001, 10]. Raises DataError for a prediction that is not finite, or whose median is not above 0 where it is
-    to be aligned by that, ValueError for an alignment that makes no metres of `kind`; see `alignments`.
+    (0.001, `max_depth`) and `region`, (H, W) bool, allows it. The prediction is aligned over the valid pixels, then
+    clamped to [0.001, `max_depth`], which may be infinite. Raises DataError for a prediction that is not finite,
+    or whose median is not above 0 where it is to be aligned by that, ValueError for an alignment that makes no metres
+    of `kind`; see `alignments`.
     """
     if align not in alignments(kind):
         raise ValueError(f"{kind} depth is aligned by {' or '.join(alignments(kind))}, not by {align}")
-    valid = counted_pixels(truth, region)
+    valid = counted_pixels(truth, region, max_depth)
     if not valid.any():
         return None
     predicted, true = prediction[valid].astype(np.float64), truth[valid].astype(np.float64)
@@ -67,8 +70,8 @@ def depth_metrics(
     if align == "median":
         predicted *= median_ratio(predicted, true)
     elif align == "lsq":
-        predicted = least_squares(predicted, true, kind)
-    return _errors(np.clip(predicted, MIN_DEPTH, MAX_DEPTH), true)
+        predicted = least_squares(predicted, true, kind, max_depth)
+    return _errors(np.clip(predicted, MIN_DEPTH, max_depth), true)
 
 
 def alignments(kind: DepthKind) -> tuple[Align, ...]:
@@ -81,24 +84,26 @@ def alignments(kind: DepthKind) -> tuple[Align, ...]:
     return usual[kind]
 
 
-def least_squares(predicted: NDArray[np.float64], true: NDArray[np.float64], kind: DepthKind) -> NDArray[np.float64]:
+def least_squares(
+    predicted: NDArray[np.float64], true: NDArray[np.float64], kind: DepthKind, max_depth: float
+) -> NDArray[np.float64]:
     """The prediction after the scale and shift that bring it closest to the truth, metres, both (N,) float64.
 
-    Of a disparity they bring it closest to the inverse of the truth, and inverse depth beyond 10 m is 10 m: the
-    protocol of Ranftl, Lasinger, Hafner, Schindler and Koltun, Towards Robust Monocular Depth Estimation: Mixing
-    Datasets for Zero-shot Cross-dataset Transfer, TPAMI 2020, with the closed form of its scale- and shift-invariant
-    loss (section 5). A prediction that is the same everywhere gets the mean of the truth.
+    Of a disparity they bring it closest to the inverse of the truth, and inverse depth beyond `max_depth` metres
+    is `max_depth`: the protocol of Ranftl, Lasinger, Hafner, Schindler and Koltun, Towards Robust Monocular Depth
+    Estimation: Mixing Datasets for Zero-shot Cross-dataset Transfer, TPAMI 2020, with the closed form of its scale-
+    and shift-invariant loss (section 5). A prediction that is the same everywhere gets the mean of the truth.
     """
     target = 1 / true if kind == "disparity" else true
     line = np.stack([predicted, np.ones_like(predicted)], axis=1)
     (scale, shift), *_ = np.linalg.lstsq(line, target, rcond=None)
     fitted = scale * predicted + shift
-    return np.asarray(1 / np.maximum(fitted, 1 / MAX_DEPTH) if kind == "disparity" else fitted, np.float64)
+    return np.asarray(1 / np.maximum(fitted, 1 / max_depth) if kind == "disparity" else fitted, np.float64)
 
 
-def counted_pixels(truth: NDArray[np.float32], region: NDArray[np.bool_] | None = None) -> NDArray[np.bool_]:
+def counted_pixels(truth: NDArray[np.float32], region: NDArray[np.bool_] | None, max_depth: float) -> NDArray[np.bool_]:
     """The valid pixels of `depth_metrics`, (H, W) bool."""
-    valid = (truth > MIN_DEPTH) & (truth < MAX_DEPTH)
+    valid = (truth > MIN_DEPTH) & (truth < max_depth)
     return valid if region is None else valid & region
 
 

@@ -2,7 +2,7 @@
 
 import argparse
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, get_args
 
@@ -12,7 +12,7 @@ from rich.progress import track
 from clipdepth.bundle.box import find_folder
 from clipdepth.bundle.kind import MEANINGS, METRIC, DepthKind
 from clipdepth.bundle.metrics import Align, DepthMetrics, alignments, mean_metrics
-from clipdepth.cli.arguments import DEVICE_HELP, ArgumentParser, device_index
+from clipdepth.cli.arguments import DEVICE_HELP, ArgumentParser, device_index, positive_float
 from clipdepth.cli.overwriting import refuse_overwriting
 from clipdepth.engines import ENGINES
 from clipdepth.engines.choice import AUTO
@@ -34,6 +34,8 @@ def main(argv: Sequence[str]) -> int:
     refuse_overwriting([find_folder(arguments.model), arguments.data], written)
     engine = (arguments.engine, arguments.precision, arguments.device)
     with open_candidate(arguments.model, arguments.mirror, *engine) as candidate:
+        if arguments.max_depth:
+            candidate = replace(candidate, frames=replace(candidate.frames, max_depth=arguments.max_depth))
         align = _align(candidate, arguments.align)
         data = arguments.data or candidate.data
         if not data:
@@ -48,6 +50,7 @@ def main(argv: Sequence[str]) -> int:
         "split": arguments.split,
         "frames": len(measured[candidate.name]),
         "crop": arguments.crop,
+        "max_depth": candidate.frames.max_depth,
         "align": align,
         "kind": candidate.kind,
         "picture": candidate.frames.picture,
@@ -96,7 +99,8 @@ def _caption(report: Mapping[str, Any], candidate: Candidate) -> str:
         "lsq": f"each image's scale and shift fitted to {_truth(candidate)} by least squares",
     }[report["align"]]
     frames = f"{report['data']} ({report['split']}), {report['frames']} frames"
-    return f"{frames}, crop: {report['crop']}, {aligned}, {candidate}"
+    counted = f"crop: {report['crop']}, below {report['max_depth']:g} m"
+    return f"{frames}, {counted}, {aligned}, {candidate}"
 
 
 def _truth(candidate: Candidate) -> str:
@@ -123,6 +127,12 @@ def _parser() -> ArgumentParser:
         choices=("all", "eigen", "paper"),
         default="all",
         help="pixels that count: all the model sees, Eigen's crop, or the paper's (default: all)",
+    )
+    add(
+        "--max-depth",
+        type=positive_float,
+        metavar="METRES",
+        help="truth from there on does not count, and depth is clamped to it (default: as trained)",
     )
     add(
         "--align",

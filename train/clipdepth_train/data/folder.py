@@ -43,7 +43,7 @@ class FolderSet:
     `sync_depth_NAME.png` beside it. Depth is a 16-bit PNG of `scale` units a metre, in which 0, 65535 and
     anything beyond `max_depth` metres mean unknown. With `dense`, the in-painted depth in the subfolder `dense`
     is taken where it is there. NYU's white or blackened frame, where the first pictures have it, is cut away
-    from all. The focal length comes from the list, from `K.txt`, or is a Kinect's. `segments`
+    from all of that size. The focal length comes from the list, from `K.txt`, or is a Kinect's. `segments`
     reads a picture's segmentation, where one is wanted. With `held_out`, every so-many-th block of 20 neighbouring
     training pairs is kept from training and is what `test` opens, so that recipes can be chosen without the test pairs.
 
@@ -103,12 +103,12 @@ class FolderSet:
             sizes = f"{frame.shape[1]}×{frame.shape[0]} and {depth.shape[1]}×{depth.shape[0]}"
             raise DataError(f"{pair.rgb} and {pair.depth} differ in size ({sizes}); they have to be registered")
         whole = RgbdPair(frame, depth, self._segments(pair.rgb) if self._segments else None)
-        return whole if self._crop is None else whole.cropped(self._crop)
+        return whole.cropped(self._crop) if self._crop is not None and frame.shape[:2] == NYU_SIZE else whole
 
     def frame(self, index: int) -> NDArray[np.uint8]:
         """The picture of pair `index` alone, (H, W, 3) uint8 BGR."""
         frame = read_frame(self.pictures[index])
-        return frame if self._crop is None else self._crop.of(frame)
+        return self._crop.of(frame) if self._crop is not None and frame.shape[:2] == NYU_SIZE else frame
 
     def neighbour(self, index: int, after: bool) -> View:
         """See RgbdSet; raises DataError where a picture has no pose."""

@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
-from clipdepth.bundle.metrics import MAX_DEPTH, MIN_DEPTH
 from clipdepth.errors import UsageError
 from clipdepth_train.clip import load_clip
 from clipdepth_train.models.depthclip import DistanceClasses, load_classes
@@ -25,11 +24,6 @@ class EigenConfig:
     refined: bool = False
     """Refine the coarse network's map; the coarse network comes from the run of `--start`, and is frozen."""
 
-    @property
-    def depth_range(self) -> tuple[float, float]:
-        """What its answer is clamped to, metres."""
-        return MIN_DEPTH, MAX_DEPTH
-
 
 @dataclass(frozen=True)
 class CoarseAdapterConfig:
@@ -41,11 +35,6 @@ class CoarseAdapterConfig:
     """Refine the coarse adapter's map; the coarse adapter comes from the run of `--start`, and is frozen."""
     temperature: float = 0.1
     """What the cosine similarities are divided by before the softmax."""
-
-    @property
-    def depth_range(self) -> tuple[float, float]:
-        """What its answer is clamped to, metres."""
-        return MIN_DEPTH, MAX_DEPTH
 
 
 class CoarseNetwork(nn.Module):

@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
-from clipdepth.bundle.metrics import MAX_DEPTH, MIN_DEPTH
 from clipdepth.errors import UsageError
 from clipdepth_train.clip import load_clip
 from clipdepth_train.models.depthclip import DistanceClasses, load_classes
@@ -29,11 +28,6 @@ class MsaConfig:
     """The zero-shot depth's temperature, where it is used."""
     segmentation: bool = False
     """Join SAM's segmentation to the image; `frames.segments` says which."""
-
-    @property
-    def depth_range(self) -> tuple[float, float]:
-        """What its answer is clamped to, metres: the range it is evaluated in."""
-        return MIN_DEPTH, MAX_DEPTH
 
 
 def block(inputs: int, outputs: int) -> nn.Sequential:
@@ -112,7 +106,7 @@ class Msa(DepthNetwork):
         answer: Tensor = self.adapter(image, features, segmentation)
         if self.classes is None:
             return answer
-        initial = resize(self.classes(features[-1]).clamp(0.0, MAX_DEPTH), image, aligned=True)
+        initial = resize(self.classes(features[-1]), image, aligned=True)
         return initial + 2 * answer.sigmoid() - 1
 
 

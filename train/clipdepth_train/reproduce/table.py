@@ -63,7 +63,9 @@ class MeasuredTable:
 
 def _random(recipe: Recipe) -> Measured:
     tests = open_set(measured_data(recipe.data), "test", recipe.frames)
-    metrics = mean_metrics(evaluate(random_depth(), tests, recipe.frames, "all", range(len(tests))))
+    metrics = mean_metrics(
+        evaluate(random_depth(recipe.frames.max_depth), tests, recipe.frames, "all", range(len(tests)))
+    )
     return Measured(asdict(metrics), (recipe.frames.height, recipe.frames.width), 0, 0.0, 0, 0)
 
 
