@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import get_args
 
 from rich.console import Console
-from rich.progress import Progress
 from rich.table import Table
 
 from clipdepth.bundle.agreement import MOST_LOOSENED, TOLERANCES, Tolerance, largest_mean
@@ -15,7 +14,7 @@ from clipdepth.bundle.kind import DepthKind
 from clipdepth.bundle.manifest import MANIFEST, PRECISIONS, InputSize, Manifest, Precision
 from clipdepth.cli.arguments import ArgumentParser, picture_size, positive_float, positive_int
 from clipdepth.cli.overwriting import refuse_overwriting
-from clipdepth.cli.progress import counting_columns
+from clipdepth.cli.progress import LongProgress
 from clipdepth.files.foreign import shown
 from clipdepth_export.exporter import ExportConfig, Exported, require_free, write_bundle
 from clipdepth_export.measured import read_accuracy
@@ -47,7 +46,7 @@ def main(argv: Sequence[str]) -> int:
     accuracy = [read_accuracy(path, Path(options.model).name) for path in options.accuracy]
     source = named_source(options.model, asked, options.sam_weights, accuracy)
     console = Console(stderr=True)
-    with Progress(*counting_columns(), console=console, transient=True, disable=not console.is_terminal) as progress:
+    with LongProgress(console=console, transient=True) as progress:
         exported = write_bundle(source, out, config, _Bars(progress))
     _print(exported, out)
     return 1 if exported.refused else 0
@@ -56,7 +55,7 @@ def main(argv: Sequence[str]) -> int:
 class _Bars:
     """A bar for whatever takes long."""
 
-    def __init__(self, progress: Progress) -> None:
+    def __init__(self, progress: LongProgress) -> None:
         self._progress = progress
 
     def __call__(self, items: Sequence[Item], description: str) -> Iterable[Item]:

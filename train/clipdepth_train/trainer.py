@@ -12,13 +12,13 @@ import torch
 from accelerate import Accelerator
 from accelerate.utils import gather_object
 from rich.console import Console
-from rich.progress import Progress, TextColumn
+from rich.progress import TextColumn
 from torch import Tensor
 
 from clipdepth.bundle.kind import METRIC
 from clipdepth.bundle.metrics import DepthMetrics, mean_metrics
 from clipdepth.camera.letterbox import Letterbox
-from clipdepth.cli.progress import counting_columns
+from clipdepth.cli.progress import LongProgress, counting_columns
 from clipdepth.errors import UsageError
 from clipdepth.files.atomic import write_json
 from clipdepth.sinks.picture_grid import save_picture
@@ -180,7 +180,7 @@ class Trainer:
         objective, optimizer = self.accelerator.prepare(objective, optimizer)
         self.accelerator.init_trackers("logs")
         with Interruption() as interruption, self._progress() as progress:
-            bar = progress.add_task("training", total=self.steps, completed=self.step, loss="")
+            bar = progress.add_task("training", total=self.steps, completed=self.step, note="")
             for parts in self._batches():
                 started = time.perf_counter()
                 factor = learning_rate_factor(self.recipe.optim, self.step, self.steps, self.per_epoch)
@@ -191,7 +191,7 @@ class Trainer:
                     self.average.follow(model)
                 self.step += 1
                 self.seconds += time.perf_counter() - started
-                progress.update(bar, completed=self.step, loss=f"loss {loss:.4f}")
+                progress.update(bar, completed=self.step, note=f"loss {loss:.4f}")
                 self.accelerator.log({"loss": loss, "learning rate": base_rates[0] * factor}, step=self.step)
                 self._between_steps(model, optimizer, interruption)
         return model if self.average is None else self.average.model
@@ -309,9 +309,9 @@ class Trainer:
     def _pictured(self) -> list[RgbdPair]:
         return [test_pair(self.tests[i], self.recipe.frames) for i in evenly_spread(len(self.tests), PICTURED)]
 
-    def _progress(self) -> Progress:
+    def _progress(self) -> LongProgress:
         quiet = not self.accelerator.is_main_process
-        return Progress(*counting_columns(), TextColumn("{task.fields[loss]}"), console=self.console, disable=quiet)
+        return LongProgress(*counting_columns(), TextColumn("{task.fields[note]}"), console=self.console, disable=quiet)
 
     def _say(self, text: str) -> None:
         if self.accelerator.is_main_process:

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from clipdepth.bundle.folder import Bundle
+from clipdepth.cli.progress import LongProgress
 from clipdepth_bench.bench.memory import measure_memory
 from clipdepth_bench.bench.streaming import measure_streaming
 from clipdepth_bench.contender import Contender, Setup, first_line, load_all
@@ -38,8 +39,7 @@ def run_bench(setup: Setup, limits: Limits, parts: Parts, console: Console) -> R
     """Measure all contenders; progress goes to `console`. Ctrl-C during the measurements ends them, not the report."""
     # Before the timing, so that the load is that of others.
     machine = environment(setup.threads)
-    # Where there is no terminal it would show its end alone, and put an empty line before an error.
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
+    with LongProgress(*Progress.get_default_columns(), console=console, transient=True) as progress:
         contenders = _load(setup, progress)
         try:
             timing = _time(setup, contenders, limits, progress)

@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from clipdepth.bundle.folder import Bundle
+from clipdepth.cli.progress import LongProgress
 from clipdepth.engines.precisions import Precisions
 from clipdepth_bench.contender import first_line
 from clipdepth_bench.measure.accuracy import Accuracy
@@ -36,7 +37,7 @@ class Contest:
 def run_contest(contest: Contest, limits: Limits, console: Console) -> ParetoReport:
     """Time and measure; progress goes to `console`. Ctrl-C during either ends them, not the report."""
     machine = environment(contest.threads)
-    with Progress(console=console, transient=True) as progress:
+    with LongProgress(*Progress.get_default_columns(), console=console, transient=True) as progress:
         task = progress.add_task("loading", total=None)
 
         def loading(key: str) -> None:

@@ -8,6 +8,7 @@ from msgspec.structs import replace
 from rich.console import Console
 from rich.progress import Progress
 
+from clipdepth.cli.progress import LongProgress
 from clipdepth.errors import ClipdepthError
 from clipdepth_bench.contender import first_line
 from clipdepth_bench.scaling.child import Task, measure
@@ -35,7 +36,7 @@ def run_scaling(run: Run, console: Console, measure: Callable[[Task], Sample] = 
     """
     scaling = _resume(run)
     try:
-        with Progress(console=console, transient=True) as progress:
+        with LongProgress(*Progress.get_default_columns(), console=console, transient=True) as progress:
             task = progress.add_task("", total=run.rounds * len(run.points))
             for number in range(run.rounds):
                 for point in run.points:

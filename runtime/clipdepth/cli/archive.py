@@ -27,6 +27,7 @@ from clipdepth.cli.archive_options import ArchiveOptions, parse_options
 from clipdepth.cli.interruption import exit_status, sigterm_interrupts
 from clipdepth.cli.logs import in_json, log_event
 from clipdepth.cli.overwriting import refuse_overwriting
+from clipdepth.cli.progress import LongProgress, bytes_for_people
 
 REPORT = "report.json"
 LOG_S = 30.0
@@ -128,7 +129,9 @@ class Bar:
 def _progress(total: int, console: Console) -> Iterator[Bar]:
     """A bar on stderr: frames, frames a second, failures, the share of the sources' bytes done and the time left."""
     columns = [TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn()]
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+    with LongProgress(
+        *columns, console=console, transient=True, disable=in_json(), amount=bytes_for_people
+    ) as progress:
         progress.add_task("planning", total=total)
         yield Bar(progress)
 

@@ -29,6 +29,7 @@ from clipdepth.cli.live_at import announce
 from clipdepth.cli.logs import in_json, log_event
 from clipdepth.cli.models import licences_line
 from clipdepth.cli.overwriting import refuse_overwriting
+from clipdepth.cli.progress import LongProgress
 from clipdepth.cli.run_options import RunOptions, parse_options
 from clipdepth.cli.run_report import RunReport, SourceReport, print_report
 from clipdepth.engines import ENGINES, usable_cores
@@ -223,6 +224,8 @@ def _progress(total: int | None) -> Iterator[Progress]:
         TimeRemainingColumn(),
     ]
     console = _stderr()
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+    # What has no end says nothing a minute: a service has its logs and metrics.
+    hidden = total is None and not console.is_terminal
+    with LongProgress(*columns, console=console, transient=True, disable=hidden) as progress:
         progress.add_task("streaming", total=total)
         yield progress

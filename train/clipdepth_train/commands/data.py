@@ -9,11 +9,11 @@ from pathlib import Path
 
 import torch
 from rich.console import Console
-from rich.progress import track
 
 from clipdepth.camera.pinhole import Intrinsics
 from clipdepth.cli.arguments import ArgumentParser, picture_size
 from clipdepth.cli.overwriting import refuse_overwriting
+from clipdepth.cli.progress import follow
 from clipdepth.errors import UsageError
 from clipdepth.rooms import Room, default_intrinsics
 from clipdepth_train.commands.sam_arguments import add_sam_arguments, sam_config
@@ -74,7 +74,7 @@ def render_rooms(arguments: argparse.Namespace) -> str:
     ]
     remove_lists(out)
     write_intrinsics(out, intrinsics)
-    for files in track(frames, "rooms", console=Console(stderr=True)):
+    for files in follow(frames, "rooms"):
         _render(files, arguments.seed, intrinsics)
     write_lists(out, frames, intrinsics.fx)
     return _frames_at(out, frames)

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any, get_args
 
 from rich.console import Console
-from rich.progress import track
 
 from clipdepth.bundle.box import find_folder
 from clipdepth.bundle.kind import MEANINGS, METRIC, DepthKind
 from clipdepth.bundle.metrics import Align, DepthMetrics, alignments, mean_metrics
 from clipdepth.cli.arguments import DEVICE_HELP, ArgumentParser, device_index, positive_float
 from clipdepth.cli.overwriting import refuse_overwriting
+from clipdepth.cli.progress import follow
 from clipdepth.engines import ENGINES
 from clipdepth.engines.choice import AUTO
 from clipdepth.errors import UsageError
@@ -86,7 +86,7 @@ def _measured(
         predictors["constant median"] = constant_median(open_set(data, "train", candidate.frames)), METRIC
     measured = {}
     for name, (predict, kind) in predictors.items():
-        indices = track(range(len(tests)), f"evaluating {name}", console=Console(stderr=True))
+        indices = follow(range(len(tests)), f"evaluating {name}")
         compared = compare(predict, tests, candidate.frames, arguments.crop, indices)
         measured[name] = frame_metrics(compared, align, kind)
     return measured

@@ -15,13 +15,13 @@ from rich.console import Console
 from rich.progress import (
     BarColumn,
     DownloadColumn,
-    Progress,
     TextColumn,
     TimeRemainingColumn,
     TransferSpeedColumn,
 )
 
 from clipdepth import __version__
+from clipdepth.cli.progress import LongProgress, bytes_for_people
 from clipdepth.errors import ClipdepthError, DownloadError, OutputError
 from clipdepth.files.claim import claimed
 
@@ -145,10 +145,10 @@ def _md5(path: Path) -> str:
     return digest.hexdigest()
 
 
-def _progress(hidden: bool = False) -> Progress:
+def _progress(hidden: bool = False) -> LongProgress:
     columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
     text = TextColumn("{task.description}")
-    return Progress(text, *columns, console=Console(stderr=True), disable=hidden)
+    return LongProgress(text, *columns, console=Console(stderr=True), disable=hidden, amount=bytes_for_people)
 
 
 def _flush(file: IO[bytes]) -> None:

@@ -16,10 +16,9 @@ import h5py
 import numpy as np
 import scipy.io
 from numpy.typing import NDArray
-from rich.console import Console
-from rich.progress import track
 
 from clipdepth.camera.pinhole import Intrinsics
+from clipdepth.cli.progress import follow
 from clipdepth.errors import DataError
 from clipdepth_train.data.crop import INNER
 from clipdepth_train.data.folder import NYU_CENTRE, NYU_FOCAL
@@ -81,7 +80,7 @@ def prepare_nyu(labeled: Path, splits: Path, out: Path) -> list[FrameFiles]:
             FrameFiles(out, split, mat.scene(index), index)
             for index, split in sorted(read_splits(splits, len(mat)).items())
         ]
-        for files in track(frames, "NYU Depth v2", console=Console(stderr=True)):
+        for files in follow(frames, "NYU Depth v2"):
             _write_missing(mat, files)
     write_intrinsics(out, INNER_KINECT)
     write_lists(out, frames, KINECT.fx)

@@ -19,9 +19,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
-from rich.progress import Progress
 
-from clipdepth.cli.progress import counting_columns
+from clipdepth.cli.progress import LongProgress
 from clipdepth.errors import DataError
 from clipdepth.files.atomic import atomic_file, write_json
 from clipdepth.sam.painting import COLOURING, paint
@@ -91,7 +90,7 @@ def segment_folder(data: Path, config: SamConfig, console: Console) -> tuple[str
 def _paint_missing(missing: Mapping[Path, Path], total: int, segmenter: Segmenter, console: Console) -> int:
     """Paint each picture to its path; return how many masks there were in all."""
     masks_in_all = 0
-    with Progress(*counting_columns(), console=console, speed_estimate_period=_SPEED_OVER_SECONDS) as progress:
+    with LongProgress(console=console, speed_estimate_period=_SPEED_OVER_SECONDS) as progress:
         bar = progress.add_task("segmenting", total=total, completed=total - len(missing))
         for rgb, path in missing.items():
             masks = segmenter(read_frame(rgb))

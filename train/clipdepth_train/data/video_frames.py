@@ -14,9 +14,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from rich.console import Console
-from rich.progress import track
 
+from clipdepth.cli.progress import follow
 from clipdepth.errors import DataError
 from clipdepth.files.atomic import atomic_file, write_json
 from clipdepth.sources import open_source
@@ -41,7 +40,7 @@ def video_frames(data: Path, videos: Iterable[Path], every: float) -> list[Path]
     missing = {video: folder for video, folder in folders.items() if not _is_whole(folder, video)}
     if missing:
         write_json(kept / _SETTINGS, {"every": every, "longest_side": LONGEST_SIDE})
-    for video, folder in track(missing.items(), "frames of videos", console=Console(stderr=True), disable=not missing):
+    for video, folder in follow(missing.items(), "frames of videos") if missing else ():
         _take_frames(video, folder, every)
     return [picture for folder in folders.values() for picture in sorted(folder.glob("*.jpg"))]
 

@@ -19,11 +19,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from rich.console import Console
-from rich.progress import Progress
 
 from clipdepth.bundle.kind import METRIC
 from clipdepth.camera.letterbox import Letterbox
-from clipdepth.cli.progress import counting_columns
+from clipdepth.cli.progress import LongProgress
 from clipdepth.errors import DataError
 from clipdepth.files.atomic import atomic_file, write_json
 from clipdepth_train.data.video_frames import BESIDE, FRAMES
@@ -73,7 +72,7 @@ def label_pictures(
 def _ask(
     pairs: Pictured, missing: Mapping[int, Path], teacher: Teacher, device: torch.device, console: Console
 ) -> None:
-    progress = Progress(*counting_columns(), console=console, speed_estimate_period=_SPEED_OVER_SECONDS)
+    progress = LongProgress(console=console, speed_estimate_period=_SPEED_OVER_SECONDS)
     total = len(pairs.pictures)
     with teacher.load(device) as answer, progress, _continuing(console):
         bar = progress.add_task(f"labelling {pairs.folder.name}", total=total, completed=total - len(missing))
