@@ -12,13 +12,11 @@ from rich.console import Console
 
 from clipdepth.camera.pinhole import Intrinsics
 from clipdepth.cli.arguments import ArgumentParser, picture_size
-from clipdepth.cli.overwriting import refuse_overwriting
 from clipdepth.cli.progress import follow
 from clipdepth.errors import UsageError
 from clipdepth.rooms import Room, default_intrinsics
+from clipdepth_train.commands.prepare import add_prepare, told
 from clipdepth_train.commands.sam_arguments import add_sam_arguments, sam_config
-from clipdepth_train.data import nyu
-from clipdepth_train.data.download import download
 from clipdepth_train.data.layout import (
     SPLITS,
     FrameFiles,
@@ -50,15 +48,6 @@ def main(argv: Sequence[str]) -> int:
     return 0
 
 
-def prepare_nyu(arguments: argparse.Namespace) -> str:
-    """Use the files that are given, or those in the download folder, downloaded if they are not there."""
-    refuse_overwriting([arguments.labeled, arguments.splits], [arguments.out])
-    folder: Path = arguments.download_to or arguments.out / "download"
-    splits = arguments.splits or _fetch(nyu.SPLITS_MAT, folder)
-    labeled = arguments.labeled or _fetch(nyu.LABELED, folder)
-    return _frames_at(arguments.out, nyu.prepare_nyu(labeled, splits, arguments.out))
-
-
 def render_rooms(arguments: argparse.Namespace) -> str:
     """Write rendered frames, 20 a room, half a second apart.
 
@@ -77,7 +66,7 @@ def render_rooms(arguments: argparse.Namespace) -> str:
     for files in follow(frames, "rooms"):
         _render(files, arguments.seed, intrinsics)
     write_lists(out, frames, intrinsics.fx)
-    return _frames_at(out, frames)
+    return told(out, *([files.split for files in frames].count(split) for split in SPLITS))
 
 
 def segment(arguments: argparse.Namespace) -> str:
@@ -99,11 +88,6 @@ def label(arguments: argparse.Namespace) -> str:
     return f"{data}: {len(pairs.pictures)} pictures labelled in {kept}"
 
 
-def _frames_at(out: Path, frames: Sequence[FrameFiles]) -> str:
-    train, test = ([files for files in frames if files.split == split] for split in SPLITS)
-    return f"{out}: {len(train)} frames to train, {len(test)} to test"
-
-
 def _render(files: FrameFiles, seed: int, intrinsics: Intrinsics) -> None:
     number = int(files.scene.removeprefix("room_"))
     room = _room(seed * _ROOMS_PER_SEED + number)
@@ -119,37 +103,16 @@ def _room(seed: int) -> Room:
     return Room(seed)
 
 
-def _fetch(remote: nyu.RemoteFile, folder: Path) -> Path:
-    return download(remote.url, folder / remote.name, remote.md5)
-
-
 def _parser() -> ArgumentParser:
     parser = ArgumentParser("clipdepth data", "Prepare a dataset, render one, segment or label it.")
     actions = parser.add_subparsers(required=True, metavar="ACTION")
-    about = "Convert a published dataset."
-    prepare = actions.add_parser("prepare", help="convert a published dataset", description=about)
-    _add_nyu(prepare.add_subparsers(required=True, metavar="DATASET"))
+    add_prepare(actions)
     about = "Render a synthetic dataset."
     render = actions.add_parser("render", help="render a synthetic dataset", description=about)
     _add_rooms(render.add_subparsers(required=True, metavar="DATASET"))
     _add_segment(actions)
     _add_label(actions)
     return parser
-
-
-def _add_nyu(datasets: "argparse._SubParsersAction[ArgumentParser]") -> None:
-    about = f"The 1449 labelled pictures of NYU Depth v2 ({nyu.PAGE}), 795 to train and 654 to test."
-    parser = datasets.add_parser("nyu", help="NYU Depth v2, labelled subset (2.97 GB)", description=about)
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="where the layout goes")
-    parser.add_argument("--labeled", type=Path, metavar="PATH", help=f"{nyu.LABELED.name}, if you have it")
-    parser.add_argument("--splits", type=Path, metavar="PATH", help=f"{nyu.SPLITS_MAT.name}, if you have it")
-    parser.add_argument(
-        "--download-to",
-        type=Path,
-        metavar="DIR",
-        help="where files not given are kept (default: OUT/download)",
-    )
-    parser.set_defaults(run=prepare_nyu)
 
 
 def _add_rooms(datasets: "argparse._SubParsersAction[ArgumentParser]") -> None:

@@ -25,8 +25,9 @@ from clipdepth.files.atomic import atomic_file, make_folder
 
 SPLITS = ("train", "test")
 JPEG_QUALITY = 95
-_MILLIMETRES = 1000.0
-_LARGEST_MILLIMETRES = 65534
+MILLIMETRES = 1000.0
+"""Units of a depth PNG a metre, where nothing else is said."""
+_LARGEST = 65534
 
 
 @dataclass(frozen=True)
@@ -64,15 +65,15 @@ def write_rgb(path: Path, frame: NDArray[np.uint8]) -> None:
     _write_image(path, frame, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
 
 
-def write_depth(path: Path, depth: NDArray[np.float32]) -> None:
-    """Write depth, (H, W) float32 metres, as 16-bit PNG in millimetres, rounded to the nearest.
+def write_depth(path: Path, depth: NDArray[np.float32], scale: float = MILLIMETRES) -> None:
+    """Write depth, (H, W) float32 metres, as 16-bit PNG of `scale` units a metre, rounded to the nearest.
 
-    Not finite, negative and above 65.534 m become 0, no reading. (BTS's conversion rounds down, so its
-    files are up to a millimetre nearer.)
+    Not finite, negative and above 65534 units (65.534 m in millimetres) become 0, no reading. (BTS's conversion rounds
+    down, so its files are up to a millimetre nearer.)
     """
-    millimetres = np.rint(np.nan_to_num(depth.astype(np.float64), posinf=0, neginf=0) * _MILLIMETRES)
-    known = (millimetres > 0) & (millimetres <= _LARGEST_MILLIMETRES)
-    _write_image(path, np.where(known, millimetres, 0).astype(np.uint16), [])
+    units = np.rint(np.nan_to_num(depth.astype(np.float64), posinf=0, neginf=0) * scale)
+    known = (units > 0) & (units <= _LARGEST)
+    _write_image(path, np.where(known, units, 0).astype(np.uint16), [])
 
 
 def write_pose(path: Path, pose: NDArray[np.float64]) -> None:
