@@ -1,11 +1,14 @@
 """`clipdepth data prepare`: other people's datasets, in the folder layout that training reads."""
 
 import argparse
+import dataclasses
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+from clipdepth.camera.camera import Camera
 from clipdepth.cli.arguments import ArgumentParser, float_or_nan, positive_int
+from clipdepth.cli.camera_options import CameraOptions, add_camera_arguments
 from clipdepth.cli.overwriting import refuse_overwriting
 from clipdepth_train.data import nyu
 from clipdepth_train.data.datasets.pair import Options
@@ -43,8 +46,10 @@ def told(out: Path, train: int, test: int) -> str:
 
 def _prepare(name: str, arguments: argparse.Namespace) -> str:
     refuse_overwriting([arguments.source], [arguments.out])
-    given = {field: getattr(arguments, field) for field in DATASETS[name].options}
-    options = Options(**{field: value for field, value in given.items() if value is not None})
+    fields = [field for field in DATASETS[name].options if field != "camera"]
+    given = {field: getattr(arguments, field) for field in fields if getattr(arguments, field) is not None}
+    camera = _camera(arguments) if "camera" in DATASETS[name].options else None
+    options = Options(camera=camera, **given)
     counts = prepare(name, arguments.source, arguments.out, options, arguments.every)
     return told(arguments.out, counts["train"], counts["test"])
 
@@ -77,6 +82,11 @@ def _add_topic(what: str, parser: argparse.ArgumentParser) -> None:
     parser.add_argument(f"--{what}-topic", metavar="TOPIC", help=f"the topic of the {what} (default: by its name)")
 
 
+def _add_depth(parser: argparse.ArgumentParser) -> None:
+    about = "where the depth videos are, by the same names as the videos with .mkv behind them (default: FROM)"
+    parser.add_argument("--depth", type=Path, metavar="DIR", help=about)
+
+
 def _add_within(parser: argparse.ArgumentParser) -> None:
     about = f"by how much the times of a picture and its depth may differ (default: {Options.within * 1000:g})"
     parser.add_argument("--within", type=_milliseconds, metavar="MS", help=about)
@@ -88,7 +98,14 @@ _OPTIONS: dict[str, Callable[[argparse.ArgumentParser], None]] = {
     "picture_topic": partial(_add_topic, "picture"),
     "depth_topic": partial(_add_topic, "depth"),
     "within": _add_within,
+    "depth": _add_depth,
+    "camera": add_camera_arguments,
 }
+
+
+def _camera(arguments: argparse.Namespace) -> Camera:
+    names = (field.name for field in dataclasses.fields(CameraOptions))
+    return CameraOptions(**{name: getattr(arguments, name) for name in names}).camera
 
 
 def _milliseconds(text: str) -> float:

@@ -81,6 +81,35 @@ DATASETS: Mapping[str, Dataset] = {
         "sunrgbd",
         options=("with_nyu",),
     ),
+    "hypersim": Dataset(
+        "Hypersim, 77,400 rendered pictures of 461 rooms",
+        "https://github.com/apple/ml-hypersim",
+        "CC BY-SA 3.0",
+        "hypersim",
+        options=("lists",),
+    ),
+    "arkitscenes": Dataset(
+        "ARKitScenes, an iPad's pictures and LiDAR",
+        "https://github.com/apple/ARKitScenes",
+        "Apple's licence: non-commercial, with attribution",
+        "arkitscenes",
+    ),
+    "diode": Dataset(
+        "DIODE, a laser scanner's depth indoors and outdoors",
+        "https://diode-dataset.org",
+        "MIT",
+        "diode",
+        # To 512 m, in steps of 8 mm.
+        scale=128.0,
+    ),
+    "kitti": Dataset(
+        "KITTI by Eigen's split, depth to 80 m",
+        "https://www.cvlibs.net/datasets/kitti",
+        "CC BY-NC-SA 3.0",
+        "kitti",
+        scale=256.0,
+        options=("lists",),
+    ),
     "realsense": Dataset(
         "RealSense recordings: folders of colour and aligned depth",
         "https://github.com/IntelRealSense/librealsense",
@@ -94,5 +123,12 @@ DATASETS: Mapping[str, Dataset] = {
         "bags",
         options=("picture_topic", "depth_topic", "within"),
         takes_files=True,
+    ),
+    "videos": Dataset(
+        "videos with depth videos of 'clipdepth archive'",
+        "docs/data.md",
+        "yours; depth that a model made has that model's too",
+        "videos",
+        options=("depth", "camera"),
     ),
 }

@@ -1,0 +1,101 @@
+"""Plain videos with depth videos, as `clipdepth archive` writes them: FFV1 of 16 bits, in millimetres.
+
+    FROM/films/kitchen.mp4
+    FROM/films/kitchen.mp4.mkv              or below --depth DIR
+
+Frames are paired by their time stamps; a depth video may have fewer of them. A picture that is larger than its depth is
+made as small. A lens that bends is undone. The camera is told by --fov, --focal-px or --calibration.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from clipdepth.camera.camera import UNKNOWN_REMEDY, Camera
+from clipdepth.camera.files.content import read_content
+from clipdepth.camera.files.kinds import read_cameras
+from clipdepth.camera.sized import SizedCamera, camera_from_focal, camera_from_fov
+from clipdepth.errors import DataError
+from clipdepth.files.depth_file import VIDEO, StoredDepth, read_depth
+from clipdepth.sources import Captured
+from clipdepth.sources.folder import VIDEO_SUFFIXES
+from clipdepth.sources.video import open_video
+from clipdepth_train.data.datasets.pair import Depth, Options, Pair, Picture
+from clipdepth_train.data.datasets.straight import Straight, straight_of
+
+SAME = 0.002
+"""Seconds by which the time stamps of a picture and its depth may differ: Matroska has milliseconds."""
+ASPECT = 0.01
+
+
+def read(source: Path, options: Options) -> Iterator[Pair]:
+    """See `Read`."""
+    if options.camera is None or options.camera == Camera():
+        raise DataError(f"no camera is known; {UNKNOWN_REMEDY}")
+    kept = options.depth or source
+    found = sorted(path for path in source.rglob("*") if path.suffix.lower() in VIDEO_SUFFIXES)
+    paired = [(video, kept / f"{video.relative_to(source)}{VIDEO}") for video in found]
+    paired = [(video, depth) for video, depth in paired if depth.is_file()]
+    if not paired:
+        raise DataError(f"no video in {source} has its depth in {kept} as VIDEO.mp4{VIDEO}; see docs/data.md")
+    for video, depth in paired:
+        yield from _film(video, depth, str(video.relative_to(source)), options.camera)
+
+
+def _film(video: Path, depth: Path, scene: str, camera: Camera) -> Iterator[Pair]:
+    stored = read_depth(depth)
+    waiting = next(stored, None)
+    straight: Straight | None = None
+    with open_video(video) as frames:
+        for captured in frames:
+            while waiting is not None and _time(waiting) < captured.time - SAME:
+                waiting = next(stored, None)
+            if waiting is None:
+                return
+            if abs(_time(waiting) - captured.time) <= SAME:
+                straight = straight or straight_of(_camera(camera, captured, waiting, depth))
+                yield _pair(captured, waiting, scene, straight)
+
+
+def _pair(captured: Captured, stored: StoredDepth, scene: str, straight: Straight) -> Pair:
+    def picture() -> Picture:
+        pinhole = straight.intrinsics
+        small = captured.frame
+        if small.shape[:2] != (pinhole.height, pinhole.width):
+            small = np.asarray(
+                cv2.resize(small, (pinhole.width, pinhole.height), interpolation=cv2.INTER_AREA), np.uint8
+            )
+        return straight.picture(small)
+
+    def depth() -> Depth:
+        return straight.depth(stored.depth)
+
+    return Pair(scene, f"{captured.index:06d}", straight.intrinsics, picture, depth)
+
+
+def _camera(camera: Camera, captured: Captured, stored: StoredDepth, path: Path) -> SizedCamera:
+    """The camera of the depth's size."""
+    (height, width), (rows, columns) = captured.frame.shape[:2], stored.depth.shape
+    if abs(columns / width * height / rows - 1) > ASPECT:
+        raise DataError(f"{path} is {columns}×{rows}, its video {width}×{height}, of another shape; make it again")
+    return _told(camera, width, height).resized(columns, rows)
+
+
+def _told(camera: Camera, width: int, height: int) -> SizedCamera:
+    if camera.fov is not None:
+        return camera_from_fov(camera.fov, width, height)
+    if camera.focal_px is not None:
+        return camera_from_focal(camera.focal_px * camera.zoom(width, height), width, height)
+    assert camera.calibration is not None
+    cameras = read_cameras(read_content(camera.calibration))
+    if (camera.camera_id is None and len(cameras) > 1) or camera.camera_id not in (None, *cameras):
+        raise DataError(f"{camera.calibration} has cameras {', '.join(cameras)}; give one with --camera-id")
+    found = cameras[camera.camera_id] if camera.camera_id is not None else next(iter(cameras.values()))
+    return replace(found, undistorted_fov=camera.undistorted_fov).resized(width, height)
+
+
+def _time(stored: StoredDepth) -> float:
+    return stored.time or 0.0
