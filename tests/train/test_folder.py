@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from clipdepth.camera.pinhole import Intrinsics
 from clipdepth.errors import DataError
 from clipdepth_train.data.folder import FolderSet, read_depth, read_frame
 from train.rgbd_files import colours, millimetres, write_pair, write_png
@@ -63,7 +64,37 @@ def test_a_list_decides_what_is_taken_in_its_order(folder: Path) -> None:
     )
     pairs = opened(folder)
     assert depths(pairs) == [3, 1, 2]
-    assert pairs.focal == (519.8, 519.8)
+    assert pairs.focal == (518.8, 518.8), "of the first pair"
+    cameras = [pairs[index].intrinsics for index in range(3)]
+    assert [camera and camera.fx for camera in cameras] == [518.8, 520.8, None]
+
+
+def test_a_line_may_state_a_whole_camera(folder: Path) -> None:
+    (folder / "train.txt").write_text("bath/rgb_00001.png bath/sync_depth_00001.png 600 610.5 4.25 2.5\n")
+    pairs = opened(folder)
+    assert (pairs.focal, pairs.centre) == ((600, 610.5), (4.25, 2.5))
+    assert pairs[0].intrinsics == Intrinsics(8, 6, 600, 610.5, 4.25, 2.5)
+
+
+def test_a_camera_of_words_is_refused_with_its_line(folder: Path) -> None:
+    (folder / "train.txt").write_text("bath/rgb_00001.png bath/sync_depth_00001.png wide\n")
+    told(folder, f"{folder}/train.txt:1: 'wide' are not numbers of a camera", "correct them")
+
+
+@pytest.mark.parametrize("words", ["-585", "nan", "0", "inf", "500 500 nan 3", "500 -1 4 3"])
+def test_a_camera_that_cannot_be_is_refused_with_its_line(folder: Path, words: str) -> None:
+    (folder / "train.txt").write_text(f"\nbath/rgb_00001.png bath/sync_depth_00001.png {words}\n")
+    with pytest.raises(DataError, match=rf"train\.txt:2: no camera has {words}"):
+        opened(folder)
+
+
+def test_the_folder_may_state_the_scale_of_its_depth(folder: Path) -> None:
+    before = depths(opened(folder))
+    (folder / "depth_scale.txt").write_text("2000\n")
+    assert depths(opened(folder)) == [value / 2 for value in before]
+    (folder / "depth_scale.txt").write_text("many\n")
+    with pytest.raises(DataError, match="says 'many'"):
+        opened(folder)
 
 
 def test_focal_from_k_txt(folder: Path) -> None:
@@ -176,7 +207,7 @@ def test_an_empty_list(folder: Path) -> None:
     told(folder, f"{folder}/train.txt names no pair")
 
 
-@pytest.mark.parametrize("line", ["only/rgb.png", "a.png b.png wide"])
+@pytest.mark.parametrize("line", ["only/rgb.png", "a.png b.png 1 2"])
 def test_a_line_that_is_no_pair(folder: Path, line: str) -> None:
     (folder / "train.txt").write_text(f"bath/rgb_00001.png bath/sync_depth_00001.png\n{line}\n")
     told(folder, f"{folder}/train.txt:2: '{line}' is not 'rgb depth [focal]'", "correct it")

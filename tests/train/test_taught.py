@@ -8,6 +8,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -143,6 +144,24 @@ def test_a_second_dataset_is_brought_to_the_camera_of_the_first(data: Path, tmp_
     np.testing.assert_allclose(pairs[4 + 1].depth, np.where(wanted > 10, 0, wanted), rtol=1e-6)
     np.testing.assert_array_equal(pairs[4 + 1].frame, alone[1].frame)
     assert pairs.focal == pytest.approx((default_intrinsics(64, 64).fx,) * 2)
+
+
+def test_pictures_of_two_cameras_in_one_list_mean_the_same_metres(tmp_path: Path) -> None:
+    """One wall, 3 m away, by three focal lengths and in two sizes: each is brought to the camera of the first."""
+    folder = tmp_path / "two"
+    (folder / "train").mkdir(parents=True)
+    lines = []
+    for name, (side, focal) in {"a": (64, 60), "b": (64, 90), "c": (128, 60)}.items():
+        cv2.imwrite(str(folder / f"{name}.png"), np.full((side, side, 3), 99, np.uint8))
+        cv2.imwrite(str(folder / f"{name}_depth.png"), np.full((side, side), 3000, np.uint16))
+        lines.append(f"{name}.png {name}_depth.png {focal} {focal} {side / 2 - 0.5} {side / 2 - 0.5}\n")
+    for split in ("train", "test"):
+        (folder / f"{split}.txt").write_text("".join(lines))
+    pairs = open_training(runs.tiny_recipe(folder)).pairs
+    assert [pair.frame.shape for pair in map(pairs.__getitem__, range(3))] == [(64, 64, 3)] * 3
+    # Seen at 60, 90 and 30 pixels of focal length, by a network for 60.
+    for index, seen in enumerate((60, 90, 30)):
+        np.testing.assert_allclose(pairs[index].depth, 3.0 * 60 / seen, rtol=1e-6)
 
 
 def test_rooms_can_be_mixed_in_untaught(teacher: Path, mine: Path) -> None:

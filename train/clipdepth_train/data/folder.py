@@ -1,8 +1,9 @@
 """A folder of RGB-D pairs in the layout of the usual NYU Depth v2 conversion."""
 
 import logging
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+import math
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -12,11 +13,13 @@ from numpy.typing import NDArray
 from clipdepth.errors import DataError
 from clipdepth.files.picture_file import PictureError, decode_picture
 from clipdepth_train.data.crop import INNER, NYU_SIZE, has_frame
+from clipdepth_train.data.lists import PairPaths, read_list
 from clipdepth_train.data.poses import between, neighbour_of
 from clipdepth_train.data.sample import RgbdPair, Split, View
 
 LOG = logging.getLogger(__name__)
 NO_READING = 65535
+DEPTH_SCALE = "depth_scale.txt"
 BLOCK = 20
 """Neighbouring pairs that are held out together."""
 FRAMED = 3
@@ -27,25 +30,21 @@ NYU_FOCAL, NYU_CENTRE = 518.8579, 325.5824
 KINECT_FOCAL = 518.86 / 640
 
 
-@dataclass(frozen=True)
-class PairPaths:
-    """Where a pair lies."""
-
-    rgb: Path
-    depth: Path
-
-
 class FolderSet:
     """The pairs of `folder`'s split.
 
-    `folder/train.txt` and `folder/test.txt` list `rgb depth [focal]`, a pair a line, relative to `folder/SPLIT` or
-    to `folder`. Without a list, every `rgb_NAME.jpg` (or .png) below `folder/SPLIT` is paired with the
-    `sync_depth_NAME.png` beside it. Depth is a 16-bit PNG of `scale` units a metre, in which 0, 65535 and
-    anything beyond `max_depth` metres mean unknown. With `dense`, the in-painted depth in the subfolder `dense`
-    is taken where it is there. NYU's white or blackened frame, where the first pictures have it, is cut away
-    from all of that size. The focal length comes from the list, from `K.txt`, or is a Kinect's. `segments`
-    reads a picture's segmentation, where one is wanted. With `held_out`, every so-many-th block of 20 neighbouring
-    training pairs is kept from training and is what `test` opens, so that recipes can be chosen without the test pairs.
+    `folder/train.txt` and `folder/test.txt` list pairs, see `read_list`. Without a list, every `rgb_NAME.jpg` (or .png)
+    below `folder/SPLIT` is paired with the `sync_depth_NAME.png` beside it. Depth is a 16-bit PNG of `scale` units a
+    metre, or of those in `folder/depth_scale.txt`, in which 0, 65535 and anything beyond `max_depth` metres mean
+    unknown. With `dense`, the in-painted depth in the subfolder `dense` is taken where it is there. NYU's white or
+    blackened frame, where the first pictures have it, is cut away from all of that size.
+
+    A pair's camera is its line's. `focal`, `centre` and `picture_size` are those of the first pair; where its line says
+    nothing they come from `K.txt`, or are a Kinect's, and are those of every pair without a camera of its own.
+
+    `segments` reads a picture's segmentation, where one is wanted. With `held_out`, every so-many-th block of 20
+    neighbouring training pairs is kept from training and is what `test` opens, so that recipes can be chosen without
+    the test pairs.
 
     Raises DataError where the folder is missing or empty, a pair is incomplete, or a file cannot be read.
     """
@@ -64,26 +63,27 @@ class FolderSet:
             raise DataError(f"no data at {folder}; give a folder of RGB-D pairs, or 'rooms'")
         source: Split = "train" if held_out else split
         list_file = folder / f"{source}.txt"
-        listed = list(_listed(list_file, folder, source)) if list_file.is_file() else None
-        self._pairs = [pair for pair, _ in listed] if listed is not None else _scanned(folder / source)
+        listed = list_file.is_file()
+        self._pairs = list(read_list(list_file, folder, source)) if listed else _scanned(folder / source)
         if held_out:
             self._pairs = _part(self._pairs, held_out, split)
         if not self._pairs:
-            raise DataError(f"{list_file if listed is not None else folder / source} names no pair of pictures")
+            raise DataError(f"{list_file if listed else folder / source} names no pair of pictures")
         if dense:
-            self._pairs = [PairPaths(pair.rgb, _dense(pair.depth)) for pair in self._pairs]
+            self._pairs = [replace(pair, depth=_dense(pair.depth)) for pair in self._pairs]
         self.folder = folder
         self.pictures = [pair.rgb for pair in self._pairs]
         self.shuffle_window = len(self._pairs)
-        self._scale, self._max_depth, self._segments = scale, max_depth, segments
+        self._scale, self._max_depth, self._segments = _scale(folder, scale), max_depth, segments
         seen = [read_frame(path) for path in self.pictures[:FRAMED]]
         self._crop = INNER if all(has_frame(picture) for picture in seen) else None
-        first, whole = self[0].frame, seen[0]
-        self.picture_size = (first.shape[0], first.shape[1])
-        self.focal = _focal(folder, [focal for _, focal in listed or ()], whole.shape[1])
-        self.centre = _centre(folder, *whole.shape[:2])
-        if self._crop is not None:
-            self.centre = (self.centre[0] - self._crop.left, self.centre[1] - self._crop.top)
+        height, width = seen[0].shape[:2]
+        camera = self._pairs[0].camera
+        self._centre = _centre(folder, height, width)
+        self.focal = (camera.fx, camera.fy) if camera else _focal(folder, width)
+        centre = (camera and camera.centre) or self._centre
+        self.centre = centre if self._crop is None else (centre[0] - self._crop.left, centre[1] - self._crop.top)
+        self.picture_size = (height, width) if self._crop is None else self._crop.size
 
     @property
     def is_nyu(self) -> bool:
@@ -102,7 +102,8 @@ class FolderSet:
         if frame.shape[:2] != depth.shape:
             sizes = f"{frame.shape[1]}×{frame.shape[0]} and {depth.shape[1]}×{depth.shape[0]}"
             raise DataError(f"{pair.rgb} and {pair.depth} differ in size ({sizes}); they have to be registered")
-        whole = RgbdPair(frame, depth, self._segments(pair.rgb) if self._segments else None)
+        camera = pair.camera.of(frame.shape[0], frame.shape[1], self._centre) if pair.camera else None
+        whole = RgbdPair(frame, depth, self._segments(pair.rgb) if self._segments else None, None, camera)
         return whole.cropped(self._crop) if self._crop is not None and frame.shape[:2] == NYU_SIZE else whole
 
     def frame(self, index: int) -> NDArray[np.uint8]:
@@ -142,29 +143,6 @@ def _decode(path: Path, flags: int) -> NDArray[np.generic]:
         raise DataError(f"{path} {error}; restore it or take its pair away") from None
 
 
-def _listed(list_file: Path, folder: Path, split: Split) -> Iterator[tuple[PairPaths, float | None]]:
-    for number, line in enumerate(list_file.read_text(encoding="utf-8").splitlines(), 1):
-        words = line.split()
-        # Lists of the NYU test set have 'None' for frames without depth.
-        if not words or "None" in words[:2]:
-            continue
-        try:
-            rgb, depth, focal = words[0], words[1], float(words[2]) if len(words) > 2 else None
-        except (IndexError, ValueError):
-            raise DataError(f"{list_file}:{number}: '{line}' is not 'rgb depth [focal]'; correct it") from None
-        pair = PairPaths(_resolve(folder, split, rgb), _resolve(folder, split, depth))
-        for path in (pair.rgb, pair.depth):
-            if not path.is_file():
-                raise DataError(f"{list_file}:{number}: {path} is missing; restore it or delete the line")
-        yield pair, focal
-
-
-def _resolve(folder: Path, split: Split, name: str) -> Path:
-    relative = name.lstrip("/")
-    inside = folder / split / relative
-    return inside if inside.is_file() else folder / relative
-
-
 def _part(pairs: list[PairPaths], every: int, split: Split) -> list[PairPaths]:
     """The training pairs without every so-many-th block, or those blocks; pairs of one room follow one another."""
     held = [index // BLOCK % every == every // 2 for index in range(len(pairs))]
@@ -191,11 +169,22 @@ def _dense(depth: Path) -> Path:
     return dense if dense.is_file() else depth
 
 
-def _focal(folder: Path, listed: list[float | None], width: int) -> tuple[float, float]:
-    known = [focal for focal in listed if focal]
-    if known:
-        focal = float(np.median(known))
-        return focal, focal
+def _scale(folder: Path, scale: float) -> float:
+    """Units of the depth PNGs a metre: what the folder states, or else `scale`."""
+    path = folder / DEPTH_SCALE
+    if not path.is_file():
+        return scale
+    text = path.read_text(encoding="utf-8").strip()
+    try:
+        stated = float(text)
+    except ValueError:
+        stated = 0.0
+    if not 0 < stated < math.inf:
+        raise DataError(f"{path} says '{text}', which is no number of units a metre; correct it")
+    return stated
+
+
+def _focal(folder: Path, width: int) -> tuple[float, float]:
     matrix = _calibration(folder)
     if matrix is not None:
         return float(matrix[0, 0]), float(matrix[1, 1])

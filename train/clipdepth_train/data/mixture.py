@@ -4,7 +4,7 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate
-from math import isnan
+from math import isnan, sqrt
 
 import numpy as np
 
@@ -50,7 +50,8 @@ class Mixture:
 
     def __getitem__(self, index: int) -> RgbdPair:
         member, place = self._place(index)
-        pair = self._at_camera(member.pairs[place], member.pairs.focal[0])
+        pair = member.pairs[place]
+        pair = self._at_camera(pair, _focal(pair, member.pairs))
         return replace(pair, taught=np.zeros_like(pair.depth)) if self._taught and pair.taught is None else pair
 
     def neighbour(self, index: int, after: bool) -> View:
@@ -78,3 +79,14 @@ class Mixture:
             None if masks is None else box.segmentation(np.ascontiguousarray(masks)),
             None if pair.taught is None else box.answer(pair.taught),
         )
+
+
+def _focal(pair: RgbdPair, pairs: RgbdSet) -> float:
+    """Focal length in pixels of a pair's picture; NaN where nobody knows it.
+
+    A picture of another size than its set's is taken for one of the same angle along the longer side.
+    """
+    if pair.intrinsics is not None:
+        return sqrt(pair.intrinsics.fx * pair.intrinsics.fy)
+    longer: int = max(pair.frame.shape[:2])
+    return pairs.focal[0] * longer / max(pairs.picture_size)

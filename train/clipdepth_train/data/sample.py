@@ -1,11 +1,12 @@
 """One RGB-D pair, and the Protocol of a set of them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from clipdepth.camera.pinhole import Intrinsics
 from clipdepth_train.data.crop import Crop
 
 Split = Literal["train", "test"]
@@ -25,12 +26,18 @@ class RgbdPair:
     depth: NDArray[np.float32]
     segmentation: NDArray[np.uint8] | None = None
     taught: NDArray[np.float32] | None = None
+    intrinsics: Intrinsics | None = None
+    """The camera of `frame`, where it is not its set's."""
 
     def cropped(self, crop: Crop) -> "RgbdPair":
         """What `crop` shows of it; raises UsageError where the picture is not one that the crop is for."""
         masks = None if self.segmentation is None else crop.of(self.segmentation)
         taught = None if self.taught is None else crop.of(self.taught)
-        return RgbdPair(crop.of(self.frame), crop.of(self.depth), masks, taught)
+        inside, camera = crop.within(*self.depth.shape), self.intrinsics
+        if camera is not None:
+            (height, width), left, top = crop.size, inside.left, inside.top
+            camera = replace(camera, width=width, height=height, cx=camera.cx - left, cy=camera.cy - top)
+        return RgbdPair(crop.of(self.frame), crop.of(self.depth), masks, taught, camera)
 
 
 @dataclass(frozen=True)

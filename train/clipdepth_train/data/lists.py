@@ -1,0 +1,72 @@
+"""Lists of RGB-D pairs: `rgb depth`, `rgb depth focal` or `rgb depth fx fy cx cy` a line."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from clipdepth.camera.pinhole import Intrinsics
+from clipdepth.errors import DataError
+from clipdepth_train.data.sample import Split
+
+
+@dataclass(frozen=True)
+class ListedCamera:
+    """What a line says of its picture's camera, in pixels of the picture; the centre is None where it says only f."""
+
+    fx: float
+    fy: float
+    centre: tuple[float, float] | None = None
+
+    def of(self, height: int, width: int, centre: tuple[float, float]) -> Intrinsics:
+        """The camera of a picture of that size, with `centre` where the line states none."""
+        return Intrinsics(width, height, self.fx, self.fy, *(self.centre or centre))
+
+
+@dataclass(frozen=True)
+class PairPaths:
+    """Where a pair lies, and its own camera; None where the folder says which one it is."""
+
+    rgb: Path
+    depth: Path
+    camera: ListedCamera | None = None
+
+
+def read_list(list_file: Path, folder: Path, split: Split) -> Iterator[PairPaths]:
+    """The pairs of a list, whose names are relative to `folder/split` or to `folder`.
+
+    Lines that are empty, or have 'None' for a name as lists of the NYU test set do, are left out. Raises DataError for
+    a line that is none of the three forms, a camera that cannot be, or a file that is missing.
+    """
+    for number, line in enumerate(list_file.read_text(encoding="utf-8").splitlines(), 1):
+        words = line.split()
+        if not words or "None" in words[:2]:
+            continue
+        where = f"{list_file}:{number}"
+        if len(words) not in (2, 3, 6):
+            raise DataError(f"{where}: '{line}' is not 'rgb depth [focal]' or 'rgb depth fx fy cx cy'; correct it")
+        rgb, depth = (_resolve(folder, split, name) for name in words[:2])
+        pair = PairPaths(rgb, depth, _camera(words[2:], where))
+        for path in (pair.rgb, pair.depth):
+            if not path.is_file():
+                raise DataError(f"{where}: {path} is missing; restore it or delete the line")
+        yield pair
+
+
+def _camera(words: list[str], where: str) -> ListedCamera | None:
+    if not words:
+        return None
+    try:
+        values = [float(word) for word in words]
+    except ValueError:
+        raise DataError(f"{where}: '{' '.join(words)}' are not numbers of a camera; correct them") from None
+    focal = values[:2] if len(values) > 1 else values * 2
+    if not all(0 < value < math.inf for value in focal) or not all(math.isfinite(value) for value in values):
+        raise DataError(f"{where}: no camera has {' '.join(words)} (focal lengths are above 0); correct it")
+    return ListedCamera(focal[0], focal[1], (values[2], values[3]) if len(values) > 1 else None)
+
+
+def _resolve(folder: Path, split: Split, name: str) -> Path:
+    relative = name.lstrip("/")
+    inside = folder / split / relative
+    return inside if inside.is_file() else folder / relative
