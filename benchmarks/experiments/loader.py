@@ -1,8 +1,9 @@
 """How fast training data is loaded, and how much memory that takes as the dataset grows.
 
-    python benchmarks/experiments/loader.py DATA [--recipe msa-l1] [--workers 1 2] [--samples 400]
+    python benchmarks/experiments/loader.py DATA [--recipe msa-l1] [--workers 1 2] [--samples 400] [--cache-gb 4]
 
-Prints samples a second for each number of workers, batches as the recipe's, and the peak resident memory of a process
+Prints samples a second for each number of workers, batches as the recipe's; with a cache, without and with it, from the
+second epoch on. Then the peak resident memory of a process
 that opens and reads the dataset and of one that reads it repeated many times over.
 """
 
@@ -34,14 +35,17 @@ def main() -> None:
     parser.add_argument("--recipe", choices=sorted(RECIPES), default="msa-l1")
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--samples", type=int, default=400)
+    parser.add_argument("--cache-gb", type=float, default=0.0)
     arguments = parser.parse_args()
     recipe = replace(RECIPES[arguments.recipe], data=(str(arguments.data),), batch_size=8)
     torch.set_num_threads(1)
     for workers in arguments.workers:
         one = replace(recipe, frames=replace(recipe.frames, workers=workers))
-        rates = [samples_a_second(one, arguments.samples) for _ in range(3)]
-        shown = ", ".join(f"{rate:.0f}" for rate in sorted(rates))
-        say(f"{arguments.recipe}, {workers} workers: {shown} samples a second (3 runs of {arguments.samples})")
+        for gigabytes in dict.fromkeys((0.0, arguments.cache_gb)):
+            rates = [samples_a_second(one, arguments.samples, round(gigabytes * 1e9)) for _ in range(3)]
+            shown = ", ".join(f"{rate:.0f}" for rate in sorted(rates))
+            where = f"{arguments.recipe}, {workers} workers, {gigabytes:g} GB of cache"
+            say(f"{where}: {shown} samples a second (3 runs of {arguments.samples})")
     with tempfile.TemporaryDirectory() as folder:
         for repeats in REPEATS:
             data = repeated(arguments.data.resolve(), Path(folder) / str(repeats), repeats)
@@ -49,12 +53,12 @@ def main() -> None:
             say(f"{pairs:,} pairs: peak resident memory {megabytes:.0f} MB after {arguments.samples} samples")
 
 
-def samples_a_second(recipe: Recipe, samples: int) -> float:
-    """Of the loader once its workers run: the first batches are not counted."""
+def samples_a_second(recipe: Recipe, samples: int, cache_bytes: int = 0) -> float:
+    """Of the loader once its workers run: the first batches are not counted, with a cache the first epoch."""
     pairs = open_set(measured_data(recipe.data), "train", recipe.frames)
-    steps, warm = samples // recipe.batch_size, 4
+    steps, warm = samples // recipe.batch_size, len(pairs) // recipe.batch_size if cache_bytes else 4
     batches = Batches(recipe, share_of(pairs), 0, steps + warm, 0, 1)
-    loaded = iter(training_loader(pairs, recipe, batches))
+    loaded = iter(training_loader(pairs, recipe, batches, cache_bytes=cache_bytes))
     for _ in islice(loaded, warm):
         pass
     started = time.perf_counter()

@@ -38,8 +38,9 @@ class DataConfig:
     """SAM's segmentation to load with each picture: a name in the data's `segments/`, as `data segment` prints it."""
     every: float = 0.5
     """Seconds between the frames that are taken of a video without depth; 0 takes all."""
-    workers: int = 1
-    """Processes that load data, for each training process; 0 loads in the training process itself."""
+    workers: int | None = None
+    """Processes that load data, for each training process: one for two cores and 8 at most where no number is given; 0
+    loads in the training process itself."""
     other_sizes: tuple[tuple[int, int], ...] = ()
     """Further heights and widths of the input, on which half of the batches are trained: for upright pictures, say."""
 
@@ -208,7 +209,7 @@ class Recipe:
             self.frames.held_out,
             "0, or 2 or more",
         )
-        _require(self.frames.workers >= 0, "frames.workers", self.frames.workers, "0 or more")
+        _require((self.frames.workers or 0) >= 0, "frames.workers", self.frames.workers, "0 or more")
         _require(self.frames.every >= 0, "frames.every", self.frames.every, "0 or more")
         _require(self.optim.learning_rate > 0, "optim.learning_rate", self.optim.learning_rate, "more than 0")
         _require(self.optim.step_epochs > 0, "optim.step_epochs", self.optim.step_epochs, "more than 0")

@@ -1,9 +1,11 @@
 """Fitting a model: steps, checkpoints, progress, and the evaluation that ends a run."""
 
+import os
 import time
 from collections.abc import Iterator
 from contextlib import nullcontext
-from dataclasses import asdict, fields
+from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -31,6 +33,7 @@ from clipdepth_train.checkpoint import (
     read_state,
     save_checkpoint,
 )
+from clipdepth_train.continuing import DATA, data_identity, require_same_run
 from clipdepth_train.data.crop import PAPER_TEST
 from clipdepth_train.data.loader import Batches, steps_per_epoch, training_loader
 from clipdepth_train.data.order import epoch_length
@@ -40,6 +43,7 @@ from clipdepth_train.depth_model import DepthModel, build_model
 from clipdepth_train.evaluation import evaluate, predictor
 from clipdepth_train.ingredients import ingredients
 from clipdepth_train.interruption import Interruption
+from clipdepth_train.machine import MachineConfig, compiled, without_compiler
 from clipdepth_train.objective import Batch, Objective
 from clipdepth_train.optimizer_state import optimizer_tensors, restore_optimizer
 from clipdepth_train.prediction_grid import prediction_grid
@@ -47,6 +51,7 @@ from clipdepth_train.processes import share_batch_norms
 from clipdepth_train.recipe import DataConfig, Recipe, encode_recipe
 from clipdepth_train.schedule import learning_rate_factor
 from clipdepth_train.start import find_weights, load_start
+from clipdepth_train.step_log import StepLog, start_trackers
 from clipdepth_train.teacher.labels import label_pictures
 from clipdepth_train.training_data import open_training
 from clipdepth_train.truth_range import require_truth
@@ -65,11 +70,16 @@ class Trainer:
     the result that an undisturbed run would have had. Raises UsageError where the folder holds another recipe's.
     """
 
-    def __init__(self, recipe: Recipe, out: Path, console: Console) -> None:
-        self.recipe, self.out, self.console = recipe, out, console
-        self.accelerator = Accelerator(
-            mixed_precision=recipe.mixed_precision, log_with="tensorboard", project_dir=str(out)
-        )
+    def __init__(
+        self,
+        recipe: Recipe,
+        out: Path,
+        console: Console,
+        machine: MachineConfig = MachineConfig(),  # noqa: B008 (frozen)
+    ) -> None:
+        self.recipe, self.out, self.console, self.machine = recipe, out, console, machine
+        trackers = None if machine.tracker == "none" else [machine.tracker]
+        self.accelerator = Accelerator(mixed_precision=recipe.mixed_precision, log_with=trackers, project_dir=str(out))
         recipe.require_inputs()
         torch.backends.cudnn.benchmark = True  # all batches have one shape
         shares = self.accelerator.num_processes * recipe.accumulate
@@ -130,7 +140,7 @@ class Trainer:
         if not (self.out / CHECKPOINT).is_file() or (self.out / RESUME).is_file():
             return None
         recipe, state = read_state(self.out / CHECKPOINT)
-        self._require_same(recipe)
+        require_same_run(recipe, state, self.recipe, self.pairs, self.out)
         self._say(f"{self.out} is trained already")
         report: dict[str, Any] = state["report"]
         return report
@@ -140,7 +150,7 @@ class Trainer:
         if not path.is_file():
             return None
         tensors, recipe, state = read_checkpoint(path)
-        self._require_same(recipe)
+        require_same_run(recipe, state, self.recipe, self.pairs, self.out)
         if state.get("teacher") != self._teacher_key:
             raise UsageError(f"{self.out} was begun with another network as --teacher; choose another --out")
         self.step, self.seconds, self.history = state["step"], state["seconds"], state["history"]
@@ -153,14 +163,6 @@ class Trainer:
     @property
     def _teacher_key(self) -> str | None:
         return self.data.teacher.key if self.data.teacher else None
-
-    def _require_same(self, recipe: Recipe) -> None:
-        for field in fields(Recipe):
-            found, wanted = getattr(recipe, field.name), getattr(self.recipe, field.name)
-            if found != wanted:
-                raise UsageError(
-                    f"{self.out} holds a run with another {field.name} ({found}, not {wanted}); choose another --out"
-                )
 
     def _fit(self, model: DepthModel, resumed: dict[str, Tensor] | None) -> DepthModel:
         """Train, and return the model that is kept: the one that was trained, or the average of its weights."""
@@ -177,8 +179,11 @@ class Trainer:
             if self.average is not None:
                 self.average.restore(part_of(resumed, "average."), self.step, self.out / RESUME)
         objective = Objective(model, self.recipe.loss, self.data.teacher.kind if self.data.teacher else METRIC)
+        if self.machine.compile:
+            compiled(objective)
         objective, optimizer = self.accelerator.prepare(objective, optimizer)
-        self.accelerator.init_trackers("logs")
+        start_trackers(self.accelerator, self.recipe, self.out)
+        log = StepLog(self.accelerator)
         with Interruption() as interruption, self._progress() as progress:
             bar = progress.add_task("training", total=self.steps, completed=self.step, note="")
             for parts in self._batches():
@@ -186,13 +191,13 @@ class Trainer:
                 factor = learning_rate_factor(self.recipe.optim, self.step, self.steps, self.per_epoch)
                 for group, rate in zip(optimizer.param_groups, base_rates, strict=True):
                     group["lr"] = rate * factor
-                loss = self._train_step(objective, optimizer, parts)
+                loss = without_compiler(partial(self._train_step, objective, optimizer, parts))
                 if self.average is not None:
                     self.average.follow(model)
                 self.step += 1
+                log.add(self.step, loss, base_rates[0] * factor, at_once=self._pauses)
                 self.seconds += time.perf_counter() - started
-                progress.update(bar, completed=self.step, note=f"loss {loss:.4f}")
-                self.accelerator.log({"loss": loss, "learning rate": base_rates[0] * factor}, step=self.step)
+                progress.update(bar, completed=self.step, note=log.note)
                 self._between_steps(model, optimizer, interruption)
         return model if self.average is None else self.average.model
 
@@ -201,28 +206,35 @@ class Trainer:
         process, processes = self.accelerator.process_index, self.accelerator.num_processes
         batches = Batches(self.recipe, self.pairs.shares, self.step, self.steps, process, processes)
         device, parts = self.accelerator.device, list[Batch]()
-        for batch in training_loader(self.pairs, self.recipe, batches):
+        local = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+        loader = training_loader(self.pairs, self.recipe, batches, local, self.machine.cache_bytes(local))
+        for batch in loader:
             parts.append({name: value.to(device, non_blocking=True) for name, value in batch.items()})
             if len(parts) == self.recipe.accumulate:
                 yield parts
                 parts = []
 
-    def _train_step(self, objective: torch.nn.Module, optimizer: Any, parts: list[Batch]) -> float:
+    def _train_step(self, objective: torch.nn.Module, optimizer: Any, parts: list[Batch]) -> Tensor:
         objective.train()
         # Whatever a network draws while training depends on the step alone, as its batch does.
         torch.manual_seed(pair_seed(self.recipe.seed, self.step, self.accelerator.process_index))
         optimizer.zero_grad()
-        total = 0.0
+        losses = list[Tensor]()
         for number, part in enumerate(parts, 1):
             waits = number < len(parts)
             with self.accelerator.no_sync(objective) if waits else nullcontext():
                 loss = objective(part) / len(parts)
                 self.accelerator.backward(loss)
-            total += float(loss.detach())
+            losses.append(loss.detach())
         if self.recipe.optim.clip_norm:
             self.accelerator.clip_grad_norm_(objective.parameters(), self.recipe.optim.clip_norm)
         optimizer.step()
-        return total
+        return torch.stack(losses).sum()
+
+    @property
+    def _pauses(self) -> bool:
+        """Whether something else than a step comes next."""
+        return self.step == self.steps or self.step % self.recipe.save_every == 0 or self.step % self.per_epoch == 0
 
     def _between_steps(self, model: DepthModel, optimizer: Any, interruption: Interruption) -> None:
         stopping = self._any_process(interruption.requested)
@@ -254,6 +266,7 @@ class Trainer:
             "seconds": self.seconds,
             "history": self.history,
             "ingredients": self.ingredients,
+            DATA: data_identity(self.pairs),
             "teacher": self._teacher_key,
             "scaler": scaler.state_dict() if scaler is not None else None,
         }
@@ -302,7 +315,8 @@ class Trainer:
         save_picture(self.out / PICTURES, pictures)
         write_json(self.out / METRICS, report)
         camera = input_focal(self.pairs, self.recipe.frames)
-        state = {"report": report, "camera": camera, "ingredients": self.ingredients}
+        data = data_identity(self.pairs)
+        state = {"report": report, "camera": camera, "ingredients": self.ingredients, DATA: data}
         save_checkpoint(self.out / CHECKPOINT, model.state_dict(), self.recipe, state)
         (self.out / RESUME).unlink(missing_ok=True)
 

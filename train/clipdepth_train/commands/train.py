@@ -13,6 +13,7 @@ from clipdepth.bundle.box import find_folder
 from clipdepth.cli.overwriting import refuse_overwriting
 from clipdepth.errors import UsageError
 from clipdepth_train.commands.metrics_table import metrics_table
+from clipdepth_train.machine import MachineConfig
 from clipdepth_train.named_data import named_data
 from clipdepth_train.recipe import Recipe, trunk_of
 from clipdepth_train.recipes import RECIPES
@@ -27,7 +28,8 @@ class TrainArguments:
 
     recipe: Annotated[Recipe, tyro.conf.arg(name="")]
     out: Path
-    """Folder for the run: checkpoint, metrics, pictures, TensorBoard logs."""
+    """Folder for the run: checkpoint, metrics, pictures, logs."""
+    machine: Annotated[MachineConfig, tyro.conf.arg(name="")] = MachineConfig()  # noqa: RUF009 (frozen)
 
 
 def main(argv: Sequence[str]) -> int:
@@ -53,7 +55,7 @@ def main(argv: Sequence[str]) -> int:
     starts = [find_folder(named) for named in (recipe.start, recipe.teacher) if named]
     data = [named_data(text).name for text in recipe.data]
     refuse_overwriting([*data, *starts], [arguments.out])
-    trainer = Trainer(like_start(pin_start(recipe), RECIPES[name]), arguments.out, console)
+    trainer = Trainer(like_start(pin_start(recipe), RECIPES[name]), arguments.out, console, arguments.machine)
     report = trainer.run()
     if trainer.accelerator.is_main_process:
         Console().print(metrics_table({arguments.out.name: report["metrics"]}))

@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from clipdepth.errors import DataError
+from clipdepth_train.data.cache import PairCache
 from clipdepth_train.data.camera import camera_of
 from clipdepth_train.data.folder import FolderSet
 from clipdepth_train.data.order import Share, epoch_length, epoch_order
@@ -20,6 +21,7 @@ from clipdepth_train.data.rooms import RoomsSet
 from clipdepth_train.data.sample import RgbdSet, Split
 from clipdepth_train.data.segments import read_segments
 from clipdepth_train.data.transforms import augment_pair, augment_views, augment_warped, augmentation, pair_seed
+from clipdepth_train.machine import workers_by_cores
 from clipdepth_train.named_data import ROOMS, is_unmeasured
 from clipdepth_train.recipe import DataConfig, Recipe
 
@@ -54,10 +56,13 @@ def steps_per_epoch(pairs: int, batch_size: int) -> int:
 
 
 class TrainingPairs(Dataset[dict[str, Tensor]]):
-    """Augmented pairs of a set, with their second views where the recipe wants them, by key."""
+    """Augmented pairs of a set, with their second views where the recipe wants them, by key.
 
-    def __init__(self, pairs: RgbdSet, recipe: Recipe) -> None:
-        self._pairs = pairs
+    As many as `cache_bytes` hold are decoded once.
+    """
+
+    def __init__(self, pairs: RgbdSet, recipe: Recipe, cache_bytes: int = 0) -> None:
+        self._pairs, self.cache = pairs, PairCache(pairs, cache_bytes)
         self._camera = camera_of(pairs)
         sizes = [(recipe.frames.height, recipe.frames.width), *recipe.frames.other_sizes]
         self._transforms = [augmentation(recipe.frames, recipe.augment, self._camera, size) for size in sizes]
@@ -67,7 +72,7 @@ class TrainingPairs(Dataset[dict[str, Tensor]]):
     def __getitem__(self, key: Key) -> dict[str, Tensor]:
         epoch, index, size = key
         seed, transform = pair_seed(self._seed, epoch, index), self._transforms[size]
-        pair = self._pairs[index]
+        pair = self.cache[index]
         if self._view.kind == "neighbour":
             neighbour = partial(self._pairs.neighbour, index)
             return augment_views(pair, self._camera, neighbour, transform, seed)
@@ -121,13 +126,15 @@ def _prepare_worker(worker: int) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 
-def training_loader(pairs: RgbdSet, recipe: Recipe, batches: Batches) -> DataLoader[dict[str, Tensor]]:
-    """Batches as `Batch` describes them."""
+def training_loader(
+    pairs: RgbdSet, recipe: Recipe, batches: Batches, processes: int = 1, cache_bytes: int = 0
+) -> DataLoader[dict[str, Tensor]]:
+    """Batches as `Batch` describes them, for one of the training processes of this machine; see `TrainingPairs`."""
     workers = recipe.frames.workers
     return DataLoader(
-        TrainingPairs(pairs, recipe),
+        TrainingPairs(pairs, recipe, cache_bytes),
         batch_sampler=batches,
-        num_workers=workers,
+        num_workers=workers_by_cores(processes) if workers is None else workers,
         worker_init_fn=_prepare_worker,
         pin_memory=torch.cuda.is_available(),
     )
