@@ -1,4 +1,4 @@
-"""`clipdepth data`: prepare a dataset or render one, in the folder layout that training reads, segment or label it."""
+"""`clipdepth data`: prepare or render a dataset in the layout that training reads; check, segment or label one."""
 
 import argparse
 import re
@@ -15,6 +15,7 @@ from clipdepth.cli.arguments import ArgumentParser, picture_size
 from clipdepth.cli.progress import follow
 from clipdepth.errors import UsageError
 from clipdepth.rooms import Room, default_intrinsics
+from clipdepth_train.commands.check import add_check
 from clipdepth_train.commands.prepare import add_prepare, told
 from clipdepth_train.commands.sam_arguments import add_sam_arguments, sam_config
 from clipdepth_train.data.layout import (
@@ -104,12 +105,13 @@ def _room(seed: int) -> Room:
 
 
 def _parser() -> ArgumentParser:
-    parser = ArgumentParser("clipdepth data", "Prepare a dataset, render one, segment or label it.")
+    parser = ArgumentParser("clipdepth data", "Prepare a dataset, render one, check, segment or label it.")
     actions = parser.add_subparsers(required=True, metavar="ACTION")
     add_prepare(actions)
     about = "Render a synthetic dataset."
     render = actions.add_parser("render", help="render a synthetic dataset", description=about)
     _add_rooms(render.add_subparsers(required=True, metavar="DATASET"))
+    add_check(actions)
     _add_segment(actions)
     _add_label(actions)
     return parser

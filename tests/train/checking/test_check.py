@@ -1,0 +1,172 @@
+"""`clipdepth data check`, on rendered rooms, whole and damaged."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from clipdepth.cli import main
+from clipdepth.rooms import Room, default_intrinsics
+from train.rgbd_files import write_png
+
+HEIGHT, WIDTH = 180, 240
+FOCAL = default_intrinsics(HEIGHT, WIDTH).fx
+Rendered = list[tuple[np.ndarray, np.ndarray]]
+
+
+@pytest.fixture(scope="module")
+def rendered() -> Rendered:
+    """Pictures and millimetres of six rooms."""
+    views = [Room(seed).render(1.0, default_intrinsics(HEIGHT, WIDTH)) for seed in range(6)]
+    return [(view.frame, np.rint(view.depth * 1000).astype(np.uint16)) for view in views]
+
+
+def write_set(folder: Path, rendered: Rendered, camera: str = f"{FOCAL} {FOCAL} 119.5 89.5") -> Path:
+    """Four pairs to train and two to test, of a folder each."""
+    lines: dict[str, list[str]] = {"train": [], "test": []}
+    for index, (frame, depth) in enumerate(rendered):
+        split = "train" if index < 4 else "test"
+        write_png(folder / split / f"room{index}" / "rgb_1.png", frame)
+        write_png(folder / split / f"room{index}" / "sync_depth_1.png", depth)
+        lines[split].append(f"room{index}/rgb_1.png room{index}/sync_depth_1.png {camera}\n")
+    for split, written in lines.items():
+        (folder / f"{split}.txt").write_text("".join(written))
+    return folder
+
+
+def check(folder: Path, *options: str) -> tuple[int, dict[str, Any]]:
+    """The exit status, and what check.json says."""
+    status = main(["data", "check", str(folder), *options])
+    return status, json.loads((folder / "check" / "check.json").read_text())
+
+
+def found(report: dict[str, Any], kind: str = "faults") -> dict[str, int]:
+    return {entry["kind"]: entry["count"] for entry in report[kind]}
+
+
+def test_a_whole_set(tmp_path: Path, rendered: Rendered, capsys: pytest.CaptureFixture[str]) -> None:
+    status, report = check(write_set(tmp_path, rendered))
+    told = capsys.readouterr().out
+    assert status == 0, told
+    assert report["faults"] == report["notes"] == []
+    assert report["pairs"] == {"train": 4, "test": 2}
+    depth = np.concatenate([depth.ravel() for _, depth in rendered]) / 1000
+    for share, metres in report["depth_metres_by_quantile"].items():
+        assert metres == pytest.approx(np.quantile(depth, float(share)), rel=0.02)
+    assert report["share_of_holes"] == 0
+    assert "4 pairs to train, 2 to test; 6 read whole" in told
+    sheet = cv2.imread(str(tmp_path / "check" / "pairs.png"))
+    assert sheet is not None
+    # The pictures are on it: two rows of three pairs.
+    assert sheet.shape[0] > 2 * 180
+    assert sheet.shape[1] > 3 * 480
+
+
+@pytest.mark.parametrize("camera", ["", f"{FOCAL}"])
+def test_the_other_forms_of_a_line(tmp_path: Path, rendered: Rendered, camera: str) -> None:
+    assert check(write_set(tmp_path, rendered, camera))[0] == 0
+
+
+def test_a_folder_without_lists(tmp_path: Path, rendered: Rendered) -> None:
+    write_set(tmp_path, rendered)
+    for split in ("train", "test"):
+        (tmp_path / f"{split}.txt").unlink()
+    status, report = check(tmp_path)
+    assert status == 0
+    assert report["pairs"] == {"train": 4, "test": 2}
+
+
+def test_faults_of_files_are_counted_and_the_first_is_named(
+    tmp_path: Path, rendered: Rendered, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_set(tmp_path, rendered)
+    train = tmp_path / "train"
+    (train / "room0" / "rgb_1.png").unlink()
+    write_png(train / "room1" / "sync_depth_1.png", rendered[1][1][:90])
+    write_png(train / "room2" / "sync_depth_1.png", np.zeros((HEIGHT, WIDTH), np.uint16))
+    (train / "room3" / "rgb_1.png").write_bytes(b"GIF89a")
+    with (tmp_path / "train.txt").open("a") as file:
+        file.write("room0/rgb_1.png\nroom0/rgb_1.png None\n")
+    status, report = check(tmp_path)
+    assert status == 1
+    assert found(report) == {
+        "line that is not 'rgb depth [focal | fx fy cx cy]'": 1,
+        "missing file": 1,
+        "picture and depth of different sizes": 1,
+        "depth that is all unknown": 1,
+        "file that is no picture, or damaged": 1,
+    }
+    output = capsys.readouterr()
+    assert f"{train / 'room0' / 'rgb_1.png'} ({tmp_path / 'train.txt'}:1)" in output.out
+    assert "train.txt:2 (240×180 and 240×90)" in output.out
+    assert "has 5 kinds of faults" in output.err.splitlines()[-1]
+
+
+def test_test_pictures_that_are_trained_on(tmp_path: Path, rendered: Rendered) -> None:
+    write_set(tmp_path, rendered)
+    copied = tmp_path / "test" / "room4" / "rgb_1.png"
+    copied.write_bytes((tmp_path / "train" / "room1" / "rgb_1.png").read_bytes())
+    with (tmp_path / "test.txt").open("a") as file:
+        file.write("train/room2/rgb_1.png train/room2/sync_depth_1.png\n")
+    status, report = check(tmp_path)
+    assert status == 1
+    assert found(report) == {"test picture that is trained on": 2}
+    assert found(report, "notes") == {"test picture from a folder that is trained on": 1}
+
+
+@pytest.mark.parametrize(
+    ("camera", "kind"),
+    [
+        ("-585", "focal length that cannot be"),
+        ("nan", "focal length that cannot be"),
+        ("1.9", "focal length that cannot be"),  # millimetres
+        ("58500", "focal length that cannot be"),
+        (f"{FOCAL} {FOCAL} 300 89", "principal point outside the picture"),
+    ],
+)
+def test_cameras_that_cannot_be(tmp_path: Path, rendered: Rendered, camera: str, kind: str) -> None:
+    status, report = check(write_set(tmp_path, rendered, camera))
+    assert status == 1
+    assert found(report) == {kind: 6}
+
+
+def test_pixels_that_are_not_square_are_a_note(tmp_path: Path, rendered: Rendered) -> None:
+    status, report = check(write_set(tmp_path, rendered, f"{FOCAL} {FOCAL * 1.05} 119.5 89.5"))
+    assert status == 0
+    assert found(report, "notes") == {"pixels that are not square": 6}
+
+
+def test_depth_beyond_the_range_and_of_a_wrong_scale(tmp_path: Path, rendered: Rendered) -> None:
+    write_set(tmp_path, rendered)
+    status, report = check(tmp_path, "--max-depth", "0.5")
+    assert status == 1
+    assert found(report) == {"depth mostly beyond 0.5 m": 6}
+    assert report["share_beyond_range"] > 0.9
+    (tmp_path / "depth_scale.txt").write_text("100000\n")
+    assert "median depth that cannot be" in found(check(tmp_path)[1])
+    assert check(tmp_path, "--depth-scale", "1000")[0] == 0
+    (tmp_path / "depth_scale.txt").write_text("a lot\n")
+    assert main(["data", "check", str(tmp_path)]) == 1
+
+
+def test_a_picture_that_lies_beside_its_depth(tmp_path: Path, rendered: Rendered) -> None:
+    (straight, moved) = (tmp_path / "straight", tmp_path / "moved")
+    before = check(write_set(straight, rendered))[1]["shift_pixels"]
+    shifted = [(np.roll(frame, (-4, 7), (0, 1)), depth) for frame, depth in rendered]
+    status, report = check(write_set(moved, shifted))
+    assert status == 1
+    assert found(report) == {"pictures that lie beside their depth": 1}
+    after = report["shift_pixels"]
+    assert abs(before["x"]) < 1.5
+    assert abs(before["y"]) < 1.5
+    assert after["x"] - before["x"] == pytest.approx(7, abs=0.5)
+    assert after["y"] - before["y"] == pytest.approx(-4, abs=0.5)
+
+
+def test_no_data_is_told_in_a_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for folder in (tmp_path, tmp_path / "none"):
+        assert main(["data", "check", str(folder)]) == 1
+        assert capsys.readouterr().err.count("\n") == 1

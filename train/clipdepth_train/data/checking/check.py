@@ -1,0 +1,137 @@
+"""Look at a whole set: every file's presence and size, every camera, and the depth of pairs that are spread over it."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.progress import track
+
+from clipdepth.errors import DataError
+from clipdepth.files.picture_file import picture_size
+from clipdepth_train.data.checking.cameras import check_camera
+from clipdepth_train.data.checking.duplicates import find_duplicates
+from clipdepth_train.data.checking.findings import Findings
+from clipdepth_train.data.checking.pairs import BadLine, NamedPair, named_pairs
+from clipdepth_train.data.checking.registration import Registration, Shift
+from clipdepth_train.data.checking.sheet import Shown
+from clipdepth_train.data.checking.statistics import DepthStatistics
+from clipdepth_train.data.folder import read_depth, read_frame
+from clipdepth_train.data.layout import SPLITS
+from clipdepth_train.data.sample import evenly_spread
+
+SHOWN = 12
+MOSTLY = 0.5
+"""Of known depth, the share beyond the range at which a pair is a fault."""
+PLAUSIBLE = (0.1, 150.0)
+"""Metres within which the median depth of a set lies, if its scale is right."""
+MISREGISTERED = 2.0
+"""Pixels."""
+ENOUGH = 20
+"""Pairs with edges, from which the edges of a set should meet."""
+_HEADER = 1 << 16
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What is known of a set."""
+
+    counts: dict[str, int]
+    findings: Findings
+    statistics: DepthStatistics
+    shift: Shift | None
+    shown: list[Shown]
+    read: int
+    """How many pairs were read whole."""
+
+
+def check_set(folder: Path, scale: float, max_depth: float, most: int) -> Checked:
+    """Check the set in `folder`, whose depth PNGs have `scale` units a metre; at most `most` pairs are read whole.
+
+    Raises DataError where there is no set.
+    """
+    findings = Findings()
+    named = named_pairs(folder)
+    for line in named:
+        if isinstance(line, BadLine):
+            findings.add("line that is not 'rgb depth [focal | fx fy cx cy]'", line.where, "correct or delete it")
+    pairs = [pair for pair in named if isinstance(pair, NamedPair)]
+    whole = [pair for pair in track(pairs, "files", console=Console(stderr=True)) if _is_whole(pair, findings)]
+    find_duplicates(whole, findings)
+    statistics, registration, shown = DepthStatistics(max_depth), Registration(), list[Shown]()
+    chosen = [whole[index] for index in evenly_spread(len(whole), most)] if whole else []
+    on_sheet = set(evenly_spread(len(chosen), SHOWN)) if chosen else set()
+    for index, pair in enumerate(track(chosen, "depth", console=Console(stderr=True))):
+        read = _read(pair, scale, findings)
+        if read is None:
+            continue
+        frame, depth = read
+        _check_depth(pair, depth, max_depth, findings)
+        statistics.add(depth)
+        registration.add(frame, depth)
+        if index in on_sheet:
+            shown.append(Shown(f"{pair.split}: {pair.rgb.parent.name}/{pair.rgb.name}", frame, depth))
+    counts = {split: sum(pair.split == split for pair in pairs) for split in SPLITS}
+    shift = registration.shift()
+    _check_whole(folder, counts, statistics, shift, findings)
+    return Checked(counts, findings, statistics, shift, shown, len(chosen))
+
+
+def _is_whole(pair: NamedPair, findings: Findings) -> bool:
+    """Whether both files are there and are pictures of one size; their camera is looked at too."""
+    sizes = []
+    for path in (pair.rgb, pair.depth):
+        try:
+            with path.open("rb") as file:
+                size = picture_size(file.read(_HEADER))
+        except OSError:
+            findings.add("missing file", f"{path} ({pair.where})", "restore it or delete the line")
+            return False
+        if size == (0, 0):
+            findings.add(
+                "file that is no picture, or damaged", f"{path} ({pair.where})", "restore it or delete the line"
+            )
+            return False
+        sizes.append(size)
+    if sizes[0] != sizes[1]:
+        (width, height), (columns, rows) = sizes
+        where = f"{pair.where} ({width}×{height} and {columns}×{rows})"
+        findings.add("picture and depth of different sizes", where, "register depth to the picture")
+        return False
+    check_camera(pair.numbers, (sizes[0][1], sizes[0][0]), pair.where, findings)
+    return True
+
+
+def _read(pair: NamedPair, scale: float, findings: Findings) -> tuple[NDArray[np.uint8], NDArray[np.float32]] | None:
+    try:
+        return read_frame(pair.rgb), read_depth(pair.depth, scale, np.inf)
+    except DataError as error:
+        findings.add("file that cannot be read", str(error), "restore it or delete the line")
+        return None
+
+
+def _check_depth(pair: NamedPair, depth: NDArray[np.float32], max_depth: float, findings: Findings) -> None:
+    known = depth[depth > 0]
+    if known.size == 0:
+        findings.add("depth that is all unknown", str(pair.depth), "take the pair off the list")
+    elif (known > max_depth).mean() > MOSTLY:
+        remedy = "set --max-depth here and --frames.max-depth in training, or the scale"
+        findings.add(f"depth mostly beyond {max_depth:g} m", str(pair.depth), remedy)
+
+
+def _check_whole(
+    folder: Path, counts: dict[str, int], statistics: DepthStatistics, shift: Shift | None, findings: Findings
+) -> None:
+    for split, count in counts.items():
+        if count == 0:
+            findings.add(f"no pair to {split}", str(folder), f"add a {split}.txt", is_fault=split == "train")
+    median = statistics.quantile(0.5)
+    if np.isfinite(median) and not PLAUSIBLE[0] <= median <= PLAUSIBLE[1]:
+        findings.add("median depth that cannot be", f"{folder} ({median:.3g} m)", "give the scale with --depth-scale")
+    if shift is not None and not shift.is_clear and shift.pairs >= ENOUGH:
+        remedy = "look at the outlines on the sheet; depth of a camera beside the picture's has to be registered to it"
+        findings.add("no shift that joins the edges of depth and picture", str(folder), remedy, is_fault=False)
+    if shift is not None and shift.is_clear and np.hypot(shift.x, shift.y) > MISREGISTERED:
+        where = f"{folder} ({shift.x:+.1f}, {shift.y:+.1f} pixels)"
+        findings.add("pictures that lie beside their depth", where, "register depth to the picture")

@@ -1,0 +1,94 @@
+"""The pairs that a folder names, whole or not: what training refuses at the first fault is read to the end here."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from clipdepth.errors import DataError
+from clipdepth_train.data.layout import MILLIMETRES, SPLITS
+
+DEPTH_SCALE = "depth_scale.txt"
+
+
+@dataclass(frozen=True)
+class NamedPair:
+    """A pair as a list or the names of its files say."""
+
+    split: str
+    where: str
+    """The line of the list, or the picture."""
+    rgb: Path
+    depth: Path
+    numbers: tuple[float, ...] = ()
+    """What the line says of the camera: nothing, the focal length, or fx, fy, cx and cy, pixels."""
+
+
+@dataclass(frozen=True)
+class BadLine:
+    """A line that names no pair."""
+
+    where: str
+    text: str
+
+
+def named_pairs(folder: Path) -> list[NamedPair | BadLine]:
+    """The pairs of both splits; raises DataError where there is neither a list nor a folder of one."""
+    if not folder.is_dir():
+        raise DataError(f"no data at {folder}; give a folder of RGB-D pairs")
+    found = [pair for split in SPLITS for pair in _of_split(folder, split)]
+    if not found:
+        raise DataError(
+            f"{folder} has neither pairs in train.txt and test.txt nor in train/ and test/; see docs/data.md"
+        )
+    return found
+
+
+def scale_of(folder: Path, told: float | None) -> float:
+    """Units of the depth PNGs a metre: what is told, what the folder states, or a thousand."""
+    path = folder / DEPTH_SCALE
+    if told is not None or not path.is_file():
+        return told or MILLIMETRES
+    try:
+        scale = float(path.read_text(encoding="utf-8"))
+    except ValueError:
+        scale = 0.0
+    if not 0 < scale < float("inf"):
+        raise DataError(f"{path} holds no number of units a metre; write one, such as 1000")
+    return scale
+
+
+def _of_split(folder: Path, split: str) -> Iterator[NamedPair | BadLine]:
+    file = folder / f"{split}.txt"
+    if file.is_file():
+        yield from _listed(folder, split, file)
+        return
+    for rgb in sorted((folder / split).rglob("rgb_*")):
+        if rgb.suffix.lower() in (".jpg", ".jpeg", ".png"):
+            depth = rgb.with_name(f"sync_depth_{rgb.stem.removeprefix('rgb_')}.png")
+            yield NamedPair(split, str(rgb), rgb, depth)
+
+
+def _listed(folder: Path, split: str, file: Path) -> Iterator[NamedPair | BadLine]:
+    for number, line in enumerate(file.read_text(encoding="utf-8", errors="replace").splitlines(), 1):
+        words = line.split()
+        if not words or "None" in words[:2]:  # NYU's way to say that a picture has no depth
+            continue
+        numbers = _numbers(words[2:])
+        if len(words) not in (2, 3, 6) or numbers is None:
+            yield BadLine(f"{file}:{number}", line)
+        else:
+            rgb, depth = (_resolved(folder, split, word) for word in words[:2])
+            yield NamedPair(split, f"{file}:{number}", rgb, depth, numbers)
+
+
+def _numbers(words: list[str]) -> tuple[float, ...] | None:
+    try:
+        return tuple(map(float, words))
+    except ValueError:
+        return None
+
+
+def _resolved(folder: Path, split: str, name: str) -> Path:
+    inside, beside = (place / name.lstrip("/") for place in (folder / split, folder))
+    # One that is missing is named where its folder is.
+    return inside if inside.is_file() or (inside.parent.is_dir() and not beside.is_file()) else beside
