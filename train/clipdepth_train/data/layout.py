@@ -27,6 +27,8 @@ SPLITS = ("train", "test")
 JPEG_QUALITY = 95
 MILLIMETRES = 1000.0
 """Units of a depth PNG a metre, where nothing else is said."""
+DEPTH_SCALE = "depth_scale.txt"
+"""The file in which a folder states another number of units."""
 _LARGEST = 65534
 
 

@@ -5,9 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from clipdepth.errors import DataError
-from clipdepth_train.data.layout import MILLIMETRES, SPLITS
-
-DEPTH_SCALE = "depth_scale.txt"
+from clipdepth_train.data.layout import DEPTH_SCALE, MILLIMETRES, SPLITS
 
 
 @dataclass(frozen=True)

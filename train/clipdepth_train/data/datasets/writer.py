@@ -25,9 +25,9 @@ from clipdepth.files.atomic import make_folder, write_json, write_text
 from clipdepth.files.picture_file import picture_size
 from clipdepth_train.data.datasets.held_out import splits_of
 from clipdepth_train.data.datasets.pair import Pair
-from clipdepth_train.data.layout import SPLITS, write_depth, write_rgb
+from clipdepth_train.data.layout import DEPTH_SCALE, SPLITS, write_depth, write_rgb
 
-ABOUT, LINK, SCENES, DEPTH_SCALE = "dataset.json", "source", "scenes", "depth_scale.txt"
+ABOUT, LINK, SCENES = "dataset.json", "source", "scenes"
 _HEADER = 1 << 16
 """Bytes of a picture within which its size is stated, whatever else its header holds."""
 
