@@ -327,7 +327,7 @@ class Recording:
 
     made: list[tuple[Recipe, Path]]
 
-    def __init__(self, recipe: Recipe, out: Path, console: object) -> None:
+    def __init__(self, recipe: Recipe, out: Path, console: object, machine: object) -> None:
         self.made.append((recipe, out))
         raise UsageError("parsed")
 

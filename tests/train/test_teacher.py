@@ -113,7 +113,7 @@ def test_labelling_that_was_cut_off_continues(bundle: Path, pictures: Path) -> N
     text = io.StringIO()
     cut = replace(teacher, load=Cut(teacher).load)
     with pytest.raises(KeyboardInterrupt):
-        label_pictures(PictureSet(pictures, 0.5), cut, CPU, Console(file=text, width=200))
+        label_pictures(PictureSet(pictures, 0.5), cut, CPU, Console(file=text, width=200, force_terminal=True))
     assert "labelling mine" in text.getvalue()
     assert "the same command continues" in text.getvalue()
     assert len(list(pictures.rglob("*.npy"))) == 2
