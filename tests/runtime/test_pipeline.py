@@ -232,7 +232,7 @@ def test_an_error_in_any_stage_ends_all_and_leaves_a_video_that_plays(tmp_path: 
 
     engine = SlowEngine(fails_at=5 if stage == "engine" else None)
     failing = Kept(fails_at=5 if stage == "sink" else None)
-    video = VideoSink(tmp_path / "x.mp4", 30, 0.3, 6)
+    video = VideoSink(tmp_path / "x.mp4", 0.3, 6)
     said = {"source": "no such frame", "engine": "the device is gone", "sink": "the disk is full"}[stage]
 
     def go() -> None:
@@ -248,7 +248,7 @@ def test_an_error_in_any_stage_ends_all_and_leaves_a_video_that_plays(tmp_path: 
 
 
 def test_leaving_early_closes_everything_and_keeps_the_video(tmp_path: Path) -> None:
-    video, sink = VideoSink(tmp_path / "x.mp4", 30, 0.3, 6), Kept()
+    video, sink = VideoSink(tmp_path / "x.mp4", 0.3, 6), Kept()
 
     def interrupted() -> None:
         with Pipeline(SlowEngine(), [SIZE], [Feed(camera(), [video, sink])]):
@@ -347,7 +347,7 @@ class Engine:
 
 def depths():
     source = FramesSource(repeat(np.zeros((48, 64, 3), np.uint8)))
-    sink = VideoSink(Path({str(tmp_path / "x.mp4")!r}), 30, 0.3, 6)
+    sink = VideoSink(Path({str(tmp_path / "x.mp4")!r}), 0.3, 6)
     pipeline = Pipeline(Engine(), [InputSize(48, 64)], [Feed(source, [sink])])
     queue = pipeline.branches[0].queue("loop")
     with pipeline:

@@ -15,7 +15,7 @@ from ply_files import read_ply
 
 
 def cloud_sink(path: Path) -> Sink:
-    return open_sink(path, None, 0.3, 6.0)
+    return open_sink(path, 0.3, 6.0)
 
 
 def test_points_lie_on_the_rooms_surfaces_in_their_colours(tmp_path: Path) -> None:

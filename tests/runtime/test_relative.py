@@ -97,7 +97,7 @@ def one_line(capsys: pytest.CaptureFixture[str]) -> str:
 
 
 METRES = ("depth", "x.npz", "x.ply", "x.rrd")
-COLOURS = ("x.mp4",)
+COLOURS = ("x.mp4", "x.m4v", "x.mov", "x.mkv", "x.webm")
 
 
 @kinds
@@ -117,7 +117,7 @@ def test_an_output_in_metres_is_refused_before_any_frame(
 
 def test_those_are_all_outputs_that_there_are(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"give a name in (.+), or a folder") as error:
-        open_sink(tmp_path / "x.none", None, 0.3, 6)
+        open_sink(tmp_path / "x.none", 0.3, 6)
     listed = str(error.value).partition("a name in ")[2].partition(", or a folder")[0]
     named = set(listed.replace(" or ", ", ").split(", "))
     assert named == {Path(each).suffix for each in (*METRES, *COLOURS)} - {""}

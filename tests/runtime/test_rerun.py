@@ -45,7 +45,7 @@ def scene(index: int) -> tuple[Captured, np.ndarray]:
 def test_a_recording_holds_camera_picture_and_depth_over_time(tmp_path: Path) -> None:
     pytest.importorskip("rerun")
     path = tmp_path / "new" / "x.rrd"
-    with open_sink(path, 30, 0.3, 6.0) as sink:
+    with open_sink(path, 0.3, 6.0) as sink:
         for index in range(3):
             sink.write(with_depth(*scene(index), CAMERA))
     assert [file.name for file in path.parent.iterdir()] == ["x.rrd"]
@@ -75,7 +75,7 @@ def test_an_error_leaves_an_earlier_recording_as_it_was(tmp_path: Path) -> None:
     path.write_bytes(b"earlier")
 
     def failing() -> None:
-        with open_sink(path, 30, 0.3, 6.0) as sink:
+        with open_sink(path, 0.3, 6.0) as sink:
             sink.write(with_depth(*scene(0), CAMERA))
             raise ZeroDivisionError
 
@@ -91,7 +91,7 @@ def test_ctrl_c_keeps_what_was_recorded(tmp_path: Path) -> None:
 
     def interrupted() -> None:
         source = FramesSource(itertools.repeat(np.zeros((48, 64, 3), np.uint8)))
-        sinks = [open_sink(tmp_path / "x.rrd", 30, 0.3, 6.0), kept]
+        sinks = [open_sink(tmp_path / "x.rrd", 0.3, 6.0), kept]
         with Pipeline(SlowEngine(0.01), [SIZE], [Feed(source, sinks)]):
             assert wait_until(lambda: len(kept.got) >= 10)
             raise KeyboardInterrupt
@@ -103,7 +103,7 @@ def test_ctrl_c_keeps_what_was_recorded(tmp_path: Path) -> None:
 
 def test_a_recording_without_frames_writes_nothing(tmp_path: Path) -> None:
     pytest.importorskip("rerun")
-    with open_sink(tmp_path / "x.rrd", 30, 0.3, 6.0):
+    with open_sink(tmp_path / "x.rrd", 0.3, 6.0):
         pass
     assert list(tmp_path.iterdir()) == []
 
@@ -117,7 +117,7 @@ def test_a_full_disk_is_an_error_that_names_the_recording(tmp_path: Path, monkey
     noise = np.random.default_rng(0).uniform(1, 6, (48, 64)).astype(np.float32)
 
     def fill() -> None:
-        with open_sink(tmp_path / "x.rrd", 30, 0.3, 6.0) as sink:
+        with open_sink(tmp_path / "x.rrd", 0.3, 6.0) as sink:
             for index in range(200):
                 sink.write(with_depth(scene(index)[0], noise))
 
@@ -130,4 +130,4 @@ def test_without_the_package_its_extra_is_named(tmp_path: Path, monkeypatch: pyt
     monkeypatch.delitem(sys.modules, "clipdepth.sinks.rerun", raising=False)
     monkeypatch.setitem(sys.modules, "rerun", None)
     with pytest.raises(MissingExtraError, match=r"clipdepth\[rerun\]"):
-        open_sink(tmp_path / "x.rrd", 30, 0.3, 6.0)
+        open_sink(tmp_path / "x.rrd", 0.3, 6.0)

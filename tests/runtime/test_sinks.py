@@ -1,6 +1,7 @@
 import re
 from pathlib import Path
 
+import av
 import cv2
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from clipdepth.sinks.depth_png import to_millimetres
 from clipdepth.sinks.numbered import NumberedSink
 from clipdepth.sinks.row_blocks import row_blocks
 from clipdepth.sinks.video import VideoSink
+from clipdepth.sinks.video_writer import FORMATS
 from clipdepth.sources import Captured
 from depth_frames import with_depth
 
@@ -44,11 +46,11 @@ def files(folder: Path) -> list[str]:
 
 def test_video_shows_frame_and_depth_side_by_side(tmp_path: Path) -> None:
     path = tmp_path / "new" / "x.mp4"
-    with open_sink(path, 12.5, NEAR, FAR) as sink:
+    with open_sink(path, NEAR, FAR) as sink:
         for index in range(4):
             sink.write(with_depth(captured(index), depth(1 + index)))
     frames, fps = read_video(path)
-    assert fps == 12.5
+    assert fps == 30
     assert len(frames) == 4
     for index, frame in enumerate(frames):
         expected = side_by_side(captured(index).frame, depth(1 + index), NEAR, FAR)
@@ -59,14 +61,17 @@ def test_video_shows_frame_and_depth_side_by_side(tmp_path: Path) -> None:
     assert files(path.parent) == ["x.mp4"]
 
 
-def test_video_of_images_plays_at_ten_frames_a_second(tmp_path: Path) -> None:
-    with open_sink(tmp_path / "x.mp4", None, NEAR, FAR) as sink:
-        sink.write(with_depth(captured(0), depth(1)))
-    assert read_video(tmp_path / "x.mp4")[1] == 10
+@pytest.mark.parametrize("count", [1, 4])
+def test_video_of_images_plays_at_ten_frames_a_second(tmp_path: Path, count: int) -> None:
+    with open_sink(tmp_path / "x.mp4", NEAR, FAR, timed=False) as sink:
+        for index in range(count):
+            sink.write(with_depth(captured(index), depth(1)))
+    frames, fps = read_video(tmp_path / "x.mp4")
+    assert (len(frames), fps) == (count, 10)
 
 
 def test_frames_of_changed_or_odd_size_are_fitted(tmp_path: Path) -> None:
-    with open_sink(tmp_path / "x.mp4", 30, NEAR, FAR) as sink:
+    with open_sink(tmp_path / "x.mp4", NEAR, FAR) as sink:
         sink.write(with_depth(captured(0, 47, 63), depth(1, 47, 63)))
         sink.write(with_depth(captured(1, 96, 128), depth(1, 96, 128)))
     frames, _ = read_video(tmp_path / "x.mp4")
@@ -79,7 +84,7 @@ def test_frames_of_changed_or_odd_size_are_fitted(tmp_path: Path) -> None:
 def test_a_picture_of_another_shape_is_not_stretched(tmp_path: Path) -> None:
     """A white disc in an upright picture, after a wide one, stays a disc."""
     disc = cv2.circle(np.zeros((200, 100, 3), np.uint8), (50, 100), 40, (255, 255, 255), -1)
-    with open_sink(tmp_path / "x.mp4", 30, NEAR, FAR) as sink:
+    with open_sink(tmp_path / "x.mp4", NEAR, FAR) as sink:
         sink.write(with_depth(captured(0, 120, 300), depth(1, 120, 300)))
         sink.write(with_depth(Captured(np.asarray(disc), 0.1, 1), depth(1, 200, 100)))
     wide, upright = read_video(tmp_path / "x.mp4")[0]
@@ -92,7 +97,7 @@ def test_a_picture_of_another_shape_is_not_stretched(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("height", "width"), [(1, 1), (2, 3), (3, 2), (15, 17), (101, 1), (1, 101), (47, 63)])
 def test_pictures_of_any_small_or_odd_size_make_a_video(tmp_path: Path, height: int, width: int) -> None:
-    with open_sink(tmp_path / "x.mp4", 30, NEAR, FAR) as sink:
+    with open_sink(tmp_path / "x.mp4", NEAR, FAR) as sink:
         for index in range(3):
             sink.write(with_depth(captured(index, height, width), depth(1, height, width)))
     frames, _ = read_video(tmp_path / "x.mp4")
@@ -108,11 +113,11 @@ def test_pictures_beyond_the_encoders_size_are_scaled_and_that_is_said_once(
     """The left half is dark and 1 m away, the right half bright and 5 m."""
     picture, metres = np.zeros((height, width, 3), np.uint8), depth(1, height, width)
     picture[:, width // 2 :], metres[:, width // 2 :] = 200, 5
-    with open_sink(tmp_path / "x.mp4", 30, NEAR, FAR) as sink:
+    with open_sink(tmp_path / "x.mp4", NEAR, FAR) as sink:
         for index in range(2):
             sink.write(with_depth(Captured(picture, index / 30, index), metres))
     (record,) = caplog.records
-    said = re.search(r"x\.mp4: pictures of (\d+)×(\d+) are scaled to (\d+)×(\d+), since an MP4", record.getMessage())
+    said = re.search(r"x\.mp4: pictures of (\d+)×(\d+) are scaled to (\d+)×(\d+), since a video", record.getMessage())
     assert said
     before, columns, rows = (int(said[1]), int(said[2])), int(said[3]), int(said[4])
     assert before == (width, height)
@@ -133,26 +138,58 @@ def test_a_picture_that_just_fits_is_not_scaled(tmp_path: Path, caplog: pytest.L
     bar = side_by_side(np.zeros((40, 8, 3), np.uint8), depth(1, 40, 8), NEAR, FAR).shape[1] - 16
     width = (8190 - bar) // 2
     for wider in (0, 1):
-        with open_sink(tmp_path / f"{wider}.mp4", 30, NEAR, FAR) as sink:
+        with open_sink(tmp_path / f"{wider}.mp4", NEAR, FAR) as sink:
             sink.write(with_depth(captured(0, 40, width + wider), depth(1, 40, width + wider)))
         assert len(caplog.records) == wider
         assert read_video(tmp_path / f"{wider}.mp4")[0][0].shape[1] in (8188, 8190)
 
 
-def test_the_video_of_a_live_source_keeps_its_time(tmp_path: Path) -> None:
-    """Frames at 1.0, 1.02, 1.3 and 1.5 s, at 10 a second: the second has no place, the last two stand where due."""
-    with open_sink(tmp_path / "x.mp4", 10, NEAR, FAR, live=True) as sink:
-        for index, seconds in enumerate((1.0, 1.02, 1.3, 1.5)):
-            captured = Captured(np.full((48, 64, 3), 60 * index, np.uint8), seconds, index)
+@pytest.mark.parametrize("suffix", FORMATS)
+def test_a_video_keeps_the_times_of_its_frames(tmp_path: Path, suffix: str) -> None:
+    """Each frame is there once, at its time, and the last as long as the one before it."""
+    times = [1.0, 1.02, 1.02, 1.3 + 1 / 7, 61.3]
+    with open_sink(tmp_path / f"x{suffix}", NEAR, FAR) as sink:
+        for index, seconds in enumerate(times):
+            captured = Captured(np.full((48, 64, 3), 40 * index, np.uint8), seconds, index)
             sink.write(with_depth(captured, depth(1)))
-    frames, _ = read_video(tmp_path / "x.mp4")
-    levels = [float(frame[8:40, 8:56].mean()) for frame in frames]
-    assert levels == pytest.approx([0, 60, 60, 120, 120, 180], abs=6)
+    with av.open(str(tmp_path / f"x{suffix}")) as container:
+        frames = list(container.decode(video=0))
+        length = (container.duration or 0) / 1e6
+    if suffix in (".mp4", ".m4v", ".mov"):
+        data = (tmp_path / f"x{suffix}").read_bytes()
+        assert data.index(b"moov") < data.index(b"mdat"), "a browser would have to load all of it first"
+    tick = 1 / 60_000 if suffix in (".mp4", ".m4v", ".mov") else 1e-3
+    shown = [frame.time for frame in frames]
+    assert shown == pytest.approx([seconds - 1 for seconds in times], abs=1.01 * tick)
+    assert sorted(set(shown)) == shown
+    assert length == pytest.approx(2 * shown[-1] - shown[-2], abs=0.03)
+    levels = [float(frame.to_ndarray(format="bgr24")[8:40, 8:56].mean()) for frame in frames]
+    assert levels == pytest.approx([0, 40, 80, 120, 160], abs=6)
+
+
+def test_an_ffmpeg_without_h264_writes_what_it_has_and_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(av, "codecs_available", av.codecs_available - {"libx264", "libopenh264"})
+    with open_sink(tmp_path / "x.mp4", NEAR, FAR) as sink:
+        for index in range(4):
+            sink.write(with_depth(captured(index), depth(1)))
+    frames, fps = read_video(tmp_path / "x.mp4")
+    assert (len(frames), fps) == (4, 30)
+    (record,) = caplog.records
+    assert "no encoder of H.264" in record.getMessage()
+    monkeypatch.setattr(av, "codecs_available", {"mpeg4"})
+    with (
+        open_sink(tmp_path / "x.webm", NEAR, FAR) as sink,
+        pytest.raises(OutputError, match=r"x\.webm cannot be written: this FFmpeg has no libvpx-vp9"),
+    ):
+        sink.write(with_depth(captured(0), depth(1)))
+    assert files(tmp_path) == ["x.mp4"]
 
 
 def test_an_error_leaves_an_earlier_video_as_it_was(tmp_path: Path) -> None:
     def failing() -> None:
-        with open_sink(tmp_path / "x.mp4", 30, NEAR, FAR) as sink:
+        with open_sink(tmp_path / "x.mp4", NEAR, FAR) as sink:
             sink.write(with_depth(captured(0), depth(1)))
             raise ZeroDivisionError
 
@@ -164,14 +201,14 @@ def test_an_error_leaves_an_earlier_video_as_it_was(tmp_path: Path) -> None:
 
 
 def test_a_video_without_frames_writes_nothing(tmp_path: Path) -> None:
-    with open_sink(tmp_path / "x.mp4", 30, NEAR, FAR):
+    with open_sink(tmp_path / "x.mp4", NEAR, FAR):
         pass
     assert files(tmp_path) == []
 
 
 def test_a_video_that_lost_its_end_is_an_error(tmp_path: Path) -> None:
     """As on a full disk, where OpenCV's writer says nothing and the index, written last, is missing."""
-    sink = VideoSink(tmp_path / "x.mp4", 30, NEAR, FAR)
+    sink = VideoSink(tmp_path / "x.mp4", NEAR, FAR)
     sink.__enter__()
     for index in range(3):
         sink.write(with_depth(captured(index), depth(1)))
@@ -191,7 +228,7 @@ def test_a_full_disk_is_an_error_that_names_the_picture(
     real = Path.open
     monkeypatch.setattr(Path, "open", lambda self, mode: real(Path("/dev/full") if mode == "wb" else self, mode))
     path = tmp_path / "d" if name == "depth.png" else tmp_path / "d" / name
-    with open_sink(path, None, NEAR, FAR) as sink, pytest.raises(OSError, match="No space") as error:
+    with open_sink(path, NEAR, FAR) as sink, pytest.raises(OSError, match="No space") as error:
         sink.write(with_depth(captured(5), depth(1)))
     stem, suffix = name.split(".")
     assert error.value.filename == str(tmp_path / "d" / f"{stem}_000005.{suffix}")
@@ -200,7 +237,7 @@ def test_a_full_disk_is_an_error_that_names_the_picture(
 
 def test_depth_is_kept_in_millimetres(tmp_path: Path) -> None:
     metres = np.linspace(0.5, 9.5, 48 * 64, dtype=np.float32).reshape(48, 64)
-    with open_sink(tmp_path / "depth", None, NEAR, FAR) as sink:
+    with open_sink(tmp_path / "depth", NEAR, FAR) as sink:
         sink.write(with_depth(captured(3), metres))
     assert files(tmp_path / "depth") == ["depth_000003.png"]
     kept = cv2.imread(str(tmp_path / "depth" / "depth_000003.png"), cv2.IMREAD_UNCHANGED)
@@ -223,7 +260,7 @@ def test_blocks_of_rows_make_what_the_whole_makes(tmp_path: Path, monkeypatch: p
         monkeypatch.setattr("clipdepth.sinks.row_blocks.BLOCK_PIXELS", pixels)
         assert sum(rows.stop - rows.start for rows in row_blocks(47, 63)) == 47
         for name in ("x.ply", "png"):
-            with open_sink(tmp_path / str(number) / name, None, NEAR, FAR) as sink:
+            with open_sink(tmp_path / str(number) / name, NEAR, FAR) as sink:
                 sink.write(frame)
         found = (tmp_path / str(number)).rglob("*_000000.*")
         written.append([path.read_bytes() for path in sorted(found, key=lambda path: path.suffix)])
@@ -233,24 +270,24 @@ def test_blocks_of_rows_make_what_the_whole_makes(tmp_path: Path, monkeypatch: p
 
 
 def test_pictures_of_two_runs_are_not_mixed(tmp_path: Path) -> None:
-    with open_sink(tmp_path, None, NEAR, FAR) as sink:
+    with open_sink(tmp_path, NEAR, FAR) as sink:
         sink.write(with_depth(captured(0), depth(1)))
-    with pytest.raises(OutputError, match="already"), open_sink(tmp_path, None, NEAR, FAR):
+    with pytest.raises(OutputError, match="already"), open_sink(tmp_path, NEAR, FAR):
         pass
 
 
 @pytest.mark.parametrize("name", ["file/x.mp4", "file/folder", "file"])
 def test_a_file_in_the_way_is_an_error(tmp_path: Path, name: str) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(OutputError, match="choose another"), open_sink(tmp_path / name, 30, NEAR, FAR):
+    with pytest.raises(OutputError, match="choose another"), open_sink(tmp_path / name, NEAR, FAR):
         pass
 
 
 def test_other_suffixes_are_misuse_and_an_existing_folder_may_have_any(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"\.mp4"):
-        open_sink(tmp_path / "x.avi", 30, NEAR, FAR)
+        open_sink(tmp_path / "x.avi", NEAR, FAR)
     (tmp_path / "run.1").mkdir()
-    sink = open_sink(tmp_path / "run.1", 30, NEAR, FAR)
+    sink = open_sink(tmp_path / "run.1", NEAR, FAR)
     assert isinstance(sink, NumberedSink)
     assert sink.name == str(tmp_path / "run.1" / "depth_*.png")
 
@@ -258,7 +295,7 @@ def test_other_suffixes_are_misuse_and_an_existing_folder_may_have_any(tmp_path:
 def test_point_clouds_are_of_the_pinhole_that_is_told(tmp_path: Path) -> None:
     """A plane 2 m ahead, seen by a camera of 48×64: x / z of its corners is that of the corner pixels."""
     camera = default_intrinsics(48, 64)
-    with open_sink(tmp_path / "x.ply", 30, NEAR, FAR) as sink:
+    with open_sink(tmp_path / "x.ply", NEAR, FAR) as sink:
         sink.write(with_depth(captured(0), depth(2)))
     (cloud,) = tmp_path.glob("*.ply")
     header, _, data = cloud.read_bytes().partition(b"end_header\n")
@@ -273,7 +310,7 @@ def test_arrays_are_exactly_what_was_delivered(tmp_path: Path) -> None:
     metres = rng.uniform(0.3, 6, (48, 64)).astype(np.float32)
     metres[0, :3] = np.nan, np.inf, 0
     frame = rng.integers(0, 256, (48, 64, 3), dtype=np.uint8)
-    with open_sink(tmp_path / "x.npz", 30, NEAR, FAR) as sink:
+    with open_sink(tmp_path / "x.npz", NEAR, FAR) as sink:
         sink.write(with_depth(Captured(frame, 1 / 3, 12), metres))
     assert files(tmp_path) == ["x_000012.npz"]
     with np.load(tmp_path / "x_000012.npz") as kept:
@@ -289,7 +326,7 @@ def test_arrays_are_exactly_what_was_delivered(tmp_path: Path) -> None:
 
 def test_arrays_of_two_runs_are_not_mixed_and_other_names_are_no_matter(tmp_path: Path) -> None:
     for name in ("x[1].npz", "y.npz"):
-        with open_sink(tmp_path / name, 30, NEAR, FAR) as sink:
+        with open_sink(tmp_path / name, NEAR, FAR) as sink:
             sink.write(with_depth(captured(0), depth(1)))
-    with pytest.raises(OutputError, match="already"), open_sink(tmp_path / "x[1].npz", 30, NEAR, FAR):
+    with pytest.raises(OutputError, match="already"), open_sink(tmp_path / "x[1].npz", NEAR, FAR):
         pass

@@ -15,7 +15,7 @@ from clipdepth.cli import main
 from clipdepth.errors import SourceError, UsageError
 from clipdepth.pipeline import Feed, Pipeline
 from clipdepth.sources import Captured, is_camera, open_source
-from clipdepth.sources.camera import CameraMode, camera_source
+from clipdepth.sources.camera import CameraMode, DeviceCapture, camera_source
 from clipdepth.sources.capture import Capture
 from clipdepth.sources.live import LiveSource, Reconnect
 from clipdepth.sources.network import open_stream, redacted
@@ -65,7 +65,7 @@ def readers() -> Iterator[list[tuple[LiveSource, Reader]]]:
 
 
 def read(readers: list[tuple[LiveSource, Reader]], url: str, reconnect: Reconnect = SOON) -> tuple[LiveSource, Reader]:
-    source = open_stream(url, reconnect, read_timeout_ms=1000)
+    source = open_stream(url, reconnect, read_timeout_s=1)
     assert isinstance(source, LiveSource)
     readers.append((source, Reader(source)))
     return readers[-1]
@@ -115,6 +115,17 @@ def test_a_server_that_dies_and_comes_back_with_another_size_goes_on(
     assert sum("is back after" in text for text in said) >= 2
 
 
+def test_pictures_that_change_their_size_within_a_connection_come_as_they_are(
+    readers: list[tuple[LiveSource, Reader]],
+) -> None:
+    pictures = [np.full((height, 64, 3), height, np.uint8) for height in (48, 96)]
+    with mjpeg_server(pictures=pictures) as (url, _):
+        source, reader = read(readers, url)
+        assert wait_until(lambda: len(reader.got) >= 10)
+    assert [one.frame.shape[0] for one in reader.got[:10]] == [48, 96] * 5
+    assert source.fps != 1000
+
+
 def test_a_stream_that_stays_away_is_given_up(readers: list[tuple[LiveSource, Reader]]) -> None:
     with mjpeg_server() as (url, _):
         _, reader = read(readers, url, Reconnect(0.05, 0.1, give_up_s=0.5))
@@ -131,10 +142,10 @@ def test_a_server_that_answers_without_pictures_is_not_asked_in_a_hurry() -> Non
     attempts: list[Capture] = []
 
     def connect() -> Capture:
-        attempts.append(Empty())
+        attempts.append(DeviceCapture(Empty()))
         return attempts[-1]
 
-    with LiveSource("empty", Empty(), connect, Reconnect(0.05, 0.1, give_up_s=1)) as source:
+    with LiveSource("empty", DeviceCapture(Empty()), connect, Reconnect(0.05, 0.1, give_up_s=1)) as source:
         with pytest.raises(SourceError, match="did not come back"):
             list(source)
         assert source.losses == 1
@@ -155,7 +166,7 @@ def test_a_lost_camera_is_let_go_before_it_is_opened_again() -> None:
         assert all(camera() is None for camera in lost)
         camera = Short()
         lost.append(weakref.ref(camera))
-        return camera
+        return DeviceCapture(camera)
 
     with LiveSource("camera", connect(), connect, SOON) as source:
         assert len(list(islice(source, 6))) == 6

@@ -5,7 +5,7 @@ import sys
 import time
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import cycle
+from itertools import cycle, islice
 from pathlib import Path
 from threading import Event
 
@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 from clipdepth.bundle.manifest import InputSize
 from clipdepth.engines import Engine, usable_cores
 from clipdepth.engines.hardware import cpu_name
-from clipdepth.files.ffmpeg import open_file
 from clipdepth.frame import DepthFrame
 from clipdepth.pipeline import Feed, Pipeline
 from clipdepth.rooms import Room, default_intrinsics
+from clipdepth.sources import open_source
 from clipdepth.sources.frames import FramesSource
 
 HEIGHT, WIDTH = 480, 640
@@ -33,9 +33,8 @@ Frame = NDArray[np.uint8]
 
 def arguments(text: str | None) -> ArgumentParser:
     """A parser that knows the bundle and the video."""
-    # As the command does: OpenCV and FFmpeg would write to stderr by themselves.
+    # As the command does: OpenCV would write to stderr by itself.
     os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
-    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
     parser = ArgumentParser(description=text, formatter_class=RawDescriptionHelpFormatter)
     parser.add_argument("bundle", type=Path)
     parser.add_argument("--video", type=Path, help="whose frames are shown (default: drawn rooms)")
@@ -47,12 +46,8 @@ def real_frames(video: Path | None) -> list[Frame]:
     if video is None:
         room, camera = Room(100), default_intrinsics(HEIGHT, WIDTH)
         return [room.render(index / 30, camera).frame for index in range(FRAMES)]
-    capture = open_file(video)
-    read = [capture.read() for _ in range(FRAMES)]
-    frames = [np.asarray(cv2.resize(frame, (WIDTH, HEIGHT)), np.uint8) for is_frame, frame in read if is_frame]
-    if not frames:
-        sys.exit(f"{video} has no frame; give another video")
-    return frames
+    with open_source(str(video)) as source:
+        return [np.asarray(cv2.resize(one.frame, (WIDTH, HEIGHT)), np.uint8) for one in islice(source, FRAMES)]
 
 
 def paced(frames: Sequence[Frame], fps: float, stop: Event | None = None) -> Iterator[Frame]:

@@ -13,7 +13,7 @@ from clipdepth.archive.job import Job
 from clipdepth.archive.part import list_parts
 from clipdepth.archive.results import Complete, Failed, Joinable
 from clipdepth.archive.sources import Item
-from clipdepth.archive.video import Video, open_video
+from clipdepth.archive.video import ArchivedVideo, open_video
 from clipdepth.errors import SourceError
 
 
@@ -69,7 +69,7 @@ class Cut:
         return Cut(self.key, tuple(chunk for chunk in self.chunks if chunk[0].index not in done))
 
 
-def cut(item: Item, video: Video, job: Job) -> list[Cut]:
+def cut(item: Item, video: ArchivedVideo, job: Job) -> list[Cut]:
     """The frames that `job` takes of a video, cut at key frames into spans of at least a chunk, those into even chunks.
 
     Raises SourceError where no frame is left.

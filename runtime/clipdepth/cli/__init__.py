@@ -79,7 +79,6 @@ _REMEDIES = {
 def _quiet_opencv() -> None:
     """Keep OpenCV and FFmpeg from writing to stderr by themselves: what went wrong is an error of ours."""
     os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
-    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # FFmpeg's AV_LOG_QUIET
 
 
 def _share_cores() -> None:

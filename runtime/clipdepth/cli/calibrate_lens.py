@@ -76,7 +76,7 @@ def _collect(source: Source, options: LensOptions) -> BoardViews:
     views: BoardViews | None = None
     board, shown = options.checkerboard, source.live if options.show is None else options.show
     # Pictures of a folder carry no time: each of them was meant.
-    moving = source.live or source.fps is not None
+    moving = source.timed
     with ExitStack() as stack:
         window = stack.enter_context(LensWindow(f"{source.name} - clipdepth (q ends)")) if shown else None
         status = stack.enter_context(Console(stderr=True).status("looking for the board"))

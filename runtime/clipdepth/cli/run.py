@@ -165,9 +165,7 @@ def _feeds(sources: list[Source], bundle: Bundle, options: RunOptions, span: tup
     for source, paths in zip(sources, _outputs(options), strict=True):
         corrections = Corrections(bundle.manifest, options.camera)
         kind, has_camera = corrections.kind, corrections.has_camera
-        sinks = [
-            open_sink(path, source.fps, *span, live=source.live, kind=kind, has_camera=has_camera) for path in paths
-        ]
+        sinks = [open_sink(path, *span, timed=source.timed, kind=kind, has_camera=has_camera) for path in paths]
         feeds.append(Feed(source, sinks, corrections, Smoother() if options.smooth else None))
     return feeds
 

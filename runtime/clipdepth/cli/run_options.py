@@ -105,7 +105,8 @@ def _parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         metavar="PATH",
-        help="x.mp4: frame and depth side by side; a folder: depth as 16-bit PNG files in millimetres; "
+        help="x.mp4 (or .mov, .mkv, .webm): frame and depth side by side; "
+        "a folder: depth as 16-bit PNG files in millimetres; "
         "x.npz: arrays with all digits, a file a frame; x.ply: coloured point clouds, a file a frame; "
         "x.rrd: a recording for the Rerun viewer "
         "(may be given more than once; several sources get their numbers in the name)",

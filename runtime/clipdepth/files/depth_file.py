@@ -1,9 +1,11 @@
 """Depth that was kept in files, read back."""
 
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
+import av
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +13,7 @@ from numpy.typing import NDArray
 from clipdepth.errors import SourceError, UsageError
 from clipdepth.files.ffmpeg import open_file
 from clipdepth.files.picture_file import PictureError, decode_picture
+from clipdepth.files.video import Video
 
 IMAGE, VIDEO = ".png", ".mkv"
 
@@ -54,23 +57,18 @@ def _read_png(path: Path) -> StoredDepth:
 
 
 def _read_video(path: Path) -> Iterator[StoredDepth]:
-    # As it is in the file, where OpenCV would make three colours of 8 bits of it; it warns of that.
-    level = cv2.utils.logging.getLogLevel()
-    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)
     try:
-        capture = open_file(path, [cv2.CAP_PROP_CONVERT_RGB, 0])
-    finally:
-        cv2.utils.logging.setLogLevel(level)
-    if not capture.isOpened():
-        raise SourceError(f"{path} is missing, damaged or no video; make it again")
-    try:
-        while True:
-            read, image = capture.read()
-            if not read:
-                return
-            yield StoredDepth(_metres(image, path), capture.get(cv2.CAP_PROP_POS_MSEC) / 1000)
-    finally:
-        capture.release()
+        video = Video(str(path), open_file(path))
+    except av.FFmpegError:
+        raise SourceError(f"{path} is missing, damaged or no video; make it again") from None
+    with closing(video):
+        first: int | None = None
+        for stamp, frame in video.frames():
+            first = stamp if first is None else first
+            # As it is in the file: of colour no depth is made.
+            image = frame.to_ndarray() if frame.format.name.startswith("gray16") else None
+            time = None if stamp is None or first is None else float((stamp - first) * video.time_base)
+            yield StoredDepth(_metres(image, path), time)
 
 
 def _metres(image: object, path: Path) -> NDArray[np.float32]:

@@ -7,13 +7,13 @@ reads on.
 
 import os
 import re
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Lock
+from typing import IO
 
-import cv2
+import av
+from av.codec.hwaccel import HWAccel
+from av.container import InputContainer
 
 from clipdepth.errors import SourceError
 
@@ -70,9 +70,9 @@ STREAMS = {
 }
 """By the scheme of a stream's URL. UDP only where the user's URL asks for it; a playlist only over HTTP."""
 
-_OPTIONS = "OPENCV_FFMPEG_CAPTURE_OPTIONS"
-_OPENCV_DEFAULT = "rtsp_flags;prefer_tcp"
-_LOCK = Lock()
+_USERS_OPTIONS = "OPENCV_FFMPEG_CAPTURE_OPTIONS"
+"""Where OpenCV looks for options, 'name;value|name;value'. Cameras were set up with it, so it is read here too."""
+_DEFAULT_OPTIONS = "rtsp_flags;prefer_tcp"
 
 _LISTS = {
     rb"#EXTM3U": "an HLS playlist",
@@ -82,19 +82,32 @@ _LISTS = {
 }
 
 
-def open_file(path: Path, parameters: Sequence[int] = ()) -> cv2.VideoCapture:
-    """Open a local video by OpenCV's FFmpeg; whether that worked the capture tells.
+def open_file(path: Path, hwaccel: HWAccel | None = None) -> InputContainer:
+    """Open a local video.
 
-    `parameters` are OpenCV's, each with its value. Raises SourceError for a list of other files or addresses.
+    Raises SourceError for a list of other files or addresses, av.FFmpegError for what is no video.
     """
     refuse_lists(str(path), _head(path))
     # A whole path: of a file called 'concat:a|b' or 'udp:x' FFmpeg would take the front as a protocol.
-    return _capture(str(path.absolute()), FILE, parameters)
+    return av.open(str(path.absolute()), "r", container_options=FILE.options, hwaccel=hwaccel)
 
 
-def open_url(url: str, parameters: Sequence[int] = ()) -> cv2.VideoCapture:
-    """Open a stream, whose scheme is in `STREAMS`, as `open_file` opens a file."""
-    return _capture(url, STREAMS[url.partition("://")[0].lower()], parameters)
+def open_handle(name: str, file: IO[bytes]) -> InputContainer:
+    """Open a video that Python reads from `file`, as `open_file` opens one on disk."""
+    file.seek(0)
+    refuse_lists(name, file.read(HEAD_BYTES))
+    file.seek(0)
+    return av.open(file, "r", container_options=HANDLE.options)
+
+
+def open_url(url: str, open_s: float, read_s: float, hwaccel: HWAccel | None = None) -> InputContainer:
+    """Open a stream whose scheme is in `STREAMS`; raises av.FFmpegError where no video comes from there.
+
+    That takes `open_s` seconds at most. Later reads end with av.FFmpegError when nothing came for `read_s` seconds.
+    """
+    allowed = STREAMS[url.partition("://")[0].lower()]
+    options = {**_users_options(), **allowed.options}
+    return av.open(url, "r", container_options=options, timeout=(open_s, read_s), hwaccel=hwaccel)
 
 
 def refuse_lists(name: str, head: bytes) -> None:
@@ -115,27 +128,7 @@ def _head(path: Path) -> bytes:
         return b""
 
 
-def _capture(url: str, allowed: Allowed, parameters: Sequence[int]) -> cv2.VideoCapture:
-    # By FFmpeg alone: OpenCV's other back ends have no such lists.
-    with _capture_options(allowed.options):
-        return cv2.VideoCapture(url, cv2.CAP_FFMPEG, list(parameters))
-
-
-@contextmanager
-def _capture_options(options: dict[str, str]) -> Iterator[None]:
-    """Give OpenCV's FFmpeg options; it takes them from the environment, each time it opens something.
-
-    The user's own stay, apart from these. Ours come first, since FFmpeg reads no further than to what it cannot parse.
-    """
-    with _LOCK:
-        given = os.environ.get(_OPTIONS)
-        pairs = (_OPENCV_DEFAULT if given is None else given).split("|")
-        ours = [f"{name};{value}" for name, value in options.items()]
-        os.environ[_OPTIONS] = "|".join([*ours, *(pair for pair in pairs if pair.partition(";")[0] not in options)])
-        try:
-            yield
-        finally:
-            if given is None:
-                del os.environ[_OPTIONS]
-            else:
-                os.environ[_OPTIONS] = given
+def _users_options() -> dict[str, str]:
+    given = os.environ.get(_USERS_OPTIONS, _DEFAULT_OPTIONS)
+    pairs = (pair.partition(";") for pair in given.split("|"))
+    return {name: value for name, separator, value in pairs if name and separator}

@@ -12,8 +12,7 @@ from clipdepth.sinks.numbered import NumberedSink
 
 __all__ = ["Sink", "open_sink"]
 
-IMAGES_FPS = 10.0
-"""How fast images play that carry no time, frames a second."""
+VIDEO_SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv", ".webm")
 
 
 class Sink(Protocol):
@@ -36,21 +35,20 @@ class Sink(Protocol):
 
 def open_sink(
     path: Path,
-    fps: float | None,
     near: float,
     far: float,
     *,
-    live: bool = False,
+    timed: bool = True,
     kind: DepthKind = METRIC,
     has_camera: bool = True,
 ) -> Sink:
-    """A video for x.mp4, arrays for x.npz, point clouds for x.ply, a recording for x.rrd, else 16-bit PNG files.
+    """A video for x.mp4, .m4v, .mov, .mkv or .webm, or what else the suffix says.
 
-    Those go into a folder: one that exists, or a name without suffix. `fps` is the source's, None for images; `near`
-    and `far`, metres, are the ends of the video's colours. The video of a `live` source, of which frames may be
-    missing, keeps its time. Raises UsageError for any other suffix, NotMetricError where depth of `kind` is not what
-    the form says, UnknownCameraError where it says where points lie and no camera is known, MissingExtraError where
-    x.rrd needs one.
+    That is arrays for x.npz, point clouds for x.ply, a recording for x.rrd; else 16-bit PNG files, which go into a
+    folder: one that exists, or a name without suffix. `near` and `far`, metres, are the ends of the video's colours. A
+    video shows each frame at its time; images that are not `timed` ten a second. Raises UsageError for any other
+    suffix, NotMetricError where depth of `kind` is not what the form says, UnknownCameraError where it says where
+    points lie and no camera is known, MissingExtraError where x.rrd needs one.
     """
     _check_metres(path, kind, has_camera)
     if path.is_dir() or not path.suffix:
@@ -58,10 +56,10 @@ def open_sink(
 
         return NumberedSink(path / "depth.png", write_png)
     suffix = path.suffix.lower()
-    if suffix == ".mp4":
+    if suffix in VIDEO_SUFFIXES:
         from clipdepth.sinks.video import VideoSink
 
-        return VideoSink(path, fps or IMAGES_FPS, near, far, live=live)
+        return VideoSink(path, near, far, timed=timed)
     if suffix == ".npz":
         from clipdepth.sinks.arrays import write_npz
 
@@ -72,7 +70,8 @@ def open_sink(
         return NumberedSink(path, write_ply)
     if suffix == ".rrd":
         return _open_rerun(path)
-    raise UsageError(f"cannot write {path}: give a name in .mp4, .npz, .ply or .rrd, or a folder for 16-bit PNGs")
+    known = ", ".join((*VIDEO_SUFFIXES, ".npz", ".ply"))
+    raise UsageError(f"cannot write {path}: give a name in {known} or .rrd, or a folder for 16-bit PNGs")
 
 
 def _check_metres(path: Path, kind: DepthKind, has_camera: bool) -> None:

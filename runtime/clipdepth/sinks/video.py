@@ -1,68 +1,67 @@
-"""Frame and depth side by side as an MP4 video."""
+"""Frame and depth side by side as a video."""
 
 import logging
 import shutil
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 
-import cv2
+import av
 import numpy as np
 from numpy.typing import NDArray
 
 from clipdepth.camera.resize import resize_frame, resize_measured_depth
-from clipdepth.errors import OutputError
+from clipdepth.errors import OutputError, SourceError
 from clipdepth.files.atomic import atomic_file, draft_file, make_folder, remove_drafts
 from clipdepth.files.claim import claimed
 from clipdepth.files.ffmpeg import open_file
+from clipdepth.files.video import Video
 from clipdepth.frame import DepthFrame
 from clipdepth.sinks.depth_picture import PAPER, colour_bar, side_by_side
+from clipdepth.sinks.video_writer import VideoWriter
 
 _LOG = logging.getLogger(__name__)
 
+IMAGES_FPS = 10.0
+"""How fast images play that carry no time, frames a second."""
 LONGEST_SIDE = 8190
-"""Pixels: MPEG-4 Part 2 has 13 bits for each side (ISO/IEC 14496-2, 6.3.3), and sides are even."""
+"""Pixels: what H.264 allows at level 5.2 (ITU-T H.264, A.3.1) and MPEG-4 Part 2 at all; sides are even."""
 
 
 class VideoSink:
-    """An MP4 (MPEG-4 Part 2, which every OpenCV can write) that is whole or not there.
+    """A video (H.264, or VP9 for .webm) that is whole or not there, and plays in browsers.
 
     It is written beside its final name. Its end, which Ctrl-C brings too, leaves a playable file; an error leaves
     none, and an earlier file as it was. The first picture decides the size: others are scaled to fit into it, with
-    bars beside them. Pictures that are too large for the encoder are scaled down, which is warned of once. With `live`
-    the video plays as fast as things happened: a picture stands until the next one's time, or makes way for it.
+    bars beside them. Pictures that are too large for the encoder are scaled down, which is warned of once. Each picture
+    stands from its frame's time until the next one's; those of images that are not `timed` for a tenth of a second.
     """
 
-    def __init__(self, path: Path, fps: float, near: float, far: float, *, live: bool = False) -> None:
+    def __init__(self, path: Path, near: float, far: float, *, timed: bool = True) -> None:
         self.path = path
         self.name = str(path)
-        self._fps = fps
         self._range = near, far
         self._draft = path
         self._held = ExitStack()
-        self._writer: cv2.VideoWriter | None = None
+        self._writer: VideoWriter | None = None
         self._size = (0, 0)
-        self._written = 0
         self._is_scaled = False
-        self._live = live
+        self._timed = timed
         self._start = 0.0
-        self._last: NDArray[np.uint8] | None = None
 
     def write(self, frame: DepthFrame) -> None:
         """See `Sink.write`."""
         picture = self._picture(frame)
-        if self._writer is None:
-            self._size = picture.shape[1], picture.shape[0]
-            self._writer = self._open()
-        if (picture.shape[1], picture.shape[0]) != self._size:
-            picture = _framed(picture, *self._size)
-        number = self._number(frame)
-        if self._last is not None:
-            while self._written < number:
-                self._append(self._last)
-        if self._written == number:
-            self._append(picture)
-        self._last = picture
+        try:
+            if self._writer is None:
+                self._size, self._start = (picture.shape[1], picture.shape[0]), frame.time
+                self._writer = self._open()
+            if (picture.shape[1], picture.shape[0]) != self._size:
+                picture = _framed(picture, *self._size)
+            seconds = frame.time - self._start if self._timed else self._writer.written / IMAGES_FPS
+            self._writer.write(picture, seconds)
+        except av.FFmpegError as error:
+            raise self._failed(error) from None
 
     def _picture(self, frame: DepthFrame) -> NDArray[np.uint8]:
         """Frame and depth side by side, with even sides that the encoder takes."""
@@ -77,25 +76,9 @@ class VideoSink:
 
     def _warn_once(self, given: str, kept: str) -> None:
         if not self._is_scaled:
-            text = "%s: pictures of %s are scaled to %s, since an MP4 has at most %d pixels a side, depth included"
+            text = "%s: pictures of %s are scaled to %s, since a video has at most %d pixels a side, depth included"
             _LOG.warning(text, self.path, given, kept, LONGEST_SIDE)
         self._is_scaled = True
-
-    def _number(self, frame: DepthFrame) -> int:
-        """The number of a frame in the video: the next one, or for a live source what its time says."""
-        if not self._live:
-            return self._written
-        if self._last is None:
-            self._start = frame.time
-        return round((frame.time - self._start) * self._fps)
-
-    def _append(self, picture: NDArray[np.uint8]) -> None:
-        assert self._writer
-        # OpenCV 5 returns False where it could not write; OpenCV 4 returns None and is caught at the end.
-        written: object = self._writer.write(picture)
-        if written is False:
-            raise self._disk_full()
-        self._written += 1
 
     def __enter__(self) -> "VideoSink":
         make_folder(self.path.parent)
@@ -107,33 +90,36 @@ class VideoSink:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if self._writer is not None:
-            self._writer.release()
         with self._held:
-            if self._written and kind is None:
-                self._finish()
+            if self._writer is None:
+                return
+            try:
+                self._writer.finish()
+            except av.FFmpegError as error:
+                # What went wrong before counts more.
+                if kind is None:
+                    raise self._failed(error) from None
+            if self._writer.written and kind is None:
+                self._name_it(self._writer.written)
 
-    def _open(self) -> cv2.VideoWriter:
-        writer = cv2.VideoWriter(str(self._draft), cv2.VideoWriter.fourcc(*"mp4v"), self._fps, self._size, isColor=True)
-        if not writer.isOpened():
-            raise OutputError(
-                f"cannot open {self.path} to write video; check that its folder is writable and has space"
-            )
-        return writer
+    def _open(self) -> VideoWriter:
+        width, height = self._size
+        return VideoWriter(self.path, self._draft, height, width, 1 / IMAGES_FPS)
 
-    def _finish(self) -> None:
+    def _name_it(self, written: int) -> None:
         """Give the video its name if every frame that was written can be found in it."""
         # One more is well: Ctrl-C may come between a frame's writing and its counting.
-        if _frame_count(self._draft) < self._written:
-            raise self._disk_full()
+        if _frame_count(self._draft) < written:
+            raise self._failed()
         with atomic_file(self.path) as partial:
             self._draft.replace(partial)
 
-    def _disk_full(self) -> OutputError:
+    def _failed(self, error: av.FFmpegError | None = None) -> OutputError:
         free = shutil.disk_usage(self.path.parent).free / 1e6
+        reason = f"{error.strerror}, " if error else ""
         return OutputError(
-            f"{self.path} could not be written beyond frame {self._written} ({free:.1f} MB are free there); "
-            "free some space or choose another place"
+            f"{self.path} could not be written beyond frame {self._writer.written if self._writer else 0} "
+            f"({reason}{free:.1f} MB are free there); free some space or choose another place"
         )
 
 
@@ -151,12 +137,12 @@ def fitting_size(height: int, width: int, bar_width: Callable[[int], int]) -> tu
 
 
 def _frame_count(path: Path) -> int:
-    """How many frames an MP4's index, which is written last, says it has; 0 where it has no index."""
-    reader = open_file(path)
+    """How many frames can be found in a video; an MP4's are in its index, which is written last."""
     try:
-        return int(reader.get(cv2.CAP_PROP_FRAME_COUNT)) if reader.isOpened() else 0
-    finally:
-        reader.release()
+        with closing(Video(str(path), open_file(path))) as video:
+            return video.stated_frames or len(video.stamps()[0])
+    except (av.FFmpegError, SourceError):
+        return 0
 
 
 def _even(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:

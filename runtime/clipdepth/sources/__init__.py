@@ -47,8 +47,12 @@ class Source(Protocol):
         """Whether frames come by themselves, so that the newest counts; otherwise every frame does."""
 
     @property
+    def timed(self) -> bool:
+        """Whether the frames' times say when they were taken; images carry none."""
+
+    @property
     def fps(self) -> float | None:
-        """Frames a second, or None where the frames carry no time."""
+        """Frames a second on average, as it says itself, or None where that is not known."""
 
     @property
     def frame_count(self) -> int | None:
@@ -56,7 +60,7 @@ class Source(Protocol):
 
     @property
     def losses(self) -> int:
-        """How often a live source was lost and sought again, or how many images could not be read."""
+        """How often a live source was lost and sought again, or how many images or frames could not be read."""
 
     def __iter__(self) -> Iterator[Captured]:
         """Read frame after frame until its end or `close`; raises SourceError where nothing can be read."""

@@ -1,19 +1,50 @@
 """Webcams, and other cameras that the system knows as video devices."""
 
 import logging
+import math
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from functools import partial
+from typing import Any, Protocol
 
 import cv2
+import numpy as np
 
 from clipdepth.errors import SourceError, UsageError
-from clipdepth.sources.capture import Capture, read_frame
+from clipdepth.sources.capture import Reading
 from clipdepth.sources.live import LiveSource, Reconnect
-from clipdepth.sources.video import stated
 
 _LOG = logging.getLogger(__name__)
+
+
+class Device(Protocol):
+    """An open camera, as `cv2.VideoCapture` is one; the last reference to it closes it."""
+
+    def isOpened(self) -> bool:  # noqa: N802, OpenCV's name
+        """Whether it can be read."""
+
+    def read(self) -> tuple[bool, Any]:
+        """Wait for the next frame; False where there is none."""
+
+    def get(self, prop: int, /) -> float:
+        """A property's value."""
+
+    def set(self, prop: int, value: float, /) -> bool:
+        """Ask for a property's value."""
+
+
+class DeviceCapture:
+    """A device as a live source reads it. It has no time stamps."""
+
+    def __init__(self, device: Device) -> None:
+        self._device = device
+        self.fps = stated(device.get(cv2.CAP_PROP_FPS))
+
+    def read(self) -> Reading | None:
+        """See `Capture.read`."""
+        read, frame = self._device.read()
+        return Reading(np.asarray(frame, np.uint8)) if read else None
 
 
 @dataclass(frozen=True)
@@ -48,47 +79,48 @@ def open_camera(spec: str, mode: CameraMode, reconnect: Reconnect | None = None)
 
 
 def camera_source(
-    name: str, open_device: Callable[[], Capture], mode: CameraMode, reconnect: Reconnect | None = None
+    name: str, open_device: Callable[[], Device], mode: CameraMode, reconnect: Reconnect | None = None
 ) -> LiveSource:
     """The camera that `open_device` opens, as `open_camera` says."""
 
-    def connect() -> Capture:
-        capture = open_device()
-        if not capture.isOpened():
+    def connect() -> Device:
+        device = open_device()
+        if not device.isOpened():
             raise SourceError(f"{name} cannot be opened; check that it is plugged in, yours to use and not in use")
-        ask(capture, mode)
-        return capture
+        ask(device, mode)
+        return device
 
-    capture = connect()
-    given = read_back(capture, name)
+    device = connect()
+    given = read_back(device, name)
     wrong = differences(mode, given)
     if wrong:
         _LOG.warning("%s does not give the %s asked for: it gives %s", name, " and ".join(wrong), given)
-    return LiveSource(f"{name} ({given})", capture, connect, reconnect)
+    return LiveSource(f"{name} ({given})", DeviceCapture(device), lambda: DeviceCapture(connect()), reconnect)
 
 
-def ask(capture: Capture, mode: CameraMode) -> None:
+def ask(device: Device, mode: CameraMode) -> None:
     """Ask a camera for `mode`; the pixel format first, since it decides which sizes and rates there are."""
     if mode.fourcc:
-        capture.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*mode.fourcc))
+        device.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*mode.fourcc))
     for prop, value in (
         (cv2.CAP_PROP_FRAME_WIDTH, mode.width),
         (cv2.CAP_PROP_FRAME_HEIGHT, mode.height),
         (cv2.CAP_PROP_FPS, mode.fps),
     ):
         if value:
-            capture.set(prop, value)
+            device.set(prop, value)
 
 
-def read_back(capture: Capture, name: str) -> CameraMode:
+def read_back(device: Device, name: str) -> CameraMode:
     """What a camera really gives: the size of a frame that is read, rate and pixel format as the driver says."""
-    frame = read_frame(capture)
-    if frame is None:
+    reading = DeviceCapture(device).read()
+    if reading is None:
         raise SourceError(f"{name} can be opened but gives no picture; plug it in again, or ask for another mode")
-    code = int(capture.get(cv2.CAP_PROP_FOURCC))
+    code = int(device.get(cv2.CAP_PROP_FOURCC))
     letters = "".join(chr(code >> shift & 0xFF) for shift in (0, 8, 16, 24)) if code > 0 else ""
     fourcc = letters if len(letters) == 4 and letters.isascii() and letters.isprintable() else None
-    return CameraMode(frame.shape[1], frame.shape[0], stated(capture.get(cv2.CAP_PROP_FPS)), fourcc)
+    height, width = reading.frame.shape[:2]
+    return CameraMode(width, height, stated(device.get(cv2.CAP_PROP_FPS)), fourcc)
 
 
 def differences(asked: CameraMode, given: CameraMode) -> list[str]:
@@ -97,6 +129,11 @@ def differences(asked: CameraMode, given: CameraMode) -> list[str]:
     return [name for name, wanted, got in pairs if wanted is not None and wanted != got]
 
 
-def _open_device(spec: str) -> Capture:
+def stated(value: float) -> float | None:
+    """A property of a device, or None where it does not know: OpenCV says 0, NaN or something below 0 then."""
+    return value if math.isfinite(value) and value > 0 else None
+
+
+def _open_device(spec: str) -> Device:
     backend = cv2.CAP_V4L2 if sys.platform == "linux" else cv2.CAP_ANY
     return cv2.VideoCapture(int(spec) if spec.isdigit() else spec, backend)

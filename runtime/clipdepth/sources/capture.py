@@ -1,28 +1,27 @@
-"""What sources need of OpenCV's VideoCapture."""
+"""What a live source reads: a camera or a network stream that is open."""
 
-from typing import Any, Protocol
+from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 
+@dataclass(frozen=True)
+class Reading:
+    """A frame, (H, W, 3) uint8 BGR, and when its sender says that it was taken."""
+
+    frame: NDArray[np.uint8]
+    sent: float | None = None
+    """Seconds by the sender's clock, from any start; None where it has none."""
+
+
 class Capture(Protocol):
-    """An open video, camera or stream, as `cv2.VideoCapture` is one; the last reference to it closes it."""
+    """An open camera or stream; the last reference to it closes it."""
 
-    def isOpened(self) -> bool:  # noqa: N802, OpenCV's name
-        """Whether it can be read."""
+    @property
+    def fps(self) -> float | None:
+        """Frames a second, as it says; None where it does not know."""
 
-    def read(self) -> tuple[bool, Any]:
-        """Wait for the next frame; False where there is none."""
-
-    def get(self, prop: int, /) -> float:
-        """A property's value."""
-
-    def set(self, prop: int, value: float, /) -> bool:
-        """Ask for a property's value."""
-
-
-def read_frame(capture: Capture) -> NDArray[np.uint8] | None:
-    """Read the next frame, (H, W, 3) uint8 BGR; None at the end, or where it cannot be read."""
-    read, frame = capture.read()
-    return np.asarray(frame, np.uint8) if read else None
+    def read(self) -> Reading | None:
+        """Wait for the next frame; None where there is none: it is lost."""

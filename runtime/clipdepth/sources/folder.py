@@ -30,6 +30,7 @@ class FolderSource:
     """Images as a stream. They carry no time: frame i is at i seconds. Those that cannot be read are left out."""
 
     live = False
+    timed = False
     fps = None
 
     def __init__(self, name: str, files: Sequence[Path]) -> None:

@@ -24,6 +24,7 @@ class FramesSource:
     def __init__(self, frames: Iterable[NDArray[np.uint8]], *, live: bool = False, name: str = "frames") -> None:
         self.name = name
         self.live = live
+        self.timed = live
         self._frames = frames
         self._closed = False
 

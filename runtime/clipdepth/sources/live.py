@@ -7,12 +7,10 @@ from dataclasses import dataclass
 from threading import Event
 from time import monotonic, monotonic_ns
 
-import cv2
-
 from clipdepth.errors import SourceError
 from clipdepth.sources import Captured
-from clipdepth.sources.capture import Capture, read_frame
-from clipdepth.sources.video import stated
+from clipdepth.sources.capture import Capture
+from clipdepth.sources.clock import StreamClock
 
 _LOG = logging.getLogger(__name__)
 
@@ -32,11 +30,14 @@ class Reconnect:
 class LiveSource:
     """A camera or a stream. Its frames are read as they come; a loss shows as a gap in their times, no more.
 
+    Their times are those of the sender's clock where it has one, else those of their arrival.
+
     `capture` is open; after a loss `connect` opens it again, raising SourceError where that fails. The picture's
     size may change then.
     """
 
     live = True
+    timed = True
     frame_count = None
 
     def __init__(
@@ -46,32 +47,34 @@ class LiveSource:
         self.losses = 0
         self._connect = connect
         self._reconnect = reconnect or Reconnect()
-        self.fps = stated(capture.get(cv2.CAP_PROP_FPS))
+        self.fps = capture.fps
         self._capture: Capture | None = capture
         self._closed = Event()
 
     def __iter__(self) -> Iterator[Captured]:
         """See `Source.__iter__`; raises SourceError for a source that was lost and did not come back in time."""
         outage: _Outage | None = None
-        start: int | None = None
+        clock, start = StreamClock(), 0.0
         index = 0
         while not self._closed.is_set():
             # This reference keeps it open where another thread closes the source during a read.
             capture = self._capture
-            frame = read_frame(capture) if capture else None
+            reading = capture.read() if capture else None
             now = monotonic_ns()
-            if frame is not None:
+            if reading is not None:
                 if outage:
                     seconds = monotonic() - outage.since
                     _LOG.warning("%s is back after %.1f s", self.name, seconds, extra={"source": self.name})
                     outage = None
-                start = now if start is None else start
-                yield Captured(frame, (now - start) / 1e9, index, now)
+                time = clock.time(now / 1e9, reading.sent)
+                start = start if index else time
+                yield Captured(reading.frame, time - start, index, now)
                 index += 1
             elif not self._closed.is_set():
                 outage = outage or self._lost()
                 # Without a reference left it is closed: many cameras can be opened only once.
                 capture = self._capture = None
+                clock.restart()
                 self._try_again(outage)
 
     def close(self) -> None:

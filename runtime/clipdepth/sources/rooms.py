@@ -15,6 +15,7 @@ class RoomsSource:
     """A camera that moves through one room for ten seconds, then through the next, without end."""
 
     live = False
+    timed = True
     fps = float(FPS)
     frame_count = None
     losses = 0
