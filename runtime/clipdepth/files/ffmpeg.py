@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import IO
 
 import av
-from av.codec.hwaccel import HWAccel
 from av.container import InputContainer
 
 from clipdepth.errors import SourceError
@@ -82,14 +81,14 @@ _LISTS = {
 }
 
 
-def open_file(path: Path, hwaccel: HWAccel | None = None) -> InputContainer:
+def open_file(path: Path) -> InputContainer:
     """Open a local video.
 
     Raises SourceError for a list of other files or addresses, av.FFmpegError for what is no video.
     """
     refuse_lists(str(path), _head(path))
     # A whole path: of a file called 'concat:a|b' or 'udp:x' FFmpeg would take the front as a protocol.
-    return av.open(str(path.absolute()), "r", container_options=FILE.options, hwaccel=hwaccel)
+    return av.open(str(path.absolute()), "r", container_options=FILE.options)
 
 
 def open_handle(name: str, file: IO[bytes]) -> InputContainer:
@@ -100,14 +99,14 @@ def open_handle(name: str, file: IO[bytes]) -> InputContainer:
     return av.open(file, "r", container_options=HANDLE.options)
 
 
-def open_url(url: str, open_s: float, read_s: float, hwaccel: HWAccel | None = None) -> InputContainer:
+def open_url(url: str, open_s: float, read_s: float) -> InputContainer:
     """Open a stream whose scheme is in `STREAMS`; raises av.FFmpegError where no video comes from there.
 
     That takes `open_s` seconds at most. Later reads end with av.FFmpegError when nothing came for `read_s` seconds.
     """
     allowed = STREAMS[url.partition("://")[0].lower()]
     options = {**_users_options(), **allowed.options}
-    return av.open(url, "r", container_options=options, timeout=(open_s, read_s), hwaccel=hwaccel)
+    return av.open(url, "r", container_options=options, timeout=(open_s, read_s))
 
 
 def refuse_lists(name: str, head: bytes) -> None:
