@@ -16,6 +16,7 @@ from clipdepth_train.checkpoint import CHECKPOINT
 from clipdepth_train.machine import MachineConfig
 from clipdepth_train.step_log import StepLog
 from clipdepth_train.trainer import Trainer
+from live_servers import wait_until
 
 
 def trained(out: Path, data: Path, machine: MachineConfig, **changes: Any) -> Path:
@@ -93,7 +94,7 @@ def test_wandb_follows_a_run_offline(data: Path, tmp_path: Path, monkeypatch: py
     pytest.importorskip("wandb")
     monkeypatch.setenv("WANDB_MODE", "offline")
     run = trained(tmp_path / "run", data, MachineConfig(tracker="wandb"))
-    files = list((run / "wandb").glob("offline-run-*/run-*.wandb"))
-    assert len(files) == 1
-    written = files[0].read_bytes()
-    assert all(name in written for name in (b"learning rate", b"test/rel", b"loss"))
+    (file,) = (run / "wandb").glob("offline-run-*/run-*.wandb")
+    names = (b"learning rate", b"test/rel", b"loss")
+    # Its own process writes the file, and goes on for a moment after the run has ended.
+    assert wait_until(lambda: all(name in file.read_bytes() for name in names), 30)
