@@ -65,7 +65,7 @@ def cloud_of(room: Room, manifest: Manifest, camera: Intrinsics, told: Camera, p
     """The points, (N, 3) metres, that a run over a picture of this camera writes."""
     picture = room.render(TIME, camera).frame
     kept, corrections = Kept(), Corrections(manifest, told)
-    feed = Feed(FramesSource([picture]), [open_sink(path / "x.ply", None, 0.3, 6.0), kept], corrections)
+    feed = Feed(FramesSource([picture]), [open_sink(path / "x.ply", 0.3, 6.0), kept], corrections)
     trained = manifest.camera
     assert trained
     with Pipeline(Truth(room, camera, trained.focal), manifest.inputs, [feed]) as pipeline:  # type: ignore[arg-type]

@@ -131,7 +131,7 @@ def test_the_students_target_is_the_answer_at_the_students_camera(bundle: Path, 
     label_pictures(pairs, teacher, CPU, QUIET)
     # The teacher sees pictures of 80×60 in 53×40 pixels of its own, the student as they come.
     factor = teacher.factor(STUDENT, 60, 80)
-    assert factor == pytest.approx(50 / 80 * 53 / FOCAL, rel=0.005)
+    assert factor == pytest.approx(50 / 60 * 40 / FOCAL)
     taught = TaughtSet(pairs, teacher, STUDENT)[1].taught
     assert taught is not None
     assert taught.shape == (60, 80)

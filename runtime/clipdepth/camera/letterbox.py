@@ -44,6 +44,8 @@ class Letterbox:
     columns: int
     picture_height: int
     picture_width: int
+    scale: float
+    """Pixels of the picture for one of the frame, before sides are rounded."""
 
     @classmethod
     def of(cls, height: int, width: int, picture_height: int, picture_width: int, share: float = 1.0) -> "Letterbox":
@@ -51,12 +53,7 @@ class Letterbox:
         scale = min(picture_height / height, picture_width / width) * share
         rows, columns = (max(1, floor(side * scale + 0.5)) for side in (height, width))
         top, left = (picture_height - rows) // 2, (picture_width - columns) // 2
-        return cls(height, width, top, left, rows, columns, picture_height, picture_width)
-
-    @property
-    def scale(self) -> float:
-        """Pixels of the picture for one of the frame."""
-        return float(np.sqrt(self.rows / self.height * self.columns / self.width))
+        return cls(height, width, top, left, rows, columns, picture_height, picture_width, scale)
 
     @property
     def picture_size(self) -> tuple[int, int]:
