@@ -50,7 +50,7 @@ class Truth:
         inside = picture[top : top + rows, left : left + columns]
         assert np.abs(inside.astype(int) - seen.frame).mean() < 4, "the picture shows what it should"
         depth = np.full((1, height, width), np.nan, np.float32)
-        depth[0, top : top + rows, left : left + columns] = seen.depth * (self._trained / np.sqrt(fx * fy))
+        depth[0, top : top + rows, left : left + columns] = seen.depth * (self._trained / (camera.fx * scale))
         return depth
 
     def close(self) -> None:
