@@ -40,7 +40,7 @@ def test_bands_of_distance_sum_over_pixels(scripts: dict[str, ModuleType]) -> No
     predicted = (true * rng.uniform(0.6, 1.6, true.shape)).astype(np.float32)
     bands = scripts["breakdown"].Bands()
     for index in range(2):
-        bands.add(Comparison(index, predicted[index], true[index], region))
+        bands.add(Comparison(index, predicted[index], true[index], region, 10.0))
     seen = np.broadcast_to(region, true.shape) & (true > 0.001) & (true < 10)
     found = bands.means()
     for row, (near, far) in zip(found, [(0, 1), (1, 2), (2, 3), (3, 4), (4, 6), (6, 10)], strict=True):
@@ -54,8 +54,8 @@ def test_bands_of_distance_sum_over_pixels(scripts: dict[str, ModuleType]) -> No
 def test_too_near_has_a_negative_log_error(scripts: dict[str, ModuleType]) -> None:
     errors = scripts["breakdown"].Errors("half")
     true = np.full((4, 4), 2.5, np.float32)
-    errors.add(Comparison(0, true / 2, true, None))
-    errors.add(Comparison(1, true, true * 0, None))
+    errors.add(Comparison(0, true / 2, true, None, 10.0))
+    errors.add(Comparison(1, true, true * 0, None, 10.0))
     assert list(errors.plain) == [0]
     assert (errors.plain[0].delta1, errors.aligned[0].delta1) == (0, 1)
     lines = scripts["breakdown"].distance_table(errors).splitlines()

@@ -193,7 +193,7 @@ def test_the_command_builds_once(make: Make, device: dict[str, StandIn], capsys:
     device["next"] = StandIn(bundle.graph("fp16"))
     assert command.main([str(bundle.path), "--workspace-mb", "512"]) == 0
     first = capsys.readouterr().out
-    assert "fp16: built in" in first
+    assert "fp16 at 8×8: built in" in first
     assert "fp32: " not in first
     assert "1 in fp16" in first
     [engine] = EngineStore(bundle).folder.glob("*.engine")
@@ -202,7 +202,7 @@ def test_the_command_builds_once(make: Make, device: dict[str, StandIn], capsys:
     assert json.loads(engine.with_suffix(".json").read_text())["workspace_mb"] == 512
     device["next"] = StandIn(bundle.graph("fp16"), further=np.nan)
     assert command.main([str(bundle.path), "--precision", "fp16"]) == 0
-    assert "fp16: built before" in capsys.readouterr().out
+    assert "fp16 at 8×8: built before" in capsys.readouterr().out
     assert engine.stat().st_mtime_ns == written
 
 

@@ -30,6 +30,8 @@ SHOW = """async ([url, times]) => {
   const levels = [];
   for (const time of times) {
     await new Promise(done => { video.onseeked = done; video.currentTime = time; });
+    // The picture is painted a moment after the seek has ended.
+    await new Promise(done => setTimeout(done, 300));
     canvas.width = video.videoWidth; canvas.height = video.videoHeight;
     const context = canvas.getContext('2d');
     context.drawImage(video, 0, 0);

@@ -16,7 +16,8 @@ import runs
 from clipdepth.errors import UsageError
 from clipdepth_train.checkpoint import CHECKPOINT, RESUME
 from clipdepth_train.data.folder import FolderSet
-from clipdepth_train.machine import MachineConfig, workers_by_cores
+from clipdepth_train.data.loader import workers_by_cores
+from clipdepth_train.machine import MachineConfig
 from clipdepth_train.trainer import Trainer
 
 
@@ -73,5 +74,5 @@ def test_other_pictures_are_another_run(data: Path, begun: Path, change: str) ->
 
 @pytest.mark.parametrize(("cores", "processes", "workers"), [(1, 1, 1), (2, 1, 1), (16, 1, 8), (64, 1, 8), (16, 4, 2)])
 def test_workers_by_cores(cores: int, processes: int, workers: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("clipdepth_train.machine.usable_cores", lambda: cores)
+    monkeypatch.setattr("clipdepth_train.data.loader.usable_cores", lambda: cores)
     assert workers_by_cores(processes) == workers

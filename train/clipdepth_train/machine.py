@@ -7,12 +7,10 @@ from typing import Literal, TypeVar
 from accelerate.utils import is_wandb_available
 from torch import nn
 
-from clipdepth.engines import usable_cores
 from clipdepth.errors import MissingExtraError, UsageError
 from clipdepth_train.data.cache import usual_budget
 
 Result = TypeVar("Result")
-MOST_WORKERS = 8
 
 
 @dataclass(frozen=True)
@@ -35,11 +33,6 @@ class MachineConfig:
     def cache_bytes(self, processes: int) -> int:
         """Bytes for each of the training processes of this machine."""
         return (usual_budget() if self.cache_gb is None else round(self.cache_gb * 1e9)) // processes
-
-
-def workers_by_cores(processes: int) -> int:
-    """The processes that load data for each of the training processes of a machine: one for two cores, 8 at most."""
-    return max(1, min(MOST_WORKERS, usable_cores() // (2 * processes)))
 
 
 def compiled(module: nn.Module) -> None:

@@ -204,7 +204,8 @@ def test_a_cluster_does_mixed_sources_and_lists_what_fails(
     assert f"failed   {mixed}/\\x1b[2J.mp4 is damaged" in ended.stdout
     assert f"failed   {mixed / 'bad.mp4'} is damaged, cut short or no video" in ended.stdout
     assert f"failed   {mixed / 'cut.jpg'} is damaged or no image" in ended.stdout
-    assert ended.stderr == ""
+    # At most a line a minute, which says how far it is.
+    assert [line for line in ended.stderr.splitlines() if not line.endswith(" left")] == []
     report = json.loads((out / "report.json").read_text())
     failed = {Path(failed["source"]).name for failed in report["failed"]}
     assert failed == {"bad.mp4", "cut.jpg", "\x1b[2J.mp4", "caf\\xe9.mp4", f"{'n' * 245}.mp4"}

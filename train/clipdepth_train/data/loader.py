@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
+from clipdepth.engines import usable_cores
 from clipdepth.errors import DataError
 from clipdepth_train.data.cache import PairCache
 from clipdepth_train.data.camera import camera_of
@@ -21,10 +22,10 @@ from clipdepth_train.data.rooms import RoomsSet
 from clipdepth_train.data.sample import RgbdSet, Split
 from clipdepth_train.data.segments import read_segments
 from clipdepth_train.data.transforms import augment_pair, augment_views, augment_warped, augmentation, pair_seed
-from clipdepth_train.machine import workers_by_cores
 from clipdepth_train.named_data import ROOMS, is_unmeasured
 from clipdepth_train.recipe import DataConfig, Recipe
 
+MOST_WORKERS = 8
 Key = tuple[int, int, int]
 """An epoch, the index of a pair, and which of the recipe's sizes it is brought to: 0 for the first."""
 
@@ -124,6 +125,11 @@ def _prepare_worker(worker: int) -> None:
     # Terminals and service managers signal workers too; they have to live until the trainer has saved.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
+
+
+def workers_by_cores(processes: int) -> int:
+    """The processes that load data for each of the training processes of a machine: one for two cores, 8 at most."""
+    return max(1, min(MOST_WORKERS, usable_cores() // (2 * processes)))
 
 
 def training_loader(
