@@ -31,13 +31,12 @@ def main(argv: Sequence[str]) -> int:
     local = [] if options.model.startswith(PREFIXES) else [Path(options.model)]
     refuse_overwriting([*local, options.frames, options.data, options.sam_weights, *options.accuracy], [], [out])
     require_free(out)
-    first, *others = options.size or [None]
-    size = InputSize(*first) if first else None
+    size = InputSize(*options.size[0]) if options.size else None
     config = ExportConfig(
         precisions=list(dict.fromkeys(options.precision)),
         max_batch=options.max_batch,
         tolerances=dict(options.tolerance),
-        other_sizes=others,
+        other_sizes=options.size[1:] if options.size else None,
         weights=options.weights,
         description=" ".join(options.description.split()),
     )
@@ -157,8 +156,9 @@ def _parser() -> ArgumentParser:
         type=picture_size,
         action="append",
         metavar="HxW",
-        help="the input's height and width in pixels (default: the model's own); given more than once, the bundle has "
-        "graphs of each, from one set of weights, and a device takes the one whose shape is nearest to its pictures'",
+        help="the input's height and width in pixels (default: the model's own, all that a run was trained on); given "
+        "more than once, the bundle has graphs of each, from one set of weights, and a device takes the one of the "
+        "nearest shape",
     )
     add("--kind", choices=get_args(DepthKind), help="what the model answers (default: what its config says)")
     add("--max-depth", type=positive_float, metavar="METRES", help="the largest depth of a metric model, likewise")

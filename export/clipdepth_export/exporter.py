@@ -48,8 +48,8 @@ class ExportConfig:
     """Whether the network's weights go in too, to train on from."""
     description: str = ""
     """The trunk and the data in a line, for those who choose a model."""
-    other_sizes: Sequence[tuple[int, int]] = ()
-    """Heights and widths of further inputs, of other shapes than the source's, which is the first."""
+    other_sizes: Sequence[tuple[int, int]] | None = None
+    """Heights and widths of further inputs, beside the source's first; None for those that the source names."""
 
     def tolerance(self, precision: str) -> Tolerance:
         """How far a precision may be from PyTorch."""
@@ -92,7 +92,8 @@ class _Export:
 
     def __init__(self, source: ExportSource, config: ExportConfig, track: Track) -> None:
         self.source, self.config, self.track = source, config, track
-        shapes = dict.fromkeys([(source.height, source.width), *config.other_sizes])
+        further = source.other_sizes if config.other_sizes is None else config.other_sizes
+        shapes = dict.fromkeys([(source.height, source.width), *further])
         first, *others = (InputSize(height, width, config.max_batch) for height, width in shapes)
         self.training = self._training(first) if set(config.precisions) - {"fp32"} else None
         self.sizes = [self._sized(first, MOST_GOLDEN)]

@@ -57,6 +57,8 @@ class ExportSource:
     sam: SamConfig | None = None
     accuracy: Sequence[Accuracy] = ()
     """What the model was measured to be worth."""
+    other_sizes: Sequence[tuple[int, int]] = ()
+    """Heights and widths of further inputs that the network was made for."""
     write_weights: Callable[[Path], None] | None = None
     """Writes the weights to train on from; None where clipdepth cannot train the network."""
 

@@ -23,7 +23,13 @@ from clipdepth_export.sources.asked import describe
 from clipdepth_export.sources.pictures import PictureFrames
 from clipdepth_export.sources.run import run_source
 from clipdepth_train.checkpoint import load_run
+from clipdepth_train.models import EdgeConfig
+from clipdepth_train.pretrained import PretrainedConfig
+from clipdepth_train.recipe import DataConfig
+from runs import train_tiny_run
+from tiny_clip import TINY_CLIP
 
+TINY = PretrainedConfig(TINY_CLIP, "none")
 OTHERS = [(96, 64), (64, 128)]
 SIZES = [(64, 96), *OTHERS]
 LOOSE = {"fp16": Tolerance(0.05), "int8": Tolerance(0.3)}
@@ -134,6 +140,19 @@ class Growing(nn.Module):
         if frame.shape[2] > 100:
             mixed = mixed.sqrt()
         return mixed[:, 0] + 1
+
+
+@pytest.mark.parametrize(
+    ("config", "sizes"), [(ExportConfig(), [(64, 96), (96, 64)]), (ExportConfig(other_sizes=[]), [(64, 96)])]
+)
+def test_a_run_has_the_sizes_that_it_was_trained_on(
+    data: Path, tmp_path: Path, config: ExportConfig, sizes: list[tuple[int, int]]
+) -> None:
+    frames = DataConfig(64, 96, workers=0, other_sizes=((96, 64),))
+    run = train_tiny_run(tmp_path / "run", data, frames=frames, model=EdgeConfig(TINY, width=8, bins=8), epochs=0)
+    write_bundle(run_source(run), tmp_path / "run.bundle", config)
+    found = open_bundle(tmp_path / "run.bundle").manifest.inputs
+    assert [(size.height, size.width) for size in found] == sizes
 
 
 @pytest.fixture

@@ -58,6 +58,7 @@ def run_source(
         licences=[Licence(**licence) for licence in state["ingredients"]],
         sam=sam,
         accuracy=accuracy,
+        other_sizes=recipe.frames.other_sizes,
         write_weights=lambda path: write_weights(run, decode_recipe(plain, str(run)), path),
     )
 
