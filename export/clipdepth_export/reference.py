@@ -59,11 +59,9 @@ def spread_frames(pairs: RgbdSet, frames: DataConfig, size: InputSize, count: in
     chosen = found if own else [_middle(pair, size) for pair in found]
     boxes = [Letterbox.of(*_size(pair), size.height, size.width) for pair in chosen]
     both = list(zip(boxes, chosen, strict=True))
-    pictures = np.stack([box.picture(np.ascontiguousarray(pair.frame)) for box, pair in both])
-    truth = np.stack([box.measured(np.ascontiguousarray(pair.depth)) for box, pair in both])
-    painted = [
-        box.segmentation(np.ascontiguousarray(pair.segmentation)) for box, pair in both if pair.segmentation is not None
-    ]
+    pictures = np.stack([box.picture(pair.frame) for box, pair in both])
+    truth = np.stack([box.measured(pair.depth) for box, pair in both])
+    painted = [box.segmentation(pair.segmentation) for box, pair in both if pair.segmentation is not None]
     masks: NDArray[np.uint8] | None = np.stack(painted) if painted else None
     return Golden(pictures, np.zeros_like(truth), truth, masks)
 

@@ -5,7 +5,6 @@ import pytest
 
 from clipdepth.bundle.manifest import InputSize
 from clipdepth.camera.letterbox import Letterbox, fit
-from clipdepth.camera.pinhole import Intrinsics
 
 SHAPES = [(480, 640), (360, 640), (640, 360), (480, 480), (467, 625), (1080, 1920), (97, 31), (240, 320), (100, 150)]
 
@@ -28,7 +27,7 @@ def test_a_frame_is_scaled_alike_across_and_down_and_as_large_as_it_can_be(
 
 @pytest.mark.parametrize(("height", "width"), SHAPES)
 def test_pixels_go_there_and_come_back_to_their_places(height: int, width: int) -> None:
-    """The intrinsics of the picture say where each pixel went: a ramp of x and y of the frame, read there."""
+    """The matrix says where each pixel went: a ramp of x and y of the frame, read there."""
     box = Letterbox.of(height, width, 240, 320)
     x, y = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
     for axis, ramp in enumerate((x, y)):
@@ -44,14 +43,13 @@ def test_pixels_go_there_and_come_back_to_their_places(height: int, width: int) 
 
 
 def _bilinear(box: Letterbox, ramp: np.ndarray) -> np.ndarray:
-    """A ramp of the frame's pixels as the picture has it, by the intrinsics alone."""
-    camera = box.intrinsics(Intrinsics(box.width, box.height, 1.0, 1.0, 0.0, 0.0))
+    """A ramp of the frame's pixels as the picture has it, by the matrix alone."""
     v, u = np.mgrid[:240, :320].astype(np.float64)
-    x, y = (u - camera.cx) / camera.fx, (v - camera.cy) / camera.fy
+    x, y, _ = np.moveaxis(np.stack([u, v, np.ones_like(u)], -1) @ np.linalg.inv(box.matrix).T, -1, 0)
     return (x if ramp[0, -1] > ramp[0, 0] else y).astype(np.float32)
 
 
-def test_the_picture_shows_the_frame_where_the_intrinsics_say() -> None:
+def test_the_picture_shows_the_frame_where_the_matrix_says() -> None:
     """A bright square of a frame, found in the picture by its centre of mass."""
     frame = np.zeros((360, 640, 3), np.uint8)
     frame[100:140, 500:540] = 255
@@ -59,9 +57,9 @@ def test_the_picture_shows_the_frame_where_the_intrinsics_say() -> None:
     picture = box.picture(frame)[..., 0].astype(float)
     v, u = np.mgrid[:240, :320]
     found = (picture * u).sum() / picture.sum(), (picture * v).sum() / picture.sum()
-    camera = box.intrinsics(Intrinsics(640, 360, 500.0, 500.0, 519.5, 119.5))
-    assert found == pytest.approx((camera.cx, camera.cy), abs=1e-6)
-    assert (camera.fx, camera.fy) == (250.0, 250.0)
+    camera = box.matrix @ np.array([[500.0, 0, 519.5], [0, 500.0, 119.5], [0, 0, 1]])
+    assert found == pytest.approx((camera[0, 2], camera[1, 2]), abs=1e-6)
+    assert (camera[0, 0], camera[1, 1]) == (250.0, 250.0)
 
 
 def test_what_surrounds_the_frame_repeats_its_edge_and_is_not_measured() -> None:

@@ -36,9 +36,9 @@ def predictor(model: DepthModel, frames: DataConfig) -> Predict:
         model.eval()
         height, width = pair.frame.shape[:2]
         box = Letterbox.of(height, width, frames.height, frames.width)
-        inputs = [box.picture(np.ascontiguousarray(pair.frame))]
+        inputs = [box.picture(pair.frame)]
         if pair.segmentation is not None:
-            inputs.append(box.segmentation(np.ascontiguousarray(pair.segmentation)))
+            inputs.append(box.segmentation(pair.segmentation))
         depth = model(*(torch.from_numpy(part)[None].to(model.mean.device) for part in inputs))
         return box.depth(depth[0].float().cpu().numpy())
 

@@ -1,7 +1,7 @@
 """The one way from a frame to a network's picture and back: in training, evaluation, export, calibration, streaming."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import floor, log
 from typing import Any, TypeVar, cast
 
@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clipdepth.bundle.manifest import InputSize
-from clipdepth.camera.pinhole import Intrinsics
 from clipdepth.camera.resize import (
     resize_answer,
     resize_depth,
@@ -67,11 +66,12 @@ class Letterbox:
 
     def picture(self, frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """The picture, (h, w, 3) uint8, of a frame, (H, W, 3) uint8, which is resized by `resize_frame`."""
-        return self._filled(resize_frame(frame, self.rows, self.columns), FILL)
+        return self._filled(resize_frame(np.ascontiguousarray(frame), self.rows, self.columns), FILL)
 
     def measured(self, depth: NDArray[np.float32]) -> NDArray[np.float32]:
         """Measured depth, (H, W) float32 with 0 for no reading, in the picture, (h, w); 0 around it."""
-        return self._filled(resize_measured_depth(depth, self.rows, self.columns), cv2.BORDER_CONSTANT)
+        resized = resize_measured_depth(np.ascontiguousarray(depth), self.rows, self.columns)
+        return self._filled(resized, cv2.BORDER_CONSTANT)
 
     def answer(self, answer: NDArray[np.float32]) -> NDArray[np.float32]:
         """A network's answer, (H, W) float32 with 0 where it says nothing, in the picture, (h, w); 0 around it."""
@@ -79,7 +79,7 @@ class Letterbox:
 
     def segmentation(self, painted: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Painted masks, (H, W, 3) uint8, in the picture, (h, w, 3), filled as the frame is."""
-        return self._filled(resize_segmentation(painted, self.rows, self.columns), FILL)
+        return self._filled(resize_segmentation(np.ascontiguousarray(painted), self.rows, self.columns), FILL)
 
     def inside(self, picture: NDArray[Number]) -> NDArray[Number]:
         """What of an array, (h, w, …), belongs to the frame: a view of (rows, columns, …)."""
@@ -89,11 +89,12 @@ class Letterbox:
         """The frame's depth, (H, W) float32, of the picture's, (h, w), bilinear; what was filled is thrown away."""
         return resize_depth(np.ascontiguousarray(self.inside(answer)), self.height, self.width)
 
-    def intrinsics(self, camera: Intrinsics) -> Intrinsics:
-        """The picture's camera of the frame's."""
-        scaled = camera.resized(self.columns, self.rows)
-        cx, cy = scaled.cx + self.left, scaled.cy + self.top
-        return replace(scaled, width=self.picture_width, height=self.picture_height, cx=cx, cy=cy)
+    @property
+    def matrix(self) -> NDArray[np.float64]:
+        """Where a pixel (x, y, 1) of the frame lies in the picture, (3, 3); pixels' centres are whole numbers."""
+        across, down = self.columns / self.width, self.rows / self.height
+        left, top = (across - 1) / 2 + self.left, (down - 1) / 2 + self.top
+        return np.array([[across, 0, left], [0, down, top], [0, 0, 1]])
 
     def _filled(self, scaled: NDArray[Number], fill: int) -> NDArray[Number]:
         if not self.fills:

@@ -47,9 +47,7 @@ class Camera(tv_tensors.TVTensor):  # type: ignore[misc]
 
     def fitted(self, box: Letterbox) -> "Camera":
         """After the picture was fitted into another one."""
-        sy, sx = box.rows / box.height, box.columns / box.width
-        shift_x, shift_y = (sx - 1) / 2 + box.left, (sy - 1) / 2 + box.top
-        return self.moved([[sx, 0, shift_x], [0, sy, shift_y], [0, 0, 1]], *box.picture_size)
+        return self.moved(box.matrix.tolist(), *box.picture_size)
 
     def zoomed(self, zoom: float) -> "Camera":
         """For points that are `zoom` times nearer: the rays stay, and with them the matrix."""

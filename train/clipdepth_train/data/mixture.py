@@ -74,9 +74,9 @@ class Mixture:
         depth = box.measured(pair.depth) * np.float32(factor)
         masks = pair.segmentation
         return RgbdPair(
-            box.picture(np.ascontiguousarray(pair.frame)),
+            box.picture(pair.frame),
             np.where(depth > self._max_depth, np.float32(0), depth),
-            None if masks is None else box.segmentation(np.ascontiguousarray(masks)),
+            None if masks is None else box.segmentation(masks),
             None if pair.taught is None else box.answer(pair.taught),
         )
 

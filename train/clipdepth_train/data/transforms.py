@@ -310,7 +310,7 @@ class Window(v2.Transform):  # type: ignore[misc]
         if isinstance(inpt, Segmentation):
             return Segmentation(_channels_first(box.segmentation(_channels_last(cut))))
         if isinstance(inpt, tv_tensors.Mask):
-            return tv_tensors.Mask(box.measured(np.ascontiguousarray(cut.numpy())) / np.float32(ratio))
+            return tv_tensors.Mask(box.measured(cut.numpy()) / np.float32(ratio))
         return tv_tensors.Image(_channels_first(box.picture(_channels_last(cut))))
 
     def _zoom(self) -> float:

@@ -77,7 +77,7 @@ def _ask(
     with teacher.load(device) as answer, progress, _continuing(console):
         bar = progress.add_task(f"labelling {pairs.folder.name}", total=total, completed=total - len(missing))
         for index, path in missing.items():
-            frame = np.ascontiguousarray(pairs.frame(index))
+            frame = pairs.frame(index)
             height, width = frame.shape[:2]
             box = Letterbox.of(height, width, teacher.size.height, teacher.size.width)
             _write(path, kept_answer(box.inside(answer(box.picture(frame))), teacher))
