@@ -1,7 +1,6 @@
 """A folder of RGB-D pairs in the layout of the usual NYU Depth v2 conversion."""
 
 import logging
-import math
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -13,13 +12,13 @@ from numpy.typing import NDArray
 from clipdepth.errors import DataError
 from clipdepth.files.picture_file import PictureError, decode_picture
 from clipdepth_train.data.crop import INNER, NYU_SIZE, has_frame
-from clipdepth_train.data.lists import PairPaths, read_list
+from clipdepth_train.data.layout import stated_scale
+from clipdepth_train.data.lists import PairPaths, named_by_files, read_list
 from clipdepth_train.data.poses import between, neighbour_of
 from clipdepth_train.data.sample import RgbdPair, Split, View
 
 LOG = logging.getLogger(__name__)
 NO_READING = 65535
-DEPTH_SCALE = "depth_scale.txt"
 BLOCK = 20
 """Neighbouring pairs that are held out together."""
 FRAMED = 3
@@ -74,7 +73,7 @@ class FolderSet:
         self.folder = folder
         self.pictures = [pair.rgb for pair in self._pairs]
         self.shuffle_window = len(self._pairs)
-        self._scale, self._max_depth, self._segments = _scale(folder, scale), max_depth, segments
+        self._scale, self._max_depth, self._segments = stated_scale(folder) or scale, max_depth, segments
         seen = [read_frame(path) for path in self.pictures[:FRAMED]]
         self._crop = INNER if all(has_frame(picture) for picture in seen) else None
         height, width = seen[0].shape[:2]
@@ -152,8 +151,7 @@ def _part(pairs: list[PairPaths], every: int, split: Split) -> list[PairPaths]:
 def _scanned(folder: Path) -> list[PairPaths]:
     if not folder.is_dir():
         raise DataError(f"{folder.parent} has neither {folder.name}.txt nor a folder {folder.name}; add one")
-    pictures = sorted(p for p in folder.rglob("rgb_*") if p.suffix.lower() in (".jpg", ".jpeg", ".png"))
-    pairs = [PairPaths(p, p.with_name(f"sync_depth_{p.stem.removeprefix('rgb_')}.png")) for p in pictures]
+    pairs = named_by_files(folder)
     unpaired = [pair for pair in pairs if not pair.depth.is_file()]
     if unpaired:
         raise DataError(
@@ -167,21 +165,6 @@ def _dense(depth: Path) -> Path:
     number = depth.stem.removeprefix("sync_depth_")
     dense = depth.parent / "dense" / f"sync_depth_dense_{number}.png"
     return dense if dense.is_file() else depth
-
-
-def _scale(folder: Path, scale: float) -> float:
-    """Units of the depth PNGs a metre: what the folder states, or else `scale`."""
-    path = folder / DEPTH_SCALE
-    if not path.is_file():
-        return scale
-    text = path.read_text(encoding="utf-8").strip()
-    try:
-        stated = float(text)
-    except ValueError:
-        stated = 0.0
-    if not 0 < stated < math.inf:
-        raise DataError(f"{path} says '{text}', which is no number of units a metre; correct it")
-    return stated
 
 
 def _focal(folder: Path, width: int) -> tuple[float, float]:

@@ -10,6 +10,7 @@
 and the same for test. Every file is written whole or not at all.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from io import StringIO
@@ -20,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clipdepth.camera.pinhole import Intrinsics
-from clipdepth.errors import ClipdepthError, OutputError
+from clipdepth.errors import ClipdepthError, DataError, OutputError
 from clipdepth.files.atomic import atomic_file, make_folder
 
 SPLITS = ("train", "test")
@@ -129,3 +130,21 @@ def _write(path: Path, data: bytes) -> None:
     except OSError as error:
         remedy = "free some space or choose another place, then run the same command again"
         raise OutputError(f"cannot write {path}: {error.strerror or error}; {remedy}") from error
+
+
+def stated_scale(folder: Path) -> float | None:
+    """Units of its depth PNGs a metre that a folder states; None where it states none.
+
+    Raises DataError for a file that holds no such number.
+    """
+    path = folder / DEPTH_SCALE
+    if not path.is_file():
+        return None
+    text = path.read_text(encoding="utf-8").strip()
+    try:
+        stated = float(text)
+    except ValueError:
+        stated = 0.0
+    if not 0 < stated < math.inf:
+        raise DataError(f"{path} says '{text}', which is no number of units a metre; correct it")
+    return stated

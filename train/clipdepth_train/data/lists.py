@@ -32,17 +32,29 @@ class PairPaths:
     camera: ListedCamera | None = None
 
 
-def read_list(list_file: Path, folder: Path, split: Split) -> Iterator[PairPaths]:
-    """The pairs of a list, whose names are relative to `folder/split` or to `folder`.
+def pair_lines(list_file: Path) -> Iterator[tuple[str, str, list[str]]]:
+    """The lines of a list that name a pair: where each stands, for messages, the line and its words.
 
-    Lines that are empty, or have 'None' for a name as lists of the NYU test set do, are left out. Raises DataError for
-    a line that is none of the three forms, a camera that cannot be, or a file that is missing.
+    Lines that are empty, or have 'None' for a name as lists of the NYU test set do, are left out.
     """
-    for number, line in enumerate(list_file.read_text(encoding="utf-8").splitlines(), 1):
+    for number, line in enumerate(list_file.read_text(encoding="utf-8", errors="replace").splitlines(), 1):
         words = line.split()
-        if not words or "None" in words[:2]:
-            continue
-        where = f"{list_file}:{number}"
+        if words and "None" not in words[:2]:
+            yield f"{list_file}:{number}", line, words
+
+
+def named_by_files(folder: Path) -> list[PairPaths]:
+    """Every `rgb_NAME.jpg` (or .png) below `folder` with the `sync_depth_NAME.png` beside it, which may be missing."""
+    pictures = sorted(p for p in folder.rglob("rgb_*") if p.suffix.lower() in (".jpg", ".jpeg", ".png"))
+    return [PairPaths(p, p.with_name(f"sync_depth_{p.stem.removeprefix('rgb_')}.png")) for p in pictures]
+
+
+def read_list(list_file: Path, folder: Path, split: Split) -> Iterator[PairPaths]:
+    """The pairs of a list, whose names are relative to `folder/split` or to `folder`, see `pair_lines`.
+
+    Raises DataError for a line that is none of the three forms, a camera that cannot be, or a file that is missing.
+    """
+    for where, line, words in pair_lines(list_file):
         if len(words) not in (2, 3, 6):
             raise DataError(f"{where}: '{line}' is not 'rgb depth [focal]' or 'rgb depth fx fy cx cy'; correct it")
         rgb, depth = (_resolve(folder, split, name) for name in words[:2])

@@ -5,9 +5,8 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from rich.console import Console
-from rich.progress import track
 
+from clipdepth.cli.progress import follow
 from clipdepth.errors import DataError
 from clipdepth.files.picture_file import picture_size
 from clipdepth_train.data.checking.cameras import check_camera
@@ -57,12 +56,12 @@ def check_set(folder: Path, scale: float, max_depth: float, most: int) -> Checke
         if isinstance(line, BadLine):
             findings.add("line that is not 'rgb depth [focal | fx fy cx cy]'", line.where, "correct or delete it")
     pairs = [pair for pair in named if isinstance(pair, NamedPair)]
-    whole = [pair for pair in track(pairs, "files", console=Console(stderr=True)) if _is_whole(pair, findings)]
+    whole = [pair for pair in follow(pairs, "files") if _is_whole(pair, findings)]
     find_duplicates(whole, findings)
     statistics, registration, shown = DepthStatistics(max_depth), Registration(), list[Shown]()
     chosen = [whole[index] for index in evenly_spread(len(whole), most)] if whole else []
     on_sheet = set(evenly_spread(len(chosen), SHOWN)) if chosen else set()
-    for index, pair in enumerate(track(chosen, "depth", console=Console(stderr=True))):
+    for index, pair in enumerate(follow(chosen, "depth")):
         read = _read(pair, scale, findings)
         if read is None:
             continue

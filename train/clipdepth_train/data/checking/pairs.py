@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from clipdepth.errors import DataError
-from clipdepth_train.data.layout import DEPTH_SCALE, MILLIMETRES, SPLITS
+from clipdepth_train.data.layout import MILLIMETRES, SPLITS, stated_scale
+from clipdepth_train.data.lists import named_by_files, pair_lines
 
 
 @dataclass(frozen=True)
@@ -43,16 +44,7 @@ def named_pairs(folder: Path) -> list[NamedPair | BadLine]:
 
 def scale_of(folder: Path, told: float | None) -> float:
     """Units of the depth PNGs a metre: what is told, what the folder states, or a thousand."""
-    path = folder / DEPTH_SCALE
-    if told is not None or not path.is_file():
-        return told or MILLIMETRES
-    try:
-        scale = float(path.read_text(encoding="utf-8"))
-    except ValueError:
-        scale = 0.0
-    if not 0 < scale < float("inf"):
-        raise DataError(f"{path} holds no number of units a metre; write one, such as 1000")
-    return scale
+    return told or stated_scale(folder) or MILLIMETRES
 
 
 def _of_split(folder: Path, split: str) -> Iterator[NamedPair | BadLine]:
@@ -60,23 +52,18 @@ def _of_split(folder: Path, split: str) -> Iterator[NamedPair | BadLine]:
     if file.is_file():
         yield from _listed(folder, split, file)
         return
-    for rgb in sorted((folder / split).rglob("rgb_*")):
-        if rgb.suffix.lower() in (".jpg", ".jpeg", ".png"):
-            depth = rgb.with_name(f"sync_depth_{rgb.stem.removeprefix('rgb_')}.png")
-            yield NamedPair(split, str(rgb), rgb, depth)
+    for pair in named_by_files(folder / split):
+        yield NamedPair(split, str(pair.rgb), pair.rgb, pair.depth)
 
 
 def _listed(folder: Path, split: str, file: Path) -> Iterator[NamedPair | BadLine]:
-    for number, line in enumerate(file.read_text(encoding="utf-8", errors="replace").splitlines(), 1):
-        words = line.split()
-        if not words or "None" in words[:2]:  # NYU's way to say that a picture has no depth
-            continue
+    for where, line, words in pair_lines(file):
         numbers = _numbers(words[2:])
         if len(words) not in (2, 3, 6) or numbers is None:
-            yield BadLine(f"{file}:{number}", line)
+            yield BadLine(where, line)
         else:
             rgb, depth = (_resolved(folder, split, word) for word in words[:2])
-            yield NamedPair(split, f"{file}:{number}", rgb, depth, numbers)
+            yield NamedPair(split, where, rgb, depth, numbers)
 
 
 def _numbers(words: list[str]) -> tuple[float, ...] | None:

@@ -16,10 +16,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from rich.console import Console
-from rich.progress import track
-
 from clipdepth.camera.pinhole import Intrinsics
+from clipdepth.cli.progress import follow
 from clipdepth.errors import DataError, UsageError
 from clipdepth.files.atomic import make_folder, write_json, write_text
 from clipdepth.files.picture_file import picture_size
@@ -55,8 +53,7 @@ def write_dataset(target: Target, pairs: Iterable[Pair]) -> dict[str, int]:
     _claim(target)
     listed, lines = list[Pair](), list[str]()
     seen = dict[str, int]()
-    # A generator's length is not known before its end.
-    for pair in track(pairs, target.name, console=Console(stderr=True), total=None):
+    for pair in follow(pairs, target.name):
         index = seen.get(pair.scene, 0)
         seen[pair.scene] = index + 1
         if index % target.every == 0:
