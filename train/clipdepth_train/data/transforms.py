@@ -110,7 +110,7 @@ def warped(
 
 def image_of(frame: NDArray[np.uint8]) -> tv_tensors.Image:
     """A frame (H, W, 3) BGR as torchvision's Image, (3, H, W) RGB."""
-    return tv_tensors.Image(_channels_first(frame[..., ::-1]))
+    return tv_tensors.Image(_channels_first(np.asarray(cv2.cvtColor(frame, cv2.COLOR_BGR2RGB), np.uint8)))
 
 
 def frame_of(image: Tensor) -> Tensor:
@@ -126,9 +126,13 @@ def _masks(pair: RgbdPair) -> list[Tensor]:
 
 
 def _augmented(parts: list[Tensor], transform: v2.Compose, seed: int) -> list[Any]:
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    # Not torch.manual_seed, which seeds every kind of device too, and takes longer for it than a small resize.
+    state = torch.get_rng_state()
+    torch.default_generator.manual_seed(seed)
+    try:
         augmented: list[Any] = transform(parts)
+    finally:
+        torch.set_rng_state(state)
     return augmented
 
 
@@ -237,9 +241,9 @@ class Colours(v2.Transform):  # type: ignore[misc]
         if not isinstance(inpt, tv_tensors.Image):
             return inpt
         levels = (torch.arange(256) / 255) ** params["power"] * 255
-        curves = (params["gains"][:, None] * levels).round().clamp(0, 255).to(torch.uint8).numpy()
-        picture = inpt.numpy()
-        return tv_tensors.Image(np.stack([curve[part] for curve, part in zip(curves, picture, strict=True)]))
+        curves = (params["gains"][:, None] * levels).round().clamp(0, 255).to(torch.uint8)
+        picture = cv2.LUT(_channels_last(inpt), np.ascontiguousarray(curves.T.numpy())[None])
+        return tv_tensors.Image(_channels_first(np.asarray(picture, np.uint8)))
 
 
 class Sensor(v2.Transform):  # type: ignore[misc]
