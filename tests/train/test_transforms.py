@@ -280,6 +280,15 @@ def test_other_shapes_lie_between_upright_and_wide_and_change_depth_by_their_sca
     assert 1.5 < max(aspects) < 16 / 9 * 1.06
 
 
+@pytest.mark.parametrize("size", [(HEIGHT, WIDTH // 2), (WIDTH, HEIGHT), (HEIGHT // 2, WIDTH)])
+def test_an_input_of_another_shape_shows_what_a_camera_of_that_shape_would(size: tuple[int, int]) -> None:
+    augment = AugmentConfig(rotate=0, zoom=1, flip=0, jitter=0)
+    _, depth = augmented(constant(3.0), augmentation(SAME_SIZE, augment, CAMERA, size), 0)
+    assert (depth > 0).mean() > 0.98, "nothing is filled, but for a row that rounding leaves"
+    rows = min(HEIGHT, WIDTH * size[0] / size[1])
+    assert depth.max() == pytest.approx(3 * rows / size[0], rel=0.03)
+
+
 def test_the_papers_random_crop() -> None:
     rows, columns = np.mgrid[:480, :640]
     frame = np.stack([columns % 256, rows % 256, rows // 256 + 2 * (columns // 256)], axis=-1).astype(np.uint8)

@@ -42,7 +42,10 @@ class DataConfig:
     """Processes that load data, for each training process: one for two cores and 8 at most where no number is given; 0
     loads in the training process itself."""
     other_sizes: tuple[tuple[int, int], ...] = ()
-    """Further heights and widths of the input, on which half of the batches are trained: for upright pictures, say."""
+    """Further heights and widths of the input, on which half of the batches are trained: for upright pictures, say.
+
+    Pictures there are cut to the input's shape, see `AugmentConfig.shapes`.
+    """
 
 
 @dataclass(frozen=True)

@@ -275,7 +275,9 @@ class Sensor(v2.Transform):  # type: ignore[misc]
 class Window(v2.Transform):  # type: ignore[misc]
     """What a camera of another shape or focal length would show, fitted into the model's input by a `Letterbox`.
 
-    A picture has the chance `shapes` of being cut to another aspect, between upright and lying 16:9. Its zoom is
+    A picture has the chance `shapes` of being cut to another aspect, between upright and lying 16:9. Otherwise it is
+    whole in an input of the `reference` size, and cut to the input's own aspect in another: a frame takes the size
+    whose shape is nearest to its own, so that no other picture is ever shown there. Its zoom is
     z = 1 + (zoom - 1)·u² with u uniform in [0, 1], or, for one in four where `shrink` is below 1, uniform in
     [shrink, 1]: above 1 the window is 1/z of that, below 1 it becomes z of its size in the input, filled around.
 
@@ -325,9 +327,12 @@ class Window(v2.Transform):  # type: ignore[misc]
 
     def _shape(self, height: int, width: int) -> tuple[float, float]:
         """The largest height and width of the drawn aspect in the picture."""
-        if not self.shapes or float(torch.rand(())) >= self.shapes:
+        if self.shapes and float(torch.rand(())) < self.shapes:
+            aspect = self.ASPECT ** float(torch.empty(()).uniform_(-1, 1))
+        elif self.size != self.reference:
+            aspect = self.size[1] / self.size[0]
+        else:
             return height, width
-        aspect = self.ASPECT ** float(torch.empty(()).uniform_(-1, 1))
         return min(height, width / aspect), min(width, height * aspect)
 
 
