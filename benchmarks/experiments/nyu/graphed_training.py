@@ -15,6 +15,7 @@ from clipdepth_train.schedule import learning_rate_factor
 from clipdepth_train.trainer import make_optimizer
 from clipdepth_train.weight_average import WeightAverage, decay_at
 
+Size = tuple[int, int]
 AHEAD = 3
 """Steps that are put on the GPU's queue before the first of them has to be done."""
 
@@ -22,8 +23,8 @@ AHEAD = 3
 class GraphedTraining:
     """What `Trainer` does in fp32, step for step, without checkpoints; the recipe has to average its weights.
 
-    On a GPU forward, backward, update and average are captured once and replayed on a stream of their own; elsewhere
-    they run as they are. `model` is the average.
+    On a GPU forward, backward, update and average are captured once for each of the recipe's sizes and replayed on a
+    stream of their own; elsewhere they run as they are. `model` is the average.
     """
 
     def __init__(self, recipe: Recipe, pairs: RgbdSet, device: torch.device) -> None:
@@ -43,11 +44,9 @@ class GraphedTraining:
         self._numbers = torch.zeros(len(self._rates) + 1, device=device)
         for place, group in enumerate(self._optimizer.param_groups):
             group["lr"] = self._numbers[place]
-        size = (recipe.batch_size, recipe.frames.height, recipe.frames.width)
-        self._batch = {
-            "frame": torch.zeros(*size, 3, dtype=torch.uint8, device=device),
-            "depth": torch.ones(*size, device=device),
-        }
+        sizes = ((recipe.frames.height, recipe.frames.width), *recipe.frames.other_sizes)
+        self._inputs = {size: _places(recipe.batch_size, *size, device) for size in sizes}
+        self._graphs = dict[Size, torch.cuda.CUDAGraph]()
         self._queue = list[torch.cuda.Event]()
         self._stream = torch.cuda.Stream() if device.type == "cuda" else None  # type: ignore[no-untyped-call]
         if self._stream is not None:
@@ -69,26 +68,28 @@ class GraphedTraining:
         factor = learning_rate_factor(self.recipe.optim, self.step, self.steps, self.steps // self.recipe.epochs)
         taken = 1 - decay_at(self.step, self.recipe.optim.ema)
         numbers = torch.tensor([*(rate * factor for rate in self._rates), taken])
+        height, width = batch["depth"].shape[1:]
+        size = (height, width)
         if self._stream is None:
-            self._take(batch, numbers)
-            self._update()
+            self._take(batch, numbers, size)
+            self._update(size)
         else:
             if len(self._queue) == AHEAD:
                 self._queue.pop(0).synchronize()
             with torch.cuda.stream(self._stream):
-                self._take(batch, numbers.pin_memory())
-                self._graph.replay()
+                self._take(batch, numbers.pin_memory(), size)
+                self._graphs[size].replay()
                 self._queue.append(self._stream.record_event())
         self.step += 1
 
-    def _take(self, batch: dict[str, Tensor], numbers: Tensor) -> None:
-        for name, place in self._batch.items():
+    def _take(self, batch: dict[str, Tensor], numbers: Tensor, size: Size) -> None:
+        for name, place in self._inputs[size].items():
             place.copy_(batch[name], non_blocking=True)
         self._numbers.copy_(numbers, non_blocking=True)
 
-    def _update(self) -> None:
+    def _update(self, size: Size) -> None:
         self._optimizer.zero_grad()
-        self._objective(self._batch).backward()
+        self._objective(self._inputs[size]).backward()
         if self.recipe.optim.clip_norm:
             torch.nn.utils.clip_grad_norm_(self._trained.parameters(), self.recipe.optim.clip_norm)
         self._optimizer.step()
@@ -99,14 +100,16 @@ class GraphedTraining:
         for group in self._optimizer.param_groups:
             group["capturable"] = True
         stream.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(stream):
-            for _ in range(3):  # cuDNN chooses its kernels, and the optimizer makes its state
-                self._update()
-        torch.cuda.current_stream().wait_stream(stream)
-        self._optimizer.zero_grad()
-        self._graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(self._graph, stream=stream):
-            self._update()
+        pool = torch.cuda.graph_pool_handle()
+        for size in self._inputs:
+            with torch.cuda.stream(stream):
+                for _ in range(3):  # cuDNN chooses its kernels, and the optimizer makes its state
+                    self._update(size)
+            torch.cuda.current_stream().wait_stream(stream)
+            self._optimizer.zero_grad()
+            self._graphs[size] = torch.cuda.CUDAGraph()
+            with torch.cuda.graph(self._graphs[size], pool=pool, stream=stream):
+                self._update(size)
         for module in (self._trained, self.model):
             for value, before in zip(module.state_dict().values(), first, strict=True):
                 value.copy_(before)
@@ -114,3 +117,11 @@ class GraphedTraining:
             for value in state.values():
                 value.zero_()
         torch.cuda.synchronize()
+
+
+def _places(batch: int, height: int, width: int, device: torch.device) -> dict[str, Tensor]:
+    """Where a graph reads a batch of one size."""
+    return {
+        "frame": torch.zeros(batch, height, width, 3, dtype=torch.uint8, device=device),
+        "depth": torch.ones(batch, height, width, device=device),
+    }
