@@ -5,12 +5,13 @@
 #   benchmarks/gpu.sh [RESULTS]
 #
 # PYTHON       the interpreter whose PyTorch sees the GPU (python3); PYTHONPATH may give what it lacks
-# SECONDS_ALL  when no step goes on (300)
+# SECONDS_ALL  when no step goes on (300); a benchmark times rows for a fifteenth of it
 # NYU          a folder of NYU Depth v2 to train on for what time is left (none: no training)
 # REHEARSE     1: the CPU in the GPU's place, tiny models and no time limits, to see that every step runs
 #
 # Steps come in the order of their worth, each with a time limit, and write their results as they end. A step that fails
-# or runs out of time is named at the end, and the others go on. The Multi-Scale Adapter has random weights, which
+# or runs out of time is named at the end, and the others go on; a benchmark that runs out of time reports what it has.
+# An engine whose package is not installed takes no step. The Multi-Scale Adapter has random weights, which
 # latency does not depend on. RESULTS/work holds the logs, runs and bundles; the rest is for people.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
@@ -28,7 +29,7 @@ elif [ -z "$gpu" ] || ! "$python" -c 'import sys, torch; sys.exit(not torch.cuda
     echo "$python has no PyTorch that sees an NVIDIA GPU here: nothing is measured; set PYTHON to one that has"
     exit 0
 else
-    msa=() timing=(--seconds 20) steps=()
+    msa=() timing=(--seconds $((all / 15))) steps=()
 fi
 
 results=$(realpath -m "${1:-benchmarks/results/$(echo "$gpu" | tr -cs '[:alnum:]\n' '-' | tr '[:upper:]' '[:lower:]')}")
@@ -41,14 +42,20 @@ export LD_LIBRARY_PATH="$libraries${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"
 clipdepth=("$python" -m clipdepth) broken=()
 : > "$work/failed"
 
+engines=(onnxruntime-cuda)
+"$python" -c 'import onnxruntime_ep_nv_tensorrt_rtx' 2> /dev/null && engines+=(onnxruntime-rtx)
+"$python" -c 'import tensorrt' 2> /dev/null && engines+=(tensorrt)
+echo "engines: ${engines[*]}"
+
 step() { # LIMIT NAME COMMAND…: run it for so many seconds at most, keep what it prints, remember whether it failed
-    local limit=$(($1 * patience)) name=$2 left=$((all - SECONDS)) began=$SECONDS status
+    local limit=$(($1 * patience)) name=$2 left=$((all - SECONDS)) began=$SECONDS status stop=(-s TERM)
+    [[ $name == bench-* ]] && stop=(--foreground -s INT) # once, on which it reports what it measured until then
     shift 2
     if [ "$left" -lt 5 ]; then
         echo "$name (no time left)" >> "$work/failed"
         return 1
     fi
-    timeout -s TERM -k 10 "$((limit < left ? limit : left))" "$@" > "$work/$name.log" 2>&1
+    timeout "${stop[@]}" -k 10 "$((limit < left ? limit : left))" "$@" > "$work/$name.log" 2>&1
     status=$?
     echo "== $name: exit status $status after $((SECONDS - began)) s, at $SECONDS s"
     [ $status -ne 0 ] && echo "$name ($status)" >> "$work/failed"
@@ -66,7 +73,7 @@ write() { # NAME PRECISION…: that run's bundle, if it is not there
 
 verify() { # NAME: each GPU engine's verdict, in a process of its own: a crash would take the benchmark with it
     local engine
-    for engine in onnxruntime-cuda onnxruntime-rtx tensorrt; do
+    for engine in "${engines[@]}"; do
         step 30 "verify-$1-$engine" "${clipdepth[@]}" verify "$work/$1.bundle" --engine "$engine" \
             --json "$results/verify-$1-$engine.json"
         [ $? -ge 124 ] && broken+=("$engine")
@@ -75,6 +82,7 @@ verify() { # NAME: each GPU engine's verdict, in a process of its own: a crash w
 
 build() { # NAME PRECISION…: TensorRT's engines
     local precision
+    [[ " ${engines[*]} " == *" tensorrt "* ]] || return
     for precision in "${@:2}"; do
         step 40 "build-$1-$precision" "${clipdepth[@]}" build "$work/$1.bundle" --precision "$precision"
     done
@@ -83,8 +91,9 @@ build() { # NAME PRECISION…: TensorRT's engines
 bench() { # BUNDLE RUN|- OPTION…; without its run PyTorch's weights are random
     local run=()
     [ "$2" = - ] || run=(--run "$work/$2")
-    step 170 "bench-$1" "${clipdepth[@]}" bench "$work/$1.bundle" "${run[@]}" --skip memory "${timing[@]}" \
-        --out "$results/$1" "${@:3}" "${broken[@]}"
+    # A shell in the background has its programs ignore INT.
+    step 120 "bench-$1" env --default-signal=INT "${clipdepth[@]}" bench "$work/$1.bundle" "${run[@]}" \
+        --skip memory "${timing[@]}" --out "$results/$1" "${@:3}" "${broken[@]}"
 }
 
 {
@@ -98,15 +107,24 @@ cp -rT runtime/clipdepth/bundle/box/edge-nyu "$work/box.bundle"
 step 60 doctor "${clipdepth[@]}" doctor "$work/box.bundle" --json "$results/doctor.json"
 build box fp16 int8
 verify box
-bench box - --without torch.compile
+bench box - --skip compile
 start edge-nyu edge-nyu --start edge-nyu && write edge-nyu fp32
 build edge-nyu fp32
 verify edge-nyu
-bench edge-nyu edge-nyu --skip streaming --without torch.compile 'torch.compile CUDA'
-step 60 training-steps "$python" benchmarks/experiments/training_step.py "${steps[@]}" --out "$results/training_steps.json"
-start msa-l1 msa-l1 --model.trunk.weights none "${msa[@]}" && write msa-l1 fp32 fp16
+bench edge-nyu edge-nyu --skip streaming --without torch.compile
+[ -f "$results/edge-nyu/report.json" ] || bench edge-nyu edge-nyu --skip streaming --skip compile
+# An export is the CPU's work, for the better part of a minute: half of the cores are enough for steps on the GPU.
+half=$(($(nproc) / 2)) export=(env) steps_on=(env)
+[ "$half" -gt 1 ] && export=(taskset -c "$half-$((2 * half - 1))") steps_on=(taskset -c "0-$((half - 1))")
+(
+    clipdepth=("${export[@]}" "${clipdepth[@]}")
+    start msa-l1 msa-l1 --model.trunk.weights none "${msa[@]}" && write msa-l1 fp32 fp16
+) &
+step 60 training-steps "${steps_on[@]}" "$python" benchmarks/experiments/training_step.py "${steps[@]}" \
+    --out "$results/training_steps.json"
+wait
 build msa-l1 fp32 fp16
-bench msa-l1 msa-l1 --skip streaming --without torch.compile onnxruntime openvino
+bench msa-l1 msa-l1 --skip streaming --skip compile --without onnxruntime openvino
 if [ -n "$nyu" ]; then # until it is told to stop, on which it writes a checkpoint
     left=$((all - SECONDS - 15))
     step "$((left + 10))" train-nyu bash -c 'timeout -s TERM "$@"; [ $? -eq 124 ]' - "$left" "${clipdepth[@]}" train edge-nyu \
