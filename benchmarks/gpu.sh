@@ -124,7 +124,7 @@ step 60 training-steps "${steps_on[@]}" "$python" benchmarks/experiments/trainin
     --out "$results/training_steps.json"
 wait
 build msa-l1 fp32 fp16
-bench msa-l1 msa-l1 --skip streaming --skip compile --without onnxruntime openvino
+bench msa-l1 msa-l1 --skip streaming --skip compile --without onnxruntime openvino 'PyTorch folded channels-last'
 if [ -n "$nyu" ]; then # until it is told to stop, on which it writes a checkpoint
     left=$((all - SECONDS - 15))
     step "$((left + 10))" train-nyu bash -c 'timeout -s TERM "$@"; [ $? -eq 124 ]' - "$left" "${clipdepth[@]}" train edge-nyu \
