@@ -2,7 +2,7 @@
 
 import contextlib
 import io
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -13,7 +13,7 @@ import onnxruntime
 from numpy.typing import NDArray
 from onnx import TensorProto, helper
 from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, create_calibrator
-from onnxruntime.quantization.calibrate import TensorsData
+from onnxruntime.quantization.calibrate import TensorData, TensorsData
 
 from clipdepth_export.topology import ARITHMETIC, GLUE
 
@@ -63,6 +63,15 @@ def activation_ranges(graph: Path, frames: Iterable[Feeds]) -> TensorsData:
             # One at a time: it keeps every tensor of all that it is given at once.
             calibrator.collect_data(_OneFrame(feeds))
         return calibrator.compute_data()
+
+
+def widest(found: Sequence[TensorsData]) -> TensorsData:
+    """Of each tensor the range that holds all those found: of one network at several sizes, say."""
+    ranges = {}
+    for name in found[0]:
+        lows, highs = zip(*(each[name].range_value for each in found), strict=True)
+        ranges[name] = TensorData(lowest=np.min(lows, axis=0), highest=np.max(highs, axis=0))
+    return TensorsData(found[0].calibration_method, ranges)
 
 
 def open_session(model: onnx.ModelProto | Path) -> onnxruntime.InferenceSession:

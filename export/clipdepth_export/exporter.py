@@ -28,7 +28,7 @@ from clipdepth_export.sam.exporter import PRECISIONS as SAM_PRECISIONS
 from clipdepth_export.sam.exporter import sam_licences, write_sam
 from clipdepth_export.simplification import simplify
 from clipdepth_export.source import ExportSource
-from clipdepth_export.variants import CALIBRATION_FRAMES, Variants
+from clipdepth_export.variants import CALIBRATION_FRAMES, OTHERS_FRAMES, Variants
 from clipdepth_export.weights import WEIGHTS
 
 GOLDEN = "golden.npz"
@@ -95,7 +95,7 @@ class _Export:
         further = source.other_sizes if config.other_sizes is None else config.other_sizes
         shapes = dict.fromkeys([(source.height, source.width), *further])
         first, *others = (InputSize(height, width, config.max_batch) for height, width in shapes)
-        self.training = self._training(first) if set(config.precisions) - {"fp32"} else None
+        self.training = self._training(first, others) if set(config.precisions) - {"fp32"} else []
         self.sizes = [self._sized(first, MOST_GOLDEN)]
         for size in others:
             sized = self._sized(size, OTHERS_GOLDEN)
@@ -129,10 +129,10 @@ class _Export:
 
         Also why some were refused. A graph that one size's frames refuse is left out at all sizes.
         """
-        fp32 = scratch / "fp32.onnx"
-        models = [simplify(proto_of(sized.program)) for sized in self.sizes]
-        save_graph(models[0], fp32)
-        variants = Variants(fp32, models[1:], self.training, self.source.kind, self.track)
+        fp32 = [scratch / f"fp32.{sized.name}.onnx" for sized in self.sizes]
+        for sized, path in zip(self.sizes, fp32, strict=True):
+            save_graph(simplify(proto_of(sized.program)), path)
+        variants = Variants(fp32, self.training, self.source.kind, self.track)
         graphs: list[list[Graph]] = [[] for _ in self.sizes]
         refused: dict[str, str] = {}
         for precision in dict.fromkeys(("fp32", *self.config.precisions)):
@@ -150,15 +150,15 @@ class _Export:
             raise VerificationError(f"{'; '.join(refused.values())}; no bundle was written")
         return graphs, refused
 
-    def _training(self, size: InputSize) -> Golden:
-        """The frames to calibrate on; raises UsageError where they are too few for int8."""
-        frames, least = self.source.frames.training(CALIBRATION_FRAMES, size), self.source.frames.least
+    def _training(self, first: InputSize, others: Sequence[InputSize]) -> list[Golden]:
+        """The frames to calibrate on, of each size; raises UsageError where they are too few for int8."""
+        frames, least = self.source.frames.training(CALIBRATION_FRAMES, first), self.source.frames.least
         if "int8" in self.config.precisions and len(frames.frames) < least:
             raise UsageError(
                 f"int8 is calibrated on {least} frames at least, {self.source.frames.name} has {len(frames.frames)}; "
                 "give others with --data or --frames"
             )
-        return frames
+        return [frames, *(self.source.frames.training(OTHERS_FRAMES, size) for size in others)]
 
     def _write_sam(self, graphs: Sequence[Graph], folder: Path) -> SamRecord:
         """Write what makes masks of a plain frame, in the precisions of the depth graphs; int8 takes fp32's."""

@@ -12,7 +12,7 @@ from clipdepth.bundle.golden import Golden
 from clipdepth.bundle.kind import DepthKind
 from clipdepth.bundle.manifest import Exclusion, Placement, Precision, label_of
 from clipdepth.errors import VerificationError
-from clipdepth_export.calibration import Feeds, Statistics, activation_ranges, largest_values
+from clipdepth_export.calibration import Feeds, Statistics, activation_ranges, largest_values, widest
 from clipdepth_export.gate import depth_of, judge
 from clipdepth_export.graph import ExportError
 from clipdepth_export.half import half, rounded
@@ -24,6 +24,8 @@ from clipdepth_train.data.sample import evenly_spread
 
 CALIBRATION_FRAMES = 64
 """Training frames that int8's ranges are taken from."""
+OTHERS_FRAMES = 16
+"""Of each further size."""
 JUDGED, PROBED = 16, 4
 """Of those, how many a graph is judged on while layers are chosen, and a single layer."""
 SAFETY = 0.5
@@ -56,24 +58,17 @@ class Variant:
 
 
 class Variants:
-    """Makes the precisions of the fp32 graph `graph`, calibrated on `training` frames; fp32 needs none.
+    """Makes the precisions of a network from its fp32 graphs, one for each size of its input.
 
-    `others` are fp32 graphs of the same network at other sizes. They get the ranges and layers of the first, so that
-    all have the same weights. Raises ExportError for those that are not the same graph but for its sizes.
+    All sizes have the same weights: one set of ranges, taken from the `training` frames of every size, and the layers
+    that are chosen on the first size's. fp32 needs no frames. Raises ExportError for graphs that differ in more than
+    their sizes.
     """
 
-    def __init__(
-        self,
-        graph: Path,
-        others: Sequence[onnx.ModelProto],
-        training: Golden | None,
-        kind: DepthKind,
-        track: Track,
-    ) -> None:
-        self._graph = graph
-        self._model = onnx.load(graph)
-        self._others = others
-        for other in others:
+    def __init__(self, graphs: Sequence[Path], training: Sequence[Golden], kind: DepthKind, track: Track) -> None:
+        self._graphs = graphs
+        self._model, *self._others = (onnx.load(graph) for graph in graphs)
+        for other in self._others:
             _require_alike(self._model, other)
         self._training = training
         self._kind = kind
@@ -100,13 +95,17 @@ class Variants:
 
     @cached_property
     def _statistics(self) -> Statistics:
-        frames = feeds(self._calibration)
-        ranges = activation_ranges(self._graph, self._track(frames, "int8, ranges"))
-        return Statistics(ranges, self._largest)
+        found = [
+            activation_ranges(graph, self._track(feeds(frames), "int8, ranges")) for graph, frames in self._calibration
+        ]
+        return Statistics(widest(found), self._largest)
 
     @cached_property
     def _largest(self) -> dict[str, float]:
-        return largest_values(self._graph, self._track(feeds(self._calibration), "largest values"))
+        found = [
+            largest_values(graph, self._track(feeds(frames), "largest values")) for graph, frames in self._calibration
+        ]
+        return {name: max(each[name] for each in found) for name in found[0]}
 
     def _int8(self, placement: Placement, kind: QuantizerOf, tolerance: Tolerance) -> list[Variant]:
         quantizer = kind(self._model, self._statistics)
@@ -125,13 +124,14 @@ class Variants:
         return found
 
     @property
-    def _calibration(self) -> Golden:
-        assert self._training is not None
-        return self._training
+    def _calibration(self) -> list[tuple[Path, Golden]]:
+        """Each graph with its training frames."""
+        return list(zip(self._graphs, self._training, strict=True))
 
     def _with_depth(self, count: int) -> Golden:
-        """Calibration frames with the fp32 graph's depth, which was held to PyTorch's."""
-        chosen = self._calibration.at(evenly_spread(len(self._calibration.frames), count))
+        """Calibration frames of the first size with the fp32 graph's depth, which was held to PyTorch's."""
+        frames = self._training[0]
+        chosen = frames.at(evenly_spread(len(frames.frames), count))
         return replace(chosen, depth=depth_of(self._model, chosen))
 
 

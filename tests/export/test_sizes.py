@@ -10,10 +10,12 @@ import onnx
 import pytest
 import torch
 from onnx.external_data_helper import ExternalDataInfo
+from onnx.numpy_helper import to_array
 from torch import Tensor, nn
 
 from clipdepth.bundle.agreement import Tolerance
 from clipdepth.bundle.folder import Bundle, open_bundle
+from clipdepth.bundle.golden import Golden
 from clipdepth.bundle.manifest import DepthRange, InputSize, Precision, TrainingCamera
 from clipdepth.engines import load_engine, verify_engine
 from clipdepth_export.exporter import ExportConfig, write_bundle
@@ -22,11 +24,13 @@ from clipdepth_export.source import ExportSource
 from clipdepth_export.sources.asked import describe
 from clipdepth_export.sources.pictures import PictureFrames
 from clipdepth_export.sources.run import run_source
+from clipdepth_export.variants import Variants
 from clipdepth_train.checkpoint import load_run
 from clipdepth_train.models import EdgeConfig
 from clipdepth_train.pretrained import PretrainedConfig
 from clipdepth_train.recipe import DataConfig
 from runs import train_tiny_run
+from small_graphs import convolutions, frames
 from tiny_clip import TINY_CLIP
 
 TINY = PretrainedConfig(TINY_CLIP, "none")
@@ -197,6 +201,27 @@ def test_a_network_that_changes_with_its_size_needs_bundles_of_its_own(pictures:
     with pytest.raises(ExportError, match="another graph at another size"):
         write_bundle(_source(Growing(), pictures), tmp_path / "own.bundle", config)
     assert not (tmp_path / "own.bundle").exists()
+
+
+@pytest.mark.parametrize("bright", [0, 1])
+def test_the_ranges_of_int8_hold_what_every_size_shows(bright: int, tmp_path: Path) -> None:
+    layers = [np.eye(3, dtype=np.float32), np.ones((1, 3), np.float32)]
+    graph, pictures = convolutions(tmp_path / "fp32.onnx", layers), frames(16)
+    shown = [pictures if size == bright else pictures // 8 for size in (0, 1)]
+    unknown = np.zeros(pictures.shape[:3], np.float32)
+    training = [Golden(part, unknown, unknown) for part in shown]
+    variants = Variants([graph, graph], training, "metric", lambda steps, _: steps)
+    made, refused = variants.make_all("int8", Tolerance(0.05))
+    assert refused == {}
+    # cpu quantises what the last layer makes too, the sum of a pixel's colours; tensorrt what goes into it.
+    largest = {"cpu": pictures.sum(axis=-1).max() / 255, "tensorrt": pictures.max() / 255}
+    for of_size in (size for sizes in made for size in sizes):
+        scales = {tensor.name: to_array(tensor) for tensor in of_size.model.graph.initializer}
+        steps = [node for node in of_size.model.graph.node if node.op_type == "QuantizeLinear"]
+        widest = max(float(scales[node.input[1]].max()) for node in steps)
+        levels = 127 if of_size.placement == "tensorrt" else 255
+        assert of_size.placement is not None
+        assert widest * levels == pytest.approx(largest[of_size.placement], rel=0.02)
 
 
 def test_the_same_size_twice_is_one(pictures: Path, tmp_path: Path) -> None:
