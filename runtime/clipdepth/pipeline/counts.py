@@ -42,6 +42,11 @@ class StageTimes:
         self.total.add(resize + engine)
         self.capture_to_depth.add(capture_to_depth)
 
+    def clear(self) -> None:
+        """Forget all, after a warm-up."""
+        for ring in self._rings().values():
+            ring.clear()
+
     def summary(self) -> dict[str, Latency]:
         """Stage by stage; empty when no frame was timed."""
         stages = {name: ring.summary() for name, ring in self._rings().items()}

@@ -40,9 +40,15 @@ class LatencyRing:
 
     def __init__(self, capacity: int = RING) -> None:
         self._seconds: deque[float] = deque(maxlen=capacity)
-        self._buckets = [0] * (len(BOUNDS) + 1)
-        self._sum = 0.0
         self._lock = Lock()
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget all durations, the histogram's too."""
+        with self._lock:
+            self._seconds.clear()
+            self._buckets = [0] * (len(BOUNDS) + 1)
+            self._sum = 0.0
 
     def add(self, seconds: float) -> None:
         """Keep a duration in seconds; where the ring is full, in place of the oldest."""
