@@ -65,7 +65,7 @@ def main() -> None:
     found: list[Measured] = []
     cases = list(product(options.recipe, options.size or [None], options.precision))
     for name, size, precision in track(cases, "steps", console=Console(stderr=True)):
-        frames = replace(RECIPES[name].frames, rooms=1, workers=0)
+        frames = replace(RECIPES[name].frames, rooms=1, workers=0, other_sizes=())
         if size is not None:
             frames = replace(frames, height=size[0], width=size[1])
         recipe = replace(RECIPES[name], data=("rooms",), batch_size=options.batch, frames=frames)

@@ -247,6 +247,26 @@ def test_train_fits_prints_a_table_and_a_second_time_says_that_it_is_done(
     assert "--out" in failed(capsys, 2, [*command, "--seed", "1"])
 
 
+@pytest.mark.parametrize(
+    ("options", "others"),
+    [
+        ("", [[192, 320], [320, 240], [320, 192]]),
+        ("--frames.height 64 --frames.width 96", []),
+        ("--frames.height 64 --frames.width 96 --frames.other-sizes 96 64", [[96, 64]]),
+        ("--frames.other-sizes 96 64", [[96, 64]]),
+    ],
+)
+def test_a_recipes_other_sizes_go_with_its_first_one(
+    data: Path, tmp_path: Path, capsys: Captured, options: str, others: list[list[int]]
+) -> None:
+    command = f"""train edge-nyu --data {data} --out {tmp_path}/run --epochs 0 --batch-size 2 --frames.workers 0
+        --model.trunk.name {TINY_CLIP} --model.trunk.weights none --model.width 8 --model.bins 8 {options}"""
+    assert main(command.split()) == 0
+    assert json.loads((tmp_path / "run/metrics.json").read_text())["recipe"]["frames"]["other_sizes"] == others
+    left_out = "other sizes go with 240×320" in " ".join(capsys.readouterr().err.split())
+    assert left_out == (not others)
+
+
 def test_train_on_data_that_is_not_there(tmp_path: Path, capsys: Captured) -> None:
     error = failed(capsys, 1, ["train", "edge", "--data", str(tmp_path / "absent"), "--out", str(tmp_path / "run")])
     assert f"no data at {tmp_path}/absent; give a folder of RGB-D pairs, or 'rooms'" in error

@@ -112,7 +112,8 @@ RECIPES = {
     ),
     "edge-nyu": Recipe(
         EdgeConfig(PretrainedConfig("tf_efficientnet_lite2", "imagenet"), stages=4, shrink=1, detail=0, min_depth=0.5),
-        augment=AugmentConfig(zoom=1.7, jitter=0.3, tint=0.1, gamma=0.25, sensor=0.1),
+        frames=DataConfig(other_sizes=((192, 320), (320, 240), (320, 192))),
+        augment=AugmentConfig(zoom=2.2, shrink=0.6, shapes=0.5, jitter=0.3, tint=0.1, gamma=0.25, sensor=0.1),
         optim=OptimConfig(learning_rate=2e-3, trunk_learning_rate=5e-4, weight_decay=0.05, ema=0.998),
         loss=LossConfig(silog_lambda=0.5, gradient=0.5),
         channels_last=True,

@@ -81,7 +81,7 @@ class Trainer:
         trackers = None if machine.tracker == "none" else [machine.tracker]
         self.accelerator = Accelerator(mixed_precision=recipe.mixed_precision, log_with=trackers, project_dir=str(out))
         recipe.require_inputs()
-        torch.backends.cudnn.benchmark = True  # all batches have one shape
+        torch.backends.cudnn.benchmark = True  # all batches have one of a few shapes
         shares = self.accelerator.num_processes * recipe.accumulate
         if recipe.batch_size % shares:
             raise UsageError(

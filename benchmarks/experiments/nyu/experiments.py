@@ -26,13 +26,17 @@ from clipdepth_train.depth_model import DepthModel
 from clipdepth_train.evaluation import Crop, compare, frame_metrics, predictor
 from clipdepth_train.models import EdgeConfig
 from clipdepth_train.named_data import measured_data
-from clipdepth_train.recipe import Recipe, with_trunk
+from clipdepth_train.recipe import AugmentConfig, Recipe, with_trunk
 from clipdepth_train.recipes import RECIPES
 from clipdepth_train.trainer import Trainer
 
 _EDGE = RECIPES["edge-nyu"]
-WHOLE = replace(_EDGE, frames=replace(_EDGE.frames, held_out=5))
-"""The recipe as it is, but for the frames held out."""
+WHOLE = replace(
+    _EDGE,
+    frames=replace(_EDGE.frames, held_out=5, other_sizes=()),
+    augment=replace(_EDGE.augment, zoom=1.7, shrink=1.0, shapes=0.0),
+)
+"""The recipe before it learned other shapes, with frames held out: what the experiments of the time changed."""
 _BASE = replace(
     WHOLE,
     model=with_trunk(_EDGE.model, name="tf_efficientnet_lite0"),
@@ -58,7 +62,14 @@ def _trunk(name: str, weights: str, tells: str) -> Experiment:
     return Experiment(tells, lambda recipe: replace(recipe, model=with_trunk(recipe.model, name=name, weights=weights)))
 
 
-def _lite(tells: str, number: int, seed: int = 0, shapes: bool = False, **model: Any) -> Experiment:
+SHAPES: dict[str, AugmentConfig] = {
+    "": WHOLE.augment,
+    "mild": replace(WHOLE.augment, zoom=1.7, shrink=0.7, shapes=0.4),
+    "strong": replace(WHOLE.augment, zoom=2.2, shrink=0.6, shapes=0.5),
+}
+
+
+def _lite(tells: str, number: int, seed: int = 0, shapes: str = "", **model: Any) -> Experiment:
     """Another trunk, and what else is changed at once."""
 
     def change(recipe: Recipe) -> Recipe:
@@ -67,8 +78,10 @@ def _lite(tells: str, number: int, seed: int = 0, shapes: bool = False, **model:
         changed = replace(recipe, model=replace(network, **model), seed=seed)
         if not shapes:
             return changed
-        frames = replace(changed.frames, other_sizes=((160, 256), (256, 160), (256, 192)))
-        return replace(changed, frames=frames, augment=replace(changed.augment, shapes=0.4, shrink=0.7))
+        height, width = changed.frames.height, changed.frames.width
+        wide = round(0.8 * height / 32) * 32
+        frames = replace(changed.frames, other_sizes=((wide, width), (width, height), (width, wide)))
+        return replace(changed, frames=frames, augment=SHAPES[shapes])
 
     return Experiment(tells, change)
 
@@ -90,8 +103,17 @@ EXPERIMENTS = {
     "lite2-seed-1": _lite("EfficientNet-Lite2, another seed", 2, seed=1),
     "lite2-narrow": _lite("EfficientNet-Lite2, a pyramid of 48 channels and 48 bins (base: 64)", 2, width=48, bins=48),
     "lite1-seed-1": _lite("EfficientNet-Lite1, another seed", 1, seed=1),
-    "lite1-shapes": _lite("EfficientNet-Lite1, other shapes, sizes and zooms below 1", 1, shapes=True),
-    "lite1-shapes-seed-1": _lite("the same, another seed", 1, shapes=True, seed=1),
+    **{
+        f"lite{number}-{shapes}{f'-seed-{seed}' if seed else ''}": _lite(
+            f"EfficientNet-Lite{number}, other sizes, shapes and zooms, {shapes}{', another seed' if seed else ''}",
+            number,
+            seed,
+            shapes,
+        )
+        for number, shapes in ((0, "mild"), (1, "mild"), (2, "mild"), (2, "strong"))
+        for seed in (0, 1)
+    },
+    "lite2-narrow-mild": _lite("EfficientNet-Lite2, 48 channels and bins, mild", 2, shapes="mild", width=48, bins=48),
     "rotate-10": _part("augment", "turned by up to 10° (base: 2.5°)", rotate=10.0),
     "tilt-5": _part("augment", "the camera turned up, down and aside by up to 5°", tilt=5.0),
     "tilt-10": _part("augment", "the same, 10°", tilt=10.0),

@@ -56,7 +56,7 @@ def student(name: str, options: argparse.Namespace) -> Recipe:
     base = replace(
         edge,
         model=with_trunk(edge.model, name=options.trunk, weights=options.trunk_weights),
-        frames=replace(edge.frames, height=height, width=width, held_out=5, workers=options.workers),
+        frames=replace(edge.frames, height=height, width=width, other_sizes=(), held_out=5, workers=options.workers),
         data=(options.data,),
         epochs=options.epochs,
         mixed_precision=options.mixed_precision,

@@ -51,7 +51,7 @@ def main(argv: Sequence[str]) -> int:
     # tyro adds what is given several times to the default.
     asked = arguments.recipe.data[len(RECIPES[name].data) :]
     teacher = pinned_teacher(arguments.recipe.teacher)
-    recipe = replace(arguments.recipe, data=asked or RECIPES[name].data, teacher=teacher)
+    recipe = replace(_own_sizes(arguments.recipe, name, console), data=asked or RECIPES[name].data, teacher=teacher)
     starts = [find_folder(named) for named in (recipe.start, recipe.teacher) if named]
     data = [named_data(text).name for text in recipe.data]
     refuse_overwriting([*data, *starts], [arguments.out])
@@ -61,6 +61,20 @@ def main(argv: Sequence[str]) -> int:
         Console().print(metrics_table({arguments.out.name: report["metrics"]}))
     PartialState().destroy_process_group()
     return 0
+
+
+def _own_sizes(recipe: Recipe, name: str, console: Console) -> Recipe:
+    """Without the further sizes that the named recipe has, where the first was changed and they were not."""
+    asked, usual = recipe.frames, RECIPES[name].frames
+    changed = (asked.height, asked.width) != (usual.height, usual.width)
+    if not changed or not usual.other_sizes or asked.other_sizes != usual.other_sizes:
+        return recipe
+    size, usual_size = (f"{frames.height}×{frames.width}" for frames in (asked, usual))
+    console.print(
+        f"trained at {size} alone: {name}'s other sizes go with {usual_size}; give others with --frames.other-sizes",
+        highlight=False,
+    )
+    return replace(recipe, frames=replace(asked, other_sizes=()))
 
 
 def _list_recipes(console: Console) -> None:
