@@ -1,6 +1,8 @@
 """Depth of pictures of other shapes and focal lengths than a model's own, cut out of the frames of an RGB-D folder.
 
-    python benchmarks/experiments/cameras.py edge-nyu --data nyu --out cameras [--frames 100]
+    python benchmarks/experiments/cameras.py edge-nyu --data nyu --out cameras [--frames 100] [--held-out 5]
+
+A run's folder is taken too; its depth is PyTorch's.
 
 Each picture is scored on its own pixels, beside the depth that the whole frame gives of the same pixels. `fitted` is
 what clipdepth does with the true focal length. `stretched` is the way before: the picture stretched to the input's
@@ -10,21 +12,26 @@ it. Writes `OUT/cameras.json` and prints a table.
 
 import argparse
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from math import sqrt
 from pathlib import Path
 
 import cv2
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from rich.progress import track
 
+from clipdepth.bundle.manifest import InputSize
 from clipdepth.bundle.metrics import depth_metrics
 from clipdepth.camera.camera import Camera
+from clipdepth.camera.letterbox import fit
 from clipdepth.camera.resize import resize_depth, resize_frame
 from clipdepth.files.atomic import write_json
 from clipdepth.model import DepthModel, load
+from clipdepth_train.checkpoint import CHECKPOINT, load_run_and_state
 from clipdepth_train.data.loader import open_set
 from clipdepth_train.data.sample import RgbdPair, evenly_spread
 from clipdepth_train.recipe import DataConfig
@@ -32,6 +39,7 @@ from clipdepth_train.recipe import DataConfig
 SHAPES = {"16:9": 16 / 9, "1:1": 1.0, "3:4": 3 / 4, "9:16": 9 / 16}
 ZOOMS = (0.75, 1.25, 1.5)
 Depth = NDArray[np.float32]
+Way = Callable[[NDArray[np.uint8]], Depth]
 
 
 @dataclass(frozen=True)
@@ -61,37 +69,62 @@ class Score:
 def main() -> None:
     """Cut, predict, score, note."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("bundle")
+    parser.add_argument("model", help="a bundle, a model that ships, or a run's folder")
     parser.add_argument("--data", required=True)
     parser.add_argument("--frames", type=int, default=100)
+    parser.add_argument("--held-out", type=int, default=0, help="every n-th block of training frames, not test frames")
     parser.add_argument("--engine", default="auto")
     parser.add_argument("--precision")
     parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args()
-    pairs = open_set(options.data, "test", DataConfig())
-    camera = Camera(focal_px=float(np.sqrt(pairs.focal[0] * pairs.focal[1])))
+    pairs = open_set(options.data, "test", DataConfig(held_out=options.held_out))
+    focal = float(np.sqrt(pairs.focal[0] * pairs.focal[1]))
     found: dict[tuple[str, str], list[tuple[float, float, float]]] = {}
-    with load(options.bundle, engine=options.engine, precision=options.precision, camera=camera) as model:
+    with ExitStack() as stack:
+        ways: dict[str, Way]
+        if (Path(options.model) / CHECKPOINT).is_file():
+            ways = {"fitted": Run(Path(options.model), focal)}
+        else:
+            camera, engine = Camera(focal_px=focal), options.engine
+            model = load(options.model, engine=engine, precision=options.precision, camera=camera)
+            stack.enter_context(model)
+            ways = {"fitted": lambda picture: model(picture).depth, "stretched": lambda p: stretched(p, model)}
         for index in track(evenly_spread(len(pairs), options.frames), "frames"):
             pair = pairs[index]
-            for kind, way, score in scores(pair, model):
+            for kind, way, score in scores(pair, ways):
                 found.setdefault((kind, way), []).append(score)
     rows = [Score(*key, len(each), *np.mean(each, axis=0).tolist()) for key, each in found.items()]
-    write_json(options.out / "cameras.json", {"bundle": model.bundle.name, "scores": [asdict(row) for row in rows]})
+    name = Path(options.model).name
+    write_json(options.out / "cameras.json", {"model": name, "scores": [asdict(row) for row in rows]})
     sys.stdout.write(table(rows))
 
 
-def scores(pair: RgbdPair, model: DepthModel) -> Iterator[tuple[str, str, tuple[float, float, float]]]:
+class Run:
+    """Depth of pictures, (H, W) float32 metres, by a run's weights; `focal` is the camera's at the data's size."""
+
+    def __init__(self, run: Path, focal: float) -> None:
+        network, recipe, state = load_run_and_state(run)
+        self._network, self._focal, self._camera = network, focal, state["camera"]
+        sizes = ((recipe.frames.height, recipe.frames.width), *recipe.frames.other_sizes)
+        self._sizes = [InputSize(*size) for size in sizes]
+
+    def __call__(self, picture: NDArray[np.uint8]) -> Depth:
+        """The picture is fitted as the runtime does it."""
+        box = fit(*picture.shape[:2], self._sizes)
+        ratio = self._focal * box.scale / sqrt(self._camera["fx"] * self._camera["fy"])
+        with torch.inference_mode():
+            answer = self._network(torch.from_numpy(box.picture(picture))[None])[0].numpy()
+        return np.asarray(box.depth(answer) * ratio, np.float32)
+
+
+def scores(pair: RgbdPair, ways: Mapping[str, Way]) -> Iterator[tuple[str, str, tuple[float, float, float]]]:
     """Each kind of picture, by each way: rel, δ1 and the median ratio of predicted to true depth."""
     frame = np.ascontiguousarray(pair.frame)
-    whole = model(frame).depth
+    whole = ways["fitted"](frame)
     for kind, cut in cuts(frame):
         truth = pair.depth[cut.rows, cut.columns]
-        by_way = {
-            "whole frame": whole[cut.rows, cut.columns],
-            "fitted": model(cut.picture).depth[cut.inside],
-            "stretched": stretched(cut.picture, model)[cut.inside],
-        }
+        by_way = {"whole frame": whole[cut.rows, cut.columns]}
+        by_way |= {name: way(cut.picture)[cut.inside] for name, way in ways.items()}
         for way, depth in by_way.items():
             metrics = depth_metrics(depth, truth, max_depth=10.0)
             if metrics is not None:

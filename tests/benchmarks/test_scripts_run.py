@@ -10,9 +10,11 @@ import numpy as np
 import onnx
 import pytest
 
+import runs
 from benchmarks.scripts import EXPERIMENTS, run_script
 from bundles import write_bundle
 from clipdepth.bundle.folder import open_bundle
+from clipdepth.cli import main
 from clips import room_frames, write_clip
 
 RESULTS = EXPERIMENTS.parent / "results"
@@ -218,3 +220,18 @@ def test_cameras_of_a_network_that_knows_no_focal_length(
     assert ratios == pytest.approx({"4:3": 1, "16:9": 1, "1:1": 1, "3:4": 1, "9:16": 1, **zooms}, abs=0.011)
     assert float(fitted["9:16"][0]) < 0.01
     assert float(fitted["× 1.5"][0]) == pytest.approx(0.5, abs=0.01)
+
+
+def test_cameras_of_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """The whole frame's depth is what `clipdepth evaluate` measures."""
+    data = runs.write_rgbd_folder(tmp_path / "data", train=4, test=3)
+    run = runs.train_tiny_run(tmp_path / "run", data)
+    assert main(["evaluate", str(run), "--data", str(data), "--json", str(tmp_path / "evaluation.json")]) == 0
+    capsys.readouterr()
+    run_script(monkeypatch, "cameras.py", str(run), "--data", str(data), "--out", str(tmp_path))
+    kind, whole, fitted = rows(capsys.readouterr().out)[1]
+    metrics = json.loads((tmp_path / "evaluation.json").read_text())["metrics"]["run"]
+    assert (kind, whole) == ("4:3", fitted)
+    assert [float(cell) for cell in fitted.split(", ")[:2]] == pytest.approx(
+        [metrics["rel"], metrics["delta1"]], abs=6e-4
+    )
