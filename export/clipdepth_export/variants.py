@@ -27,7 +27,7 @@ CALIBRATION_FRAMES = 64
 OTHERS_FRAMES = 16
 """Of each further size."""
 JUDGED, PROBED = 16, 4
-"""Of those, how many a graph is judged on while layers are chosen, and a single layer."""
+"""Of those of a size, how many a graph is judged on while layers are chosen, and a single layer."""
 SAFETY = 0.5
 """The share of the tolerance that calibration frames may use up: a network is surer of frames it was trained on."""
 
@@ -60,8 +60,8 @@ class Variant:
 class Variants:
     """Makes the precisions of a network from its fp32 graphs, one for each size of its input.
 
-    All sizes have the same weights: one set of ranges, taken from the `training` frames of every size, and the layers
-    that are chosen on the first size's. fp32 needs no frames. Raises ExportError for graphs that differ in more than
+    All sizes have the same weights: one set of ranges, taken from the `training` frames of every size, and layers that
+    may be int8 at all of them. fp32 needs no frames. Raises ExportError for graphs that differ in more than
     their sizes.
     """
 
@@ -108,31 +108,39 @@ class Variants:
         return {name: max(each[name] for each in found) for name in found[0]}
 
     def _int8(self, placement: Placement, kind: QuantizerOf, tolerance: Tolerance) -> list[Variant]:
-        quantizer = kind(self._model, self._statistics)
+        quantizer, *others = (kind(model, self._statistics) for model in (self._model, *self._others))
         limit = replace(tolerance, mean=SAFETY * tolerance.mean, delta1=tolerance.delta1 and SAFETY * tolerance.delta1)
-        few, more = (self._with_depth(count) for count in (PROBED, JUDGED))
+        few, more = (_with_depth(self._model, self._training[0], count) for count in (PROBED, JUDGED))
+        of_others = [
+            _with_depth(model, frames, JUDGED) for model, frames in zip(self._others, self._training[1:], strict=True)
+        ]
+
+        def elsewhere(layers: Sequence[str]) -> bool:
+            # By the whole tolerance: half of it is less than what δ1 of so few frames changes by chance.
+            return all(
+                judge(other.as_run(other(layers)), frames, tolerance, self._kind).passed
+                for other, frames in zip(others, of_others, strict=True)
+            )
+
         made = quantize(
             quantizer,
             lambda model, probe: judge(model, few if probe else more, limit, self._kind),
             self._track,
+            elsewhere,
         )
-        found = [Variant("int8", placement, made.model, quantizer.as_run(made.model), made.excluded)]
-        for fp32 in self._others:
-            of_size = kind(fp32, self._statistics)
-            model = of_size(made.layers)
-            found.append(Variant("int8", placement, model, of_size.as_run(model), made.excluded))
-        return found
+        models = [(quantizer, made.model), *((other, other(made.layers)) for other in others)]
+        return [Variant("int8", placement, model, of_size.as_run(model), made.excluded) for of_size, model in models]
 
     @property
     def _calibration(self) -> list[tuple[Path, Golden]]:
         """Each graph with its training frames."""
         return list(zip(self._graphs, self._training, strict=True))
 
-    def _with_depth(self, count: int) -> Golden:
-        """Calibration frames of the first size with the fp32 graph's depth, which was held to PyTorch's."""
-        frames = self._training[0]
-        chosen = frames.at(evenly_spread(len(frames.frames), count))
-        return replace(chosen, depth=depth_of(self._model, chosen))
+
+def _with_depth(model: onnx.ModelProto, frames: Golden, count: int) -> Golden:
+    """Calibration frames with the fp32 graph's depth, which was held to PyTorch's."""
+    chosen = frames.at(evenly_spread(len(frames.frames), count))
+    return replace(chosen, depth=depth_of(model, chosen))
 
 
 def _require_alike(first: onnx.ModelProto, other: onnx.ModelProto) -> None:

@@ -1,5 +1,6 @@
 """The choice of int8 layers: the one that suffers found and left out, and when there is no int8."""
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -43,13 +44,15 @@ def hostile() -> Weights:
     return [first, second, third, np.array([[0.6, 0.8]], np.float32)]
 
 
-def choose(path: Path, weights: Weights, tolerance: float) -> tuple[list[str], onnx.ModelProto]:
+def choose(
+    path: Path, weights: Weights, tolerance: float, elsewhere: Callable[[Sequence[str]], bool] = lambda _: True
+) -> tuple[list[str], onnx.ModelProto]:
     reference = golden(frames(16, seed=2), weights)
 
     def judged(model: onnx.ModelProto, probe: bool) -> Agreement:
         return judge(model, reference.at(range(2)) if probe else reference, Tolerance(tolerance))
 
-    made = quantize(quantizer(path, weights, frames(64)), judged, silently)
+    made = quantize(quantizer(path, weights, frames(64)), judged, silently, elsewhere)
     assert judge(made.model, reference, Tolerance(tolerance)).passed
     assert all("it alone changes depth by" in exclusion.reason for exclusion in made.excluded)
     return [exclusion.layer for exclusion in made.excluded], made.model
@@ -65,6 +68,12 @@ def test_the_layers_that_suffer_are_found_and_left_out(tmp_path: Path) -> None:
 
 def test_no_layer_is_left_out_where_the_tolerance_holds(tmp_path: Path) -> None:
     assert choose(tmp_path, hostile(), 0.9)[0] == []
+
+
+def test_a_layer_that_another_size_refuses_is_left_out(tmp_path: Path) -> None:
+    excluded, model = choose(tmp_path, hostile(), 0.9, lambda layers: len(layers) < 4)
+    assert excluded == ["layer2"]
+    assert "layer2.weight" in constants(model)
 
 
 def test_more_than_half_in_fp32_is_no_int8(tmp_path: Path) -> None:

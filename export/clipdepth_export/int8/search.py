@@ -44,21 +44,29 @@ class Quantized:
     excluded: list[Exclusion]
 
 
-def quantize(quantizer: Quantizer, judge: Judge, track: Track) -> Quantized:
+def quantize(
+    quantizer: Quantizer,
+    judge: Judge,
+    track: Track,
+    elsewhere: Callable[[Sequence[str]], bool] = lambda _: True,
+) -> Quantized:
     """Quantise every layer, or all but those that do most damage on their own, as few of them as it takes.
 
-    Raises VerificationError where more than half of the layers would have to be left out.
+    `elsewhere` says whether those layers may be int8 at the network's other sizes too. Raises VerificationError where
+    more than half of the layers would have to be left out.
     """
 
     def agreement(layers: Sequence[str], probe: bool) -> Agreement:
         return judge(quantizer.as_run(quantizer(layers)), probe)
 
-    everything = quantizer(quantizer.layers)
-    if judge(quantizer.as_run(everything), False).passed:
-        return Quantized(everything, quantizer.layers, [])
+    def holds(layers: Sequence[str]) -> bool:
+        return agreement(layers, False).passed and elsewhere(layers)
+
+    if holds(quantizer.layers):
+        return Quantized(quantizer(quantizer.layers), quantizer.layers, [])
     damage = {layer: _damage(agreement([layer], True)) for layer in track(quantizer.layers, "int8, by layer")}
     worst = sorted(quantizer.layers, key=damage.__getitem__, reverse=True)
-    count = _fewest(lambda count: agreement(worst[count:], False).passed, int(MOST_EXCLUDED * len(worst)))
+    count = _fewest(lambda count: holds(worst[count:]), int(MOST_EXCLUDED * len(worst)))
     if count is None:
         named = ", ".join(f"{quantizer.name(layer)} ({damage[layer]:.2g})" for layer in worst[:5])
         raise VerificationError(
