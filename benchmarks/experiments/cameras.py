@@ -110,7 +110,8 @@ class Run:
 
     def __call__(self, picture: NDArray[np.uint8]) -> Depth:
         """The picture is fitted as the runtime does it."""
-        box = fit(*picture.shape[:2], self._sizes)
+        height, width = picture.shape[:2]
+        box = fit(height, width, self._sizes)
         ratio = self._focal * box.scale / sqrt(self._camera["fx"] * self._camera["fy"])
         with torch.inference_mode():
             answer = self._network(torch.from_numpy(box.picture(picture))[None])[0].numpy()

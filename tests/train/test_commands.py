@@ -1,10 +1,12 @@
 """`clipdepth train` and `clipdepth evaluate` on small real runs, from their arguments to what they print."""
 
 import json
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 
@@ -79,6 +81,25 @@ def test_evaluating_gives_again_what_training_measured(run: Path, data: Path, ca
     row = next(line for line in out.splitlines() if "tiny" in line and "│" in line)
     shown = [float(cell) for cell in row.split("│")[2:-1]]
     assert shown == pytest.approx([trained["metrics"][name] for name in METRIC_NAMES], abs=5.1e-4)
+
+
+def test_another_cameras_depth_is_of_its_own_focal_length(run: Path, data: Path, tmp_path: Path) -> None:
+    """A camera of 1.25 times the focal length sees the same picture where everything is 1.25 times as far away."""
+    longer = tmp_path / "longer"
+    shutil.copytree(data, longer)
+    matrix = np.loadtxt(data / "K.txt")
+    np.savetxt(longer / "K.txt", matrix * [[1.25, 1, 1], [1, 1.25, 1], [1, 1, 1]])
+    focal = f" {matrix[0, 0]:g}"
+    told = (data / "test.txt").read_text()
+    assert focal in told
+    (longer / "test.txt").write_text(told.replace(focal, f" {1.25 * matrix[0, 0]:g}"))
+    for file in longer.rglob("sync_depth_*.png"):
+        depth = cv2.imread(str(file), cv2.IMREAD_UNCHANGED)
+        cv2.imwrite(str(file), np.rint(depth * 1.25).astype(np.uint16))
+    options = ("--max-depth", "40", "--data")
+    near, far = (evaluated(run, *options, str(folder))["metrics"]["tiny"] for folder in (data, longer))
+    assert far["rel"] == pytest.approx(near["rel"], rel=2e-3)
+    assert far["rmse"] == pytest.approx(1.25 * near["rmse"], rel=2e-3)
 
 
 def test_the_baseline_is_the_median_of_the_training_depth(run: Path, data: Path) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from math import sqrt
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +12,12 @@ from numpy.typing import NDArray
 from clipdepth.bundle.folder import Bundle, open_bundle
 from clipdepth.bundle.kind import METRIC, DepthKind
 from clipdepth.bundle.manifest import MANIFEST
+from clipdepth.camera.camera import Camera
+from clipdepth.camera.corrections import Corrections
+from clipdepth.engines import Engine
 from clipdepth.errors import UsageError
 from clipdepth.model import DepthModel, load
-from clipdepth_train.checkpoint import load_run
+from clipdepth_train.checkpoint import load_run_and_state
 from clipdepth_train.data.sample import RgbdPair
 from clipdepth_train.evaluation import Predict, predictor
 from clipdepth_train.named_data import measured_data
@@ -72,7 +76,7 @@ def open_candidate(
     with load(bundle, engine=engine or DEFAULT_ENGINE, precision=precision, device=device) as model:
         yield Candidate(
             bundle.name,
-            bundle_predictor(model),
+            bundle_predictor(bundle, model.engine, model.precision),
             frames,
             data,
             model.engine.name,
@@ -83,9 +87,10 @@ def open_candidate(
 
 
 def _run(path: Path, mirror: bool | None) -> Candidate:
-    model, recipe = load_run(path)
+    model, recipe, state = load_run_and_state(path)
     model.mirror = recipe.mirror if mirror is None else mirror
-    predict = predictor(model, recipe.frames)
+    camera = state.get("camera")
+    predict = predictor(model, recipe.frames, sqrt(camera["fx"] * camera["fy"]) if camera else None)
     return Candidate(path.name, predict, recipe.frames, measured_data(recipe.data), "pytorch", "fp32", model.mirror)
 
 
@@ -104,10 +109,19 @@ def bundle_frames(bundle: Bundle) -> tuple[DataConfig, str]:
     return replace(recipe.frames, segments=""), measured_data(recipe.data)
 
 
-def bundle_predictor(model: DepthModel) -> Predict:
-    """A bundle's model as a function of RGB-D pairs, whose pictures may have any size."""
+def bundle_predictor(bundle: Bundle, engine: Engine, precision: str) -> Predict:
+    """A bundle in one of its engines as a function of RGB-D pairs, whose pictures may have any size.
+
+    Depth of a model whose training camera is known is of each pair's own camera, where that is known too.
+    """
+    trained, size = bundle.manifest.camera, bundle.manifest.input
+    camera = Camera() if trained is None else Camera(focal_px=trained.focal, side=max(size.height, size.width))
+    model = DepthModel(bundle, engine, precision, Corrections(bundle.manifest, camera))
 
     def predict(pair: RgbdPair) -> NDArray[np.float32]:
-        return model(np.ascontiguousarray(pair.frame)).depth
+        found = model(np.ascontiguousarray(pair.frame))
+        if trained is None or pair.intrinsics is None or bundle.manifest.kind != METRIC:
+            return found.depth
+        return np.asarray(found.depth * np.float32(pair.intrinsics.focal / found.intrinsics.focal), np.float32)
 
     return predict

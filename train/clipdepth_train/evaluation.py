@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -14,7 +14,7 @@ from clipdepth.bundle.metrics import Align, DepthMetrics, depth_metrics
 from clipdepth.camera.letterbox import Letterbox
 from clipdepth.errors import DataError, UsageError
 from clipdepth_train.data.crop import EIGEN, PAPER_TEST
-from clipdepth_train.data.sample import RgbdPair, RgbdSet
+from clipdepth_train.data.sample import RgbdPair, RgbdSet, intrinsics_of
 from clipdepth_train.data.transforms import test_pair
 from clipdepth_train.depth_model import DepthModel
 from clipdepth_train.recipe import DataConfig
@@ -28,8 +28,12 @@ Predict = Callable[[RgbdPair], NDArray[np.float32]]
 """From a pair, of which it does not look at the depth, to the depth of its frame, (H, W) float32, mostly metres."""
 
 
-def predictor(model: DepthModel, frames: DataConfig) -> Predict:
-    """The model as a function of pictures of any size: fitted into its input, and what was filled left out again."""
+def predictor(model: DepthModel, frames: DataConfig, focal: float | None = None) -> Predict:
+    """The model as a function of pictures of any size: fitted into its input, and what was filled left out again.
+
+    `focal` is the training camera's focal length in pixels of the input. Depth of another camera's picture is
+    multiplied by the ratio of the two; where either is not known it is what the network answers.
+    """
 
     @torch.no_grad()
     def predict(pair: RgbdPair) -> NDArray[np.float32]:
@@ -40,7 +44,10 @@ def predictor(model: DepthModel, frames: DataConfig) -> Predict:
         if pair.segmentation is not None:
             inputs.append(box.segmentation(pair.segmentation))
         depth = model(*(torch.from_numpy(part)[None].to(model.mean.device) for part in inputs))
-        return box.depth(depth[0].float().cpu().numpy())
+        answer = box.depth(depth[0].float().cpu().numpy())
+        if focal is None or pair.intrinsics is None:
+            return answer
+        return np.asarray(answer * np.float32(pair.intrinsics.focal * box.scale / focal), np.float32)
 
     return predict
 
@@ -67,7 +74,7 @@ class Comparison:
 def compare(
     predict: Predict, pairs: RgbdSet, frames: DataConfig, crop: Crop, indices: Iterable[int]
 ) -> Iterator[Comparison]:
-    """Predict the pairs of `indices`, one by one; what counts as too far is `frames.max_depth`.
+    """Predict the pairs of `indices`, one by one, each with its camera; what counts as too far is `frames.max_depth`.
 
     Pictures of another size than the set's first are measured whole where the crop is not for them, and a warning says
     so. Raises UsageError for a crop that is not for the first.
@@ -75,6 +82,8 @@ def compare(
     regions = {pairs.picture_size: _region(pairs.picture_size, frames, crop)}
     for index in indices:
         whole = pairs[index]
+        if whole.intrinsics is None:
+            whole = replace(whole, intrinsics=intrinsics_of(pairs))
         pair = test_pair(whole, frames)
         height, width = whole.frame.shape[:2]
         if (height, width) not in regions:

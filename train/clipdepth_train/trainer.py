@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import asdict
 from functools import partial
+from math import sqrt
 from pathlib import Path
 from typing import Any, cast
 
@@ -40,7 +41,7 @@ from clipdepth_train.data.order import epoch_length
 from clipdepth_train.data.sample import RgbdPair, RgbdSet, evenly_spread
 from clipdepth_train.data.transforms import pair_seed, test_pair
 from clipdepth_train.depth_model import DepthModel, build_model
-from clipdepth_train.evaluation import evaluate, predictor
+from clipdepth_train.evaluation import Predict, evaluate, predictor
 from clipdepth_train.ingredients import ingredients
 from clipdepth_train.interruption import Interruption
 from clipdepth_train.machine import MachineConfig, compiled, without_compiler
@@ -276,12 +277,16 @@ class Trainer:
         model.mirror = self.recipe.mirror
         process, processes = self.accelerator.process_index, self.accelerator.num_processes
         indices = range(process, len(self.tests), processes)
-        mine = evaluate(predictor(model, self.recipe.frames), self.tests, self.recipe.frames, "all", indices)
+        mine = evaluate(self._predictor(model), self.tests, self.recipe.frames, "all", indices)
         metrics = mean_metrics(gather_object(mine))
         self.history.append({"epoch": epoch, **asdict(metrics)})
         self._say(f"epoch {epoch}: rel {metrics.rel:.3f}, rmse {metrics.rmse:.3f} m, δ1 {metrics.delta1:.3f}")
         self.accelerator.log({f"test/{name}": value for name, value in asdict(metrics).items()}, step=self.step)
         return metrics
+
+    def _predictor(self, model: DepthModel) -> Predict:
+        camera = input_focal(self.pairs, self.recipe.frames)
+        return predictor(model, self.recipe.frames, sqrt(camera["fx"] * camera["fy"]))
 
     def _finish(self, model: DepthModel) -> dict[str, Any]:
         metrics = self._evaluate(model, self.recipe.epochs)
@@ -311,7 +316,7 @@ class Trainer:
         return report
 
     def _write(self, model: DepthModel, report: dict[str, Any]) -> None:
-        pictures = prediction_grid(self._pictured(), predictor(model, self.recipe.frames))
+        pictures = prediction_grid(self._pictured(), self._predictor(model))
         save_picture(self.out / PICTURES, pictures)
         write_json(self.out / METRICS, report)
         camera = input_focal(self.pairs, self.recipe.frames)

@@ -14,7 +14,7 @@ from clipdepth_train.data.folder import KINECT_FOCAL, FolderSet
 from clipdepth_train.data.loader import open_set
 from clipdepth_train.data.mixture import Member, Mixture
 from clipdepth_train.data.pictures import PictureSet
-from clipdepth_train.data.sample import RgbdSet
+from clipdepth_train.data.sample import RgbdSet, intrinsics_of
 from clipdepth_train.named_data import ROOMS, NamedData, is_unmeasured, measured_data, named_data
 from clipdepth_train.recipe import DataConfig, Recipe
 from clipdepth_train.teacher.labels import Pictured
@@ -74,12 +74,6 @@ def open_pictures(name: str, frames: DataConfig) -> FolderSet | PictureSet:
     if not isinstance(pairs, FolderSet | PictureSet):
         raise UsageError(_NO_ROOMS)
     return pairs
-
-
-def intrinsics_of(pairs: RgbdSet) -> Intrinsics:
-    """The camera of a set's pictures."""
-    height, width = pairs.picture_size
-    return Intrinsics(width, height, *pairs.focal, *pairs.centre)
 
 
 def _require_teachable(named: Sequence[NamedData], teacher: Teacher | None, recipe: Recipe) -> None:

@@ -12,7 +12,6 @@ from rich.progress import Progress
 from clipdepth.bundle.folder import Bundle
 from clipdepth.bundle.kind import require_metric
 from clipdepth.errors import UsageError
-from clipdepth.model import DepthModel
 from clipdepth_bench.contender import Contender, Entry, Setup, load_all
 from clipdepth_bench.families import engines, pytorch
 from clipdepth_bench.measure.accuracy import Accuracy, measure_accuracy
@@ -43,7 +42,7 @@ class Examination:
         """A contender's accuracy."""
         title = f"measuring {bundle.name} {contender.key}"
         indices = progress.track(self.which, description=title)
-        predict = bundle_predictor(DepthModel(bundle, contender.engine, contender.precision))
+        predict = bundle_predictor(bundle, contender.engine, contender.precision)
         return measure_accuracy(predict, self.pairs, self.sees[bundle.name], self.crop, indices)
 
 

@@ -76,3 +76,9 @@ def evenly_spread(length: int, count: int) -> list[int]:
     """At most `count` indices below `length`, evenly spread and clear of both ends."""
     count = min(count, length)
     return [(2 * i + 1) * length // (2 * count) for i in range(count)]
+
+
+def intrinsics_of(pairs: RgbdSet) -> Intrinsics:
+    """The camera of a set's pictures."""
+    height, width = pairs.picture_size
+    return Intrinsics(width, height, *pairs.focal, *pairs.centre)
