@@ -20,18 +20,17 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from rich.progress import track
 
-from clipdepth.bundle.manifest import InputSize
 from clipdepth.bundle.metrics import depth_metrics
 from clipdepth.camera.camera import Camera
-from clipdepth.camera.letterbox import fit
 from clipdepth.camera.resize import resize_depth, resize_frame
+from clipdepth.camera.sized import camera_from_focal
 from clipdepth.files.atomic import write_json
 from clipdepth.model import DepthModel, load
-from clipdepth_train.checkpoint import CHECKPOINT, load_run_and_state
+from clipdepth_train.candidate import open_candidate
+from clipdepth_train.checkpoint import CHECKPOINT
 from clipdepth_train.data.loader import open_set
 from clipdepth_train.data.sample import RgbdPair, evenly_spread
 from clipdepth_train.recipe import DataConfig
@@ -83,7 +82,8 @@ def main() -> None:
     with ExitStack() as stack:
         ways: dict[str, Way]
         if (Path(options.model) / CHECKPOINT).is_file():
-            ways = {"fitted": Run(Path(options.model), focal)}
+            run = stack.enter_context(open_candidate(options.model))
+            ways = {"fitted": lambda picture: run.predict(seen(picture, focal))}
         else:
             camera, engine = Camera(focal_px=focal), options.engine
             model = load(options.model, engine=engine, precision=options.precision, camera=camera)
@@ -99,23 +99,12 @@ def main() -> None:
     sys.stdout.write(table(rows))
 
 
-class Run:
-    """Depth of pictures, (H, W) float32 metres, by a run's weights; `focal` is the camera's at the data's size."""
-
-    def __init__(self, run: Path, focal: float) -> None:
-        network, recipe, state = load_run_and_state(run)
-        self._network, self._focal, self._camera = network, focal, state["camera"]
-        sizes = ((recipe.frames.height, recipe.frames.width), *recipe.frames.other_sizes)
-        self._sizes = [InputSize(*size) for size in sizes]
-
-    def __call__(self, picture: NDArray[np.uint8]) -> Depth:
-        """The picture is fitted as the runtime does it."""
-        height, width = picture.shape[:2]
-        box = fit(height, width, self._sizes)
-        ratio = self._focal * box.scale / sqrt(self._camera["fx"] * self._camera["fy"])
-        with torch.inference_mode():
-            answer = self._network(torch.from_numpy(box.picture(picture))[None])[0].numpy()
-        return np.asarray(box.depth(answer) * ratio, np.float32)
+def seen(picture: NDArray[np.uint8], focal: float) -> RgbdPair:
+    """A picture of a camera, whose depth nobody knows."""
+    height, width = picture.shape[:2]
+    return RgbdPair(
+        picture, np.zeros((height, width), np.float32), intrinsics=camera_from_focal(focal, width, height).intrinsics
+    )
 
 
 def scores(pair: RgbdPair, ways: Mapping[str, Way]) -> Iterator[tuple[str, str, tuple[float, float, float]]]:

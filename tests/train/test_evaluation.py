@@ -11,6 +11,7 @@ from torch import Tensor
 
 import runs
 from clipdepth.bundle.metrics import mean_metrics
+from clipdepth.camera.pinhole import Intrinsics
 from clipdepth.camera.resize import resize_depth, resize_frame
 from clipdepth.errors import DataError, UsageError
 from clipdepth_train.data.crop import EIGEN, PAPER_TEST
@@ -210,6 +211,17 @@ def test_a_predictor_resizes_to_the_models_input_and_back() -> None:
     depth = predictor(shining(), WHOLE)(seen(frame))
     assert depth.dtype == np.float32
     np.testing.assert_allclose(depth, resize_depth(small.astype(np.float32), 60, 90), rtol=1e-5)
+
+
+def test_a_picture_takes_the_size_of_the_nearest_shape_and_its_cameras_focal_length() -> None:
+    frame, sizes = frame_of(64, 48), replace(WHOLE, other_sizes=((32, 24),))
+    small = resize_frame(frame, 32, 24)[..., 2] / 255 + 1 + np.arange(24) / 10
+    of_training = resize_depth(small.astype(np.float32), 64, 48)
+    np.testing.assert_allclose(predictor(shining(), sizes)(seen(frame)), of_training, rtol=1e-5)
+    # 60 pixels at this size are 30 at the input's, where the training camera has 20.
+    told = replace(seen(frame), intrinsics=Intrinsics(48, 64, 60.0, 60.0, 23.5, 31.5))
+    np.testing.assert_allclose(predictor(shining(), sizes, 20.0)(told), 1.5 * of_training, rtol=1e-5)
+    np.testing.assert_allclose(predictor(shining(), sizes)(told), of_training, rtol=1e-5)
 
 
 def test_a_predictor_of_a_mirrored_model_averages_both_views() -> None:

@@ -10,8 +10,9 @@ import torch
 from numpy.typing import NDArray
 
 from clipdepth.bundle.kind import METRIC, DepthKind
+from clipdepth.bundle.manifest import InputSize
 from clipdepth.bundle.metrics import Align, DepthMetrics, depth_metrics
-from clipdepth.camera.letterbox import Letterbox
+from clipdepth.camera.letterbox import fit
 from clipdepth.errors import DataError, UsageError
 from clipdepth_train.data.crop import EIGEN, PAPER_TEST
 from clipdepth_train.data.sample import RgbdPair, RgbdSet, intrinsics_of
@@ -31,15 +32,18 @@ Predict = Callable[[RgbdPair], NDArray[np.float32]]
 def predictor(model: DepthModel, frames: DataConfig, focal: float | None = None) -> Predict:
     """The model as a function of pictures of any size: fitted into its input, and what was filled left out again.
 
-    `focal` is the training camera's focal length in pixels of the input. Depth of another camera's picture is
-    multiplied by the ratio of the two; where either is not known it is what the network answers.
+    A picture takes the one of the recipe's sizes whose shape is nearest, as on a device. `focal` is the training
+    camera's focal length in pixels of the input; depth of another camera's picture is multiplied by the ratio of the
+    two. Where either is not known depth is what the network answers.
     """
+
+    sizes = [InputSize(*size) for size in ((frames.height, frames.width), *frames.other_sizes)]
 
     @torch.no_grad()
     def predict(pair: RgbdPair) -> NDArray[np.float32]:
         model.eval()
         height, width = pair.frame.shape[:2]
-        box = Letterbox.of(height, width, frames.height, frames.width)
+        box = fit(height, width, sizes)
         inputs = [box.picture(pair.frame)]
         if pair.segmentation is not None:
             inputs.append(box.segmentation(pair.segmentation))
