@@ -15,7 +15,7 @@ from clipdepth.camera.pinhole import Intrinsics
 from clipdepth.camera.resize import resize_depth, resize_frame
 from clipdepth.errors import DataError, UsageError
 from clipdepth_train.data.crop import EIGEN, PAPER_TEST
-from clipdepth_train.data.sample import RgbdPair
+from clipdepth_train.data.sample import RgbdPair, camera_of_pair
 from clipdepth_train.depth_model import DepthModel, build_model
 from clipdepth_train.evaluation import (
     Predict,
@@ -222,6 +222,17 @@ def test_a_picture_takes_the_size_of_the_nearest_shape_and_its_cameras_focal_len
     told = replace(seen(frame), intrinsics=Intrinsics(48, 64, 60.0, 60.0, 23.5, 31.5))
     np.testing.assert_allclose(predictor(shining(), sizes, 20.0)(told), 1.5 * of_training, rtol=1e-5)
     np.testing.assert_allclose(predictor(shining(), sizes)(told), of_training, rtol=1e-5)
+
+
+def test_the_camera_of_a_pair_is_its_own_or_its_sets_or_nobody_knows_it() -> None:
+    pairs, own = rooms(), Intrinsics(32, 24, 1.0, 2.0, 3.0, 4.0)
+    pairs.focal, pairs.centre = (40.0, 41.0), (15.5, 11.5)
+    assert camera_of_pair(replace(pairs[0], intrinsics=own), pairs) == own
+    assert camera_of_pair(pairs[0], pairs) == Intrinsics(32, 24, 40.0, 41.0, 15.5, 11.5)
+    # Twice as large and upright: of the same angle along the longer side.
+    assert camera_of_pair(seen(frame_of(64, 48)), pairs) == Intrinsics(48, 64, 80.0, 82.0, 23.5, 31.5)
+    pairs.focal = (math.nan, math.nan)
+    assert camera_of_pair(pairs[0], pairs) is None
 
 
 def test_a_predictor_of_a_mirrored_model_averages_both_views() -> None:

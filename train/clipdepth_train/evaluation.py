@@ -15,7 +15,7 @@ from clipdepth.bundle.metrics import Align, DepthMetrics, depth_metrics
 from clipdepth.camera.letterbox import fit
 from clipdepth.errors import DataError, UsageError
 from clipdepth_train.data.crop import EIGEN, PAPER_TEST
-from clipdepth_train.data.sample import RgbdPair, RgbdSet, intrinsics_of
+from clipdepth_train.data.sample import RgbdPair, RgbdSet, camera_of_pair
 from clipdepth_train.data.transforms import test_pair
 from clipdepth_train.depth_model import DepthModel
 from clipdepth_train.recipe import DataConfig
@@ -86,9 +86,7 @@ def compare(
     regions = {pairs.picture_size: _region(pairs.picture_size, frames, crop)}
     for index in indices:
         whole = pairs[index]
-        if whole.intrinsics is None:
-            whole = replace(whole, intrinsics=intrinsics_of(pairs))
-        pair = test_pair(whole, frames)
+        pair = test_pair(replace(whole, intrinsics=camera_of_pair(whole, pairs)), frames)
         height, width = whole.frame.shape[:2]
         if (height, width) not in regions:
             regions[height, width] = _region_or_all((height, width), frames, crop)

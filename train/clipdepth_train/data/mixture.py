@@ -4,14 +4,14 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate
-from math import isnan, sqrt
+from math import isnan, nan
 
 import numpy as np
 
 from clipdepth.camera.letterbox import Letterbox
 from clipdepth.camera.pinhole import Intrinsics
 from clipdepth_train.data.order import Share
-from clipdepth_train.data.sample import RgbdPair, RgbdSet, View
+from clipdepth_train.data.sample import RgbdPair, RgbdSet, View, camera_of_pair
 
 
 @dataclass(frozen=True)
@@ -82,11 +82,8 @@ class Mixture:
 
 
 def _focal(pair: RgbdPair, pairs: RgbdSet) -> float:
-    """Focal length in pixels of a pair's picture; NaN where nobody knows it.
-
-    A picture of another size than its set's is taken for one of the same angle along the longer side.
-    """
-    if pair.intrinsics is not None:
-        return sqrt(pair.intrinsics.fx * pair.intrinsics.fy)
-    longer: int = max(pair.frame.shape[:2])
-    return pairs.focal[0] * longer / max(pairs.picture_size)
+    """Focal length in pixels of a pair's picture; NaN where nobody knows it."""
+    camera = camera_of_pair(pair, pairs)
+    if camera is None:
+        return nan
+    return camera.focal if pair.intrinsics is not None else camera.fx

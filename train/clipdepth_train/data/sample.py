@@ -1,6 +1,7 @@
 """One RGB-D pair, and the Protocol of a set of them."""
 
 from dataclasses import dataclass, replace
+from math import isnan
 from typing import Literal, Protocol
 
 import numpy as np
@@ -82,3 +83,18 @@ def intrinsics_of(pairs: RgbdSet) -> Intrinsics:
     """The camera of a set's pictures."""
     height, width = pairs.picture_size
     return Intrinsics(width, height, *pairs.focal, *pairs.centre)
+
+
+def camera_of_pair(pair: RgbdPair, pairs: RgbdSet) -> Intrinsics | None:
+    """The camera of a pair of a set: its own, or the set's; None where nobody knows it.
+
+    A picture of another size than its set's is taken for one of the same angle along the longer side, straight ahead.
+    """
+    if pair.intrinsics is not None or isnan(pairs.focal[0]):
+        return pair.intrinsics
+    height, width = pair.frame.shape[:2]
+    if (height, width) == pairs.picture_size:
+        return intrinsics_of(pairs)
+    scale = max(height, width) / max(pairs.picture_size)
+    fx, fy = (focal * scale for focal in pairs.focal)
+    return Intrinsics(width, height, fx, fy, (width - 1) / 2, (height - 1) / 2)
