@@ -109,6 +109,17 @@ def test_the_plot_and_the_table_number_the_points_alike() -> None:
     assert {"3 a openvino int8", "1 a openvino fp32", "4"} <= set(labels)
 
 
+def test_what_hardly_differs_looks_near() -> None:
+    near = [
+        point("a.bundle", f"openvino {p}", ms, rel, 0.76) for p, ms, rel in [("fp32", 20, 0.1599), ("int8", 9, 0.16)]
+    ]
+    figure = pareto_plot(contest_report(*near))
+    assert figure
+    low, high = figure.axes[0].get_ylim()
+    assert low < 0.1599 < 0.16 < high
+    assert (0.16 - 0.1599) / (high - low) < 0.02
+
+
 def test_its_pages_hold_all_and_name_what_failed() -> None:
     document = pareto_document(some_report())
     page = Page(html(document))

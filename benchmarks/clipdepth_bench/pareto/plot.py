@@ -17,6 +17,8 @@ NAMES: dict[Measure, str] = {"rel": "rel ↓", "delta1": "δ1 ↑"}
 _MARKERS = {"fp32": "o", "fp16": "s", "int8": "^"}
 _SPOTS = [(x, y) for y in (9, -9, 19, -19, 29, -29) for x in (3, -3, 11, -11)]
 """Where a label may stand, in points from its point; the first that is free is taken."""
+LEAST_SPAN = 0.05
+"""Of the values in a plot, so that nothing looks far apart which is not."""
 _SHORT = 36
 """Of longer names only one fits beside another in the key."""
 
@@ -89,6 +91,9 @@ def _draw(axes: Axes, drawn: Sequence[Place], name: str) -> None:
     front = sorted((place.p50, place.value) for place in drawn if place.on_front)
     axes.step([x for x, _ in front], [y for _, y in front], where="post", color=QUIET, ls="--", linewidth=1, zorder=1)
     axes.margins(y=0.2)
+    low, high = axes.get_ylim()
+    spare = max(0.0, LEAST_SPAN * (low + high) / 2 - (high - low)) / 2
+    axes.set_ylim(low - spare, high + spare)
     axes.grid(axis="y")
     axes.set_ylabel(name)
     axes.set_xlabel("p50, ms a frame, log scale; line: 95% interval")
