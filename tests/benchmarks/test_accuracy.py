@@ -15,7 +15,6 @@ from clipdepth.bundle.folder import Bundle, open_bundle
 from clipdepth.bundle.manifest import MANIFEST
 from clipdepth.cli import main
 from clipdepth.errors import CheckpointError, DataError
-from clipdepth.model import DepthModel
 from clipdepth_bench.contender import ContenderEngine
 from clipdepth_bench.measure.accuracy import measure_accuracy
 from clipdepth_bench.pareto.command import main as pareto
@@ -157,7 +156,7 @@ def test_the_predictor_gives_depth_at_the_pictures_size(tmp_path: Path) -> None:
 
     pair = RgbdPair(np.zeros((30, 50, 3), np.uint8), np.ones((30, 50), np.float32))
     bundle = open_bundle(write_bundle(tmp_path / "b.bundle", 12, 16))
-    depth = bundle_predictor(DepthModel(bundle, ContenderEngine("constant", "CPU", infer), "fp32"))(pair)
+    depth = bundle_predictor(bundle, ContenderEngine("constant", "CPU", infer), "fp32")(pair)
     assert given == [(1, 12, 16, 3)]
     assert depth.shape == (30, 50)
     assert np.all(depth == 2.5)
