@@ -32,7 +32,7 @@ from clipdepth.model import DepthModel, load
 from clipdepth_train.candidate import open_candidate
 from clipdepth_train.checkpoint import CHECKPOINT
 from clipdepth_train.data.loader import open_set
-from clipdepth_train.data.sample import RgbdPair, evenly_spread
+from clipdepth_train.data.sample import RgbdPair, evenly_spread, intrinsics_of
 from clipdepth_train.recipe import DataConfig
 
 SHAPES = {"16:9": 16 / 9, "1:1": 1.0, "3:4": 3 / 4, "9:16": 9 / 16}
@@ -77,7 +77,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args()
     pairs = open_set(options.data, "test", DataConfig(held_out=options.held_out))
-    focal = float(np.sqrt(pairs.focal[0] * pairs.focal[1]))
+    focal = intrinsics_of(pairs).focal
     found: dict[tuple[str, str], list[tuple[float, float, float]]] = {}
     with ExitStack() as stack:
         ways: dict[str, Way]

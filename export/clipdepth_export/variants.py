@@ -110,10 +110,8 @@ class Variants:
     def _int8(self, placement: Placement, kind: QuantizerOf, tolerance: Tolerance) -> list[Variant]:
         quantizer, *others = (kind(model, self._statistics) for model in (self._model, *self._others))
         limit = replace(tolerance, mean=SAFETY * tolerance.mean, delta1=tolerance.delta1 and SAFETY * tolerance.delta1)
-        few, more = (_with_depth(self._model, self._training[0], count) for count in (PROBED, JUDGED))
-        of_others = [
-            _with_depth(model, frames, JUDGED) for model, frames in zip(self._others, self._training[1:], strict=True)
-        ]
+        few = _with_depth(self._model, self._training[0], PROBED)
+        more, *of_others = self._judged
 
         def elsewhere(layers: Sequence[str]) -> bool:
             # By the whole tolerance: half of it is less than what δ1 of so few frames changes by chance.
@@ -130,6 +128,12 @@ class Variants:
         )
         models = [(quantizer, made.model), *((other, other(made.layers)) for other in others)]
         return [Variant("int8", placement, model, of_size.as_run(model), made.excluded) for of_size, model in models]
+
+    @cached_property
+    def _judged(self) -> list[Golden]:
+        """Of each size, the calibration frames that a graph is judged on while layers are chosen."""
+        models = (self._model, *self._others)
+        return [_with_depth(model, frames, JUDGED) for model, frames in zip(models, self._training, strict=True)]
 
     @property
     def _calibration(self) -> list[tuple[Path, Golden]]:

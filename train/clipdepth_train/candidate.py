@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from math import sqrt
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +10,7 @@ from numpy.typing import NDArray
 
 from clipdepth.bundle.folder import Bundle, open_bundle
 from clipdepth.bundle.kind import METRIC, DepthKind
-from clipdepth.bundle.manifest import MANIFEST
+from clipdepth.bundle.manifest import MANIFEST, TrainingCamera
 from clipdepth.camera.camera import Camera
 from clipdepth.camera.corrections import Corrections
 from clipdepth.engines import Engine
@@ -90,7 +89,7 @@ def _run(path: Path, mirror: bool | None) -> Candidate:
     model, recipe, state = load_run_and_state(path)
     model.mirror = recipe.mirror if mirror is None else mirror
     camera = state.get("camera")
-    predict = predictor(model, recipe.frames, sqrt(camera["fx"] * camera["fy"]) if camera else None)
+    predict = predictor(model, recipe.frames, TrainingCamera(**camera).focal if camera else None)
     return Candidate(path.name, predict, recipe.frames, measured_data(recipe.data), "pytorch", "fp32", model.mirror)
 
 

@@ -36,8 +36,7 @@ def predictor(model: DepthModel, frames: DataConfig, focal: float | None = None)
     camera's focal length in pixels of the input; depth of another camera's picture is multiplied by the ratio of the
     two. Where either is not known depth is what the network answers.
     """
-
-    sizes = [InputSize(*size) for size in ((frames.height, frames.width), *frames.other_sizes)]
+    sizes = [InputSize(*size) for size in frames.sizes]
 
     @torch.no_grad()
     def predict(pair: RgbdPair) -> NDArray[np.float32]:

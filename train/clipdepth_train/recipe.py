@@ -47,6 +47,11 @@ class DataConfig:
     Pictures there are cut to the input's shape, see `AugmentConfig.shapes`.
     """
 
+    @property
+    def sizes(self) -> tuple[tuple[int, int], ...]:
+        """Heights and widths of the input, the first one and the further ones."""
+        return (self.height, self.width), *self.other_sizes
+
 
 @dataclass(frozen=True)
 class AugmentConfig:

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import asdict
 from functools import partial
-from math import sqrt
 from pathlib import Path
 from typing import Any, cast
 
@@ -19,6 +18,7 @@ from rich.progress import TextColumn
 from torch import Tensor
 
 from clipdepth.bundle.kind import METRIC
+from clipdepth.bundle.manifest import TrainingCamera
 from clipdepth.bundle.metrics import DepthMetrics, mean_metrics
 from clipdepth.camera.letterbox import Letterbox
 from clipdepth.cli.progress import LongProgress, counting_columns
@@ -285,8 +285,8 @@ class Trainer:
         return metrics
 
     def _predictor(self, model: DepthModel) -> Predict:
-        camera = input_focal(self.pairs, self.recipe.frames)
-        return predictor(model, self.recipe.frames, sqrt(camera["fx"] * camera["fy"]))
+        camera = TrainingCamera(**input_focal(self.pairs, self.recipe.frames))
+        return predictor(model, self.recipe.frames, camera.focal)
 
     def _finish(self, model: DepthModel) -> dict[str, Any]:
         metrics = self._evaluate(model, self.recipe.epochs)

@@ -44,8 +44,7 @@ class GraphedTraining:
         self._numbers = torch.zeros(len(self._rates) + 1, device=device)
         for place, group in enumerate(self._optimizer.param_groups):
             group["lr"] = self._numbers[place]
-        sizes = ((recipe.frames.height, recipe.frames.width), *recipe.frames.other_sizes)
-        self._inputs = {size: _places(recipe.batch_size, *size, device) for size in sizes}
+        self._inputs = {size: _places(recipe.batch_size, *size, device) for size in recipe.frames.sizes}
         self._graphs = dict[Size, torch.cuda.CUDAGraph]()
         self._queue = list[torch.cuda.Event]()
         self._stream = torch.cuda.Stream() if device.type == "cuda" else None  # type: ignore[no-untyped-call]

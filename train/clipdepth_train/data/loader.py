@@ -65,8 +65,8 @@ class TrainingPairs(Dataset[dict[str, Tensor]]):
     def __init__(self, pairs: RgbdSet, recipe: Recipe, cache_bytes: int = 0) -> None:
         self._pairs, self.cache = pairs, PairCache(pairs, cache_bytes)
         self._camera = camera_of(pairs)
-        sizes = [(recipe.frames.height, recipe.frames.width), *recipe.frames.other_sizes]
-        self._transforms = [augmentation(recipe.frames, recipe.augment, self._camera, size) for size in sizes]
+        frames = recipe.frames
+        self._transforms = [augmentation(frames, recipe.augment, self._camera, size) for size in frames.sizes]
         self._view = recipe.view
         self._seed = recipe.seed
 
