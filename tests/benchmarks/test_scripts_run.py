@@ -103,11 +103,16 @@ def test_startup(
     assert float(seconds) > 0.05
 
 
+@pytest.mark.parametrize("camera", [(), ("--rtsp", "--fps", 30)], ids=["camera", "rtsp"])
 def test_staleness(
-    bundle: Path, video: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    camera: tuple[object, ...],
+    bundle: Path,
+    video: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    options = ("--video", video, "--minutes", 0.01, "--engine-ms", 20)
-    run_script(monkeypatch, "runtime/staleness.py", bundle, *options)
+    options = ("--video", video, "--minutes", 0.02, "--engine-ms", 20)
+    run_script(monkeypatch, "runtime/staleness.py", bundle, *options, *camera)
     printed = capsys.readouterr().out
     assert float(rows(printed)[1][1]) >= 20, "no depth is younger than its engine takes"
     assert "clipdepth: " in printed

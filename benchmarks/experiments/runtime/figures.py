@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from clipdepth.bundle.folder import open_bundle
 from clipdepth.bundle.manifest import InputSize
 from clipdepth.engines import Engine, usable_cores
 from clipdepth.engines.hardware import cpu_name
@@ -36,9 +37,13 @@ def arguments(text: str | None) -> ArgumentParser:
     # As the command does: OpenCV would write to stderr by itself.
     os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
     parser = ArgumentParser(description=text, formatter_class=RawDescriptionHelpFormatter)
-    parser.add_argument("bundle", type=Path)
+    parser.add_argument("bundle", type=_folder, help="its folder, or the name of a model that ships")
     parser.add_argument("--video", type=Path, help="whose frames are shown (default: drawn rooms)")
     return parser
+
+
+def _folder(bundle: str) -> Path:
+    return open_bundle(bundle).path
 
 
 def real_frames(video: Path | None) -> list[Frame]:

@@ -1,15 +1,19 @@
 """How old depth is when it is delivered, when the engine is slower than the camera; and in a loop without clipdepth.
 
     python benchmarks/experiments/runtime/staleness.py BUNDLE [--video VIDEO] [--minutes 10] [--fps 60]
-                                                       [--engine-ms 100]
+                                                       [--engine-ms 100] [--rtsp]
 
 The engine is the bundle's, slowed down to `--engine-ms` a frame. The naive loop takes frame after frame, in order, from
 a camera whose driver keeps what was not read yet, as OpenCV's captures do; to spare the processor it only waits as
 long as the engine takes. Both run at the same time and print a row a minute: p50, p99 and the greatest age, ms.
+
+With `--rtsp` the frames come from an RTSP server in another process, and the ages are by the clock that its pictures
+show (`rtsp_clock.py`), so that whatever waits in the encoder, the network or the decoder counts as well.
 """
 
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from queue import Queue
 from threading import Event, Thread
 
@@ -27,11 +31,13 @@ from figures import (
     say,
 )
 from numpy.typing import NDArray
+from rtsp_clock import Shown, clock_server
 
 from clipdepth.engines import Engine
 from clipdepth.engines.operations import Operation
 from clipdepth.model import load
 from clipdepth.pipeline import Feed, Pipeline
+from clipdepth.sources import Source, open_source
 
 MINUTE = 60.0
 
@@ -101,11 +107,16 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=10)
     parser.add_argument("--fps", type=float, default=60)
     parser.add_argument("--engine-ms", type=float, default=100)
+    parser.add_argument("--rtsp", action="store_true", help="frames of an RTSP server instead of --video")
     options = parser.parse_args()
-    seconds, stamps = options.engine_ms / 1000, Stamps()
-    source = camera(real_frames(options.video), options.fps)
+    seconds, stamps = options.engine_ms / 1000, Shown() if options.rtsp else Stamps()
     print_machine()
-    with load(options.bundle, engine="onnxruntime") as model:
+    with ExitStack() as stack, load(options.bundle, engine="onnxruntime") as model:
+        source: Source = (
+            open_source(stack.enter_context(clock_server(round(options.fps))))
+            if options.rtsp
+            else camera(real_frames(options.video), options.fps)
+        )
         slowed = Slowed(model.engine, seconds)
         pipeline = Pipeline(slowed, model.bundle.manifest.inputs, [Feed(source, [stamps])])
         with Naive(options.fps, seconds) as naive, pipeline:
