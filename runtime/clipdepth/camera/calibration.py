@@ -128,6 +128,21 @@ def read_calibration(path: Path, manifest: Manifest) -> tuple[SizedCamera | None
 
     Raises SourceError for a file that is missing, damaged or was measured with another network.
     """
+    found = _read(path)
+    if (found.checkpoint_sha256, found.kind) != (manifest.model.checkpoint_sha256, manifest.kind):
+        raise SourceError(f"{path} was measured with another network than {manifest.name}'s; {REMEDY} for this bundle")
+    return _camera(found.camera), found.conversion
+
+
+def read_calibrated_camera(path: Path) -> SizedCamera | None:
+    """Read the camera alone, whichever network was measured; None where it is not known.
+
+    Raises SourceError for a file that is missing or damaged.
+    """
+    return _camera(_read(path).camera)
+
+
+def _read(path: Path) -> Calibration:
     if not path.is_file():
         raise SourceError(f"there is no calibration at {path}; check the path, or {REMEDY}")
     try:
@@ -136,9 +151,7 @@ def read_calibration(path: Path, manifest: Manifest) -> tuple[SizedCamera | None
         raise SourceError(str(error)) from None
     if found.problem:
         raise SourceError(f"{path}: {found.problem}; {REMEDY}")
-    if (found.checkpoint_sha256, found.kind) != (manifest.model.checkpoint_sha256, manifest.kind):
-        raise SourceError(f"{path} was measured with another network than {manifest.name}'s; {REMEDY} for this bundle")
-    return _camera(found.camera), found.conversion
+    return found
 
 
 def _camera(described: CalibratedCamera | None) -> SizedCamera | None:

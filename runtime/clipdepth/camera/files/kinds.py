@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from clipdepth.bundle.manifest import Manifest
-from clipdepth.camera.calibration import read_calibration
+from clipdepth.camera.calibration import read_calibrated_camera, read_calibration
 from clipdepth.camera.camera import Camera
 from clipdepth.camera.conversion import Conversion
 from clipdepth.camera.files.colmap import is_colmap, read_colmap
@@ -53,12 +53,28 @@ def read_told(path: Path, told: Camera, manifest: Manifest) -> tuple[SizedCamera
     content = read_content(path)
     if not _is_own(content):
         return _chosen(content, told), Conversion(manifest.kind)
+    _require_no_choice(path, told)
+    return read_calibration(path, manifest)
+
+
+def read_filming(path: Path, told: Camera) -> SizedCamera | ListedCameras | None:
+    """Read the camera of the calibration at `path`, of any kind, where there is no bundle; None where it is unknown.
+
+    Raises as `read_told`.
+    """
+    content = read_content(path)
+    if not _is_own(content):
+        return _chosen(content, told)
+    _require_no_choice(path, told)
+    return read_calibrated_camera(path)
+
+
+def _require_no_choice(path: Path, told: Camera) -> None:
     if told.undistorted_fov is not None or told.camera_id is not None:
         raise UsageError(
             f"{path} is of 'clipdepth calibrate' and says what camera it was measured with; leave out "
             "--undistorted-fov and --camera-id here, and give them to 'clipdepth calibrate'"
         )
-    return read_calibration(path, manifest)
 
 
 def read_cameras(content: Content) -> dict[str, SizedCamera]:

@@ -4,25 +4,25 @@
     FROM/films/kitchen.mp4.mkv              or below --depth DIR
 
 Frames are paired by their time stamps; a depth video may have fewer of them. A picture that is larger than its depth is
-made as small. A lens that bends is undone. The camera is told by --fov, --focal-px or --calibration.
+made as small. A lens that bends is undone. The camera is told by --fov, --focal-px or --calibration. Depth of an archive
+that was made with that calibration is of the straight picture already, see `is_straight`.
 """
 
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 
 from clipdepth.camera.camera import UNKNOWN_REMEDY, Camera
-from clipdepth.camera.files.content import read_content
-from clipdepth.camera.files.kinds import read_cameras
+from clipdepth.camera.files.kinds import read_filming
 from clipdepth.camera.sized import SizedCamera, camera_from_focal, camera_from_fov
 from clipdepth.errors import DataError
 from clipdepth.files.depth_file import VIDEO, StoredDepth, read_depth
 from clipdepth.sources import Captured
 from clipdepth.sources.folder import VIDEO_SUFFIXES
 from clipdepth.sources.video import open_video
+from clipdepth_train.data.datasets.archived import is_straight
 from clipdepth_train.data.datasets.pair import Depth, Options, Pair, Picture
 from clipdepth_train.data.datasets.straight import Straight, straight_of
 
@@ -49,6 +49,7 @@ def _film(video: Path, depth: Path, scene: str, camera: Camera) -> Iterator[Pair
     stored = read_depth(depth)
     waiting = next(stored, None)
     straight: Straight | None = None
+    finished = is_straight(depth, camera)
     with open_video(video) as frames:
         for captured in frames:
             while waiting is not None and _time(waiting) < captured.time - SAME:
@@ -57,10 +58,10 @@ def _film(video: Path, depth: Path, scene: str, camera: Camera) -> Iterator[Pair
                 return
             if abs(_time(waiting) - captured.time) <= SAME:
                 straight = straight or straight_of(_camera(camera, captured, waiting, depth))
-                yield _pair(captured, waiting, scene, straight)
+                yield _pair(captured, waiting, scene, straight, finished)
 
 
-def _pair(captured: Captured, stored: StoredDepth, scene: str, straight: Straight) -> Pair:
+def _pair(captured: Captured, stored: StoredDepth, scene: str, straight: Straight, finished: bool) -> Pair:
     def picture() -> Picture:
         pinhole = straight.intrinsics
         small = captured.frame
@@ -71,7 +72,7 @@ def _pair(captured: Captured, stored: StoredDepth, scene: str, straight: Straigh
         return straight.picture(small)
 
     def depth() -> Depth:
-        return straight.depth(stored.depth)
+        return stored.depth if finished else straight.depth(stored.depth)
 
     return Pair(scene, f"{captured.index:06d}", straight.intrinsics, picture, depth)
 
@@ -90,11 +91,10 @@ def _told(camera: Camera, width: int, height: int) -> SizedCamera:
     if camera.focal_px is not None:
         return camera_from_focal(camera.focal_px * camera.zoom(width, height), width, height)
     assert camera.calibration is not None
-    cameras = read_cameras(read_content(camera.calibration))
-    if (camera.camera_id is None and len(cameras) > 1) or camera.camera_id not in (None, *cameras):
-        raise DataError(f"{camera.calibration} has cameras {', '.join(cameras)}; give one with --camera-id")
-    found = cameras[camera.camera_id] if camera.camera_id is not None else next(iter(cameras.values()))
-    return replace(found, undistorted_fov=camera.undistorted_fov).resized(width, height)
+    found = read_filming(camera.calibration, camera)
+    if found is None:
+        raise DataError(f"{camera.calibration} was measured with a camera that nobody knew; {UNKNOWN_REMEDY}")
+    return found.resized(width, height)
 
 
 def _time(stored: StoredDepth) -> float:
