@@ -14,8 +14,9 @@ import pytest
 
 from benchmarks.fakes import ENVIRONMENT, absent_row, timed_row
 from benchmarks.pages import HOSTILE, Page, failed_row
+from clipdepth.bundle.folder import open_bundle
 from clipdepth.bundle.golden import load_golden
-from clipdepth.bundle.manifest import MANIFEST
+from clipdepth.bundle.manifest import MANIFEST, InputSize
 from clipdepth.bundle.metrics import DepthMetrics
 from clipdepth.bundle.stored_file import stored_file
 from clipdepth.errors import DataError, UsageError
@@ -32,6 +33,8 @@ from clipdepth_bench.report.document import text_of
 from clipdepth_bench.report.html import html
 from clipdepth_bench.report.markdown import markdown
 from clipdepth_bench.report.record import Method, ReportError, Size
+from clipdepth_export.exporter import ExportConfig, write_bundle
+from clipdepth_export.sources.run import run_source
 
 FEW = ["--rounds", "2", "--per-round", "2", "--threads", "1", "--engine", "onnxruntime"]
 
@@ -241,11 +244,32 @@ def test_frames_are_evenly_spread(run: Path, data: Path, tmp_path: Path) -> None
     assert report.measured[0][2].frames == 1
 
 
+def test_one_of_several_sizes_is_timed_and_measured(run: Path, data: Path, tmp_path: Path) -> None:
+    """The other size's graphs, on whose pictures the accuracy is that of `clipdepth evaluate` at that size alone."""
+    both, small = tmp_path / "both.bundle", tmp_path / "small.bundle"
+    write_bundle(run_source(run), both, ExportConfig(other_sizes=[(32, 64)]))
+    write_bundle(run_source(run, size=InputSize(32, 64)), small)
+    files = open_bundle(both).manifest.files
+    found = {}
+    for name, bundle, options in (("first", both, []), ("second", both, ["--size", "32x64"]), ("small", small, [])):
+        out = tmp_path / name
+        assert main([str(bundle), "--data", str(data), "--out", str(out), *FEW, *options]) == 0
+        report = read_pareto(out / "pareto.json")
+        ((_, _, accuracy),) = report.measured
+        found[name] = report.bundles[bundle.name], accuracy.metrics
+    assert [found[name][0].input for name in found] == [Size(64, 64), Size(32, 64), Size(32, 64)]
+    assert found["first"][0].graphs == {"fp32": files["depth.fp32.onnx"].sha256}
+    assert found["second"][0].graphs == {"fp32": files["depth.32x64.fp32.onnx"].sha256}
+    assert found["second"][1].rel == pytest.approx(found["small"][1].rel, rel=1e-4)
+    assert found["second"][1].rel != pytest.approx(found["first"][1].rel, rel=1e-4)
+
+
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
         (["--data", "DATA", "--crop", "eigen"], UsageError, "640×480"),
         (["--data", "NOWHERE"], DataError, "no data at"),
+        (["--data", "DATA", "--size", "9x9"], UsageError, "tiny.bundle has no graph of 9×9; it has 64×64"),
         (["--data", "DATA", "AGAIN"], UsageError, "two bundles are called tiny.bundle"),
         (["--data", "DATA", "PAPER"], UsageError, "other.bundle sees the paper's crop only"),
     ],
