@@ -1,6 +1,7 @@
 """Small runs that two processes make as one does: `accelerate launch … -m train.shared_runs DATA OUT` makes them."""
 
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,8 @@ SIZE = 64
 SECONDS_BETWEEN_FRAMES = 0.4
 COMMAND = "silog"
 """The run that the command line makes."""
+STOPPED, STOPPED_AT = "stopped", 3
+"""A run that is begun twice: of the first one's processes only the last gets SIGINT, in that step."""
 
 
 def descent(rate: float, momentum: float = 0.0) -> OptimConfig:
@@ -41,6 +44,7 @@ RUNS: dict[str, dict[str, Any]] = {
         "loss": LossConfig("l2", native=True, gradient=0.5),
         "optim": OptimConfig("sgd", 0.5, 0.5, schedule="step", clip_norm=0.5, ema=0.5),
     },
+    STOPPED: {"epochs": 4, "batch_size": 4, "optim": descent(0.2, 0.9)},
 }
 """Changes of `runs.tiny_recipe`, by name."""
 STEPS: dict[str, dict[str, Any]] = {
@@ -106,6 +110,25 @@ def note_what_is_measured(path: Path) -> None:
     trainer.evaluate = noting
 
 
+def stop(data: Path, out: Path, process: int) -> None:
+    """Begin the run STOPPED, and stop it; every process notes its step."""
+    rate, steps = trainer.learning_rate_factor, list[int]()
+
+    def interrupting(config: OptimConfig, step: int, total: int, per_epoch: int) -> float:
+        steps.append(step + 1)
+        if step + 1 == STOPPED_AT and process == 1:
+            os.kill(os.getpid(), signal.SIGINT)
+        return rate(config, step, total, per_epoch)
+
+    trainer.learning_rate_factor = interrupting
+    try:
+        runs.train_tiny_run(out / STOPPED, data, **RUNS[STOPPED])
+    except KeyboardInterrupt:
+        (out / f"stopped-{process}.txt").write_text(f"{steps[-1]}\n")
+    finally:
+        trainer.learning_rate_factor = rate
+
+
 def make(data: Path, out: Path) -> None:
     """Make all runs into folders of `out`, in this process and those that accelerate started beside it.
 
@@ -119,5 +142,7 @@ def make(data: Path, out: Path) -> None:
 
 if __name__ == "__main__":
     data_folder, out_folder = map(Path, sys.argv[1:])
-    note_what_is_measured(measured(out_folder, int(os.environ["RANK"])))
+    rank = int(os.environ["RANK"])
+    stop(data_folder, out_folder, rank)
+    note_what_is_measured(measured(out_folder, rank))
     make(data_folder, out_folder)

@@ -22,10 +22,16 @@ from clipdepth_train.data.order import share_of
 from clipdepth_train.depth_model import build_model
 from clipdepth_train.evaluation import evaluate, predictor
 from clipdepth_train.objective import Objective
-from clipdepth_train.processes import SharedBatchNorm2d, mean_over_processes, share_batch_norms, sum_over_processes
+from clipdepth_train.processes import (
+    SharedBatchNorm2d,
+    SharedFlag,
+    mean_over_processes,
+    share_batch_norms,
+    sum_over_processes,
+)
 from clipdepth_train.recipe import Recipe
 from train import shared_runs
-from train.shared_runs import COMMAND, RUNS, STEPS, TEST_FRAMES, TRAIN_FRAMES, measured
+from train.shared_runs import COMMAND, RUNS, STEPS, STOPPED_AT, TEST_FRAMES, TRAIN_FRAMES, measured
 
 TESTS = Path(__file__).parents[1]
 # accelerate's own --cpu starts one process only, unless MPI is there; this way it takes torchrun's with gloo.
@@ -44,7 +50,8 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def two(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What two processes make of all runs."""
     out = tmp_path_factory.mktemp("two")
-    environment = os.environ | {"PYTHONPATH": str(TESTS), "OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true"}
+    path = os.pathsep.join([str(TESTS), *filter(None, [os.environ.get("PYTHONPATH")])])
+    environment = os.environ | {"PYTHONPATH": path, "OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true"}
     arguments = [sys.executable, *LAUNCH, str(data), str(out)]
     result = subprocess.run(arguments, env=environment, capture_output=True, text=True, check=False, timeout=300)
     assert result.returncode == 0, result.stderr
@@ -118,6 +125,12 @@ def test_a_step_of_two_processes_is_that_of_the_whole_batch(name: str, data: Pat
 
 
 @pytest.mark.slow
+def test_a_signal_to_one_process_stops_both_at_the_same_step(two: Path) -> None:
+    """A step after it came. The run that goes on from there is among those that learn what one process does."""
+    assert [(two / f"stopped-{process}.txt").read_text() for process in (0, 1)] == [f"{STOPPED_AT + 1}\n"] * 2
+
+
+@pytest.mark.slow
 def test_every_test_frame_is_measured_once(two: Path) -> None:
     notes = [measured(two, process).read_text().splitlines() for process in (0, 1)]
     assert len(notes[0]) == len(notes[1]) == len({**RUNS, **STEPS})
@@ -137,6 +150,11 @@ def test_the_model_that_is_measured_is_the_one_that_is_kept(two: Path) -> None:
         images = evaluate(predictor(model, recipe.frames), tests, recipe.frames, "all", range(TEST_FRAMES))
         for metric in METRIC_NAMES:
             assert found["metrics"][metric] == pytest.approx(getattr(mean_metrics(images), metric), rel=1e-5)
+
+
+def test_the_flag_of_one_process_is_its_own_at_once() -> None:
+    flag = SharedFlag()
+    assert [flag.raised(mine) for mine in (False, True, False)] == [False, True, False]
 
 
 def test_sums_and_means_of_one_process() -> None:

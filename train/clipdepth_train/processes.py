@@ -33,6 +33,34 @@ class _Sum(torch.autograd.Function):
         return _Sum.forward(ctx, *gradients)
 
 
+class SharedFlag:
+    """Whether any process has raised its flag: all hear of it at the same step, and none waits for its device.
+
+    The flags meet on the CPUs while the next step is computed, so that a step later each process knows.
+    """
+
+    def __init__(self) -> None:
+        shared = dist.is_initialized() and dist.get_world_size() > 1
+        # A group of its own: that of the gradients is the GPUs'.
+        self._group = dist.new_group(backend="gloo") if shared else None
+        self._asked: tuple[Tensor, dist.Work] | None = None
+
+    def raised(self, mine: bool) -> bool:
+        """Hand in this process's flag after a step; whether any was raised by the step before. Of one process its own.
+
+        Every process has to ask after every step.
+        """
+        if self._group is None:
+            return mine
+        before, flags = self._asked, torch.tensor(float(mine))
+        self._asked = flags, dist.all_reduce(flags, group=self._group, async_op=True)
+        if before is None:
+            return False
+        asked, work = before
+        work.wait()
+        return bool(asked.item())
+
+
 def mean_over_processes(values: Tensor, counted: Tensor) -> Tensor:
     """The mean of `values` where `counted`, both of one shape, over the batches of all processes; 0 of none."""
     total = sum_over_processes(torch.where(counted, values, 0).sum())

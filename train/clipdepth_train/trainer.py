@@ -48,7 +48,7 @@ from clipdepth_train.machine import MachineConfig, compiled, without_compiler
 from clipdepth_train.objective import Batch, Objective
 from clipdepth_train.optimizer_state import optimizer_tensors, restore_optimizer
 from clipdepth_train.prediction_grid import prediction_grid
-from clipdepth_train.processes import share_batch_norms
+from clipdepth_train.processes import SharedFlag, share_batch_norms
 from clipdepth_train.recipe import DataConfig, Recipe, encode_recipe
 from clipdepth_train.schedule import learning_rate_factor
 from clipdepth_train.start import find_weights, load_start
@@ -184,7 +184,7 @@ class Trainer:
             compiled(objective)
         objective, optimizer = self.accelerator.prepare(objective, optimizer)
         start_trackers(self.accelerator, self.recipe, self.out)
-        log = StepLog(self.accelerator)
+        log, stop = StepLog(self.accelerator), SharedFlag()
         with Interruption() as interruption, self._progress() as progress:
             bar = progress.add_task("training", total=self.steps, completed=self.step, note="")
             for parts in self._batches():
@@ -199,7 +199,7 @@ class Trainer:
                 log.add(self.step, loss, base_rates[0] * factor, at_once=self._pauses)
                 self.seconds += time.perf_counter() - started
                 progress.update(bar, completed=self.step, note=log.note)
-                self._between_steps(model, optimizer, interruption)
+                self._between_steps(model, optimizer, stop.raised(interruption.requested))
         return model if self.average is None else self.average.model
 
     def _batches(self) -> Iterator[list[Batch]]:
@@ -237,8 +237,7 @@ class Trainer:
         """Whether something else than a step comes next."""
         return self.step == self.steps or self.step % self.recipe.save_every == 0 or self.step % self.per_epoch == 0
 
-    def _between_steps(self, model: DepthModel, optimizer: Any, interruption: Interruption) -> None:
-        stopping = self._any_process(interruption.requested)
+    def _between_steps(self, model: DepthModel, optimizer: Any, stopping: bool) -> None:
         finished = self.step == self.steps
         if stopping or finished or self.step % self.recipe.save_every == 0:
             self._save_resume(model, optimizer)
@@ -248,12 +247,6 @@ class Trainer:
         epoch, rest = divmod(self.step, self.per_epoch)
         if rest == 0 and not finished and epoch % self.recipe.evaluate_every == 0:
             self._evaluate(model if self.average is None else self.average.model, epoch)
-
-    def _any_process(self, flag: bool) -> bool:
-        if self.accelerator.num_processes == 1:
-            return flag
-        flags = torch.tensor(float(flag), device=self.accelerator.device)
-        return bool(self.accelerator.reduce(flags, "sum").item())
 
     def _save_resume(self, model: DepthModel, optimizer: Any) -> None:
         if not self.accelerator.is_main_process:

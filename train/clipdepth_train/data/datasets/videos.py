@@ -4,8 +4,8 @@
     FROM/films/kitchen.mp4.mkv              or below --depth DIR
 
 Frames are paired by their time stamps; a depth video may have fewer of them. A picture that is larger than its depth is
-made as small. A lens that bends is undone. The camera is told by --fov, --focal-px or --calibration. Depth of an archive
-that was made with that calibration is of the straight picture already, see `is_straight`.
+made as small. A lens that bends is undone. The camera is told by --fov, --focal-px or --calibration. Depth of an
+archive that was made with that calibration is of the straight picture already, see `is_straight`.
 """
 
 from collections.abc import Iterator
