@@ -62,9 +62,14 @@ def tiny_recipe(data: Path | str, **changes: Any) -> Recipe:
 
 def train_tiny_run(out: Path, data: Path | str, **recipe_changes: Any) -> Path:
     """Train `tiny_recipe` on `data` into folder `out`, in this process, and return `out`."""
+    return train_recipe(out, tiny_recipe(data, **recipe_changes))
+
+
+def train_recipe(out: Path, recipe: Recipe) -> Path:
+    """Train `recipe` into folder `out`, in this process, and return `out`."""
     # accelerate lets a process train at one precision only.
     AcceleratorState._reset_state(reset_partial_state=True)
-    Trainer(tiny_recipe(data, **recipe_changes), out, Console(quiet=True)).run()
+    Trainer(recipe, out, Console(quiet=True)).run()
     return out
 
 
