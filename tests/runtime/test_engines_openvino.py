@@ -1,5 +1,7 @@
 """OpenVINO's own ways: its precision, its devices and its cache."""
 
+import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -44,6 +46,18 @@ def test_a_device_that_is_not_there_is_an_error_with_its_remedy(tmp_path: Path, 
         pytest.skip(f"there is a {device}")
     with pytest.raises(EngineError, match=rf"finds no {device} here \(there: CPU\); install Intel's .*'render'"):
         load_engine(open_bundle(write_bundle(tmp_path / "b")), f"openvino-{device.lower()}")
+
+
+def test_no_thread_is_bound_to_a_core_while_it_infers(tmp_path: Path) -> None:
+    """Two processes that infer on a core each would share the first one."""
+    bundle, _ = convolutions(tmp_path / "b")
+    engine, frames = load_engine(bundle, "openvino", threads=1), small_graphs.frames(1)
+    allowed, seen = os.sched_getaffinity(0), []
+    with ThreadPoolExecutor(1) as pool:
+        inferring = pool.submit(lambda: [engine.infer(frames) for _ in range(300)])
+        while not inferring.done():
+            seen += [os.sched_getaffinity(int(task.name)) for task in Path("/proc/self/task").iterdir()]
+    assert [affinity for affinity in seen if affinity != allowed] == []
 
 
 def test_a_second_start_finds_what_the_first_compiled(tmp_path: Path, cache: Path) -> None:

@@ -137,6 +137,8 @@ def _config(kind: str, threads: int) -> dict[str, Any]:
         config["EXECUTION_MODE_HINT"] = "ACCURACY"
     if kind == "CPU":
         config["INFERENCE_NUM_THREADS"] = threads
+        # Each process would take the first core: two that infer had one core between them.
+        config["ENABLE_CPU_PINNING"] = False
     return config
 
 
