@@ -85,8 +85,14 @@ def write_index(uri: Uri, table: pa.Table, facts: Facts | None = None) -> None:
     """Write the rows of a video, with the facts, or of images."""
     if facts:
         table = table.replace_schema_metadata({_FACTS: json.dumps(asdict(facts)).encode()})
-    with uri.writing() as file:
-        parquet.write_table(table, file)
+    uri.write(to_parquet(table))
+
+
+def to_parquet(table: pa.Table, compression: str = "snappy") -> pa.Buffer:
+    """The bytes of a Parquet file: whole before any of them is written."""
+    buffer = pa.BufferOutputStream()
+    parquet.write_table(table, buffer, compression=compression)
+    return buffer.getvalue()
 
 
 def read_facts(uri: Uri) -> Facts | None:

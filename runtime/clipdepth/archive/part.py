@@ -9,7 +9,7 @@ import pyarrow as pa
 from pyarrow import parquet
 
 from clipdepth.archive.chunk import Stream
-from clipdepth.archive.index import SCHEMA
+from clipdepth.archive.index import SCHEMA, to_parquet
 from clipdepth.archive.uri import Uri
 
 PART = SCHEMA.append(pa.field("data", pa.large_binary()))
@@ -37,9 +37,8 @@ def write_part(folder: Uri, first: int, rows: list[dict[str, object]], facts: Pa
     stream = facts.stream
     values = [stream.height, stream.width, str(stream.time_base), facts.lost]
     table = pa.Table.from_pylist(rows, PART.with_metadata({_FACTS: json.dumps(values).encode()}))
-    with (folder / f"{first:09d}.parquet").writing() as file:
-        # The packets are compressed already.
-        parquet.write_table(table, file, compression="none")
+    # The packets are compressed already.
+    (folder / f"{first:09d}.parquet").write(to_parquet(table, compression="none"))
 
 
 def read_part(uri: Uri) -> tuple[pa.Table, PartFacts]:

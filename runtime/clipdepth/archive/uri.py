@@ -2,17 +2,14 @@
 
 import os
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from posixpath import dirname, join
-from shutil import copyfileobj
 from typing import IO
 from uuid import uuid4
 
 import fsspec
-from pyarrow import ArrowInvalid
+import pyarrow as pa
 from pyarrow.fs import FileInfo, FileSelector, FileSystem, FileType, FSSpecHandler, LocalFileSystem, PyFileSystem
 
 from clipdepth.errors import OutputError, UsageError
@@ -109,32 +106,26 @@ class Uri:
         with self.open() as file:
             return file.read()
 
-    @contextmanager
-    def writing(self) -> Iterator[IO[bytes]]:
-        """Yield a file to write, which gets this name when the block succeeds, and folders where they are missing.
+    def write(self, data: bytes | pa.Buffer) -> None:
+        """Write the whole file, or nothing, and folders where they are missing.
 
         Two processes may write the same file at the same time; the last one to finish wins.
         """
-        # Object stores show a file when it is closed, copy it where others would rename, and know no folders.
-        draft = self if self.system.type_name in _OBJECT_STORES else self.parent / f".{uuid4().hex}.partial"
+        if self.system.type_name in _OBJECT_STORES:
+            # They know no folders, and show a file when it is closed, also after an error: all of it goes in one call.
+            self._put(data)
+            return
         self._make_parent()
+        draft = self.parent / f".{uuid4().hex}.partial"
         try:
-            with self.system.open_output_stream(draft.path) as file:
-                yield file
-                file.flush()
-            if draft is not self:
-                self._sync(draft.path)
-                self.system.move(draft.path, self.path)
-                self._sync(self.parent.path)
+            draft._put(data)
+            self._sync(draft.path)
+            self.system.move(draft.path, self.path)
+            self._sync(self.parent.path)
         except BaseException:
             if draft.is_file:
                 self.system.delete_file(draft.path)
             raise
-
-    def write(self, data: bytes) -> None:
-        """Write the whole file, or nothing."""
-        with self.writing() as file:
-            file.write(data)
 
     def take(self, file: Path) -> None:
         """Write what the local file holds, which may be moved for it."""
@@ -144,17 +135,19 @@ class Uri:
             file.replace(self.path)
             self._sync(self.parent.path)
             return
-        with file.open("rb") as source, self.writing() as target:
-            copyfileobj(source, target)
+        with pa.memory_map(str(file)) as mapped:
+            self.write(mapped.read_buffer())
 
     def remove(self) -> None:
         """Remove the folder and all in it, where there is one."""
         if self.is_folder:
             self.system.delete_dir(self.path)
 
+    def _put(self, data: bytes | pa.Buffer) -> None:
+        with self.system.open_output_stream(self.path) as file:
+            file.write(data)
+
     def _make_parent(self) -> None:
-        if self.system.type_name in _OBJECT_STORES:
-            return
         try:
             self.system.create_dir(self.parent.path, recursive=True)
         except (FileExistsError, NotADirectoryError):
@@ -187,7 +180,7 @@ def open_uri(spec: str) -> Uri:
     query = f"?{spec.partition('?')[2]}" if "?" in spec else ""
     try:
         system, path = FileSystem.from_uri(spec)
-    except ArrowInvalid:
+    except pa.ArrowInvalid:
         return _open_by_fsspec(spec, scheme)
     user, at, _ = spec.partition("://")[2].partition("/")[0].rpartition("@")
     return Uri(system, path, "" if scheme == "file" else scheme, query, user + at)
