@@ -20,6 +20,10 @@ class MissingExtraError(ClipdepthError, ImportError):
         super().__init__(f"{what} needs {package}, which is not installed; run pip install 'clipdepth[{extra}]'")
 
 
+class MissingLibraryError(ClipdepthError, ImportError):
+    """A library that pip cannot bring is not installed on this system."""
+
+
 class DataError(ClipdepthError, ValueError):
     """A dataset is missing, unpaired, unreadable or out of range."""
 

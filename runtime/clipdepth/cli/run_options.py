@@ -94,7 +94,8 @@ def _parser() -> argparse.ArgumentParser:
         required=True,
         action="append",
         metavar="SPEC",
-        help="a webcam (0, 1, … or /dev/video0), a stream (rtsp://…, rtmp://…, http://…), a video, a folder of images, "
+        help="a webcam (0, 1, … or /dev/video0), a stream (rtsp://…, rtmp://…, http://…), "
+        "a pipeline of GStreamer ('gst: v4l2src ! appsink'), a video, a folder of images, "
         "an image, a pattern such as 'frames/*.png', or 'rooms[:SEED]': drawn rooms, without end "
         "(may be given more than once: all share the engine)",
     )

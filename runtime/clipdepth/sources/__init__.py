@@ -83,6 +83,7 @@ def open_source(spec: str, mode: "CameraMode | None" = None) -> Source:
     - 'rooms' or 'rooms:SEED', drawn rooms without end
     - '0', '1', …, or '/dev/video0': a webcam, asked for `mode`
     - 'rtsp://…', 'rtmp://…', 'http://…' and their kin: a network stream, or a video on a server
+    - 'gst: PIPELINE': a pipeline of GStreamer, in the words of gst-launch-1.0
     - a folder of images, an image, a video
     - 'frames/*.png': the images of that pattern
 
@@ -92,6 +93,10 @@ def open_source(spec: str, mode: "CameraMode | None" = None) -> Source:
     kind, _, seed = spec.partition(":")
     if kind == "rooms":
         return _open_rooms(spec, seed)
+    if kind == "gst":
+        from clipdepth.sources.gstreamer import open_pipeline
+
+        return open_pipeline(spec.removeprefix("gst:").strip())
     if is_camera(spec):
         from clipdepth.sources.camera import CameraMode, open_camera
 
