@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass
 from pathlib import Path
 
+from clipdepth.camera.turn import Turn
 from clipdepth.errors import UsageError
 
 UNKNOWN_REMEDY = "tell your camera with --fov, --focal-px or --calibration (Camera in Python)"
@@ -29,7 +30,13 @@ class Camera:
     side: int | None = None
     """Pixels along the longer side of the pictures that `focal_px` is of."""
 
+    rotate: int | None = None
+    """Degrees by which its pictures are turned clockwise, after undistortion: 90, 180 or 270."""
+    mirror: bool | None = None
+    """Whether left and right of its pictures change places, after they were turned."""
+
     def __post_init__(self) -> None:
+        Turn(self.rotate or 0)
         if sum(given is not None for given in (self.focal_px, self.fov, self.calibration)) > 1:
             raise UsageError("a camera is known by one of focal_px, fov and calibration; give only one")
         if self.calibration is None and (self.undistorted_fov is not None or self.camera_id is not None):
@@ -46,6 +53,11 @@ class Camera:
             raise UsageError(
                 f"a field of view of {self.fov:g}° cannot be; give degrees across the width, between 0 and 180"
             )
+
+    @property
+    def turn(self) -> Turn:
+        """How its pictures are turned. All that is known of the camera is of pictures before that."""
+        return Turn(self.rotate or 0, bool(self.mirror))
 
     @classmethod
     def from_fov(cls, degrees: float) -> "Camera":

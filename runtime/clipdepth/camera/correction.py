@@ -11,7 +11,10 @@ from clipdepth.camera.conversion import Conversion
 from clipdepth.camera.letterbox import fit
 from clipdepth.camera.pinhole import Intrinsics
 from clipdepth.camera.sized import SizedCamera, camera_from_focal
+from clipdepth.camera.turn import Turn
 from clipdepth.camera.undistortion import Undistortion, undistortion_of
+
+UNTURNED = Turn()
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,8 +26,8 @@ class Correction:
     for networks whose answer is metric; of the others the scale is fitted to this very camera, focal length included.
 
     Depth belongs to the frame that `undistort` returns, pixel by pixel, and is measured along the optical axis;
-    `intrinsics` is that frame's pinhole. For a straight lens it is the camera's own frame. Its focal lengths are NaN
-    where no camera is known.
+    `intrinsics` is that frame's pinhole. For a straight lens that is not turned it is the camera's own frame. Its focal
+    lengths are NaN where no camera is known.
     """
 
     conversion: Conversion
@@ -32,14 +35,16 @@ class Correction:
     intrinsics: Intrinsics
     view: Undistortion | None
     """None for a straight lens."""
+    turn: Turn = UNTURNED
+    """Of the frame without distortion."""
 
     def undistort(self, frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """The frame without distortion, (H, W, 3) uint8 BGR: what the network sees and depth belongs to."""
-        return self.view.frame(frame) if self.view else frame
+        """The frame without distortion and turned, (H, W, 3) uint8 BGR: what the network sees and depth belongs to."""
+        return self.turn.frame(self.view.frame(frame) if self.view else frame)
 
     def undistort_points(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Where pixels (x, y) of the camera's frame, (N, 2) float64, lie in the undistorted one."""
-        return self.view.points(points) if self.view else points
+        """Where pixels (x, y) of the camera's frame, (N, 2) float64, lie in the one of `undistort`."""
+        return self.turn.points(self.view.points(points) if self.view else points, self.intrinsics)
 
     @property
     def kind(self) -> DepthKind:
@@ -51,17 +56,19 @@ class Correction:
         return self.conversion(answer)
 
 
-def make_correction(camera: SizedCamera, manifest: Manifest, conversion: Conversion) -> Correction:
-    """Correct for `camera`, with its pictures at its size.
+def make_correction(
+    camera: SizedCamera, manifest: Manifest, conversion: Conversion, turn: Turn = UNTURNED
+) -> Correction:
+    """Correct for `camera`, with its pictures at its size, and turn them.
 
     A metric `conversion` is on top of the focal length, which corrects nothing where the training camera is not known.
     Raises SourceError for a distortion that cannot be undone.
     """
     view = undistortion_of(camera) if camera.is_distorted else None
-    intrinsics = view.intrinsics if view else camera.intrinsics
+    intrinsics = turn.intrinsics(view.intrinsics if view else camera.intrinsics)
     if conversion.answered == METRIC:
         conversion = replace(conversion, scale=focal_ratio(intrinsics, manifest) * conversion.scale)
-    return Correction(conversion, intrinsics, view)
+    return Correction(conversion, intrinsics, view, turn)
 
 
 def focal_ratio(intrinsics: Intrinsics, manifest: Manifest) -> float:

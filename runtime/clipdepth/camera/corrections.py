@@ -46,7 +46,7 @@ class Corrections:
         return told or self._manifest.camera is not None
 
     def at(self, height: int, width: int, focal_px: float | None = None) -> Correction:
-        """The correction for pictures of `height` × `width`, as `frame.shape[:2]` has them.
+        """The correction for pictures of `height` × `width`, as `frame.shape[:2]` has them before they are turned.
 
         `focal_px` is the focal length that such a picture's own file states. Raises SourceError where the camera's
         file is of pictures of another shape.
@@ -54,10 +54,11 @@ class Corrections:
         key = (height, width, focal_px)
         if key not in self._made:
             camera = self.camera(height, width, focal_px)
+            turn = self._told.turn
             self._made[key] = (
-                Correction(self._conversion, Intrinsics.unknown(width, height), None)
+                Correction(self._conversion, turn.intrinsics(Intrinsics.unknown(width, height)), None, turn)
                 if camera is None
-                else make_correction(camera, self._manifest, self._conversion)
+                else make_correction(camera, self._manifest, self._conversion, turn)
             )
         return self._made[key]
 

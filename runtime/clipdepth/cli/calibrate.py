@@ -30,7 +30,7 @@ from clipdepth.camera.pinhole import Intrinsics
 from clipdepth.cli import calibrate_lens
 from clipdepth.cli.arguments import BUNDLE_HELP, ArgumentParser, positive_int
 from clipdepth.cli.calibration_picture import calibration_picture
-from clipdepth.cli.camera_options import CameraOptions, add_camera_arguments
+from clipdepth.cli.camera_options import TurnedCameraOptions, add_camera_arguments, add_turn_arguments
 from clipdepth.cli.choice_report import print_choice
 from clipdepth.cli.engine_options import add_engine_arguments
 from clipdepth.cli.overwriting import refuse_overwriting
@@ -46,7 +46,7 @@ DISAGREEMENT = 0.2
 
 
 @dataclass(frozen=True)
-class CalibrateOptions(CameraOptions):
+class CalibrateOptions(TurnedCameraOptions):
     """The arguments of `clipdepth calibrate`; its help says what each is."""
 
     bundle: str
@@ -182,7 +182,8 @@ def _parser() -> argparse.ArgumentParser:
         type=measured_point,
         action="append",
         metavar="X,Y=METRES",
-        help="a pixel of the source's picture and its distance (may be given more than once; the median counts, and "
+        help="a pixel of the source's picture, before --rotate and --mirror, and its distance (may be given more than "
+        "once; the median counts, and "
         "a relative model needs two or more, whose least squares count)",
     )
     add(
@@ -197,4 +198,5 @@ def _parser() -> argparse.ArgumentParser:
     add("--frames", type=positive_int, default=1, metavar="N", help="take the median of N frames (default: 1)")
     add_engine_arguments(parser)
     add_camera_arguments(parser)
+    add_turn_arguments(parser)
     return parser

@@ -2,10 +2,11 @@
 
 import argparse
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from clipdepth.camera.camera import Camera
+from clipdepth.camera.turn import ANGLES
 from clipdepth.cli.arguments import float_or_nan, positive_int
 
 
@@ -32,6 +33,19 @@ class CameraOptions:
         """The camera; raises as `Camera`."""
         focal = self.focal_px or FocalLength(None)
         return Camera(focal.pixels, self.fov, self.calibration, self.undistorted_fov, self.camera_id, focal.side)
+
+
+@dataclass(frozen=True)
+class TurnedCameraOptions(CameraOptions):
+    """The same, and how the camera hangs; `add_turn_arguments` says what each is."""
+
+    rotate: int | None
+    mirror: bool
+
+    @property
+    def camera(self) -> Camera:
+        """The camera; raises as `Camera`."""
+        return replace(super().camera, rotate=self.rotate, mirror=self.mirror)
 
 
 def add_camera_arguments(parser: argparse.ArgumentParser) -> None:
@@ -65,6 +79,19 @@ def add_camera_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="which camera of a --calibration with several, such as cam1 (default: the one of the pictures' size)",
     )
+
+
+def add_turn_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add --rotate and --mirror."""
+    add = parser.add_argument
+    add(
+        "--rotate",
+        type=int,
+        choices=ANGLES,
+        metavar="DEGREES",
+        help="turn pictures clockwise by 90, 180 or 270 degrees; what is told of the camera is of pictures before that",
+    )
+    add("--mirror", action="store_true", help="let left and right of pictures change places, after --rotate")
 
 
 def add_mode_arguments(parser: argparse.ArgumentParser) -> None:

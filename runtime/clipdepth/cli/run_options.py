@@ -8,7 +8,12 @@ from pathlib import Path
 
 from clipdepth.bundle.kind import METRIC, DepthKind, require_metric
 from clipdepth.cli.arguments import BUNDLE_HELP, ArgumentParser, depth_span, positive_int
-from clipdepth.cli.camera_options import CameraOptions, add_camera_arguments, add_mode_arguments
+from clipdepth.cli.camera_options import (
+    TurnedCameraOptions,
+    add_camera_arguments,
+    add_mode_arguments,
+    add_turn_arguments,
+)
 from clipdepth.cli.engine_options import add_engine_arguments
 from clipdepth.errors import UsageError
 from clipdepth.sinks.relative import FARTHEST, NEAREST
@@ -21,7 +26,7 @@ RANGE = 0.3, 6.0
 
 
 @dataclass(frozen=True)
-class RunOptions(CameraOptions):
+class RunOptions(TurnedCameraOptions):
     """The arguments of `clipdepth run`; its help says what each is."""
 
     bundle: str
@@ -114,6 +119,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     add("--frames", type=positive_int, metavar="N", help="stop after N frames a source (to the end, or to Ctrl-C)")
     add_camera_arguments(parser)
+    add_turn_arguments(parser)
     add("--show", action="store_true", help="show live depth in a window; q, Esc or closing it ends the run")
     add(
         "--serve",

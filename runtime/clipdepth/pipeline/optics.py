@@ -19,7 +19,7 @@ from clipdepth.sources import Captured
 
 @dataclass(frozen=True)
 class Prepared:
-    """A frame, undistorted, and its picture at one of the network's sizes, (h, w, 3) uint8 BGR."""
+    """A frame, undistorted and turned, and its picture at one of the network's sizes, (h, w, 3) uint8 BGR."""
 
     captured: Captured
     letterbox: Letterbox
@@ -40,7 +40,7 @@ class Optics:
         self._sizes, self._corrections, self._smoother = sizes, corrections, smoother
 
     def prepare(self, captured: Captured) -> Prepared:
-        """Undistort a frame and fit it into the network's size of the nearest shape.
+        """Undistort a frame, turn it and fit it into the network's size of the nearest shape.
 
         Raises SourceError for a size that the camera is not known at.
         """
@@ -51,6 +51,7 @@ class Optics:
             frame = correction.undistort(frame)
         if frame is not captured.frame:
             captured = replace(captured, frame=frame)
+        height, width = frame.shape[:2]
         letterbox = fit(height, width, self._sizes)
         return Prepared(captured, letterbox, letterbox.picture(frame), correction)
 

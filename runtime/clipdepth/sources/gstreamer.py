@@ -142,4 +142,4 @@ def _picture(gst: Any, sample: Any) -> NDArray[np.uint8]:
     buffer = sample.get_buffer()
     data = buffer.extract_dup(0, buffer.get_size())
     rows = np.frombuffer(data, np.uint8).reshape(height, -1)
-    return rows[:, : 3 * width].reshape(height, width, 3).copy()
+    return np.array(rows[:, : 3 * width].reshape(height, width, 3))
