@@ -35,6 +35,7 @@ COMMANDS = {
     "run": Command("clipdepth.cli.run", None, "stream frames through a bundle"),
     "archive": Command("clipdepth.cli.archive", "cluster", "depth of many videos and images, on Ray"),
     "calibrate": Command("clipdepth.cli.calibrate", None, "fit depth to measured points, a lens to a checkerboard"),
+    "cameras": Command("clipdepth.cli.cameras", None, "list the cameras that are here, with their modes"),
     "models": Command("clipdepth.cli.models", None, "list the models that ship with clipdepth"),
     "push": Command("clipdepth.cli.push", None, "put a bundle on the hub, with a model card"),
     "doctor": Command("clipdepth.cli.doctor", None, "try every engine and say what it lacks"),

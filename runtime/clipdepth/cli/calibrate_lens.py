@@ -23,7 +23,7 @@ from clipdepth.cli.lens_window import LensWindow
 from clipdepth.cli.newest import newest_frames
 from clipdepth.cli.overwriting import refuse_overwriting
 from clipdepth.errors import SourceError, UsageError
-from clipdepth.sources import Source, is_camera, open_source
+from clipdepth.sources import Source, has_modes, open_source
 from clipdepth.sources.camera import CameraMode
 
 _LOG = logging.getLogger(__name__)
@@ -46,8 +46,10 @@ class LensOptions:
     def __post_init__(self) -> None:
         if self.out.suffix.lower() not in SUFFIXES:
             raise UsageError(f"cannot write {self.out}: give a name that ends in {', '.join(SUFFIXES)}")
-        if self.mode != CameraMode() and not is_camera(self.source):
-            raise UsageError("--width, --height, --fps and --fourcc are for webcams, and --source is none")
+        if self.mode != CameraMode() and not has_modes(self.source):
+            raise UsageError(
+                "--width, --height, --fps and --fourcc are for webcams and cameras of boards, and --source is none"
+            )
 
     @property
     def mode(self) -> CameraMode:

@@ -97,10 +97,10 @@ def add_turn_arguments(parser: argparse.ArgumentParser) -> None:
 def add_mode_arguments(parser: argparse.ArgumentParser) -> None:
     """Add --width, --height, --fps and --fourcc: the fields of `CameraMode`."""
     add = parser.add_argument
-    add("--width", type=positive_int, metavar="W", help="ask webcams for pictures of this width")
-    add("--height", type=positive_int, metavar="H", help="ask webcams for pictures of this height")
-    add("--fps", type=positive_int, metavar="N", help="ask webcams for N frames a second")
-    add("--fourcc", metavar="CODE", help="ask webcams for this pixel format, such as MJPG or YUYV")
+    add("--width", type=positive_int, metavar="W", help="ask cameras for pictures of this width")
+    add("--height", type=positive_int, metavar="H", help="ask cameras for pictures of this height")
+    add("--fps", type=positive_int, metavar="N", help="ask cameras for N frames a second")
+    add("--fourcc", metavar="CODE", help="ask cameras for this pixel format, such as MJPG or YUYV")
 
 
 def _focal(text: str) -> FocalLength:

@@ -17,7 +17,7 @@ from clipdepth.cli.camera_options import (
 from clipdepth.cli.engine_options import add_engine_arguments
 from clipdepth.errors import UsageError
 from clipdepth.sinks.relative import FARTHEST, NEAREST
-from clipdepth.sources import is_camera
+from clipdepth.sources import has_modes
 from clipdepth.sources.camera import CameraMode
 from clipdepth.viewer import Address, Allowed, parse_address, parse_host, parse_origin
 
@@ -83,8 +83,10 @@ class RunOptions(TurnedCameraOptions):
 def parse_options(argv: Sequence[str]) -> RunOptions:
     """The command's options. Raises UsageError for those that make no sense together."""
     options = RunOptions(**vars(_parser().parse_args(argv)))
-    if options.mode != CameraMode() and not any(is_camera(spec) for spec in options.source):
-        raise UsageError("--width, --height, --fps and --fourcc are for webcams, and no --source is one")
+    if options.mode != CameraMode() and not any(has_modes(spec) for spec in options.source):
+        raise UsageError(
+            "--width, --height, --fps and --fourcc are for webcams and cameras of boards, and no --source is one"
+        )
     if (options.token is not None or options.metrics or options.behind_proxy) and not options.serve:
         raise UsageError("--token, --allowed-host, --allowed-origin and --metrics are for --serve; give it too")
     return options
@@ -99,10 +101,10 @@ def _parser() -> argparse.ArgumentParser:
         required=True,
         action="append",
         metavar="SPEC",
-        help="a webcam (0, 1, … or /dev/video0), a stream (rtsp://…, rtmp://…, http://…), "
-        "a pipeline of GStreamer ('gst: v4l2src ! appsink'), a video, a folder of images, "
-        "an image, a pattern such as 'frames/*.png', or 'rooms[:SEED]': drawn rooms, without end "
-        "(may be given more than once: all share the engine)",
+        help="a webcam (0, 1, … or /dev/video0; 'clipdepth cameras' lists them), a Jetson's or a Pi's camera (csi://0, "
+        "libcamera://), a pipeline of GStreamer ('gst: v4l2src ! appsink'), a stream (rtsp://…, rtmp://…, http://…), a "
+        "video, a folder of images, an image, a pattern such as 'frames/*.png', or 'rooms[:SEED]': drawn rooms, "
+        "without end (may be given more than once: all share the engine)",
     )
     add_mode_arguments(parser)
     add(

@@ -16,7 +16,7 @@ from clipdepth.errors import SourceError, UsageError
 if TYPE_CHECKING:
     from clipdepth.sources.camera import CameraMode
 
-__all__ = ["Captured", "Source", "is_camera", "open_source"]
+__all__ = ["Captured", "Source", "has_modes", "is_camera", "open_source"]
 
 
 @dataclass(frozen=True)
@@ -84,6 +84,7 @@ def open_source(spec: str, mode: "CameraMode | None" = None) -> Source:
     - '0', '1', …, or '/dev/video0': a webcam, asked for `mode`
     - 'rtsp://…', 'rtmp://…', 'http://…' and their kin: a network stream, or a video on a server
     - 'gst: PIPELINE': a pipeline of GStreamer, in the words of gst-launch-1.0
+    - 'csi://0', 'libcamera://' or 'libcamera://NAME': a camera of a Jetson or a Raspberry Pi, asked for `mode`
     - a folder of images, an image, a video
     - 'frames/*.png': the images of that pattern
 
@@ -101,6 +102,11 @@ def open_source(spec: str, mode: "CameraMode | None" = None) -> Source:
         from clipdepth.sources.camera import CameraMode, open_camera
 
         return open_camera(spec, mode or CameraMode())
+    if kind in ("csi", "libcamera"):
+        from clipdepth.sources.boards import open_board_camera
+        from clipdepth.sources.camera import CameraMode
+
+        return open_board_camera(spec, mode or CameraMode())
     if "://" in spec:
         from clipdepth.sources.network import open_stream
 
@@ -111,6 +117,11 @@ def open_source(spec: str, mode: "CameraMode | None" = None) -> Source:
 def is_camera(spec: str) -> bool:
     """Whether `spec` is a webcam's number or device file."""
     return re.fullmatch(r"[0-9]{1,9}|/dev/(video[0-9]+|v4l/.+)", spec) is not None
+
+
+def has_modes(spec: str) -> bool:
+    """Whether `spec` is a camera that can be asked for a mode: a webcam, or one of a board."""
+    return is_camera(spec) or spec.startswith(("csi://", "libcamera://"))
 
 
 def _open_path(spec: str) -> Source:

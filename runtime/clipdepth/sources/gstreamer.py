@@ -105,8 +105,10 @@ class PipelineCapture:
             return "the pipeline ended"
         if message is None or message.type != kinds.ERROR:
             return ""
-        error, _ = message.parse_error()
-        return shortened(pipeline_name(f"{message.src.get_name()}: {error.message}"))
+        error, details = message.parse_error()
+        # GStreamer says "Internal data stream error." of this, as of much else.
+        reason = "it does not offer this size, rate or format" if "not-negotiated" in (details or "") else error.message
+        return shortened(pipeline_name(f"{message.src.get_name()}: {reason}"))
 
 
 def _build(gst: Any, description: str, name: str) -> tuple[Any, Any]:

@@ -1,5 +1,6 @@
 """GStreamer's Python bindings, which the system's packages bring and pip does not."""
 
+import os
 import sys
 from importlib import import_module
 from importlib.machinery import PathFinder
@@ -15,6 +16,7 @@ PACKAGES = "python3-gi gir1.2-gst-plugins-base-1.0 gstreamer1.0-plugins-base gst
 
 def load_gstreamer() -> Any:
     """The module `Gst`, initialised; raises MissingLibraryError where it or its bindings are not installed."""
+    os.environ.setdefault("LIBCAMERA_LOG_LEVELS", "*:FATAL")
     try:
         gi = _import_gi()
         for library in ("Gst", "GstApp"):

@@ -18,6 +18,7 @@ _LOG = logging.getLogger(__name__)
 
 OPEN_TIMEOUT_S = 10.0
 READ_TIMEOUT_S = 5.0
+OTHERS = "cameras of boards are csi://0, libcamera:// or 'gst: PIPELINE', and 'clipdepth cameras' lists what is here"
 CLOCKLESS = ("mjpeg", "mpjpeg", "jpeg_pipe", "mpegvideo", "m4v", "h264", "hevc")
 """Streams of bare pictures, by FFmpeg's names. Their stamps count frames, whenever those were taken."""
 
@@ -52,7 +53,7 @@ def open_stream(url: str, reconnect: Reconnect | None = None, read_timeout_s: fl
     """
     name = redacted(url)
     if url.partition("://")[0].lower() not in STREAMS:
-        raise UsageError(f"'{name}' is no stream; its URL must begin with one of {', '.join(STREAMS)}")
+        raise UsageError(f"'{name}' is no stream; its URL must begin with one of {', '.join(STREAMS)}; {OTHERS}")
     connect = partial(_connect, url, name, read_timeout_s)
     video = connect()
     if video.stated_frames or video.stated_seconds:
