@@ -27,7 +27,7 @@ def encode_ffv1(depths: Sequence[NDArray[np.uint16]]) -> list[bytes]:
     _set_up(codec, height, width)
     packets = []
     for number, depth in enumerate(depths):
-        frame = av.VideoFrame.from_ndarray(depth, format="gray16le")
+        frame = av.VideoFrame.from_numpy_buffer(np.ascontiguousarray(depth), format="gray16le")
         frame.pts = number
         packets += codec.encode(frame)
     return [bytes(packet) for packet in [*packets, *codec.encode(None)]]

@@ -28,7 +28,11 @@ def to_millimetres(depth: NDArray[np.float32]) -> NDArray[np.uint16]:
     return millimetres
 
 
-def _rounded(depth: NDArray[np.float32]) -> NDArray[np.uint16]:
-    millimetres = np.rint(depth.astype(np.float64) * 1000)
-    known = np.isfinite(millimetres) & (millimetres > 0) & (millimetres <= MAX_MILLIMETRES)
-    return np.where(known, millimetres, 0).astype(np.uint16)
+def _rounded(depth: NDArray[np.float32]) -> NDArray[np.float64]:
+    millimetres = np.multiply(depth, 1000.0, dtype=np.float64)
+    np.rint(millimetres, out=millimetres)
+    known = (millimetres > 0) & (millimetres <= MAX_MILLIMETRES)  # neither is true of NaN
+    # In place and seldom: four copies more took eight times as long.
+    if not known.all():
+        millimetres[~known] = 0
+    return millimetres
