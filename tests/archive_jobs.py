@@ -11,9 +11,10 @@ from bundles import brightness_depth, write_bundle
 from clipdepth.archive.chunk import Chunk, pack, unpack
 from clipdepth.archive.decode import decode
 from clipdepth.archive.encode import encode
-from clipdepth.archive.infer import bundle_sha256, infer_sizes
+from clipdepth.archive.infer import infer_sizes
 from clipdepth.archive.job import Job
 from clipdepth.archive.plan import plan
+from clipdepth.archive.sent_bundle import bundle_sha256
 from clipdepth.archive.settings import Settings
 from clipdepth.archive.sources import Item
 from clipdepth.bundle.folder import open_bundle

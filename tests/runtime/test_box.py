@@ -7,13 +7,9 @@ from pathlib import Path
 import pytest
 
 from bundles import WEIGHTS, write_bundle
-from clipdepth.archive.infer import load_verified
-from clipdepth.archive.settings import Settings
 from clipdepth.bundle.box import BOX, find_folder, is_bare, list_models, model_names, portable
 from clipdepth.bundle.folder import open_bundle
-from clipdepth.bundle.stored_file import stored_file
 from clipdepth.errors import BundleError
-from hub_stand_in import asked_hub
 
 
 @pytest.fixture
@@ -109,17 +105,3 @@ def test_each_node_of_a_cluster_has_its_own_copy_of_a_model(box: Path, tmp_path:
     assert elsewhere / named == elsewhere / "edge"
     Path("kitchen").mkdir()
     assert elsewhere / portable(Path("kitchen"), box) == tmp_path / "here" / "kitchen"
-
-
-def test_a_node_takes_an_absolute_path_and_a_pinned_name_as_they_are(
-    box: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    bundle = open_bundle("edge", box)
-    manifest = stored_file(bundle.path / "manifest.json").sha256
-    settings = Settings(manifest, "onnxruntime", "fp32", "video", 1, 0.0, None, {})
-    load_verified(portable(bundle.path), settings, threads=1).close()
-    with asked_hub(tmp_path, monkeypatch) as hub:
-        commit = hub.add("someone/edge", {file.name: file.read_bytes() for file in bundle.path.iterdir()})
-        load_verified(f"hf:someone/edge@{commit}", settings, threads=1).close()
-    with pytest.raises(BundleError, match=r"nowhere is not on this node; put the same bundle and clipdepth on all"):
-        load_verified("nowhere", settings, threads=1)

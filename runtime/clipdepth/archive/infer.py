@@ -12,25 +12,21 @@ from numpy.typing import NDArray
 
 from clipdepth.archive.chunk import Chunk, Row, pack, unpack
 from clipdepth.archive.job import Job
+from clipdepth.archive.sent_bundle import SentBundle, open_meant
 from clipdepth.archive.settings import Settings
-from clipdepth.bundle.box import BOX
-from clipdepth.bundle.folder import Bundle, open_bundle
-from clipdepth.bundle.hub_name import is_hub_name
-from clipdepth.bundle.manifest import MANIFEST
-from clipdepth.bundle.stored_file import stored_file
 from clipdepth.camera.letterbox import Letterbox
 from clipdepth.engines import Infer
-from clipdepth.errors import BundleError, VerificationError
+from clipdepth.errors import VerificationError
 from clipdepth.model import DepthModel, load
 
 
 class Inference:
     """An actor with a model."""
 
-    def __init__(self, job: Job) -> None:
+    def __init__(self, job: Job, sent: SentBundle | None) -> None:
         self._batch = job.max_batch
         self._worker = ray.get_runtime_context().get_actor_id() or ""
-        self._model = load_verified(job.bundle, job.settings, job.threads, job.device)
+        self._model = load_verified(job, sent)
 
     def __call__(self, row: Row) -> Row:
         """From a chunk's pictures to their depth, (N, H, W) float32 metres of the training camera; results pass."""
@@ -60,41 +56,25 @@ def infer_sizes(
     return depth
 
 
-def settle(bundle: str, settings: Settings, threads: int, device: int | None) -> Settings:
+def settle(job: Job, sent: SentBundle | None) -> Settings:
     """The settings with an engine and a precision, tried on one worker for all; raises as `load_verified`."""
-    with load_verified(bundle, settings, threads, device) as model:
-        return replace(settings, engine=model.engine.name, precision=model.precision)
+    with load_verified(job, sent) as model:
+        return replace(job.settings, engine=model.engine.name, precision=model.precision)
 
 
-def load_verified(bundle: str, settings: Settings, threads: int, device: int | None = None) -> DepthModel:
-    """Load a model whose depth agrees with PyTorch's on this node; `bundle` is what `portable` says.
+def load_verified(job: Job, sent: SentBundle | None = None) -> DepthModel:
+    """Load the job's model, which has to agree with PyTorch's depth on this node; see `open_meant` for the bundle.
 
-    Raises BundleError where another bundle is there than the one meant, VerificationError where depth differs, and
-    what `load` raises.
+    Raises VerificationError where depth differs, and what `open_meant` and `load` raise.
     """
-    opened = _open_here(bundle)
-    if bundle_sha256(opened) != settings.bundle:
-        raise BundleError(f"{bundle} is another bundle on this node; put the same one on all of them")
+    settings = job.settings
+    opened = open_meant(job.bundle, settings.bundle, sent)
     precision = settings.precision or None
     with ExitStack() as stack:
-        model = load(opened, engine=settings.engine, precision=precision, threads=threads, device=device)
+        model = load(opened, engine=settings.engine, precision=precision, threads=job.threads, device=job.device)
         stack.enter_context(model)
         agreement = model.verify()
         if not agreement.passed:
             raise VerificationError(f"{model.engine.name} {model.precision} on {model.engine.device}: {agreement}")
         stack.pop_all()
     return model
-
-
-def _open_here(bundle: str) -> Bundle:
-    if is_hub_name(bundle):
-        return open_bundle(bundle)
-    folder = BOX / bundle
-    if not folder.is_dir():
-        raise BundleError(f"{folder} is not on this node; put the same bundle and clipdepth on all of them")
-    return open_bundle(folder)
-
-
-def bundle_sha256(bundle: Bundle) -> str:
-    """The hash of the manifest, which has those of all files."""
-    return stored_file(bundle.path / MANIFEST).sha256

@@ -20,9 +20,9 @@ class Job:
     out: str
     """The folder or URI of the output."""
     bundle: str
-    """See `box.portable`: each node has its own copy of a model that ships; other paths are the same."""
+    """See `box.portable`; where a node has not this bundle there, it is sent."""
     settings: Settings
-    """With an engine and a precision."""
+    """With an engine and a precision, once they are settled."""
     threads: int
     """Of the engine."""
     inputs: tuple[InputSize, ...]

@@ -15,6 +15,7 @@ from clipdepth.archive.encode import encode
 from clipdepth.archive.infer import Inference
 from clipdepth.archive.job import CHUNK_BYTES, Job
 from clipdepth.archive.plan import plan
+from clipdepth.archive.sent_bundle import SentBundle
 from clipdepth.archive.sources import Item
 
 MANY, PLANNED_TOGETHER = 1000, 16
@@ -24,7 +25,7 @@ TASK_HEAP, ACTOR_HEAP = 512 << 20, 1 << 30
 decode, too, where all that is declared is the same."""
 
 
-def results(units: Sequence[Sequence[Item]], job: Job, resources: Resources) -> Iterator[Any]:
+def results(units: Sequence[Sequence[Item]], job: Job, resources: Resources, sent: SentBundle | None) -> Iterator[Any]:
     """Run the stages over units, a video or some images each, and yield their results as they come.
 
     A worker that dies is replaced and its chunk made again. Raises what a stage raised.
@@ -44,7 +45,7 @@ def results(units: Sequence[Sequence[Item]], job: Job, resources: Resources) -> 
         .flat_map(_stage(decode), **task)
         .map(
             _stage(Inference),
-            fn_constructor_args=(job,),
+            fn_constructor_args=(job, sent),
             compute=ActorPoolStrategy(size=resources.workers),
             num_cpus=resources.cpus,
             num_gpus=resources.gpus,

@@ -1,24 +1,15 @@
-"""A whole run: what is left to do, the pipeline, the joins, and the tally of what came of it."""
+"""A whole run: the results of its stages, the joins, and the tally of what came of it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any, Protocol
 
-import ray
-from pyarrow import parquet
-
-from clipdepth.archive.cluster import Resources
-from clipdepth.archive.index import IMAGES
 from clipdepth.archive.job import Job
 from clipdepth.archive.join import join
-from clipdepth.archive.pipeline import results
 from clipdepth.archive.report import ArchiveReport, WorkerReport
 from clipdepth.archive.results import Complete, Failed, Joinable, Joined, Part
 from clipdepth.archive.sources import Item
-
-IMAGES_TOGETHER = 64
-"""How many images make a chunk, at most."""
 
 
 class Watcher(Protocol):
@@ -26,27 +17,6 @@ class Watcher(Protocol):
 
     def update(self, *, frames: int, done: float, failed: int) -> None:
         """So many frames have depth, so many bytes of the sources are done, so many sources failed."""
-
-
-def units(items: Sequence[Item], job: Job) -> tuple[list[list[Item]], int]:
-    """Videos one by one and the images that have no depth yet in groups; and how many images have it."""
-    images = [item for item in items if item.is_image and not item.problem]
-    done = _done_images(job) if images else set()
-    left = [item for item in images if item.source not in done]
-    together = min(IMAGES_TOGETHER, job.chunk_frames)
-    groups = [left[at : at + together] for at in range(0, len(left), together)]
-    alone = [[item] for item in items if not item.is_image or item.problem]
-    return [*alone, *groups], len(images) - len(left)
-
-
-def _done_images(job: Job) -> set[str]:
-    files = job.index("").parent.files(recursive=False)
-    uris = [job.folder.at(file.path) for file in files if IMAGES in file.path]
-    done: set[str] = set()
-    for uri in uris:
-        with uri.open() as file:
-            done.update(parquet.read_table(file, columns=["source"])["source"].to_pylist())
-    return done
 
 
 @dataclass
@@ -62,11 +32,11 @@ class Tally:
     _joining: list[Any] = field(default_factory=list)
     _start: float = 0.0
 
-    def run(self, found: Sequence[Sequence[Item]], resources: Resources) -> None:
-        """Do what is left of the units; a Ctrl-C leaves the parts that are there, and the tally up to then."""
+    def run(self, results: Iterable[Any]) -> None:
+        """Take results as they come; a Ctrl-C leaves the parts that are there, and the tally up to then."""
         self._start = perf_counter()
         try:
-            for result in results(found, self.job, resources) if found else ():
+            for result in results:
                 self._add(result)
                 self._collect(block=False)
             self._collect(block=True)
@@ -131,11 +101,15 @@ class Tally:
             self._fail(Failed(item.source, reason))
 
     def _join(self, item: Item) -> None:
+        import ray
+
         # No CPU is asked for, since joining copies bytes, and what it frees should not wait for new work.
         self._joining.append(ray.remote(join).options(num_cpus=0).remote(item, self.job))
 
     def _collect(self, *, block: bool) -> None:
         while self._joining:
+            import ray
+
             ended, self._joining = ray.wait(self._joining, timeout=None if block else 0)
             if not ended:
                 return

@@ -1,20 +1,21 @@
 """`clipdepth archive`: depth of whole archives of video, on one machine or a cluster."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from json import dumps
 from time import monotonic
+from typing import Any
 
-import ray
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-from clipdepth.archive.cluster import Resources, StorePeak, connect
-from clipdepth.archive.infer import bundle_sha256, settle
+from clipdepth.archive.cluster import LOCAL, Resources, StorePeak, connect
 from clipdepth.archive.job import Job
+from clipdepth.archive.left import complete, units
 from clipdepth.archive.report import ArchiveReport, print_report
-from clipdepth.archive.run import Tally, units
+from clipdepth.archive.run import Tally
+from clipdepth.archive.sent_bundle import bundle_sha256, send
 from clipdepth.archive.settings import Settings, read_settings, write_settings
 from clipdepth.archive.sources import Item, find_items
 from clipdepth.archive.uri import open_uri
@@ -47,25 +48,48 @@ def main(argv: Sequence[str]) -> int:
     if before:
         settings = settings.after(before, out)
     items = find_items(options.source, out)
+    threads = max(int(options.cpus), 1)
+    job = Job(out.uri, portable(bundle.path), settings, threads, bundle.manifest.inputs, corrections, options.device)
     console = Console(stderr=True, quiet=in_json())
-    try:
-        with ExitStack() as stack:
-            with console.status("starting Ray"):
-                resources = stack.enter_context(connect(options.resources))
-            # Ray sets a handler of its own for SIGTERM when it starts.
-            stack.enter_context(sigterm_interrupts())
-            portable_path, threads = portable(bundle.path), max(int(resources.cpus), 1)
-            with console.status("verifying the bundle on a worker"):
-                remote = ray.remote(settle).options(num_cpus=resources.cpus, num_gpus=resources.gpus)
-                settings = ray.get(remote.remote(portable_path, settings, threads, options.device))
-            write_settings(out, settings)
-            job = Job(out.uri, portable_path, settings, threads, bundle.manifest.inputs, corrections, options.device)
-            report, status = _run(items, job, resources, console)
-    except ray.exceptions.RayTaskError as error:
-        raise _cause(error) from None
+    done = complete(items, job) if before else None
+    if done is None:
+        report, status = _make(items, job, bundle, options.resources, console)
+    else:
+        report, status = _run(items, job, options.resources, done, console)
+    (out / REPORT).write((dumps(asdict(report), indent=2) + "\n").encode())
     log_event("ended", **asdict(report))
     print_report(report, Console(quiet=in_json()))
     return status
+
+
+def _make(
+    items: Sequence[Item], job: Job, bundle: Bundle, wanted: Resources, console: Console
+) -> tuple[ArchiveReport, int]:
+    """Start Ray or join it, choose and verify the engine there, and do what is left."""
+    with console.status("starting Ray"):
+        import ray
+
+        from clipdepth.archive.infer import settle
+        from clipdepth.archive.pipeline import results
+    try:
+        with ExitStack() as stack:
+            with console.status("starting Ray"):
+                resources = stack.enter_context(connect(wanted))
+            # Ray sets a handler of its own for SIGTERM when it starts.
+            stack.enter_context(sigterm_interrupts())
+            sent = send(bundle) if resources.address != LOCAL else None
+            with console.status("verifying the bundle on a worker"):
+                remote = ray.remote(settle).options(num_cpus=resources.cpus, num_gpus=resources.gpus)
+                job = replace(job, settings=ray.get(remote.remote(job, sent)))
+            write_settings(job.folder, job.settings)
+            found, _ = units(items, job)
+            made = results(found, job, resources, sent) if found else ()
+            with StorePeak() as peak:
+                report, status = _run(items, job, resources, made, console)
+            report.store_peak_bytes = peak.bytes
+            return report, status
+    except ray.exceptions.RayTaskError as error:
+        raise _cause(error) from None
 
 
 def _settings(options: ArchiveOptions, bundle: Bundle) -> Settings:
@@ -84,7 +108,9 @@ def _settings(options: ArchiveOptions, bundle: Bundle) -> Settings:
     )
 
 
-def _run(items: Sequence[Item], job: Job, resources: Resources, console: Console) -> tuple[ArchiveReport, int]:
+def _run(
+    items: Sequence[Item], job: Job, resources: Resources, results: Iterable[Any], console: Console
+) -> tuple[ArchiveReport, int]:
     found, done = units(items, job)
     report = ArchiveReport(
         out=str(job.folder),
@@ -96,14 +122,12 @@ def _run(items: Sequence[Item], job: Job, resources: Resources, console: Console
         store_limit_bytes=resources.store,
     )
     status = 0
-    with StorePeak() as peak, _progress(sum(item.size for unit in found for item in unit), console) as bar:
+    with _progress(sum(item.size for unit in found for item in unit), console) as bar:
         try:
-            Tally(job, report, bar).run(found, resources)
+            Tally(job, report, bar).run(results)
         except KeyboardInterrupt as interruption:
             report.interrupted = True
             status = exit_status(interruption)
-    report.store_peak_bytes = peak.bytes
-    (job.folder / REPORT).write((dumps(asdict(report), indent=2) + "\n").encode())
     return report, status or (1 if report.failed else 0)
 
 
@@ -138,6 +162,8 @@ def _progress(total: int, console: Console) -> Iterator[Bar]:
 
 def _cause(error: BaseException) -> BaseException:
     """What a task of Ray's raised, without the traces of Ray's around it."""
+    import ray
+
     while isinstance(error, ray.exceptions.RayTaskError):
         error = error.cause
     return error

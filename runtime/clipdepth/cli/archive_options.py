@@ -73,7 +73,7 @@ def _parser() -> argparse.ArgumentParser:
         "clipdepth archive", "Run a bundle over any number of videos and images, on this machine or on a Ray cluster."
     )
     add = parser.add_argument
-    add("bundle", metavar="BUNDLE", help=f"{BUNDLE_HELP}, the same on every node")
+    add("bundle", metavar="BUNDLE", help=BUNDLE_HELP)
     add(
         "source",
         nargs="+",

@@ -2,11 +2,13 @@
 
 import json
 import os
+import pickle
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -15,6 +17,7 @@ import pyarrow.dataset
 import pytest
 
 import clipdepth
+from archive_jobs import make_job
 from bundles import brightness_depth, write_bundle
 from clipdepth.camera.camera import Camera
 from clipdepth.cli import main
@@ -216,6 +219,36 @@ def test_a_cluster_does_mixed_sources_and_lists_what_fails(
         *(f"depth/mixed/photo{n}.jpg.png" for n in range(3)),
     ]
     assert len(rows["depth"]) == 2 * FRAMES + 3
+
+
+def test_a_node_that_lacks_the_bundle_is_sent_it(tmp_path: Path, cluster: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in LOOPBACK.items():
+        monkeypatch.setenv(name, value)
+    job = make_job(tmp_path, engine="auto", precision="")
+    sends = f"""
+import pickle, ray, sys
+from clipdepth.archive.cluster import Resources, connect
+from clipdepth.archive.infer import settle
+from clipdepth.archive.sent_bundle import send
+from clipdepth.bundle.folder import open_bundle
+job = pickle.load(sys.stdin.buffer)
+with connect(Resources({cluster!r}, 1, 1.0, 0.0, 10**8)):
+    settings = ray.get(ray.remote(settle).remote(job, send(open_bundle({job.bundle!r}))))
+    print(settings.bundle, settings.precision)
+"""
+    given = pickle.dumps(replace(job, bundle=str(tmp_path / "nowhere")))
+    ended = subprocess.run([sys.executable, "-c", sends], input=given, capture_output=True, timeout=300)
+    assert ended.stdout.decode() == f"{job.settings.bundle} fp32\n", ended.stderr.decode()
+
+
+def test_where_nothing_is_left_ray_is_not_started(
+    films: Path, bundle: Path, whole: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)  # to import it is an error
+    before = contents(whole)
+    assert main(command(bundle, films, whole)[3:]) == 0
+    assert f"sources  {CLIPS}: 0 made, {CLIPS} done before, 0 failed" in capfd.readouterr().out
+    assert contents(whole) == before
 
 
 def test_other_settings_do_not_mix(

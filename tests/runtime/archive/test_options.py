@@ -7,7 +7,7 @@ import pytest
 
 from archive_jobs import item_of, make_job, run_stages
 from clipdepth.archive.cluster import Resources, decide
-from clipdepth.archive.run import units
+from clipdepth.archive.left import units
 from clipdepth.archive.settings import FILE, read_settings, write_settings
 from clipdepth.archive.uri import open_uri
 from clipdepth.cli.archive_options import parse_options

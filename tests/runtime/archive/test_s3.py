@@ -15,8 +15,8 @@ import clipdepth
 from archive_jobs import make_job, run_stages, small_chunks
 from bundles import brightness_depth
 from clipdepth.archive.join import join
+from clipdepth.archive.left import units
 from clipdepth.archive.results import Joined
-from clipdepth.archive.run import units
 from clipdepth.archive.sources import find_items
 from clipdepth.archive.uri import Uri, open_uri
 from clipdepth.sinks.depth_png import to_millimetres
