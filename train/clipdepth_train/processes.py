@@ -1,6 +1,6 @@
 """Sums and batch norms over all processes of a run, so that many of them learn what one would."""
 
-from typing import Any
+from typing import Any, cast
 
 import torch
 import torch.distributed as dist
@@ -42,7 +42,7 @@ class SharedFlag:
     def __init__(self) -> None:
         shared = dist.is_initialized() and dist.get_world_size() > 1
         # A group of its own: that of the gradients is the GPUs'.
-        self._group = dist.new_group(backend="gloo") if shared else None
+        self._group = cast(dist.ProcessGroup, dist.new_group(backend="gloo")) if shared else None
         self._asked: tuple[Tensor, dist.Work] | None = None
 
     def raised(self, mine: bool) -> bool:
@@ -53,7 +53,9 @@ class SharedFlag:
         if self._group is None:
             return mine
         before, flags = self._asked, torch.tensor(float(mine))
-        self._asked = flags, dist.all_reduce(flags, group=self._group, async_op=True)
+        asking = dist.all_reduce(flags, group=self._group, async_op=True)
+        assert asking is not None  # this process is of the group
+        self._asked = flags, asking
         if before is None:
             return False
         asked, work = before
