@@ -12,7 +12,7 @@ from torch import Tensor
 from clipdepth.errors import UsageError, WeightsError
 from clipdepth_train.imagenet import load_timm
 from clipdepth_train.pretrained import PretrainedConfig
-from clipdepth_train.trunk import load_trunk
+from clipdepth_train.trunk import load_trunk, trunk_colours
 
 LITE = "tf_efficientnet_lite0"
 
@@ -150,3 +150,8 @@ def test_a_trunk_knows_the_colours_it_was_trained_on() -> None:
     mean, std = load_trunk(PretrainedConfig("RN50-quickgelu", "none"), 1).colours
     assert tuple(mean) == pytest.approx((0.4815, 0.4578, 0.4082), abs=1e-4)
     assert tuple(std) == pytest.approx((0.2686, 0.2613, 0.2758), abs=1e-4)
+
+
+@pytest.mark.parametrize(("weights", "mean"), [("mae", 0.485), ("dino", 0.485), ("augreg_in21k", 0.5), ("none", 0.5)])
+def test_colours_are_those_of_the_weights_that_are_named(weights: str, mean: float) -> None:
+    assert trunk_colours(PretrainedConfig("vit_base_patch16_224", weights))[0][0] == mean

@@ -40,6 +40,21 @@ def test_timms_weights_have_the_licence_that_timm_states() -> None:
     assert weights_licence(lite) == Licence("tf_efficientnet_lite0 weights (imagenet)", "Apache-2.0")
 
 
+@pytest.mark.parametrize(
+    ("name", "weights", "licence"),
+    [
+        ("ViT-B-16-quickgelu", "openai", "MIT (OpenAI CLIP); its model card rules out untested deployment"),
+        ("ViT-B-16-SigLIP", "webli", "that of the weights' publisher"),
+        ("vit_small_patch14_dinov2", "lvd142m", "Apache-2.0"),
+        ("vit_small_patch16_dinov3", "lvd1689m", "DINOv3 License (Meta)"),
+        ("vit_base_patch16_224", "imagenet", "Apache-2.0"),
+        ("vit_base_patch16_224", "mae", "cc-by-nc-4.0"),
+    ],
+)
+def test_a_transformers_weights_have_the_licence_of_their_publisher(name: str, weights: str, licence: str) -> None:
+    assert weights_licence(PretrainedConfig(name, weights)) == Licence(f"{name} weights ({weights})", licence)
+
+
 @pytest.mark.parametrize("path", ["/home/ada/secret/RN50.pt", "C:\\Users\\ada\\secret\\RN50.pt"])
 def test_of_a_local_file_only_the_name(path: str) -> None:
     for name in ("RN50-quickgelu", "tf_efficientnet_lite0"):

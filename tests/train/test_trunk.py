@@ -13,14 +13,14 @@ from open_clip.transformer import VisionTransformer
 from torch import Tensor, nn
 
 from clipdepth.errors import UsageError
-from clipdepth_train.trunk import Trunk
+from clipdepth_train.trunk import StagedTrunk
 from tiny_clip import CHANNELS, TINY_CLIP
 
 COLOURS = ((0.5, 0.5, 0.5), (0.2, 0.2, 0.2))
 
 
-def trunk_of(visual: nn.Module, stages: int | None = None) -> Trunk:
-    return Trunk(visual, stages, COLOURS)
+def trunk_of(visual: nn.Module, stages: int | None = None) -> StagedTrunk:
+    return StagedTrunk(visual, stages, COLOURS)
 
 
 def resnet50() -> ModifiedResNet:
@@ -213,5 +213,5 @@ def test_reparameterized_mobileclip_keeps_its_features(mobileclip: nn.Module) ->
     ids=["open_clip", "timm"],
 )
 def test_a_vision_transformer_has_one_scale_and_is_refused(visual: Any) -> None:
-    with pytest.raises(UsageError, match="has no feature maps at several scales"):
+    with pytest.raises(UsageError, match="has no feature maps at several scales; the recipe 'space' takes"):
         trunk_of(visual())

@@ -10,7 +10,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from clipdepth.errors import UsageError
 from clipdepth_train.models import DepthNetwork, build_network
-from clipdepth_train.recipe import Recipe, without_download
+from clipdepth_train.recipe import Recipe, trunk_of, without_download
+from clipdepth_train.trunk import trunk_colours
 
 NORMALISATIONS = {
     "clip": ((0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)),
@@ -75,6 +76,13 @@ class DepthModel(nn.Module):
             deployed.network.trunk.reparameterize()
         return deployed.requires_grad_(False)  # the folded weights are new ones
 
+    def at_size(self, height: int, width: int) -> "DepthModel":
+        """A copy for frames of that height and width alone, with what depends only on these computed."""
+        fixed = copy.deepcopy(self)
+        if fixed.network.trunk is not None:
+            fixed.network.trunk.fix_size(height, width)
+        return fixed
+
     def parameter_groups(self, learning_rate: float, trunk_learning_rate: float) -> list[dict[str, Any]]:
         """The optimizer's groups: what is trained of the network, and of its trunk at a rate of its own."""
         trunk = {id(p) for p in self.network.trunk.parameters()} if self.network.trunk is not None else set()
@@ -93,11 +101,14 @@ class DepthModel(nn.Module):
         """The cost of one frame, 2 per multiply-add, without mirroring."""
         device = self.mean.device
         mirror, training = self.mirror, self.training
+        fused = torch.backends.mha.get_fastpath_enabled()
         self.mirror = False
         self.eval()
+        torch.backends.mha.set_fastpath_enabled(False)  # the counter does not see into a fused attention
         with FlopCounterMode(display=False) as counter, torch.no_grad():
             frame = torch.zeros(1, height, width, 3, dtype=torch.uint8, device=device)
             self(frame, frame if self.network.needs_segmentation else None)
+        torch.backends.mha.set_fastpath_enabled(fused)
         self.mirror = mirror
         self.train(training)
         return int(counter.get_total_flops())
@@ -124,6 +135,9 @@ def build_model(recipe: Recipe, pretrained: bool = True) -> DepthModel:
     torch.manual_seed(recipe.seed)
     size = recipe.frames.height, recipe.frames.width
     network = build_network(recipe.model if pretrained else without_download(recipe.model), size)
+    trunk = trunk_of(recipe.model)
+    if network.trunk is not None and trunk is not None:
+        network.trunk.colours = trunk_colours(trunk)  # those of the recipe's weights, also where none are loaded
     if recipe.optim.trunk_learning_rate == 0 and network.trunk is not None:
         network.trunk.freeze()
     return DepthModel(network, recipe)

@@ -33,9 +33,18 @@ def load_timm(name: str, weights: str) -> nn.Module:
     return model
 
 
-def timm_licence(name: str) -> str:
-    """The licence that timm states for the weights of its model `name`; '' where it states none."""
-    return str(getattr(timm.get_pretrained_cfg(name), "license", None) or "")
+def timm_settings(name: str, weights: str) -> Any:
+    """What timm states of its model `name` with `weights`, as its PretrainedCfg; None where it states nothing.
+
+    For weights that are no tag of timm's hub it is what timm states of the model's default ones.
+    """
+    tagged = f"{name}.{weights}"
+    return timm.get_pretrained_cfg(tagged if timm.is_model_pretrained(tagged) else name)
+
+
+def timm_licence(name: str, weights: str) -> str:
+    """The licence that timm states for its model `name` with `weights`; '' where it states none."""
+    return str(getattr(timm_settings(name, weights), "license", None) or "")
 
 
 def _state(name: str, weights: str) -> Mapping[str, Tensor]:

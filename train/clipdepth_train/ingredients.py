@@ -58,8 +58,8 @@ def weights_licence(trunk: PretrainedConfig) -> Licence:
 def _licence(trunk: PretrainedConfig) -> str:
     if trunk.name.startswith("MobileCLIP"):
         return "Apple's model licence (research use)"
-    if trunk.name.startswith("RN") and trunk.weights == "openai":
+    if trunk.name.startswith(("RN", "ViT-")) and trunk.weights == "openai":
         return "MIT (OpenAI CLIP); its model card rules out untested deployment"
-    if Path(trunk.weights).suffix or not (stated := timm_licence(trunk.name)):
+    if Path(trunk.weights).suffix or not (stated := timm_licence(trunk.name, trunk.weights)):
         return "that of the weights' publisher"
-    return {"apache-2.0": "Apache-2.0", "mit": "MIT"}.get(stated, stated)
+    return {"apache-2.0": "Apache-2.0", "mit": "MIT", "dinov3-license": "DINOv3 License (Meta)"}.get(stated, stated)
