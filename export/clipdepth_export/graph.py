@@ -1,6 +1,6 @@
 """From a trained model to an ONNX graph with the frame contract."""
 
-import warnings
+import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import BinaryIO
@@ -15,6 +15,8 @@ from torch.export import Dim
 from clipdepth.bundle.manifest import InputSize
 from clipdepth.errors import ClipdepthError
 from clipdepth.files.atomic import atomic_file
+from clipdepth_train.depth_model import DepthModel
+from clipdepth_train.quiet import quiet_logger
 
 OPSET = 18
 """What TensorRT 10, ONNX Runtime and OpenVINO all read, and the newest that torch writes without a conversion."""
@@ -33,6 +35,8 @@ def trace_depth(module: nn.Module, size: InputSize, names: Sequence[str] = ("fra
 
     N is 1, or anything to `size.max_batch`. Raises ExportError where torch cannot export it.
     """
+    if isinstance(module, DepthModel):
+        module = module.at_size(size.height, size.width)
     shape = (min(size.max_batch, 2), size.height, size.width, 3)
     # A tensor for each: torch takes one that is given twice for one input.
     inputs = {name: torch.zeros(shape, dtype=torch.uint8) for name in names}
@@ -48,9 +52,8 @@ def trace(
 ) -> torch.onnx.ONNXProgram:
     """Trace a module with inputs and outputs of those names to ONNX; raises ExportError where torch cannot."""
     shapes = tuple(dynamic.values()) if dynamic and any(dynamic.values()) else None
-    with warnings.catch_warnings():
-        # torch.onnx warns of its own and onnxscript's deprecated calls, which no caller can mend.
-        warnings.simplefilter("ignore")
+    # torch.onnx warns of its own and onnxscript's deprecated calls, and onnxscript of constants that it does not fold.
+    with quiet_logger("onnxscript", logging.ERROR):
         try:
             program = torch.onnx.export(
                 module,

@@ -24,13 +24,14 @@ from clipdepth_train.models import (
     EdgeConfig,
     EigenConfig,
     MsaConfig,
+    SpaceConfig,
 )
 from clipdepth_train.models.eigen import CoarseToFine
 from clipdepth_train.pretrained import PretrainedConfig
 from clipdepth_train.recipe import DataConfig, OptimConfig
 from clipdepth_train.segmentation import SamConfig
 from runs import MOBILE_EDGE, train_tiny_run, write_rgbd_folder
-from tiny_clip import TINY_CLIP
+from tiny_clip import TINY_CLIP, TINY_VIT
 
 # Pictures are twice as wide as the input and as high, so that a mixed-up axis shows.
 PICTURE, INPUT = (64, 192), DataConfig(64, 96, workers=0)
@@ -49,6 +50,7 @@ RECIPES: dict[str, dict[str, Any]] = {
     "refined": {"model": CoarseAdapterConfig(TINY, refined=True, temperature=0.01), "optim": OptimConfig()},
     "edge": {"normalisation": "clip"},
     "mobile": {"model": MOBILE_EDGE, "epochs": 0},
+    "space": {"model": SpaceConfig(PretrainedConfig(TINY_VIT, "none"), (1, 2, 3, 5), width=8, bins=8)},
 }
 WITH_SAM = {"model": MsaConfig(TINY, segmentation=True), "optim": OptimConfig(), **MIRRORED}
 SAM = SamConfig("mini", "none", points_per_side=4, pred_iou_thresh=0, stability_score_thresh=0)
@@ -95,7 +97,7 @@ def export_once(data: Path, clip_weights: Path, tmp_path_factory: pytest.TempPat
             coarse = {**changes, "model": replace(changes["model"], refined=False)}
             changes["start"] = str(train_tiny_run(folder / "coarse", data, frames=INPUT, **coarse))
         run = train_tiny_run(folder / kind, data, frames=INPUT, **changes)
-        if isinstance(changes["model"], EdgeConfig):
+        if isinstance(changes["model"], EdgeConfig | SpaceConfig):
             _enliven(run, data)
         if isinstance(changes["model"], EigenConfig | CoarseAdapterConfig):
             _spread(run, data)
@@ -112,7 +114,7 @@ def _training_frames(data: Path) -> torch.Tensor:
 
 
 def _enliven(run: Path, data: Path) -> None:
-    """Give a barely trained edge model batch norms that fit its data and a steep head: depth then spans metres."""
+    """Give a barely trained model of bins batch norms that fit its data and a steep head: depth then spans metres."""
     model, recipe = load_run(run)
     for module in model.modules():
         if isinstance(module, torch.nn.BatchNorm2d):

@@ -62,7 +62,7 @@ class Activations(nn.Module):
         x = functional.group_norm(functional.prelu(x, ones(4) / 4), 2)
         first, second = functional.pad(x, (1, 1)).split(2, dim=1)
         x = functional.mish(first + second.isnan() + functional.adaptive_avg_pool2d(second, 1))
-        return x.log().reciprocal()
+        return -x.log().reciprocal()
 
 
 def test_what_other_trunks_have_besides() -> None:

@@ -51,7 +51,9 @@ def test_what_stays_in_fp32_is_not_rounded_on_its_way(exported: Bundle) -> None:
     steps = [node for node in picture if node.op_type != "Cast"]
     assert steps
     assert {node.outputs[0].dtype for node in steps} == {ir.DataType.FLOAT}
-    assert len(casts) <= 12
+    # A transformer's norms and softmaxes are in fp32 between layers in half.
+    islands = [node for node in model.graph.node if node.op_type in ("LayerNormalization", "Softmax")][1:]
+    assert len(casts) <= 12 + 2 * len(islands)
 
 
 def test_the_cosine_and_the_depth_it_gives_stay_in_fp32(export_once) -> None:  # type: ignore[no-untyped-def]

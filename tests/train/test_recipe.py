@@ -43,6 +43,7 @@ NAMES = [
     *("msa-l1", "msa-l1-sam", "msa-l1-clip", "msa-l1-clip-sam"),
     "edge",
     "edge-nyu",
+    "space",
 ]
 RN50 = PretrainedConfig("RN50-quickgelu", "openai")
 
@@ -225,6 +226,7 @@ def test_which_recipes_have_a_clip() -> None:
     }
     others = {name: trunk_of(recipe.model) for name, recipe in RECIPES.items()}
     assert others.pop("edge-nyu") == PretrainedConfig("tf_efficientnet_lite2", "imagenet")
+    assert others.pop("space") == PretrainedConfig("ViT-B-16-quickgelu", "openai")
     assert set(others.values()) == {None, RN50}
 
 
@@ -240,7 +242,7 @@ def test_the_papers_recipes() -> None:
     assert (depthclip.epochs, depthclip.mirror, depthclip.normalisation) == (0, True, "imagenet")
 
 
-PAPERS = [name for name in NAMES if not name.startswith("edge")]
+PAPERS = [name for name in NAMES if not name.startswith(("edge", "space"))]
 TRAINED = [name for name in PAPERS if name != "depthclip"]
 EIGEN = [name for name in PAPERS if name.startswith(("depth-eigen", "coarse", "refined"))]
 

@@ -1,4 +1,4 @@
-"""The recipes that come with clipdepth: the rows of the paper's tables, and `edge`."""
+"""The recipes that come with clipdepth: the rows of the paper's tables, `edge` and `space`."""
 
 from dataclasses import replace
 
@@ -9,6 +9,7 @@ from clipdepth_train.models import (
     EdgeConfig,
     EigenConfig,
     MsaConfig,
+    SpaceConfig,
 )
 from clipdepth_train.pretrained import PretrainedConfig
 from clipdepth_train.recipe import AugmentConfig, DataConfig, LossConfig, OptimConfig, Recipe, ViewConfig
@@ -119,5 +120,11 @@ RECIPES = {
         channels_last=True,
         epochs=36,
         evaluate_every=1000,
+    ),
+    "space": Recipe(
+        SpaceConfig(),
+        augment=_NO_ZOOM,
+        optim=OptimConfig(weight_decay=0.05, ema=0.998),
+        loss=LossConfig(silog_lambda=0.5, gradient=0.5),
     ),
 }

@@ -67,6 +67,7 @@ OTHER_TRUNKS = frozenset(
         "LeakyRelu",
         "Log",
         "Mish",
+        "Neg",
         "PRelu",
         "Pad",
         "Reciprocal",

@@ -10,6 +10,7 @@ from clipdepth_train.models.edge import EdgeConfig, build_edge
 from clipdepth_train.models.eigen import CoarseAdapterConfig, EigenConfig, build_coarse_adapter, build_eigen
 from clipdepth_train.models.msa import MsaConfig, build_msa
 from clipdepth_train.models.network import BinNetwork, DepthNetwork
+from clipdepth_train.models.space import SpaceConfig, build_space
 
 __all__ = [
     "MODELS",
@@ -22,10 +23,13 @@ __all__ = [
     "EigenConfig",
     "ModelConfig",
     "MsaConfig",
+    "SpaceConfig",
     "build_network",
 ]
 
-ModelConfig = DepthClipConfig | ClipAdapterConfig | EigenConfig | CoarseAdapterConfig | MsaConfig | EdgeConfig
+ModelConfig = (
+    DepthClipConfig | ClipAdapterConfig | EigenConfig | CoarseAdapterConfig | MsaConfig | EdgeConfig | SpaceConfig
+)
 
 
 @dataclass(frozen=True)
@@ -43,6 +47,7 @@ MODELS = {
     "coarse-adapter": ModelEntry(CoarseAdapterConfig, build_coarse_adapter),
     "msa": ModelEntry(MsaConfig, lambda config, size: build_msa(config)),
     "edge": ModelEntry(EdgeConfig, lambda config, size: build_edge(config)),
+    "space": ModelEntry(SpaceConfig, build_space),
 }
 
 

@@ -40,15 +40,21 @@ class EdgeConfig:
         return self.min_depth, self.max_depth
 
     def __post_init__(self) -> None:
-        if not 0 < self.min_depth < self.max_depth:
-            raise UsageError(f"depth from {self.min_depth} to {self.max_depth} m: it has to rise, from above 0")
-        if self.width < 1 or self.bins < 2:
-            raise UsageError(f"--model.width {self.width} and --model.bins {self.bins}: at least 1 and 2 are needed")
+        require_bins(self.depth_range, self.width, self.bins)
         if self.shrink < 1 or self.detail < 0 or not 1 <= self.stages <= 4:
             raise UsageError(
                 f"--model.shrink {self.shrink}, --model.detail {self.detail}, --model.stages {self.stages}: "
                 "at least 1, at least 0 and 1 to 4 are needed"
             )
+
+
+def require_bins(depth_range: tuple[float, float], width: int, bins: int) -> None:
+    """Raise UsageError where `bins` bins on `width` channels cannot tile the depth range, metres."""
+    near, far = depth_range
+    if not 0 < near < far:
+        raise UsageError(f"depth from {near} to {far} m: it has to rise, from above 0")
+    if width < 1 or bins < 2:
+        raise UsageError(f"--model.width {width} and --model.bins {bins}: at least 1 and 2 are needed")
 
 
 def convolution(inputs: int, outputs: int, kernel: int, stride: int = 1) -> nn.Sequential:
