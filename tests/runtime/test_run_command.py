@@ -1,6 +1,7 @@
 import json
 import math
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -66,9 +67,9 @@ def test_keeps_depth_and_video_and_reports(
         "capture_to_depth": 4,
     }
     (source,) = report["sources"]
-    counts = {"name": str(images), "captured": 4, "processed": 4, "dropped": {}, "losses": 0}
+    counts = {"name": str(images), "captured": 4, "processed": 4, "dropped": {}, "losses": 0, "state": "ended"}
     focal = {"origin": "assumed", "focal_px": pytest.approx(0.9 * 64), "width": 64, "height": 48, "frames": 4}
-    assert source == {**counts, "focal": [focal]}
+    assert source == {**counts, "failed": None, "focal": [focal]}
     assert report["agreement"]["tolerance"]["mean"] == 1e-4
 
     out, err = capsys.readouterr()
@@ -240,7 +241,11 @@ def test_ctrl_c_does_not_hide_that_the_video_was_lost(bundle: Path, tmp_path: Pa
     draft.touch()
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=60)
-    assert (process.returncode, out) == (1, "")
+    assert process.returncode == 1
+    assert "; failed at 20" in out
+    (written,) = re.findall(r"^written +(.*)$", out, re.MULTILINE)
+    assert str(tmp_path / "d") in written
+    assert "x.mp4" not in written
     assert "x.mp4 could not be written beyond frame" in err
     assert not (tmp_path / "x.mp4").exists()
 

@@ -273,7 +273,7 @@ def test_the_command_says_no_password(tmp_path: Path, capfd: pytest.CaptureFixtu
         secret = url.replace("//", "//admin:hunter2@") + "?key=hunter2"
         report = tmp_path / "r.json"
         assert main(["run", bundle, "--source", secret, "--frames", "5", "--json", str(report)]) == 0
-    assert main(["run", bundle, "--source", secret]) == 1
+    assert main(["run", bundle, "--source", secret, "--give-up", "0.2s"]) == 1
     out, err = capfd.readouterr()
     assert "hunter2" not in out + err + report.read_text()
     assert "***@127.0.0.1" in report.read_text()

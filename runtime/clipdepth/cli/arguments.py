@@ -48,6 +48,19 @@ def device_index(text: str) -> int:
     return int(text)
 
 
+_SECONDS = {"s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
+
+
+def duration(text: str) -> float:
+    """Read a time such as '60s', '5min', '1.5h', '2d' or 'never' as seconds, infinite for never; for `add_argument`."""
+    if text == "never":
+        return math.inf
+    found = re.fullmatch(r"(\d{1,9}(?:\.\d{1,9})?)(s|m|min|h|d)", text, re.ASCII)
+    if not found:
+        raise argparse.ArgumentTypeError(f"'{text}' is no time; give a number with s, min, h or d, as 60s, or never")
+    return float(found[1]) * _SECONDS[found[2]]
+
+
 def depth_span(text: str) -> tuple[float, float]:
     """Read 'NEAR,FAR' in metres; for `add_argument(type=…)`."""
     try:

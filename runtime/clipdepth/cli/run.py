@@ -1,23 +1,13 @@
 """`clipdepth run`: stream frames through a bundle, keep the depth, say how long it took."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, replace
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    ProgressColumn,
-    Task,
-    TextColumn,
-    TimeRemainingColumn,
-)
-from rich.text import Text
 
 from clipdepth.bundle.box import find_folder
 from clipdepth.bundle.folder import Bundle, open_bundle
@@ -29,17 +19,19 @@ from clipdepth.cli.live_at import announce
 from clipdepth.cli.logs import in_json, log_event
 from clipdepth.cli.models import licences_line
 from clipdepth.cli.overwriting import refuse_overwriting
-from clipdepth.cli.progress import LongProgress
 from clipdepth.cli.run_options import RunOptions, parse_options
+from clipdepth.cli.run_progress import RunProgress, run_progress
 from clipdepth.cli.run_report import RunReport, SourceReport, print_report
 from clipdepth.engines import ENGINES, usable_cores
+from clipdepth.errors import ClipdepthError, SourceError
 from clipdepth.files.atomic import write_json
 from clipdepth.files.foreign import shown
 from clipdepth.model import DepthModel, load
 from clipdepth.pipeline import Feed, Pipeline
 from clipdepth.pipeline.smoothing import Smoother
 from clipdepth.sinks import open_sink
-from clipdepth.sources import Source, open_source
+from clipdepth.sources import Source
+from clipdepth.sources.late import open_late
 from clipdepth.viewer import Setup, choose_token, open_viewer
 
 if TYPE_CHECKING:
@@ -51,26 +43,29 @@ PROGRESS_S = 0.1
 
 
 def main(argv: Sequence[str]) -> int:
-    """Run the command; return 0, or 130 after Ctrl-C and 143 after SIGTERM."""
+    """Run the command; return 0, or 130 after Ctrl-C and 143 after SIGTERM. Raises what failed after its report."""
     options = parse_options(argv)
     outputs = [path for paths in _outputs(options) for path in paths]
     read = [find_folder(options.bundle), *options.source, options.calibration]
     refuse_overwriting(read, [*outputs, options.json])
     with sigterm_interrupts():
-        report, status = _run(options, open_bundle(options.bundle))
+        report, failure, status = _run(options, open_bundle(options.bundle))
     log_event("ended", **asdict(report))
     print_report(report, Console(quiet=in_json()))
     if options.json:
         write_json(options.json, asdict(report))
+    if failure:
+        raise failure
     return status
 
 
-def _run(options: RunOptions, bundle: Bundle) -> tuple[RunReport, int]:
-    """What was found, and the exit status."""
+def _run(options: RunOptions, bundle: Bundle) -> tuple[RunReport, BaseException | None, int]:
+    """What was found, what failed, and the exit status where nothing did."""
     threads = options.threads or usable_cores()
     with ExitStack() as stack:
-        # Sources and outputs first: what is wrong with them is told before engines are tried.
-        sources = [stack.enter_context(open_source(spec, options.mode)) for spec in options.source]
+        # Files and outputs first: what is wrong with them is told before engines are tried. Cameras open after that:
+        # what they gave in the meantime would wait in their drivers, and be taken for new.
+        sources = [stack.enter_context(open_late(spec, options.mode, options.reconnect)) for spec in options.source]
         kind = Corrections(bundle.manifest, options.camera).kind
         span = options.span(kind)
         feeds = _feeds(sources, bundle, options, span)
@@ -92,13 +87,14 @@ def _run(options: RunOptions, bundle: Bundle) -> tuple[RunReport, int]:
         _print_terms(bundle, kind)
         start = perf_counter()
         log_event("streaming", sources=[source.name for source in sources], **asdict(setup))
-        status = _stream_all(pipeline, _expected_frames(sources, options.frames), ending)
+        with run_progress(_stderr(), sources, options.frames) as progress:
+            status = _stream_all(pipeline, progress, ending)
         seconds = perf_counter() - start
     report = RunReport(
         bundle=bundle.as_named(options.bundle),
         source=", ".join(source.name for source in sources),
         sources=[SourceReport.of(branch) for branch in pipeline.branches],
-        outputs=[sink.name for feed in feeds for sink in feed.sinks],
+        outputs=_written(feeds, pipeline),
         frames=pipeline.processed,
         seconds=seconds,
         interrupted=status != 0,
@@ -112,7 +108,7 @@ def _run(options: RunOptions, bundle: Bundle) -> tuple[RunReport, int]:
         kind=kind,
         licences={of.part: of.licence for of in bundle.manifest.licences},
     )
-    return report, status
+    return report, _failure(pipeline), status
 
 
 def _load(bundle: Bundle, options: RunOptions, threads: int) -> DepthModel:
@@ -170,6 +166,13 @@ def _feeds(sources: list[Source], bundle: Bundle, options: RunOptions, span: tup
     return feeds
 
 
+def _written(feeds: list[Feed], pipeline: Pipeline) -> list[str]:
+    """The names of the outputs that did not fail."""
+    outputs = [sink for feed in feeds for sink in feed.sinks]
+    writers = [writer for branch in pipeline.branches for writer in branch.sinks]
+    return [writer.sink.name for writer in writers if writer.is_whole and writer.sink in outputs]
+
+
 def _outputs(options: RunOptions) -> list[list[Path]]:
     """The outputs of each source; with several sources each path gets the source's number, from 1."""
     count = len(options.source)
@@ -181,22 +184,22 @@ def _numbered(path: Path, number: str) -> Path:
     return path.with_name(f"{path.stem}{number}{path.suffix}") if number else path
 
 
-def _expected_frames(sources: list[Source], limit: int | None) -> int | None:
-    """How many frames will come if all goes well; None where that is not known."""
-    lengths = [source.frame_count if limit is None else min(source.frame_count or limit, limit) for source in sources]
-    known = [length for length in lengths if length is not None]
-    return sum(known) if len(known) == len(lengths) else None
-
-
 def _stderr() -> Console:
     return Console(stderr=True, quiet=in_json())
 
 
-def _stream_all(pipeline: Pipeline, expected: int | None, ending: Ending) -> int:
-    """Run the pipeline to its end; return the exit status, which is not 0 where Ctrl-C or SIGTERM was that."""
-    with _progress(expected) as progress, pipeline:
-        while not (ending.interruption or pipeline.wait(PROGRESS_S)):
-            progress.update(progress.task_ids[0], completed=pipeline.processed)
+def _stream_all(pipeline: Pipeline, progress: RunProgress, ending: Ending) -> int:
+    """Run the pipeline to its end; return the exit status, which is not 0 where Ctrl-C or SIGTERM was that.
+
+    Failures of branches that gave depth are left to the report.
+    """
+    try:
+        with pipeline:
+            while not (ending.interruption or pipeline.wait(PROGRESS_S)):
+                progress.show(pipeline.processed)
+    except (ClipdepthError, OSError) as error:
+        if not pipeline.processed or error not in [failure.error for failure in pipeline.failures]:
+            raise
     if not ending.interruption:
         return 0
     if not pipeline.processed:
@@ -204,26 +207,9 @@ def _stream_all(pipeline: Pipeline, expected: int | None, ending: Ending) -> int
     return exit_status(ending.interruption)
 
 
-class _RateColumn(ProgressColumn):
-    """Frames a second."""
-
-    def render(self, task: Task) -> Text:
-        return Text("" if task.speed is None else f"{task.speed:.1f} frames/s")
-
-
-@contextmanager
-def _progress(total: int | None) -> Iterator[Progress]:
-    """A bar on stderr: frames, frames a second, and the time that remains where the length is known."""
-    columns = [
-        TextColumn("streaming"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        _RateColumn(),
-        TimeRemainingColumn(),
-    ]
-    console = _stderr()
-    # What has no end says nothing a minute: a service has its logs and metrics.
-    hidden = total is None and not console.is_terminal
-    with LongProgress(*columns, console=console, transient=True, disable=hidden) as progress:
-        progress.add_task("streaming", total=total)
-        yield progress
+def _failure(pipeline: Pipeline) -> BaseException | None:
+    """What the command ends with where a source, or an output of it, failed."""
+    count, error = len(pipeline.failures), pipeline.error
+    if count < 2:
+        return error
+    return SourceError(f"{count} of {len(pipeline.branches)} sources or their outputs failed; the first: {error}")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from clipdepth.bundle.kind import METRIC, DepthKind, require_metric
-from clipdepth.cli.arguments import BUNDLE_HELP, ArgumentParser, depth_span, positive_int
+from clipdepth.cli.arguments import BUNDLE_HELP, ArgumentParser, depth_span, duration, positive_int
 from clipdepth.cli.camera_options import (
     TurnedCameraOptions,
     add_camera_arguments,
@@ -17,8 +17,9 @@ from clipdepth.cli.camera_options import (
 from clipdepth.cli.engine_options import add_engine_arguments
 from clipdepth.errors import UsageError
 from clipdepth.sinks.relative import FARTHEST, NEAREST
-from clipdepth.sources import has_modes
+from clipdepth.sources import has_modes, is_sought
 from clipdepth.sources.camera import CameraMode
+from clipdepth.sources.live import Reconnect
 from clipdepth.viewer import Address, Allowed, parse_address, parse_host, parse_origin
 
 RANGE = 0.3, 6.0
@@ -35,6 +36,7 @@ class RunOptions(TurnedCameraOptions):
     height: int | None
     fps: int | None
     fourcc: str | None
+    give_up: float | None
     output: list[Path]
     frames: int | None
     smooth: bool
@@ -65,6 +67,11 @@ class RunOptions(TurnedCameraOptions):
         return CameraMode(self.width, self.height, self.fps, self.fourcc)
 
     @property
+    def reconnect(self) -> Reconnect:
+        """How cameras and streams are sought that are away."""
+        return Reconnect() if self.give_up is None else Reconnect(give_up_s=self.give_up)
+
+    @property
     def secret(self) -> str | None:
         """The viewer's token, where the user gave one."""
         return self.token if isinstance(self.token, str) else os.environ.get("CLIPDEPTH_TOKEN")
@@ -87,6 +94,8 @@ def parse_options(argv: Sequence[str]) -> RunOptions:
         raise UsageError(
             "--width, --height, --fps and --fourcc are for webcams and cameras of boards, and no --source is one"
         )
+    if options.give_up is not None and not any(is_sought(spec) for spec in options.source):
+        raise UsageError("--give-up is for cameras and streams, and no --source is one; leave it out")
     if (options.token is not None or options.metrics or options.behind_proxy) and not options.serve:
         raise UsageError("--token, --allowed-host, --allowed-origin and --metrics are for --serve; give it too")
     return options
@@ -107,6 +116,13 @@ def _parser() -> argparse.ArgumentParser:
         "without end (may be given more than once: all share the engine)",
     )
     add_mode_arguments(parser)
+    add(
+        "--give-up",
+        type=duration,
+        metavar="TIME",
+        help="how long a camera or stream is sought that was lost or is not there yet: such as 60s, 5min, 2h, or never "
+        f"(default: {Reconnect().give_up_s:g}s; the other sources go on)",
+    )
     add(
         "--output",
         type=Path,

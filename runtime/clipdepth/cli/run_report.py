@@ -9,9 +9,18 @@ from rich.table import Table
 from clipdepth.bundle.agreement import Agreement
 from clipdepth.bundle.kind import DepthKind
 from clipdepth.files.foreign import shown
-from clipdepth.pipeline.branch import Branch
+from clipdepth.pipeline.branch import Branch, State
 from clipdepth.pipeline.focal import FocalLength, describe_focal
 from clipdepth.pipeline.latency import Latency
+
+
+@dataclass(frozen=True)
+class FailureReport:
+    """What ended a source's branch before its time."""
+
+    at: str
+    """UTC, by ISO 8601."""
+    why: str
 
 
 @dataclass(frozen=True)
@@ -24,20 +33,32 @@ class SourceReport:
     dropped: dict[str, int]
     losses: int
     """See `clipdepth.sources.Source.losses`."""
+    state: State
+    """How it was at the end: 'lost' where it was away and still sought."""
+    failed: FailureReport | None
     focal: list[FocalLength]
     """With what its frames were filmed, and where that was known from; the most frequent first."""
 
     @classmethod
     def of(cls, branch: Branch) -> "SourceReport":
         """What became of the frames of a branch, which must have ended."""
-        counts = branch.counts
+        counts, source, failure = branch.counts, branch.source, branch.failure
         dropped, focal = dict(counts.dropped), counts.focal.counted()
-        return cls(branch.source.name, counts.captured, counts.processed, dropped, branch.source.losses, focal)
+        failed = FailureReport(f"{failure.at:%Y-%m-%dT%H:%M:%SZ}", str(failure.error)) if failure else None
+        return cls(source.name, counts.captured, counts.processed, dropped, source.losses, branch.state, failed, focal)
 
     def __str__(self) -> str:
         dropped = ", ".join(f"{frames} before {stage}" for stage, frames in self.dropped.items()) or "none"
         losses = f"; lost {self.losses}" if self.losses else ""
-        return f"{self.name}: {self.captured} captured, {self.processed} processed, dropped {dropped}{losses}"
+        return (
+            f"{self.name}: {self.captured} captured, {self.processed} processed, dropped {dropped}{losses}{self._end}"
+        )
+
+    @property
+    def _end(self) -> str:
+        if self.failed:
+            return f"; failed at {self.failed.at}: {self.failed.why}"
+        return {"lost": ", and away at the end", "waiting": "; never there"}.get(self.state, "")
 
 
 @dataclass(frozen=True)
@@ -49,6 +70,7 @@ class RunReport:
     """The names of all sources; passwords are left out."""
     sources: list[SourceReport]
     outputs: list[str]
+    """Those that are whole, as far as they go."""
     frames: int
     seconds: float
     """From the first frame asked for to the last depth kept: reading and writing included."""

@@ -1,10 +1,13 @@
 """One source's way through the pipeline: its stages, and the slots between them."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from itertools import islice
-from threading import Condition, Event
+from threading import Condition
 from time import monotonic_ns, perf_counter_ns
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,11 +17,14 @@ from clipdepth.camera.corrections import Corrections
 from clipdepth.frame import DepthFrame
 from clipdepth.pipeline.counts import Counts, StageTimes
 from clipdepth.pipeline.optics import Optics, Prepared
-from clipdepth.pipeline.slot import Slot
+from clipdepth.pipeline.sink_writer import SinkWriter
+from clipdepth.pipeline.slot import Slot, Stopped
 from clipdepth.pipeline.smoothing import Smoother
 from clipdepth.sinks import Sink
 from clipdepth.sources import Captured, Source
 
+State = Literal["waiting", "running", "lost", "ended", "failed"]
+"""Of a branch: 'waiting' for a source that was not there yet, and 'lost' for one that is sought again."""
 SINK_SLOTS = 2
 """How many frames may wait for a sink."""
 
@@ -33,6 +39,15 @@ class Feed:
     """For a camera that is not the training camera."""
     smoother: Smoother | None = None
     """Steadies this source's depth over time."""
+
+
+@dataclass(frozen=True)
+class Failure:
+    """What ended a branch before its source's end, and when."""
+
+    error: BaseException
+    at: datetime
+    """UTC."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +80,7 @@ class Branch:
         live = feed.source.live
         self.source = feed.source
         self.counts = Counts()
+        self.failure: Failure | None = None
         self.prepared: Slot[Ready] = Slot(newest_only=live, changed=changed)
         self.inferred: Slot[Inferred] = Slot(changed=changed)
         self._captured: Slot[Captured] = Slot(newest_only=live)
@@ -85,9 +101,11 @@ class Branch:
         """Read the source."""
         # A live source's limit is on frames processed, see `take`: some of those it gives are dropped.
         for captured in islice(self.source, None if self.source.live else self._limit):
+            if not self.counts.captured:
+                self._keep_newest_only(self.source.live)
             self.counts.captured += 1
             self._drop("resize", self._captured.put(captured))
-        self._captured.end()
+        self.end()
 
     def resize(self) -> None:
         """Undistort frames and fit them into one of the model's sizes."""
@@ -97,13 +115,35 @@ class Branch:
             self._drop("engine", self.prepared.put(Ready(prepared, (perf_counter_ns() - start) / 1e9)))
         self.prepared.end()
 
-    def take(self) -> Ready:
-        """The frame that is prepared, for the engine's thread, which calls it when `is_ready`."""
-        ready = self.prepared.take()
+    def take(self) -> Ready | None:
+        """The frame that is prepared, for the engine's thread, which calls it when `is_ready`; None after `stop`."""
+        try:
+            ready = self.prepared.take()
+        except Stopped:
+            return None
         self._taken += 1
         if self._taken == self._limit:
             self.stop_input()
         return ready
+
+    def give(self, inferred: Inferred) -> None:
+        """Pass on what the engine made of a frame; after `stop` it is thrown away."""
+        with suppress(Stopped):
+            self.inferred.put(inferred)
+
+    @property
+    def state(self) -> State:
+        """How it goes; what was lost or failed in the end stays so."""
+        if self.failure:
+            return "failed"
+        if self.source.is_lost:
+            return "lost" if self.counts.captured else "waiting"
+        return "ended" if self.is_over else "running"
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the engine gets nothing more of it."""
+        return self.failure is not None or self.prepared.is_over
 
     @property
     def is_ready(self) -> bool:
@@ -124,6 +164,16 @@ class Branch:
         for _, queue in self._queues:
             queue.end()
 
+    def fail(self, error: BaseException) -> bool:
+        """Note what went wrong, and return whether it is the first thing that did."""
+        is_first = self.failure is None
+        self.failure = self.failure or Failure(error, datetime.now(timezone.utc))
+        return is_first
+
+    def end(self) -> None:
+        """Say that no frame comes any more; those that have been read go on to the sinks."""
+        self._captured.end()
+
     def stop_input(self) -> None:
         """Read no more; what the engine has begun goes on to the sinks."""
         self.source.close()
@@ -137,25 +187,12 @@ class Branch:
         for _, queue in self._queues:
             queue.stop()
 
+    def _keep_newest_only(self, live: bool) -> None:
+        # A source that is opened late has only now said whether it is live.
+        self._captured.newest_only = self.prepared.newest_only = live
+        for _, queue in self._queues:
+            queue.newest_only = live
+
     def _drop(self, stage: str, frames: int) -> None:
         if frames:
             self.counts.dropped[stage] = self.counts.dropped.get(stage, 0) + frames
-
-
-class SinkWriter:
-    """A sink and what waits for it."""
-
-    def __init__(self, sink: Sink, waiting: Slot[DepthFrame]) -> None:
-        self.sink = sink
-        self.entered = Event()
-        self._waiting = waiting
-
-    def write(self) -> None:
-        """Open the sink, write what comes, close it; a stop from elsewhere closes it as its end does."""
-        try:
-            with self.sink:
-                self.entered.set()
-                for frame in self._waiting:
-                    self.sink.write(frame)
-        finally:
-            self.entered.set()

@@ -5,6 +5,7 @@ import logging
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from functools import partial
 from itertools import groupby
 from threading import Condition, Event, Lock, Thread
 from time import monotonic, perf_counter_ns
@@ -13,9 +14,9 @@ import numpy as np
 
 from clipdepth.bundle.manifest import InputSize
 from clipdepth.engines import Engine
-from clipdepth.pipeline.branch import Branch, Feed, Inferred, Ready
+from clipdepth.pipeline.branch import Branch, Failure, Feed, Inferred, Ready
 from clipdepth.pipeline.counts import StageTimes
-from clipdepth.pipeline.slot import Stopped
+from clipdepth.pipeline.thread import start_thread
 
 _LOG = logging.getLogger(__name__)
 
@@ -31,15 +32,18 @@ def _shape(of: tuple[Branch, Ready]) -> tuple[int, ...]:
 
 
 class Pipeline:
-    """Runs feeds through one engine from `__enter__` until they end, a stage fails, or `__exit__`.
+    """Runs feeds through one engine from `__enter__` until all have ended or failed, the engine fails, or `__exit__`.
 
     Each source has three threads, which capture, resize and deliver; each sink has one, which writes. The engine takes
     the branches in turn, and those that are ready together, at one size, as one batch where the graph allows it. Files
     and iterables lose no frame: a slow sink slows the reading. Live sources keep only their newest frame: a slow stage
     or sink misses some. `limit` ends each branch after so many depths.
 
-    Leaving stops all threads and closes sources and sinks, whose files hold what they got until then. It raises the
-    error of the stage that failed, unless another one is under way. The engine stays open.
+    Each branch fails alone: the others go on. After a source's failure what it had given still reaches the sinks.
+    Only a sink that cannot be opened keeps all from starting.
+
+    Leaving stops all threads and closes sources and sinks, whose files hold what they got until then. It raises
+    `error`, unless another one is under way. The engine stays open.
     """
 
     def __init__(
@@ -50,7 +54,7 @@ class Pipeline:
         self.branches = [Branch(feed, sizes, limit, self.times, self._changed) for feed in feeds]
         self._engine = engine
         self._max_batch = sizes[0].max_batch
-        self._error: BaseException | None = None
+        self._engine_error: BaseException | None = None
         self._lock = Lock()
         self._captures: list[Thread] = []
         self._workers: list[Thread] = []
@@ -62,11 +66,22 @@ class Pipeline:
         """Depths made so far, of all sources."""
         return sum(branch.counts.processed for branch in self.branches)
 
+    @property
+    def failures(self) -> list[Failure]:
+        """What ended branches before their sources' ends."""
+        return [branch.failure for branch in self.branches if branch.failure]
+
+    @property
+    def error(self) -> BaseException | None:
+        """The engine's error, or that of the first branch that failed."""
+        failures = sorted(self.failures, key=lambda failure: failure.at)
+        return self._engine_error or (failures[0].error if failures else None)
+
     def wait(self, timeout: float | None = None) -> bool:
-        """Wait for the end, at most `timeout` seconds; return whether it came. Raises what a stage raised."""
+        """Wait for the end, at most `timeout` seconds; return whether it came. Raises `error` then."""
         ended = self._done.wait(timeout)
-        if self._error:
-            raise self._error
+        if self._engine_error or (ended and self.error):
+            raise self.error or AssertionError
         return ended
 
     def stop(self) -> None:
@@ -86,39 +101,29 @@ class Pipeline:
 
     def _start_all(self) -> None:
         writers = [(branch, writer) for branch in self.branches for writer in branch.sinks]
-        tasks = [("infer", self._infer)]
-        tasks += [(stage.__name__, stage) for branch in self.branches for stage in (branch.resize, branch.deliver)]
-        self._running = len(writers) + len(tasks)
+        self._running = len(writers) + 1 + 2 * len(self.branches)
+        for branch, writer in writers:
+            self._work(writer.write, partial(self._stop_branch, branch))
         for _, writer in writers:
-            self._start(self._workers, "write", writer.write, self._worker_ended)
-        for _, writer in writers:
-            writer.entered.wait()
-        for name, task in tasks:
-            self._start(self._workers, name, task, self._worker_ended)
+            writer.tried.wait()
+        if not all(writer.is_open for _, writer in writers):
+            # A fault that was there before the start is for the user to mend. Closing waits until it is known.
+            self._close()
+            raise self.error or AssertionError
+        self._work(self._infer, self._stop_all)
         for branch in self.branches:
-            self._start(self._captures, "capture", branch.capture, lambda: None)
+            for stage in (branch.resize, branch.deliver):
+                self._work(stage, partial(self._stop_branch, branch))
+        for branch in self.branches:
+            start_thread(self._captures, branch.capture, partial(self._end_branch, branch))
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self._close()
-        if self._error and kind is None:
-            raise self._error
+        if self.error and kind is None:
+            raise self.error
 
-    def _start(self, kept: list[Thread], name: str, task: Callable[[], None], ended: Callable[[], None]) -> None:
-        def run() -> None:
-            try:
-                task()
-            except Stopped:
-                pass
-            except BaseException as error:
-                self._fail(error)
-            finally:
-                ended()
-
-        # Daemons, which the interpreter does not wait for, since a read that blocks cannot be ended from outside.
-        thread = Thread(target=run, name=f"clipdepth-{name}", daemon=True)
-        # First kept and then started: Ctrl-C may come between.
-        kept.append(thread)
-        thread.start()
+    def _work(self, task: Callable[[], None], failed: Callable[[BaseException], None]) -> None:
+        start_thread(self._workers, task, failed, self._worker_ended)
 
     def _worker_ended(self) -> None:
         with self._lock:
@@ -126,16 +131,32 @@ class Pipeline:
             if not self._running:
                 self._done.set()
 
-    def _fail(self, error: BaseException) -> None:
-        with self._lock:
-            if self._error:
-                _LOG.error("%s", error)
-            self._error = self._error or error
+    def _stop_all(self, error: BaseException) -> None:
+        self._engine_error = error
         self.stop()
+
+    def _stop_branch(self, branch: Branch, error: BaseException) -> None:
+        self._note(branch, error)
+        branch.stop()
+
+    def _end_branch(self, branch: Branch, error: BaseException) -> None:
+        self._note(branch, error)
+        branch.end()
+
+    def _note(self, branch: Branch, error: BaseException) -> None:
+        """Keep a branch's error, and say it where nobody else will soon."""
+        with self._lock:
+            is_first = branch.fail(error)
+            goes_on = bool(self._captures) and any(not other.is_over for other in self.branches)
+        if goes_on:
+            _LOG.error("%s; the other sources go on", error, extra={"source": branch.source.name})
+        elif not is_first or self._engine_error:
+            _LOG.error("%s", error, extra={"source": branch.source.name})
 
     def _infer(self) -> None:
         for branches in self._ready_branches():
-            ready = [(branch, branch.take()) for branch in branches]
+            taken = [(branch, branch.take()) for branch in branches]
+            ready = [(branch, frame) for branch, frame in taken if frame is not None]
             by_shape = groupby(sorted(ready, key=_shape), key=_shape)
             for batch in [list(group) for _, group in by_shape]:
                 start = perf_counter_ns()
@@ -143,7 +164,7 @@ class Pipeline:
                 depths = self._engine.infer(pictures[0][None] if len(pictures) == 1 else np.stack(pictures))
                 seconds = (perf_counter_ns() - start) / 1e9
                 for (branch, frame), raw in zip(batch, depths, strict=True):
-                    branch.inferred.put(Inferred(frame, raw, seconds))
+                    branch.give(Inferred(frame, raw, seconds))
 
     def _ready_branches(self) -> Iterator[list[Branch]]:
         """The branches that are ready, at most a batch, those that waited longest first; until all have ended."""

@@ -15,14 +15,14 @@ class Stopped(Exception):  # noqa: N818, a signal as StopIteration is one
 class Slot(Generic[T]):
     """Holds at most `capacity` items from one thread for another one.
 
-    A full slot lets the giver wait, or with `newest_only` pushes out its oldest item. Slots may share the
-    condition `changed`, so that a thread can wait for several of them.
+    A full slot lets the giver wait, or with `newest_only`, which may be set until the first item, pushes out its
+    oldest item. Slots may share the condition `changed`, so that a thread can wait for several of them.
     """
 
     def __init__(self, capacity: int = 1, *, newest_only: bool = False, changed: Condition | None = None) -> None:
         self.changed = changed or Condition()
         self._capacity = capacity
-        self._newest_only = newest_only
+        self.newest_only = newest_only
         self._items: deque[T] = deque()
         self._ended = False
         self._stopped = False
@@ -30,7 +30,7 @@ class Slot(Generic[T]):
     def put(self, item: T) -> int:
         """Leave an item; return how many it pushed out. Raises Stopped after `stop`."""
         with self.changed:
-            self.changed.wait_for(lambda: self._newest_only or self._stopped or self.has_room)
+            self.changed.wait_for(lambda: self.newest_only or self._stopped or self.has_room)
             if self._stopped:
                 raise Stopped
             pushed_out = 0 if self.has_room else 1

@@ -15,8 +15,9 @@ from clipdepth.errors import SourceError, UsageError
 
 if TYPE_CHECKING:
     from clipdepth.sources.camera import CameraMode
+    from clipdepth.sources.live import Reconnect
 
-__all__ = ["Captured", "Source", "has_modes", "is_camera", "open_source"]
+__all__ = ["Captured", "Source", "has_modes", "is_camera", "is_sought", "open_source"]
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,10 @@ class Source(Protocol):
     def losses(self) -> int:
         """How often a live source was lost and sought again, or how many images or frames could not be read."""
 
+    @property
+    def is_lost(self) -> bool:
+        """Whether it is away now and sought: lost, or not yet found."""
+
     def __iter__(self) -> Iterator[Captured]:
         """Read frame after frame until its end or `close`; raises SourceError where nothing can be read."""
 
@@ -77,7 +82,7 @@ class Source(Protocol):
         """Close it."""
 
 
-def open_source(spec: str, mode: "CameraMode | None" = None) -> Source:
+def open_source(spec: str, mode: "CameraMode | None" = None, reconnect: "Reconnect | None" = None) -> Source:
     """Open what `spec` names.
 
     - 'rooms' or 'rooms:SEED', drawn rooms without end
@@ -88,8 +93,9 @@ def open_source(spec: str, mode: "CameraMode | None" = None) -> Source:
     - a folder of images, an image, a video
     - 'frames/*.png': the images of that pattern
 
-    A file or folder that is itself called rooms or 0 is './rooms' or './0'. Raises SourceError where there is
-    nothing to read, UsageError for a spec that is none of these.
+    `reconnect` says how cameras and streams are sought that were lost. A file or folder that is itself called rooms or
+    0 is './rooms' or './0'. Raises SourceError where there is nothing to read, UsageError for a spec that is none of
+    these.
     """
     kind, _, seed = spec.partition(":")
     if kind == "rooms":
@@ -97,20 +103,20 @@ def open_source(spec: str, mode: "CameraMode | None" = None) -> Source:
     if kind == "gst":
         from clipdepth.sources.gstreamer import open_pipeline
 
-        return open_pipeline(spec.removeprefix("gst:").strip())
+        return open_pipeline(spec.removeprefix("gst:").strip(), reconnect=reconnect)
     if is_camera(spec):
         from clipdepth.sources.camera import CameraMode, open_camera
 
-        return open_camera(spec, mode or CameraMode())
+        return open_camera(spec, mode or CameraMode(), reconnect)
     if kind in ("csi", "libcamera"):
         from clipdepth.sources.boards import open_board_camera
         from clipdepth.sources.camera import CameraMode
 
-        return open_board_camera(spec, mode or CameraMode())
+        return open_board_camera(spec, mode or CameraMode(), reconnect)
     if "://" in spec:
         from clipdepth.sources.network import open_stream
 
-        return open_stream(spec)
+        return open_stream(spec, reconnect)
     return _open_path(spec)
 
 
@@ -122,6 +128,11 @@ def is_camera(spec: str) -> bool:
 def has_modes(spec: str) -> bool:
     """Whether `spec` is a camera that can be asked for a mode: a webcam, or one of a board."""
     return is_camera(spec) or spec.startswith(("csi://", "libcamera://"))
+
+
+def is_sought(spec: str) -> bool:
+    """Whether `spec` is a camera or a stream, which may be away and come back."""
+    return is_camera(spec) or "://" in spec or spec.startswith("gst:")
 
 
 def _open_path(spec: str) -> Source:

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from functools import partial
+from time import monotonic, sleep
 from typing import Any, Protocol
 
 import cv2
@@ -16,6 +17,13 @@ from clipdepth.sources.capture import Reading
 from clipdepth.sources.live import LiveSource, Reconnect
 
 _LOG = logging.getLogger(__name__)
+
+FAILED_READS = 5
+"""How many reads may fail one after another before a camera counts as lost: drivers drop single frames."""
+PAUSE_S = 0.05
+"""Between them, seconds."""
+FAILED_S = 1.0
+"""How long they may take together, seconds: a read that waited for a driver's time-out is not repeated."""
 
 
 class Device(Protocol):
@@ -42,9 +50,16 @@ class DeviceCapture:
         self.fps = stated(device.get(cv2.CAP_PROP_FPS))
 
     def read(self) -> Reading | None:
-        """See `Capture.read`."""
-        read, frame = self._device.read()
-        return Reading(np.asarray(frame, np.uint8)) if read else None
+        """See `Capture.read`; a few reads may fail."""
+        start = monotonic()
+        for _ in range(FAILED_READS):
+            read, frame = self._device.read()
+            if read:
+                return Reading(np.asarray(frame, np.uint8))
+            if monotonic() - start > FAILED_S:
+                break
+            sleep(PAUSE_S)
+        return None
 
 
 @dataclass(frozen=True)
@@ -75,7 +90,12 @@ def open_camera(spec: str, mode: CameraMode, reconnect: Reconnect | None = None)
 
     The source's name says what it gives. Raises SourceError where there is no camera or it gives no picture.
     """
-    return camera_source(f"camera {spec}" if spec.isdigit() else spec, partial(_open_device, spec), mode, reconnect)
+    return camera_source(camera_name(spec), partial(_open_device, spec), mode, reconnect)
+
+
+def camera_name(spec: str) -> str:
+    """What messages call webcam '0' or '/dev/video0'."""
+    return f"camera {spec}" if spec.isdigit() else spec
 
 
 def camera_source(

@@ -32,6 +32,7 @@ class FolderSource:
     live = False
     timed = False
     fps = None
+    is_lost = False
 
     def __init__(self, name: str, files: Sequence[Path]) -> None:
         self.name = name

@@ -20,6 +20,7 @@ class FramesSource:
     fps = None
     frame_count = None
     losses = 0
+    is_lost = False
 
     def __init__(self, frames: Iterable[NDArray[np.uint8]], *, live: bool = False, name: str = "frames") -> None:
         self.name = name

@@ -1,11 +1,12 @@
 """A source that gives frames by itself, and comes back when it was lost."""
 
 import logging
+import math
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from threading import Event
 from time import monotonic, monotonic_ns
+from typing import TypeVar
 
 from clipdepth.errors import SourceError
 from clipdepth.sources import Captured
@@ -14,17 +15,54 @@ from clipdepth.sources.clock import StreamClock
 
 _LOG = logging.getLogger(__name__)
 
+T = TypeVar("T")
+
 
 @dataclass(frozen=True)
 class Reconnect:
-    """How a lost source is sought again."""
+    """How a source is sought that was lost, or is not there yet."""
 
     first_s: float = 0.5
     """The first wait, seconds; each further one is twice as long."""
     longest_s: float = 8.0
     """The longest wait between two attempts, seconds."""
     give_up_s: float = 60.0
-    """How long after its last frame a source is given up, seconds."""
+    """How long after its last frame a source is given up, seconds; infinite for never."""
+
+    def __str__(self) -> str:
+        return "trying" if math.isinf(self.give_up_s) else f"trying for {self.give_up_s:g} s"
+
+
+class Search:
+    """Attempts to reach a source that is away, further and further apart; a wait ends when `closed` is set."""
+
+    def __init__(self, reconnect: Reconnect, closed: Event) -> None:
+        self._reconnect = reconnect
+        self._closed = closed
+        self._since = monotonic()
+        self._wait = reconnect.first_s
+
+    @property
+    def seconds(self) -> float:
+        """How long the source has been away."""
+        return monotonic() - self._since
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it is to be given up."""
+        return self.seconds > self._reconnect.give_up_s
+
+    def again(self, connect: Callable[[], T]) -> T | None:
+        """Wait, then connect; None where that fails, or the source was closed."""
+        left = self._reconnect.give_up_s - self.seconds
+        self._closed.wait(max(0.0, min(self._wait, left)))
+        self._wait = min(2 * self._wait, self._reconnect.longest_s)
+        if self._closed.is_set():
+            return None
+        try:
+            return connect()
+        except SourceError:
+            return None
 
 
 class LiveSource:
@@ -45,6 +83,7 @@ class LiveSource:
     ) -> None:
         self.name = name
         self.losses = 0
+        self.is_lost = False
         self._connect = connect
         self._reconnect = reconnect or Reconnect()
         self.fps = capture.fps
@@ -53,7 +92,7 @@ class LiveSource:
 
     def __iter__(self) -> Iterator[Captured]:
         """See `Source.__iter__`; raises SourceError for a source that was lost and did not come back in time."""
-        outage: _Outage | None = None
+        search: Search | None = None
         clock, start = StreamClock(), 0.0
         index = 0
         while not self._closed.is_set():
@@ -62,20 +101,24 @@ class LiveSource:
             reading = capture.read() if capture else None
             now = monotonic_ns()
             if reading is not None:
-                if outage:
-                    seconds = monotonic() - outage.since
-                    _LOG.warning("%s is back after %.1f s", self.name, seconds, extra={"source": self.name})
-                    outage = None
+                if search:
+                    _LOG.warning("%s is back after %.1f s", self.name, search.seconds, extra={"source": self.name})
+                    search, self.is_lost = None, False
                 time = clock.time(now / 1e9, reading.sent)
                 start = start if index else time
                 yield Captured(reading.frame, time - start, index, now)
                 index += 1
             elif not self._closed.is_set():
-                outage = outage or self._lost()
+                search = search or self._lost()
                 # Without a reference left it is closed: many cameras can be opened only once.
                 capture = self._capture = None
                 clock.restart()
-                self._try_again(outage)
+                if search.is_over:
+                    raise SourceError(
+                        f"{self.name} was lost and did not come back in {search.seconds:.0f} s; "
+                        "check it and its network"
+                    )
+                self._capture = search.again(self._connect)
 
     def close(self) -> None:
         """See `Source.close`."""
@@ -88,28 +131,9 @@ class LiveSource:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _lost(self) -> "_Outage":
+    def _lost(self) -> Search:
         self.losses += 1
-        text = "%s was lost; trying for %g s to reach it again"
-        _LOG.warning(text, self.name, self._reconnect.give_up_s, extra={"source": self.name})
-        return _Outage(monotonic(), self._reconnect.first_s)
-
-    def _try_again(self, outage: "_Outage") -> None:
-        seconds = monotonic() - outage.since
-        if seconds > self._reconnect.give_up_s:
-            raise SourceError(
-                f"{self.name} was lost and did not come back in {seconds:.0f} s; check it and its network"
-            )
-        self._closed.wait(outage.wait)
-        outage.wait = min(2 * outage.wait, self._reconnect.longest_s)
-        if not self._closed.is_set():
-            with suppress(SourceError):
-                self._capture = self._connect()
-
-
-@dataclass
-class _Outage:
-    """Since when a source is lost, by `time.monotonic`, and how long to wait before the next attempt, seconds."""
-
-    since: float
-    wait: float
+        self.is_lost = True
+        text = "%s was lost; %s to reach it again"
+        _LOG.warning(text, self.name, self._reconnect, extra={"source": self.name})
+        return Search(self._reconnect, self._closed)

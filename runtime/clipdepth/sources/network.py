@@ -51,14 +51,20 @@ def open_stream(url: str, reconnect: Reconnect | None = None, read_timeout_s: fl
 
     Raises SourceError where nothing answers with video, UsageError for another kind of URL.
     """
-    name = redacted(url)
-    if url.partition("://")[0].lower() not in STREAMS:
-        raise UsageError(f"'{name}' is no stream; its URL must begin with one of {', '.join(STREAMS)}; {OTHERS}")
+    name = stream_name(url)
     connect = partial(_connect, url, name, read_timeout_s)
     video = connect()
     if video.stated_frames or video.stated_seconds:
         return VideoSource(video)
     return LiveSource(name, StreamCapture(video), lambda: StreamCapture(connect()), reconnect)
+
+
+def stream_name(url: str) -> str:
+    """What messages call a stream, see `redacted`; raises UsageError for another kind of URL."""
+    name = redacted(url)
+    if url.partition("://")[0].lower() not in STREAMS:
+        raise UsageError(f"'{name}' is no stream; its URL must begin with one of {', '.join(STREAMS)}; {OTHERS}")
+    return name
 
 
 def redacted(url: str) -> str:

@@ -19,6 +19,7 @@ class RoomsSource:
     fps = float(FPS)
     frame_count = None
     losses = 0
+    is_lost = False
 
     def __init__(self, seed: int) -> None:
         self.name = f"rooms:{seed}"

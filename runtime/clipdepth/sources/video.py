@@ -30,6 +30,7 @@ class VideoSource:
 
     live = False
     timed = True
+    is_lost = False
 
     def __init__(self, video: Video, focal_35mm: float = 0.0) -> None:
         self.name = video.name
