@@ -23,10 +23,12 @@ from clipdepth.sinks.depth_picture import colourise
 from clipdepth.sinks.relative import FARTHEST, NEAREST
 from clipdepth.sources import Captured
 from clipdepth.sources.frames import FramesSource
+from clipdepth.sources.late import open_late
+from clipdepth.sources.live import Reconnect
 from clipdepth.viewer import Address, Allowed, Setup, open_viewer
 from clipdepth.viewer.viewer import Viewer
 from depth_frames import with_depth
-from live_servers import free_port, wait_until
+from live_servers import free_port, mjpeg_server, wait_until
 from relays import relay
 from slow_stages import SIZE
 
@@ -403,6 +405,31 @@ def test_a_camera_that_gives_no_more_is_seen_by_who_looks_and_who_comes(browser:
             becomes(newcomer, "no new picture")
             assert is_dimmed(newcomer)
             assert 40 <= picture_age(newcomer) < 50
+
+
+def test_the_state_of_each_camera_is_said(browser: Any) -> None:
+    viewer = open_viewer(Address("127.0.0.1", 0), None, SETUP)
+    stop, port = threading.Event(), free_port()
+    away = open_late(f"http://127.0.0.1:{port}/camera", None, Reconnect(0.05, 0.1, give_up_s=10**6))
+    sources = [FramesSource(camera(stop), live=True, name="kitchen"), away]
+    feeds = [Feed(source, [viewer.sink(source.name)]) for source in sources]
+    with viewer, Pipeline(RampEngine(), [SIZE], feeds) as pipeline:
+        viewer.watch(pipeline)
+        with page_of(browser, viewer.url) as page:
+            becomes(page, "live")
+            options = "[...document.getElementById('source').options].map((option) => option.text)"
+            until(page, f"{options}.join() === 'kitchen,{away.name} · waiting'")
+            page.select_option("#source", "1")
+            becomes(page, "camera not there yet, being sought")
+            with mjpeg_server(port):
+                becomes(page, "live")
+                until(page, f"{options}.join() === 'kitchen,{away.name}'")
+            becomes(page, "camera lost, being sought")
+            assert is_dimmed(page)
+            page.select_option("#source", "0")
+            becomes(page, "live")
+            assert not is_dimmed(page)
+        stop.set()
 
 
 def test_a_restart_with_a_new_token_asks_for_it(browser: Any) -> None:

@@ -12,7 +12,7 @@ from base64 import urlsafe_b64encode
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 from urllib.parse import quote
 
 import cv2
@@ -23,6 +23,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
 from clipdepth.pipeline import Feed, Pipeline
+from clipdepth.pipeline.branch import State
 from clipdepth.sources import Captured
 from clipdepth.sources.frames import FramesSource
 from clipdepth.viewer import Address, Allowed, Setup, open_viewer
@@ -582,7 +583,14 @@ def test_the_status_and_the_metrics_are_the_pipelines() -> None:
             assert next_frame(guest)[0]["frame"] == 11
         code, body, headers = get(viewer, "/metrics")
     assert status["sources"] == [
-        {"name": source.name, "captured": 12, "processed": 12, "dropped": {"engine": 5}, "losses": 0}
+        {
+            "name": source.name,
+            "captured": 12,
+            "processed": 12,
+            "dropped": {"engine": 5},
+            "losses": 0,
+            "state": "ended",
+        }
     ]
     assert status["latency"]["engine"]["p50"] >= 10
     assert code == 200
@@ -596,6 +604,8 @@ def test_the_status_and_the_metrics_are_the_pipelines() -> None:
     assert found["clipdepth_frames_captured_total", name] == 12
     assert found["clipdepth_frames_processed_total", name] == 12
     assert found["clipdepth_frames_dropped_total", name, "engine"] == 5
+    states = {state: found[("clipdepth_source_state", *sorted((name, state)))] for state in get_args(State)}
+    assert states == {"waiting": 0, "running": 0, "lost": 0, "ended": 1, "failed": 0}
     assert found["clipdepth_viewer_messages_total",] == 1
     latency = pipeline.times.summary()
     assert found["clipdepth_latency_seconds_count", "engine"] == 12

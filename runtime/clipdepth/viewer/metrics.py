@@ -1,6 +1,7 @@
 """Counters in Prometheus' text format."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from typing import get_args
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
@@ -8,10 +9,13 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.registry import Collector
 
 from clipdepth import __version__
+from clipdepth.pipeline.branch import State
 from clipdepth.pipeline.latency import BOUNDS
 from clipdepth.viewer.status import Setup, Status
 
 __all__ = ["CONTENT_TYPE_LATEST", "exposition"]
+
+STATES = get_args(State)
 
 Sample = tuple[tuple[str, ...], float]
 """Values of the labels, and the value."""
@@ -43,6 +47,8 @@ class _Metrics(Collector):
             ("source_losses", "losses", "Losses of the source, or unreadable images."),
         ):
             yield _counter(name, text, ("source",), [((source["name"],), source[counter]) for source in sources])
+        states = [((source["name"], state), source["state"] == state) for source in sources for state in STATES]
+        yield _gauge("source_state", "1 for the state that the source is in.", ("source", "state"), states)
         dropped = [((source["name"], stage), n) for source in sources for stage, n in source["dropped"].items()]
         yield _counter(
             "frames_dropped", "Frames that gave way to newer ones before the stage.", ("source", "stage"), dropped
@@ -64,11 +70,18 @@ class _Metrics(Collector):
 
 
 def _counter(name: str, text: str, labels: tuple[str, ...], samples: Iterable[Sample]) -> Metric:
-    """A counter; samples of the same labels, as of a camera that is given twice, are one, their sum."""
+    return _summed(CounterMetricFamily(f"clipdepth_{name}", text, labels=labels), samples)
+
+
+def _gauge(name: str, text: str, labels: tuple[str, ...], samples: Iterable[Sample]) -> Metric:
+    return _summed(GaugeMetricFamily(f"clipdepth_{name}", text, labels=labels), samples)
+
+
+def _summed(family: CounterMetricFamily | GaugeMetricFamily, samples: Iterable[Sample]) -> Metric:
+    """The family with the samples; those of the same labels, as of a camera that is given twice, are one, their sum."""
     sums: dict[tuple[str, ...], float] = {}
     for values, value in samples:
         sums[values] = sums.get(values, 0) + value
-    family = CounterMetricFamily(f"clipdepth_{name}", text, labels=labels)
     for values, value in sums.items():
         family.add_metric(list(values), value)
     return family

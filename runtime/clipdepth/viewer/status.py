@@ -80,6 +80,7 @@ class Status:
                 "processed": branch.counts.processed,
                 "dropped": dict(branch.counts.dropped),
                 "losses": branch.source.losses,
+                "state": branch.state,
             }
             for branch in branches
         ]

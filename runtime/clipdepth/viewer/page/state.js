@@ -1,6 +1,13 @@
 // What the page says about its connection, and how it marks a picture that is not live.
 
 const TICK_MS = 500;
+/** What a camera's state, see clipdepth/pipeline/branch.py, means for the page; one that runs says nothing. */
+const CAMERAS = {
+  waiting: ["lost", "camera not there yet, being sought"],
+  lost: ["lost", "camera lost, being sought"],
+  ended: ["waiting", "ended"],
+  failed: ["lost", "camera failed"],
+};
 /** The colour of the dot and the words beside it, for each connection that brings no pictures. */
 const TEXTS = {
   connecting: ["waiting", "connecting"],
@@ -13,7 +20,7 @@ const TEXTS = {
 export class State {
   /** `at` gives the page's element of an id. */
   constructor(at, freshness, isPaused) {
-    Object.assign(this, { at, freshness, isPaused, link: "connecting" });
+    Object.assign(this, { at, freshness, isPaused, link: "connecting", camera: null });
     setInterval(() => this.tell(), TICK_MS);
   }
 
@@ -25,11 +32,18 @@ export class State {
     this.tell();
   }
 
+  /** The camera's own state, or null where the server has not told it. */
+  setCamera(camera) {
+    this.camera = camera;
+    this.tell();
+  }
+
   /** Say what the page shows, and dim and date a picture that is not live. */
   tell() {
     const { at, freshness, link } = this;
     const isPaused = this.isPaused();
-    const isStale = freshness.hasPicture && (link !== "live" || (!isPaused && !document.hidden && freshness.isOld));
+    const isOld = !isPaused && !document.hidden && freshness.isOld;
+    const isStale = freshness.hasPicture && (link !== "live" || isOld || (!isPaused && this.isAway));
     at("main").dataset.stale = isStale;
     at("date").hidden = !freshness.hasPicture || !(isStale || isPaused);
     if (!at("date").hidden) at("date").textContent = freshness.text;
@@ -39,8 +53,13 @@ export class State {
     at("state").textContent = text;
   }
 
+  get isAway() {
+    return this.camera in CAMERAS;
+  }
+
   live(isPaused, isStale) {
     if (isPaused) return ["paused", "paused"];
+    if (this.isAway) return CAMERAS[this.camera];
     if (!this.freshness.hasPicture) return ["waiting", "waiting for a picture"];
     return isStale ? ["lost", "no new picture"] : ["live", "live"];
   }

@@ -35,6 +35,7 @@ function connect() {
     status: (status) => {
       freshness.setClock(status.clock);
       numbers.showStatus(status, source());
+      showStates(status.sources);
     },
     full: (info) => state.become("full", tooMany(info)),
     refused: () => (++refusals > 1 ? state.become("refused", REFUSED) : state.become("lost")), // One is a server's end.
@@ -72,11 +73,21 @@ function show(info) {
   draw();
 }
 
+/** Say of this camera how it goes, and of the others in the list. */
+function showStates(sources) {
+  state.setCamera(sources[source()]?.state ?? null);
+  sources.forEach(({ name, state: how }, i) => {
+    const option = at("source").options[i];
+    if (option) option.text = how === "running" ? name : `${name} · ${how}`;
+  });
+}
+
 function chooseSource() {
   shown?.picture.close();
   shown = undefined;
   freshness.forget();
   at("assumed").hidden = true;
+  state.setCamera(null);
   for (const id of ["picture", "depth"]) at(id).getContext("2d").clearRect(0, 0, at(id).width, at(id).height);
   state.become("connecting");
   measure();
