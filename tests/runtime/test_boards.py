@@ -88,5 +88,7 @@ def test_modes_are_asked_of_webcams_and_boards_alone() -> None:
 
 
 def test_an_unknown_scheme_names_those_of_boards() -> None:
-    with pytest.raises(UsageError, match=r"begin with one of rtsp, .*csi://0, libcamera:// or 'gst: PIPELINE'"):
+    with pytest.raises(
+        UsageError, match=r"begin with one of rtsp, .*csi://0, libcamera://, realsense:// or 'gst: PIPELINE'"
+    ):
         open_source("foo://x")

@@ -111,8 +111,9 @@ def _parser() -> argparse.ArgumentParser:
         action="append",
         metavar="SPEC",
         help="a webcam (0, 1, … or /dev/video0; 'clipdepth cameras' lists them), a Jetson's or a Pi's camera (csi://0, "
-        "libcamera://), a pipeline of GStreamer ('gst: v4l2src ! appsink'), a stream (rtsp://…, rtmp://…, http://…), a "
-        "video, a folder of images, an image, a pattern such as 'frames/*.png', or 'rooms[:SEED]': drawn rooms, "
+        "libcamera://), a RealSense (realsense://), a pipeline of GStreamer ('gst: v4l2src ! appsink'), "
+        "a stream (rtsp://…, rtmp://…, http://…), a video, "
+        "a folder of images, an image, a pattern such as 'frames/*.png', or 'rooms[:SEED]': drawn rooms, "
         "without end (may be given more than once: all share the engine)",
     )
     add_mode_arguments(parser)

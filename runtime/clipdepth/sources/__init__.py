@@ -26,7 +26,7 @@ class Captured:
 
     `frame` is (H, W, 3) uint8 BGR, `time` seconds since the source's first frame, `index` counts from 0, and
     `captured_ns` is the computer's `time.monotonic_ns()` when the frame had been read. `focal_px` is the focal length
-    in pixels of `frame` that its own file states, by EXIF or a video's metadata; None where it states none.
+    in pixels of `frame` that its own file or its camera states, such as EXIF; None where neither does.
     """
 
     frame: NDArray[np.uint8]
@@ -90,6 +90,7 @@ def open_source(spec: str, mode: "CameraMode | None" = None, reconnect: "Reconne
     - 'rtsp://…', 'rtmp://…', 'http://…' and their kin: a network stream, or a video on a server
     - 'gst: PIPELINE': a pipeline of GStreamer, in the words of gst-launch-1.0
     - 'csi://0', 'libcamera://' or 'libcamera://NAME': a camera of a Jetson or a Raspberry Pi, asked for `mode`
+    - 'realsense://', 'realsense://SERIAL' or 'realsense://PATH': a RealSense, asked for `mode`, or a recording of one
     - a folder of images, an image, a video
     - 'frames/*.png': the images of that pattern
 
@@ -113,6 +114,11 @@ def open_source(spec: str, mode: "CameraMode | None" = None, reconnect: "Reconne
         from clipdepth.sources.camera import CameraMode
 
         return open_board_camera(spec, mode or CameraMode(), reconnect)
+    if kind == "realsense":
+        from clipdepth.sources.camera import CameraMode
+        from clipdepth.sources.realsense import open_realsense
+
+        return open_realsense(spec, mode or CameraMode(), reconnect)
     if "://" in spec:
         from clipdepth.sources.network import open_stream
 
@@ -126,8 +132,8 @@ def is_camera(spec: str) -> bool:
 
 
 def has_modes(spec: str) -> bool:
-    """Whether `spec` is a camera that can be asked for a mode: a webcam, or one of a board."""
-    return is_camera(spec) or spec.startswith(("csi://", "libcamera://"))
+    """Whether `spec` is a camera that can be asked for a mode: a webcam, one of a board, or a RealSense."""
+    return is_camera(spec) or spec.startswith(("csi://", "libcamera://", "realsense://"))
 
 
 def is_sought(spec: str) -> bool:

@@ -14,6 +14,8 @@ class Reading:
     frame: NDArray[np.uint8]
     sent: float | None = None
     """Seconds by the sender's clock, from any start; None where it has none."""
+    focal_px: float | None = None
+    """The focal length in pixels that the camera states; None where it states none."""
 
 
 class Capture(Protocol):

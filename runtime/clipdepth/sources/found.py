@@ -19,9 +19,11 @@ class FoundCamera:
 
 
 def find_cameras() -> Iterator[FoundCamera]:
-    """V4L2's, then those that GStreamer knows besides, where its bindings are installed."""
+    """V4L2's, then those that GStreamer knows besides and RealSenses, where their libraries are installed."""
     from clipdepth.sources.gstreamer_devices import gstreamer_cameras
+    from clipdepth.sources.realsense import realsense_cameras
     from clipdepth.sources.v4l2 import video_devices
 
     yield from video_devices()
     yield from gstreamer_cameras()
+    yield from realsense_cameras()

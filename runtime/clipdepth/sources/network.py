@@ -18,7 +18,10 @@ _LOG = logging.getLogger(__name__)
 
 OPEN_TIMEOUT_S = 10.0
 READ_TIMEOUT_S = 5.0
-OTHERS = "cameras of boards are csi://0, libcamera:// or 'gst: PIPELINE', and 'clipdepth cameras' lists what is here"
+OTHERS = (
+    "other cameras are csi://0, libcamera://, realsense:// or 'gst: PIPELINE', "
+    "and 'clipdepth cameras' lists what is here"
+)
 CLOCKLESS = ("mjpeg", "mpjpeg", "jpeg_pipe", "mpegvideo", "m4v", "h264", "hevc")
 """Streams of bare pictures, by FFmpeg's names. Their stamps count frames, whenever those were taken."""
 
