@@ -116,6 +116,12 @@ DATASETS: Mapping[str, Dataset] = {
         "yours",
         "realsense",
     ),
+    "stray": Dataset(
+        "Stray Scanner's recordings: an iPhone's video and LiDAR",
+        "https://github.com/strayrobots/scanner",
+        "yours",
+        "stray",
+    ),
     "ros2": Dataset(
         "bags of ROS 2 (SQLite and MCAP) and of ROS 1",
         "https://docs.ros.org",
