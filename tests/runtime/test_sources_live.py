@@ -1,11 +1,16 @@
 import logging
+import socket
 import threading
+import time
 import weakref
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing, suppress
+from functools import partial
+from io import BytesIO
 from itertools import islice
 from pathlib import Path
 
+import av
 import cv2
 import numpy as np
 import pytest
@@ -19,7 +24,7 @@ from clipdepth.sources.camera import CameraMode, DeviceCapture, camera_source
 from clipdepth.sources.capture import Capture
 from clipdepth.sources.live import LiveSource, Reconnect
 from clipdepth.sources.network import open_stream, redacted
-from live_servers import free_port, mjpeg_server, rtsp_server, wait_until, web_server
+from live_servers import LoopbackServer, free_port, mjpeg_server, rtsp_server, wait_until, web_server
 from slow_stages import SIZE, Kept, SlowEngine
 
 LOGIN = b"YWRtaW46aHVudGVyMg=="
@@ -211,6 +216,40 @@ def test_rtsp_killed_and_started_again_with_another_size_goes_on(readers: list[t
         assert reader.sees(5, 240)
     # A moving white ball on black, in colours of its own: a made-up frame would be even.
     assert all(float(one.frame.std()) > 3 for one in reader.got)
+
+
+def test_what_waited_while_a_stream_was_opened_is_left_out(readers: list[tuple[LiveSource, Reader]]) -> None:
+    """A sender gives 40 frames at once, as servers do, and then one after another in their time."""
+    shown = transport_stream(count=60, rate=25)
+    with closing(LoopbackServer(partial(send_late, shown, 40, 25))) as server:
+        source = open_stream(f"tcp://127.0.0.1:{server.port}", SOON)
+        reader = Reader(source)
+        readers.append((source, reader))
+        assert wait_until(lambda: len(reader.got) >= 5)
+    numbers = [round(float(one.frame.mean()) / 4) for one in reader.got[:5]]
+    assert numbers[0] >= 39, "the newest of those that waited, or the next"
+    assert numbers == list(range(numbers[0], numbers[0] + 5)), "and none is left out after that"
+
+
+def transport_stream(count: int, rate: int) -> list[bytes]:
+    """H.264 in MPEG-TS, in pieces of a frame; the grey of frame n is 4 n."""
+    file, pieces = BytesIO(), []
+    with av.open(file, "w", format="mpegts", container_options={"flush_packets": "1"}) as container:
+        stream = container.add_stream("libx264", rate=rate, options={"tune": "zerolatency", "g": "5"})
+        stream.height, stream.width, stream.pix_fmt = 48, 64, "yuv420p"
+        for number in range(count):
+            grey = np.full((48, 64, 3), 4 * number, np.uint8)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(grey, format="bgr24")))
+            pieces.append(file.getvalue()[sum(map(len, pieces)) :])
+    return pieces
+
+
+def send_late(pieces: list[bytes], at_once: int, rate: int, connection: socket.socket) -> None:
+    with connection, suppress(ConnectionError):
+        connection.sendall(b"".join(pieces[:at_once]))
+        for piece in pieces[at_once:]:
+            time.sleep(1 / rate)
+            connection.sendall(piece)
 
 
 def test_a_video_on_a_server_is_read_frame_by_frame_to_its_end(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import logging
 import re
 from functools import partial
+from time import monotonic
 
 import av
 
@@ -26,8 +27,20 @@ CLOCKLESS = ("mjpeg", "mpjpeg", "jpeg_pipe", "mpegvideo", "m4v", "h264", "hevc")
 """Streams of bare pictures, by FFmpeg's names. Their stamps count frames, whenever those were taken."""
 
 
+MOST_BACKLOG_S = 5.0
+"""Of a stream's own time: FFmpeg looks at up to so much of it before it gives the first frame."""
+
+UNKNOWN_S = 0.1
+"""Taken for the time between two frames of which one has no stamp."""
+IN_TIME = 2
+"""How many frames in a row come in their own time when nothing waits; a single one may be slow to decode."""
+
+
 class StreamCapture:
-    """A network stream as a live source reads it."""
+    """A network stream as a live source reads it, from the newest frame on.
+
+    What came while FFmpeg looked at the stream waits in a queue, a second or more. It is read and left out.
+    """
 
     def __init__(self, video: Video) -> None:
         self.fps = video.rate
@@ -35,9 +48,31 @@ class StreamCapture:
         self._frames = video.frames()
         self._has_clock = video.container_name not in CLOCKLESS
         self._is_damaged = False
+        self._is_newest = False
 
     def read(self) -> Reading | None:
         """See `Capture.read`; damaged frames are left out, which is warned of once a connection."""
+        reading = self._next()
+        if not self._is_newest:
+            self._is_newest = True
+            reading = self._newest(reading)
+        return reading
+
+    def _newest(self, reading: Reading | None) -> Reading | None:
+        """A frame after `reading` that came in its own time, or the last one before the stream ends."""
+        waited_for, left_s = 0, MOST_BACKLOG_S
+        while reading and self._has_clock and waited_for < IN_TIME and left_s > 0:
+            start = monotonic()
+            following = self._next()
+            if following is None:
+                break
+            # The first frames of RTSP have no stamp.
+            since = UNKNOWN_S if reading.sent is None or following.sent is None else following.sent - reading.sent
+            waited_for = waited_for + 1 if monotonic() - start > since / 2 else 0
+            reading, left_s = following, left_s - since
+        return reading
+
+    def _next(self) -> Reading | None:
         stamp, frame = next(self._frames, (None, None))
         if self._video.damaged and not self._is_damaged:
             self._is_damaged = True
