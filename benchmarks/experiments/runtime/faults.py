@@ -1,7 +1,7 @@
 """What becomes of a run when something goes wrong: counted, logged once, and recovered from or a clean exit.
 
     python benchmarks/experiments/runtime/faults.py BUNDLE [--video VIDEO] [--restarts 20]
-                                                    [--only sources sinks viewers]
+                                                    [--only sources cameras sinks viewers]
 
 A row for each fault, the last column says whether all that was so. Exits with 1 where it was not. The RTSP server is
 GStreamer's (Debian: gir1.2-gst-rtsp-server-1.0, gstreamer1.0-plugins-ugly); without it that row says so.
@@ -13,13 +13,14 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from camera_faults import camera_faults
 from fault import Fault
 from figures import Frame, arguments, note, print_heading, print_machine, print_row, real_frames
 from sink_faults import sink_faults
 from source_faults import source_faults
 from viewer_faults import viewer_faults
 
-KINDS = ("sources", "sinks", "viewers")
+KINDS = ("sources", "cameras", "sinks", "viewers")
 
 
 def main() -> int:
@@ -48,6 +49,8 @@ def faults(bundle: Path, frames: list[Frame], folder: Path, restarts: int, kinds
     """The faults of these kinds."""
     if "sources" in kinds:
         yield from source_faults(bundle, frames, folder, restarts)
+    if "cameras" in kinds:
+        yield from camera_faults(bundle, frames, folder, restarts)
     if "sinks" in kinds:
         yield from sink_faults(bundle, folder)
     if "viewers" in kinds:
