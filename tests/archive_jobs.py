@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from bundles import brightness_depth, write_bundle
 from clipdepth.archive.chunk import Chunk, pack, unpack
@@ -17,6 +18,7 @@ from clipdepth.archive.plan import plan
 from clipdepth.archive.sent_bundle import bundle_sha256
 from clipdepth.archive.settings import Settings
 from clipdepth.archive.sources import Item
+from clipdepth.bundle.answer import Answer
 from clipdepth.bundle.folder import open_bundle
 from clipdepth.camera.camera import Camera
 from clipdepth.camera.corrections import Corrections
@@ -68,7 +70,11 @@ def planned(items: Sequence[Item], job: Job) -> list[Any]:
     return [unpack(row) for row in plan({"items": dumps(list(items))}, job)]
 
 
-def run_stages(items: Sequence[Item], job: Job, infer: Infer = brightness_depth) -> list[Any]:
+def _brightness(frames: NDArray[np.uint8], segmentation: NDArray[np.uint8] | None = None) -> Answer:
+    return Answer(brightness_depth(frames))
+
+
+def run_stages(items: Sequence[Item], job: Job, infer: Infer = _brightness) -> list[Any]:
     """The results of all stages; without an engine's `infer` the network's brightness is computed by numpy."""
     results = []
     for message in planned(items, job):

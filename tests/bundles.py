@@ -1,6 +1,7 @@
 """A tiny real bundle for tests: its depth is 0.5 m plus 5 m times the brightness of a pixel."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from clipdepth.bundle.agreement import TOLERANCES, Agreement, Tolerance
+from clipdepth.bundle.agreement import TOLERANCES, Agreement
 from clipdepth.bundle.golden import Golden
 from clipdepth.bundle.kind import METRIC, DepthKind
 from clipdepth.bundle.manifest import (
@@ -54,21 +55,25 @@ def write_bundle(
     accuracy: Sequence[Accuracy] = (),
     kind: DepthKind = METRIC,
     other_sizes: Sequence[tuple[int, int]] = (),
+    confident: bool = False,
 ) -> Path:
     """Write a bundle into folder `path` and return it; the graphs' depth is `wrong_by` times the golden one.
 
     With another `kind` it says that its answer is of that; it was imported then, and knows no training camera.
     `other_sizes` are heights and widths after the first; each has its graphs and golden frames.
+    With `confident` the graphs have confidence too: a pixel's brightness.
     """
     path.mkdir(parents=True, exist_ok=True)
     for number, (rows, columns) in enumerate([(height, width), *other_sizes]):
         of = f"{rows}x{columns}" if number else ""
         for precision in precisions:
-            onnx.save(brightness_graph(rows, columns, wrong_by, max_batch), path / _graph_file(precision, of))
-        _golden(rows, columns, frames, number).save(path / _golden_file(of))
+            onnx.save(
+                brightness_graph(rows, columns, wrong_by, max_batch, confident), path / _graph_file(precision, of)
+            )
+        _golden(rows, columns, frames, number, confident).save(path / _golden_file(of))
     if weights is not None:
         (path / WEIGHTS).write_bytes(weights)
-    write_manifest(path, height, width, precisions, tolerance, max_batch, accuracy, kind, other_sizes)
+    write_manifest(path, height, width, precisions, tolerance, max_batch, accuracy, kind, other_sizes, confident)
     return path
 
 
@@ -82,13 +87,17 @@ def write_manifest(
     accuracy: Sequence[Accuracy] = (),
     kind: DepthKind = METRIC,
     other_sizes: Sequence[tuple[int, int]] = (),
+    confident: bool = False,
 ) -> None:
     """Write the manifest of the graphs, the golden frames and the weights, if any, that lie in folder `path`."""
     found = (2, tolerance / 4, tolerance / 2, tolerance, True)
-    limits = {name: Tolerance(tolerance, TOLERANCES[name].delta1) for name in precisions}
+    limits = {name: replace(TOLERANCES[name], mean=tolerance) for name in precisions}
+    sure = {"confidence_change": 0.0} if confident else {}
 
     def graphs(of: str) -> list[Graph]:
-        return [Graph(_graph_file(name, of), name, OPSET, 2, Agreement(*found, limits[name])) for name in precisions]
+        return [
+            Graph(_graph_file(name, of), name, OPSET, 2, Agreement(*found, limits[name], **sure)) for name in precisions
+        ]
 
     def other(rows: int, columns: int) -> OtherSize:
         of = f"{rows}x{columns}"
@@ -114,12 +123,23 @@ def write_manifest(
         accuracy=list(accuracy),
         weights=weights,
         other_sizes=others,
+        confidence=confident,
     )
     (path / MANIFEST).write_bytes(encode_record(manifest))
 
 
-def brightness_graph(height: int, width: int, scale: float = 1.0, max_batch: int = 1) -> onnx.ModelProto:
-    """The graph: `frame`, uint8 (N, H, W, 3), to `depth`, float32 (N, H, W); N is 1 unless `max_batch` is more."""
+def brightness_confidence(frames: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """What a confident graph computes besides: (..., 3) uint8 to (...) float32 from 0 to 1."""
+    return np.asarray(frames.mean(axis=-1) / 255, np.float32)
+
+
+def brightness_graph(
+    height: int, width: int, scale: float = 1.0, max_batch: int = 1, confident: bool = False
+) -> onnx.ModelProto:
+    """The graph: `frame`, uint8 (N, H, W, 3), to `depth`, float32 (N, H, W); N is 1 unless `max_batch` is more.
+
+    With `confident` it gives `confidence`, likewise.
+    """
     batch = 1 if max_batch == 1 else "batch"
     constants: dict[str, NDArray[Any]] = {
         "axis": np.array([3], np.int64),
@@ -132,11 +152,16 @@ def brightness_graph(height: int, width: int, scale: float = 1.0, max_batch: int
         helper.make_node("Mul", ["brightness", "metres"], ["farness"]),
         helper.make_node("Add", ["farness", "nearest"], ["depth"]),
     ]
+    outputs = ["depth"]
+    if confident:
+        constants["white"] = np.array(255, np.float32)
+        nodes.append(helper.make_node("Div", ["brightness", "white"], ["confidence"]))
+        outputs.append("confidence")
     graph = helper.make_graph(
         nodes,
         "brightness",
         [helper.make_tensor_value_info("frame", TensorProto.UINT8, [batch, height, width, 3])],
-        [helper.make_tensor_value_info("depth", TensorProto.FLOAT, [batch, height, width])],
+        [helper.make_tensor_value_info(name, TensorProto.FLOAT, [batch, height, width]) for name in outputs],
         [numpy_helper.from_array(value, name) for name, value in constants.items()],
     )
     opset = helper.make_opsetid("", OPSET)
@@ -157,9 +182,9 @@ def _golden_file(size: str) -> str:
     return f"golden.{size}.npz" if size else "golden.npz"
 
 
-def _golden(height: int, width: int, count: int, seed: int = 0) -> Golden:
+def _golden(height: int, width: int, count: int, seed: int = 0, confident: bool = False) -> Golden:
     frames = np.random.default_rng(seed).integers(0, 256, (count, height, width, 3), dtype=np.uint8)
     depth = brightness_depth(frames)
     truth = depth.copy()
     truth[:, : height // 4] = 0
-    return Golden(frames, depth, truth)
+    return Golden(frames, depth, truth, None, brightness_confidence(frames) if confident else None)

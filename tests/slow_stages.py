@@ -6,6 +6,7 @@ import time
 import numpy as np
 
 from bundles import brightness_depth
+from clipdepth.bundle.answer import Answer
 from clipdepth.bundle.manifest import InputSize
 from clipdepth.errors import OutputError
 from clipdepth.frame import DepthFrame
@@ -30,13 +31,13 @@ class SlowEngine:
         self._seconds = seconds
         self._fails_at = fails_at
 
-    def infer(self, frames: np.ndarray, segmentation: np.ndarray | None = None) -> np.ndarray:
+    def infer(self, frames: np.ndarray, segmentation: np.ndarray | None = None) -> Answer:
         if self.calls == self._fails_at:
             raise RuntimeError("the device is gone")
         self.calls += 1
         self.batches.append(len(frames))
         time.sleep(self._seconds)
-        return brightness_depth(frames)
+        return Answer(brightness_depth(frames))
 
     def close(self) -> None:
         pass

@@ -151,7 +151,7 @@ def stretched(picture: NDArray[np.uint8], model: DepthModel) -> Depth:
     assert camera is not None
     focal = model(picture).intrinsics.fx
     ratio = sqrt(focal * size.width / width / camera.fx * focal * size.height / height / camera.fy)
-    answer = model.engine.infer(resize_frame(picture, size.height, size.width)[None])[0]
+    answer = model.engine.infer(resize_frame(picture, size.height, size.width)[None]).depth[0]
     return np.asarray(resize_depth(answer, height, width) * ratio, np.float32)
 
 

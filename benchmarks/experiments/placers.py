@@ -64,10 +64,10 @@ def _rows(bundle: Bundle, folder: Path, seconds: float) -> Iterator[list[str]]:
         except Exception as error:  # another library's, at whatever version is installed
             yield [bundle.name, name, "", f"not here: {' '.join(str(error).split())[:80]}", "", ""]
     timing = interleave([by_clock(engine.infer) for engine in loaded.values()], golden.frames, Limits(seconds=seconds))
-    exact = infer_golden(loaded["fp32", "onnxruntime"].infer, golden)
+    exact = infer_golden(loaded["fp32", "onnxruntime"].infer, golden).depth
     for ((name, kind), engine), samples in zip(loaded.items(), timing.samples, strict=True):
         with closing(engine):
-            off = np.abs(infer_golden(engine.infer, golden) - exact).mean() / np.abs(exact).mean()
+            off = np.abs(infer_golden(engine.infer, golden).depth - exact).mean() / np.abs(exact).mean()
             ran = count_precisions(engine.operations(), OnnxFile(graphs[name]).nodes)
         ratio = ratio_to(timing.samples[0], samples)
         yield [bundle.name, name, kind, str(ran), f"{100 * off:.2g}%", str(ratio)]

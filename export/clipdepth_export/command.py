@@ -116,7 +116,8 @@ def tolerance(text: str) -> tuple[Precision, Tolerance]:
         raise argparse.ArgumentTypeError(
             f"'{text}' allows more than {largest_mean(found):g}, {MOST_LOOSENED} times what {found} may differ by"
         )
-    return found, Tolerance(mean, points[0] / 100 if points else TOLERANCES[found].delta1)
+    usual = TOLERANCES[found]
+    return found, Tolerance(mean, points[0] / 100 if points else usual.delta1, usual.confidence)
 
 
 def focal(text: str) -> float | str:

@@ -6,11 +6,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TypeVar
 
-import numpy as np
 import onnx
-from numpy.typing import NDArray
 
 from clipdepth.bundle.agreement import Agreement, Tolerance
+from clipdepth.bundle.answer import Answer
 from clipdepth.bundle.golden import Golden
 from clipdepth.bundle.kind import METRIC, DepthKind
 from clipdepth.engines import Engine, infer_golden, measure_agreement, usable_cores
@@ -27,8 +26,8 @@ def judge(
     return with_engine(graph, lambda engine: measure_agreement(engine.infer, reference, tolerance, kind))
 
 
-def depth_of(graph: onnx.ModelProto | Path, frames: Golden) -> NDArray[np.float32]:
-    """A graph's depth of frames, (N, H, W) float32 metres."""
+def answer_to(graph: onnx.ModelProto | Path, frames: Golden) -> Answer:
+    """What a graph answers to frames, (N, H, W)."""
     return with_engine(graph, lambda engine: infer_golden(engine.infer, frames))
 
 

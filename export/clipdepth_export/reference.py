@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from clipdepth.bundle.answer import Answer, join
 from clipdepth.bundle.golden import Golden
 from clipdepth.bundle.manifest import InputSize
 from clipdepth.camera.letterbox import Letterbox
@@ -40,13 +41,14 @@ def silently(items: Sequence[Item], description: str) -> Iterable[Item]:
 
 def with_depth(found: Golden, module: nn.Module, track: Track) -> Golden:
     """The frames with `module`'s answers to them, in fp32."""
-    masks, answers = found.segmentation, list[NDArray[np.float32]]()
+    masks, answers = found.segmentation, list[Answer]()
     with torch.inference_mode():
         for index in track(range(len(found.frames)), "PyTorch's depth"):
             inputs = [found.frames] if masks is None else [found.frames, masks]
             answer = module(*(torch.from_numpy(part[index][None]) for part in inputs))
-            answers.append(answer[0].float().numpy())
-    return replace(found, depth=np.stack(answers))
+            parts = answer if isinstance(answer, tuple) else (answer,)
+            answers.append(Answer(*(part.float().numpy() for part in parts)))
+    return replace(found, **join(answers)._asdict())
 
 
 def spread_frames(pairs: RgbdSet, frames: DataConfig, size: InputSize, count: int) -> Golden:

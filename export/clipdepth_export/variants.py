@@ -13,7 +13,7 @@ from clipdepth.bundle.kind import DepthKind
 from clipdepth.bundle.manifest import Exclusion, Placement, Precision, label_of
 from clipdepth.errors import VerificationError
 from clipdepth_export.calibration import Feeds, Statistics, activation_ranges, largest_values, widest
-from clipdepth_export.gate import depth_of, judge
+from clipdepth_export.gate import answer_to, judge
 from clipdepth_export.graph import ExportError
 from clipdepth_export.half import half, rounded
 from clipdepth_export.int8.cpu import CpuQuantizer
@@ -142,9 +142,9 @@ class Variants:
 
 
 def _with_depth(model: onnx.ModelProto, frames: Golden, count: int) -> Golden:
-    """Calibration frames with the fp32 graph's depth, which was held to PyTorch's."""
+    """Calibration frames with the fp32 graph's answers, which were held to PyTorch's."""
     chosen = frames.at(evenly_spread(len(frames.frames), count))
-    return replace(chosen, depth=depth_of(model, chosen))
+    return replace(chosen, **answer_to(model, chosen)._asdict())
 
 
 def _require_alike(first: onnx.ModelProto, other: onnx.ModelProto) -> None:

@@ -41,11 +41,19 @@ class DepthFrame:
     """`time.monotonic_ns()` when the picture had been read."""
     kind: DepthKind = METRIC
     """What `raw` and `depth` are; 'metric' for any model after `clipdepth calibrate`."""
+    raw_confidence: NDArray[np.float32] | None = None
+    """How sure the network is of `raw`, (h, w) float32 from 0 to 1: the probability that depth is within 10% of the
+    truth. None where the model does not say it. Smoothing leaves it as it is."""
 
     @cached_property
     def depth(self) -> NDArray[np.float32]:
         """`raw` at the picture's size, (H, W) float32, metres where metric; made when it is first asked for."""
         return resize_depth(self.raw, *self.image.shape[:2])
+
+    @cached_property
+    def confidence(self) -> NDArray[np.float32] | None:
+        """`raw_confidence` at the picture's size, (H, W) float32; made when it is first asked for."""
+        return None if self.raw_confidence is None else resize_depth(self.raw_confidence, *self.image.shape[:2])
 
     @property
     def metres(self) -> NDArray[np.float32]:

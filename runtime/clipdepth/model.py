@@ -59,7 +59,7 @@ class DepthModel:
     def depth_of(self, captured: Captured) -> DepthFrame:
         """The depth of a frame that a source gave, with the focal length that its own file states, if any."""
         prepared = self._optics.prepare(captured)
-        return self._optics.depth_frame(prepared, self.engine.infer(prepared.picture[None])[0], "image")
+        return self._optics.depth_frame(prepared, self.engine.infer(prepared.picture[None]).frames()[0], "image")
 
     def stream(
         self, source: Frames, *, mode: CameraMode | None = None, smooth: bool = False, live: bool = False

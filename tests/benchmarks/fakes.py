@@ -8,6 +8,7 @@ from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from clipdepth.bundle.agreement import Agreement, Tolerance
+from clipdepth.bundle.answer import Answer
 from clipdepth.pipeline.latency import summarise_latency
 from clipdepth_bench.measure.duration import Duration
 from clipdepth_bench.measure.environment import Environment
@@ -51,9 +52,9 @@ class Worker:
         return Duration(took / 1e9)
 
 
-def infer(frames: NDArray[np.uint8], segmentation: NDArray[np.uint8] | None = None) -> NDArray[np.float32]:
+def infer(frames: NDArray[np.uint8], segmentation: NDArray[np.uint8] | None = None) -> Answer:
     """An engine that does nothing."""
-    return np.zeros(frames.shape[:3], np.float32)
+    return Answer(np.zeros(frames.shape[:3], np.float32))
 
 
 def timed_row(key: str, medians_ms: Sequence[float], **changes: Any) -> Row:

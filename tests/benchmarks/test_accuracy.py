@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from bundles import write_bundle
+from clipdepth.bundle.answer import Answer
 from clipdepth.bundle.folder import Bundle, open_bundle
 from clipdepth.bundle.manifest import MANIFEST
 from clipdepth.cli import main
@@ -150,9 +151,9 @@ def test_a_damaged_bundle_is_told(run: Path, larger: Path, tmp_path: Path, capsy
 def test_the_predictor_gives_depth_at_the_pictures_size(tmp_path: Path) -> None:
     given: list[tuple[int, ...]] = []
 
-    def infer(frames: np.ndarray, segmentation: np.ndarray | None = None) -> np.ndarray:
+    def infer(frames: np.ndarray, segmentation: np.ndarray | None = None) -> Answer:
         given.append(frames.shape)
-        return np.full(frames.shape[:3], 2.5, np.float32)
+        return Answer(np.full(frames.shape[:3], 2.5, np.float32))
 
     pair = RgbdPair(np.zeros((30, 50, 3), np.uint8), np.ones((30, 50), np.float32))
     bundle = open_bundle(write_bundle(tmp_path / "b.bundle", 12, 16))

@@ -83,7 +83,7 @@ def test_pytorch_with_the_runs_weights_is_the_golden_depth(setup: Setup) -> None
     assert eager.stopwatch is not None
     golden = setup.bundle.golden()
     assert eager.infer is not None
-    assert eager.infer(golden.frames[:1]) == pytest.approx(golden.depth[:1], rel=1e-3)
+    assert eager.infer(golden.frames[:1]).depth == pytest.approx(golden.depth[:1], rel=1e-3)
     model, _ = load_run(Path(setup.run or ""))
     assert eager.model_bytes == weight_bytes(model.deployable())
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from benchmarks.tiny_network import SIZE, tiny
 from bundles import write_bundle
+from clipdepth.bundle.answer import Answer
 from clipdepth.bundle.folder import open_bundle
 from clipdepth_bench.contender import ContenderEngine, Setup
 from clipdepth_bench.families.peers import onnx_forms, openvino_forms
@@ -65,9 +66,9 @@ def form(
         wait = next(waits, seconds if later is None else later)
         real = onnx_forms.FORMS[0].open(made, threads)
 
-        def infer(frames: NDArray[np.uint8], segmentation: NDArray[np.uint8] | None = None) -> NDArray[np.float32]:
+        def infer(frames: NDArray[np.uint8], segmentation: NDArray[np.uint8] | None = None) -> Answer:
             time.sleep(wait)
-            return (real.engine.infer(frames) * factor).astype(np.float32)
+            return Answer((real.engine.infer(frames).depth * factor).astype(np.float32))
 
         return Opened(ContenderEngine(name, "CPU", infer), real.model_bytes)
 
@@ -92,7 +93,7 @@ def test_a_quantiser_is_calibrated_on_the_pictures(name: str) -> None:
     dark, bright = material(40), material()
     reference = bright.reference
     errors = [
-        np.abs(np.concatenate([engine.infer(frame[None]) for frame in bright.frames]) / reference - 1).mean()
+        np.abs(np.concatenate([engine.infer(frame[None]).depth for frame in bright.frames]) / reference - 1).mean()
         for engine in (ROUNDED[name].open(pictures, 1).engine for pictures in (dark, bright))
     ]
     assert errors[0] > 5 * errors[1]
@@ -111,7 +112,7 @@ def test_the_fastest_of_those_that_hold_is_the_row(setup: Setup) -> None:
     assert row.infer
     assert eager.infer
     frame = np.zeros((1, 12, 20, 3), np.uint8)
-    np.testing.assert_allclose(row.infer(frame), eager.infer(frame), rtol=1e-3)
+    np.testing.assert_allclose(row.infer(frame).depth, eager.infer(frame).depth, rtol=1e-3)
     assert row.model_bytes
 
 

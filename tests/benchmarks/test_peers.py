@@ -54,7 +54,7 @@ def peer_bundle(peer: Peer) -> Bundle:
 def require_exported(peer: Peer) -> None:
     """As `require_same`, of the graph that ONNX Runtime's forms are made from."""
     material = Material(peer, frames_of(peer.size))
-    found = load_graph(material.graph(), 1).infer(material.frames)
+    found = load_graph(material.graph(), 1).infer(material.frames).depth
     assert found.shape == material.reference.shape
     assert np.abs(found - material.reference).max() < 0.05 * material.reference.std()
 
@@ -63,7 +63,7 @@ def require_same(bundle: Bundle, module: nn.Module, precision: str, tolerance: f
     """The graph's depth is the module's, measured against how far that varies: a constant would not do."""
     frames = frames_of(bundle.manifest.input, count)
     expected = module(torch.from_numpy(frames)).numpy()
-    found = load_engine(bundle, "onnxruntime", precision, 1).infer(frames)
+    found = load_engine(bundle, "onnxruntime", precision, 1).infer(frames).depth
     assert found.shape == expected.shape
     assert np.abs(found - expected).max() < tolerance * expected.std()
 
@@ -119,7 +119,7 @@ def test_a_peer_is_timed_at_its_own_size_on_golden_frames_in_turn(setup: Setup) 
     contender = load_eager(setup, TINY)
     assert contender.infer
     assert contender.note == "random weights: latency only"
-    depths = [contender.infer(np.zeros((1, 48, 64, 3), np.uint8)) for _ in range(4)]
+    depths = [contender.infer(np.zeros((1, 48, 64, 3), np.uint8)).depth for _ in range(4)]
     assert {depth.shape for depth in depths} == {(1, 12, 20)}
     assert (depths[0] != depths[1]).any()
     np.testing.assert_array_equal(depths[0], depths[3])

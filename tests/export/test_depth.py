@@ -59,5 +59,5 @@ def test_depth_stays_in_the_stated_range(exported: Bundle, unseen: NDArray[np.ui
 def test_openvino_gives_pytorchs_depth_of_the_same_graph(exported: Bundle, unseen: NDArray[np.uint8]) -> None:
     pytest.importorskip("openvino")
     with closing(load_engine(exported, "openvino")) as engine:
-        depth = np.concatenate([engine.infer(frame[None]) for frame in unseen])
+        depth = np.concatenate([engine.infer(frame[None]).depth for frame in unseen])
     assert difference(depth, torch_depth(exported.path.with_suffix(""), unseen)) <= 1e-4

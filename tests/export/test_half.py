@@ -12,7 +12,7 @@ from clipdepth.bundle.agreement import Tolerance
 from clipdepth.bundle.folder import Bundle
 from clipdepth.bundle.golden import Golden
 from clipdepth_export.calibration import largest_values, open_session
-from clipdepth_export.gate import depth_of, judge
+from clipdepth_export.gate import answer_to, judge
 from clipdepth_export.half import half, rounded
 from clipdepth_export.topology import ARITHMETIC, after, nodes_of
 from clipdepth_export.variants import feeds
@@ -122,4 +122,4 @@ def test_the_largest_of_all_frames_counts(tmp_path: Path) -> None:
     pictures[1, 2, 3, 0] = 51
     golden = Golden(pictures, np.ones((3, 6, 8), np.float32), np.ones((3, 6, 8), np.float32))
     assert largest_values(graph, feeds(golden))["x1"] == pytest.approx(0.2)
-    np.testing.assert_allclose(depth_of(graph, golden), expected(pictures, weights), atol=1e-6)
+    np.testing.assert_allclose(answer_to(graph, golden).depth, expected(pictures, weights), atol=1e-6)

@@ -54,7 +54,7 @@ def torch_depth(run: Path, frame: NDArray[np.uint8]) -> NDArray[np.float32]:
 def test_depth_of_a_plain_frame_is_pytorchs_with_sam(bundle: Bundle, sam_run: Path) -> None:
     frame = Room(77).render(1.0, default_intrinsics(64, 96)).frame
     engine = load_engine(bundle)
-    depth = engine.infer(frame[None])
+    depth = engine.infer(frame[None]).depth
     engine.close()
     expected = torch_depth(sam_run, frame)
     assert np.mean(np.abs(depth[0] - expected) / expected) < 1e-4
@@ -64,7 +64,7 @@ def test_depth_of_a_plain_frame_is_pytorchs_with_sam(bundle: Bundle, sam_run: Pa
 
 def engine_depth_with(bundle: Bundle, frame: NDArray[np.uint8], painted: NDArray[np.uint8]) -> NDArray[np.float32]:
     engine = load_engine(bundle)
-    return np.asarray(engine.infer(frame[None], painted[None])[0])
+    return np.asarray(engine.infer(frame[None], painted[None]).depth[0])
 
 
 def test_it_holds_both_of_sams_graphs_in_both_precisions_and_states_them(bundle: Bundle) -> None:

@@ -29,7 +29,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_depth_is_what_numpy_computes(tmp_path: Path, name: str) -> None:
     engine = load_engine(open_bundle(write_bundle(tmp_path / "b", 24, 32)), name, threads=1)
     frame = np.random.default_rng(5).integers(0, 256, (24, 32, 3), dtype=np.uint8)
-    depth = engine.infer(frame[None])
+    depth = engine.infer(frame[None]).depth
     assert (depth.shape, depth.dtype) == ((1, 24, 32), np.float32)
     np.testing.assert_allclose(depth[0], brightness_depth(frame), rtol=1e-6)
     engine.close()
@@ -39,7 +39,7 @@ def test_depth_is_what_numpy_computes(tmp_path: Path, name: str) -> None:
 def test_depth_does_not_depend_on_the_threads(tmp_path: Path, name: str) -> None:
     bundle = open_bundle(write_bundle(tmp_path / "b", 24, 32))
     frames = bundle.golden().frames[:1]
-    depths = [load_engine(bundle, name, threads=threads).infer(frames) for threads in (1, 2, None)]
+    depths = [load_engine(bundle, name, threads=threads).infer(frames).depth for threads in (1, 2, None)]
     np.testing.assert_allclose(depths[1], depths[0], rtol=1e-6)
     np.testing.assert_allclose(depths[2], depths[0], rtol=1e-6)
 
@@ -79,7 +79,7 @@ def test_frames_need_not_be_contiguous_and_depth_outlives_the_next_frame(tmp_pat
     engine = load_engine(open_bundle(write_bundle(tmp_path / "b", 24, 32)), name)
     wide = np.random.default_rng(6).integers(0, 256, (2, 24, 64, 3), dtype=np.uint8)
     wide.flags.writeable = False
-    first, second = (engine.infer(frame[None, :, ::2]) for frame in wide)
+    first, second = (engine.infer(frame[None, :, ::2]).depth for frame in wide)
     np.testing.assert_allclose(first[0], brightness_depth(wide[0, :, ::2]), rtol=1e-6)
     np.testing.assert_allclose(second[0], brightness_depth(wide[1, :, ::2]), rtol=1e-6)
 

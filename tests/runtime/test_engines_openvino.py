@@ -36,7 +36,7 @@ def convolutions(path: Path) -> tuple[Bundle, list[np.ndarray]]:
 def test_fp32_is_fp32_even_where_the_cpu_has_bf16(tmp_path: Path) -> None:
     bundle, weights = convolutions(tmp_path / "b")
     frames = small_graphs.frames(1)
-    depth = load_engine(bundle, "openvino").infer(frames)
+    depth = load_engine(bundle, "openvino").infer(frames).depth
     np.testing.assert_allclose(depth, small_graphs.expected(frames, weights), rtol=1e-5)
 
 
@@ -63,7 +63,7 @@ def test_no_thread_is_bound_to_a_core_while_it_infers(tmp_path: Path) -> None:
 def test_a_second_start_finds_what_the_first_compiled(tmp_path: Path, cache: Path) -> None:
     bundle = open_bundle(write_bundle(tmp_path / "b"))
     frames = bundle.golden().frames[:1]
-    depths = [load_engine(bundle, "openvino").infer(frames) for _ in range(2)]
+    depths = [load_engine(bundle, "openvino").infer(frames).depth for _ in range(2)]
     assert len(list(cache.rglob("*.blob"))) == 1
     np.testing.assert_array_equal(depths[0], depths[1])
 
@@ -74,7 +74,7 @@ def test_a_cache_that_cannot_be_written_only_costs_time(
     (tmp_path / "file").touch()
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
     engine = load_engine(open_bundle(write_bundle(tmp_path / "b")), "openvino")
-    assert engine.infer(np.zeros((1, 48, 64, 3), np.uint8)).max() == pytest.approx(0.5)
+    assert engine.infer(np.zeros((1, 48, 64, 3), np.uint8)).depth.max() == pytest.approx(0.5)
     assert "compiles at every start" in caplog.text
 
 

@@ -30,7 +30,7 @@ def test_every_graph_agrees_with_pytorch_and_with_the_sensor(name: str, engine: 
     for precision in bundle.manifest.precisions:
         with closing(load_engine(bundle, engine, precision)) as loaded:
             assert verify_engine(loaded, bundle, precision).passed, precision
-            depth = infer_golden(loaded.infer, golden)
+            depth = infer_golden(loaded.infer, golden).depth
         frames = [depth_metrics(*pair, max_depth=10) for pair in zip(depth, golden.truth, strict=True)]
         metrics = mean_metrics([frame for frame in frames if frame is not None])
         # Eight frames: near what the manifest says of all, and far from what a constant depth reaches, 0.4.

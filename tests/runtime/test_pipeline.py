@@ -335,6 +335,7 @@ def test_a_script_that_dies_in_its_loop_ends_and_closes_its_files(tmp_path: Path
     script = f"""
 import numpy as np
 from pathlib import Path
+from clipdepth.bundle.answer import Answer
 from clipdepth.bundle.manifest import InputSize
 from clipdepth.pipeline import Feed, Pipeline
 from clipdepth.sinks.video import VideoSink
@@ -343,7 +344,7 @@ from itertools import repeat
 
 class Engine:
     def infer(self, frames, segmentation=None):
-        return frames.mean(axis=3, dtype=np.float32)
+        return Answer(frames.mean(axis=3, dtype=np.float32))
 
 def depths():
     source = FramesSource(repeat(np.zeros((48, 64, 3), np.uint8)))

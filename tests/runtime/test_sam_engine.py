@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from clipdepth.bundle.answer import Answer
 from clipdepth.engines.operations import Operation
 from clipdepth.engines.segmented import SegmentedEngine
 from clipdepth.sam.painting import paint
@@ -16,16 +17,16 @@ class RedDepth:
     name, device = "red", "CPU"
     closed = False
 
-    def infer(self, frames: NDArray[np.uint8], segmentation: NDArray[np.uint8] | None = None) -> NDArray[np.float32]:
+    def infer(self, frames: NDArray[np.uint8], segmentation: NDArray[np.uint8] | None = None) -> Answer:
         assert segmentation is not None
         assert segmentation.shape == frames.shape
-        return segmentation[..., 2].astype(np.float32)
+        return Answer(segmentation[..., 2].astype(np.float32))
 
     def operations(self) -> list[Operation]:
         return [Operation("Red", ("red",), None)]
 
     def profile(self, frames: NDArray[np.uint8], segmentation: NDArray[np.uint8] | None = None) -> list[Operation]:
-        return [Operation("Red", ("red",), None, float(self.infer(frames, segmentation).sum()))]
+        return [Operation("Red", ("red",), None, float(self.infer(frames, segmentation).depth.sum()))]
 
     def close(self) -> None:
         self.closed = True
@@ -44,14 +45,14 @@ def test_each_frame_is_segmented_and_painted_by_itself() -> None:
     masks: Any = bright_half
     engine = SegmentedEngine(RedDepth(), masks)
     painted = np.stack([paint(bright_half(frame)) for frame in frames()])
-    np.testing.assert_array_equal(engine.infer(frames()), painted[..., 2])
+    np.testing.assert_array_equal(engine.infer(frames()).depth, painted[..., 2])
     assert len(np.unique(painted[..., 2])) > 2
 
 
 def test_a_segmentation_that_is_given_is_taken() -> None:
     masks: Any = None
     given = frames()[::-1].copy()
-    np.testing.assert_array_equal(SegmentedEngine(RedDepth(), masks).infer(frames(), given), given[..., 2])
+    np.testing.assert_array_equal(SegmentedEngine(RedDepth(), masks).infer(frames(), given).depth, given[..., 2])
 
 
 def test_it_is_the_depth_engine_to_the_outside() -> None:

@@ -7,6 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from bundles import write_bundle
+from clipdepth.bundle.answer import Answer
 from clipdepth.bundle.folder import open_bundle
 from clipdepth.bundle.manifest import Manifest
 from clipdepth.camera.camera import Camera
@@ -38,7 +39,7 @@ class Truth:
     def __init__(self, room: Room, camera: Intrinsics, trained: float) -> None:
         self._room, self._camera, self._trained = room, camera, trained
 
-    def infer(self, frames: NDArray[np.uint8], segmentation: NDArray[np.uint8] | None = None) -> NDArray[np.float32]:
+    def infer(self, frames: NDArray[np.uint8], segmentation: NDArray[np.uint8] | None = None) -> Answer:
         (picture,), camera = frames, self._camera
         height, width = picture.shape[:2]
         scale = min(height / camera.height, width / camera.width)
@@ -51,7 +52,7 @@ class Truth:
         assert np.abs(inside.astype(int) - seen.frame).mean() < 4, "the picture shows what it should"
         depth = np.full((1, height, width), np.nan, np.float32)
         depth[0, top : top + rows, left : left + columns] = seen.depth * (self._trained / (camera.fx * scale))
-        return depth
+        return Answer(depth)
 
     def close(self) -> None:
         pass

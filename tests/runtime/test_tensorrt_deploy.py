@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 
 from bundles import write_bundle, write_manifest
+from clipdepth.bundle.answer import Answer
 from clipdepth.bundle.folder import Bundle, open_bundle
 from clipdepth.bundle.golden import Golden
 from clipdepth.bundle.manifest import Precision
@@ -51,10 +52,10 @@ class StandIn:
     device: str = "stand-in"
     closed: list[bool] = field(default_factory=list)
 
-    def infer(self, frames: NDArray[np.uint8], segmentation: NDArray[np.uint8] | None = None) -> NDArray[np.float32]:
+    def infer(self, frames: NDArray[np.uint8], segmentation: NDArray[np.uint8] | None = None) -> Answer:
         session = onnxruntime.InferenceSession(self.graph)
         depth = session.run(["depth"], {"frame": frames})[0]
-        return np.asarray(depth + self.further, np.float32)
+        return Answer(np.asarray(depth + self.further, np.float32))
 
     def information(self) -> str:
         product = {"LayerType": "gemm", "Inputs": [{"Format/Datatype": self.tells}]}

@@ -58,7 +58,7 @@ def frames(count: int, seed: int = 0) -> NDArray[np.uint8]:
 
 def test_depth_is_what_the_engine_computes_of_each_frame(start: Start) -> None:
     engine = start()
-    depths = [engine.infer(frames(1, seed)) for seed in range(4)]
+    depths = [engine.infer(frames(1, seed)).depth for seed in range(4)]
     for seed, depth in enumerate(depths):
         assert depth.shape == (1, 24, 32)
         assert depth.dtype == np.float32
@@ -77,7 +77,7 @@ def test_where_cuda_cannot_record_every_frame_is_queued(start: Start, cuda: Simu
     cuda.captures = False
     engine = start()
     for seed in range(4):
-        np.testing.assert_array_equal(engine.infer(frames(1, seed)), brightness_depth(frames(1, seed)))
+        np.testing.assert_array_equal(engine.infer(frames(1, seed)).depth, brightness_depth(frames(1, seed)))
     assert cuda.launches == 0
     assert cuda.enqueued == 5  # the attempt to record is not repeated
 
@@ -93,7 +93,7 @@ def test_where_recording_fails_half_way_every_frame_is_queued(
 
     monkeypatch.setattr(cuda, "cudaMemcpyAsync", cudaMemcpyAsync)
     for seed in range(3):
-        np.testing.assert_array_equal(engine.infer(frames(1, seed)), brightness_depth(frames(1, seed)))
+        np.testing.assert_array_equal(engine.infer(frames(1, seed)).depth, brightness_depth(frames(1, seed)))
     assert cuda.launches == 0
     assert cuda.captured is None
 
@@ -102,7 +102,7 @@ def test_a_dynamic_batch_takes_any_number_up_to_the_largest(start: Start, cuda: 
     engine = start(max_batch=4)
     for seed, count in enumerate((4, 1, 1, 3, 3, 3, 4, 2)):
         given = frames(count, seed)
-        np.testing.assert_array_equal(engine.infer(given), brightness_depth(given))
+        np.testing.assert_array_equal(engine.infer(given).depth, brightness_depth(given))
     assert cuda.launches == 1  # the third 3
     assert cuda.enqueued == 7 + 3  # a recording each of 4, 1 and 3, and none of the last two
     with pytest.raises(
@@ -125,7 +125,7 @@ def test_each_thread_infers_on_the_gpu_that_the_engine_was_loaded_for(start: Sta
     assert cuda.set_in == [("MainThread", 2)]
     with ThreadPoolExecutor(1, "infers") as pool:
         for seed in range(3):
-            depth = pool.submit(engine.infer, frames(1, seed)).result()
+            depth = pool.submit(engine.infer, frames(1, seed)).result().depth
             np.testing.assert_array_equal(depth, brightness_depth(frames(1, seed)))
     assert set(cuda.set_in[1:]) == {("infers_0", 2)}
 
@@ -157,7 +157,7 @@ def test_an_engine_is_loaded_for_the_number_that_is_asked_for(
     engine = load_engine(bundle, "tensorrt", device=1)
     assert cuda.gpu == 1
     cuda.cudaSetDevice(0)
-    np.testing.assert_array_equal(engine.infer(frames(1)), brightness_depth(frames(1)))
+    np.testing.assert_array_equal(engine.infer(frames(1)).depth, brightness_depth(frames(1)))
     assert cuda.gpu == 1
     with pytest.raises(EngineError, match="there is no device 2"):
         load_engine(bundle, "tensorrt", device=2)
@@ -172,7 +172,7 @@ def test_a_second_input_goes_with_the_frame(cuda: SimulatedCuda, monkeypatch: py
     engine = TensorRt(b"engine", GPU)
     given = frames(1, 1), frames(1, 2)
     for _ in range(2):
-        np.testing.assert_array_equal(engine.infer(*given), both(*given))
+        np.testing.assert_array_equal(engine.infer(*given).depth, both(*given))
     with pytest.raises(EngineError, match=r"takes segmentation .*, frame .*, not frame uint8 \(1, 24, 32, 3\)$"):
         engine.infer(given[0])
 
@@ -222,9 +222,9 @@ def test_layers_are_told_by_the_graphs_names_and_timed_beside_the_recording(star
     names = ("conv + relu", "conv", "relu")
     assert engine.operations() == [Operation("CaskConvolution", names, "int8")]
     pictures = frames(2)
-    before = engine.infer(pictures)
+    before = engine.infer(pictures).depth
     assert engine.profile(pictures) == [Operation("CaskConvolution", names, "int8", 1.5)]
-    np.testing.assert_array_equal(engine.infer(pictures), before)
+    np.testing.assert_array_equal(engine.infer(pictures).depth, before)
     engine.close()
     assert not cuda.device
     for read in (engine.operations, lambda: engine.profile(pictures)):

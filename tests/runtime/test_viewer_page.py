@@ -15,6 +15,7 @@ import pytest
 from websockets.sync.client import connect
 
 from bundles import write_bundle
+from clipdepth.bundle.answer import Answer
 from clipdepth.bundle.folder import open_bundle
 from clipdepth.camera.camera import Camera
 from clipdepth.camera.corrections import Corrections
@@ -54,8 +55,8 @@ class RampEngine:
 
     name, device = "ramp", "CPU"
 
-    def infer(self, frames: np.ndarray, segmentation: np.ndarray | None = None) -> np.ndarray:
-        return np.broadcast_to(ramp(), (len(frames), *ramp().shape)).copy()
+    def infer(self, frames: np.ndarray, segmentation: np.ndarray | None = None) -> Answer:
+        return Answer(np.broadcast_to(ramp(), (len(frames), *ramp().shape)).copy())
 
     def close(self) -> None:
         pass

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from clipdepth.bundle.answer import Answer
 from clipdepth.bundle.folder import Bundle, open_bundle
 from clipdepth.bundle.kind import METRIC, DepthKind
 from clipdepth.bundle.manifest import MANIFEST, TrainingCamera
@@ -18,7 +19,7 @@ from clipdepth.errors import UsageError
 from clipdepth.model import DepthModel, load
 from clipdepth_train.checkpoint import load_run_and_state
 from clipdepth_train.data.sample import RgbdPair
-from clipdepth_train.evaluation import Predict, predictor
+from clipdepth_train.evaluation import AnswerTo, Predict, answerer
 from clipdepth_train.named_data import measured_data
 from clipdepth_train.recipe import DataConfig, decode_recipe
 from clipdepth_train.start import find_run_or_bundle
@@ -31,7 +32,7 @@ class Candidate:
     """A model that can be measured."""
 
     name: str
-    predict: Predict
+    answer: AnswerTo
     frames: DataConfig
     """What it sees of a picture, and how depth is read."""
     data: str
@@ -43,6 +44,10 @@ class Candidate:
     """Whether the mirror image's depth is averaged in."""
     kind: DepthKind = METRIC
     """What it answers."""
+
+    def predict(self, pair: RgbdPair) -> NDArray[np.float32]:
+        """The depth of a pair's frame, see `Predict`."""
+        return self.answer(pair).depth
 
     def __str__(self) -> str:
         return f"{self.engine} {self.precision}, {'mirrored average' if self.mirrored else 'single pass'}"
@@ -75,7 +80,7 @@ def open_candidate(
     with load(bundle, engine=engine or DEFAULT_ENGINE, precision=precision, device=device) as model:
         yield Candidate(
             bundle.name,
-            bundle_predictor(bundle, model.engine, model.precision),
+            bundle_answerer(bundle, model.engine, model.precision),
             frames,
             data,
             model.engine.name,
@@ -89,8 +94,8 @@ def _run(path: Path, mirror: bool | None) -> Candidate:
     model, recipe, state = load_run_and_state(path)
     model.mirror = recipe.mirror if mirror is None else mirror
     camera = state.get("camera")
-    predict = predictor(model, recipe.frames, TrainingCamera(**camera).focal if camera else None)
-    return Candidate(path.name, predict, recipe.frames, measured_data(recipe.data), "pytorch", "fp32", model.mirror)
+    answer = answerer(model, recipe.frames, TrainingCamera(**camera).focal if camera else None)
+    return Candidate(path.name, answer, recipe.frames, measured_data(recipe.data), "pytorch", "fp32", model.mirror)
 
 
 def bundle_frames(bundle: Bundle) -> tuple[DataConfig, str]:
@@ -113,14 +118,21 @@ def bundle_predictor(bundle: Bundle, engine: Engine, precision: str) -> Predict:
 
     Depth of a model whose training camera is known is of each pair's own camera, where that is known too.
     """
+    answer = bundle_answerer(bundle, engine, precision)
+    return lambda pair: answer(pair).depth
+
+
+def bundle_answerer(bundle: Bundle, engine: Engine, precision: str) -> AnswerTo:
+    """The same with confidence, where the bundle has it."""
     trained, size = bundle.manifest.camera, bundle.manifest.input
     camera = Camera() if trained is None else Camera(focal_px=trained.focal, side=max(size.height, size.width))
     model = DepthModel(bundle, engine, precision, Corrections(bundle.manifest, camera))
 
-    def predict(pair: RgbdPair) -> NDArray[np.float32]:
+    def answer(pair: RgbdPair) -> Answer:
         found = model(np.ascontiguousarray(pair.frame))
-        if trained is None or pair.intrinsics is None or bundle.manifest.kind != METRIC:
-            return found.depth
-        return np.asarray(found.depth * np.float32(pair.intrinsics.focal / found.intrinsics.focal), np.float32)
+        depth = found.depth
+        if not (trained is None or pair.intrinsics is None or bundle.manifest.kind != METRIC):
+            depth = np.asarray(depth * np.float32(pair.intrinsics.focal / found.intrinsics.focal), np.float32)
+        return Answer(depth, found.confidence)
 
-    return predict
+    return answer

@@ -14,6 +14,7 @@ from torch import Tensor
 from clipdepth.errors import CheckpointError
 from clipdepth.files.atomic import atomic_file
 from clipdepth_train.depth_model import DepthModel, build_model
+from clipdepth_train.models.confidence import has_confidence
 from clipdepth_train.recipe import Recipe, decode_recipe, encode_recipe
 
 CHECKPOINT = "checkpoint.safetensors"
@@ -79,6 +80,8 @@ def load_run_and_state(run: Path) -> tuple[DepthModel, Recipe, dict[str, Any]]:
     path = run / CHECKPOINT
     tensors, recipe, state = read_checkpoint(path)
     model = build_model(recipe, pretrained=False)
+    if has_confidence(tensors):
+        model.add_confidence()
     load_weights(model, tensors, path)
     return model.eval(), recipe, state
 

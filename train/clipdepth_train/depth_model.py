@@ -9,7 +9,8 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from clipdepth.errors import UsageError
-from clipdepth_train.models import DepthNetwork, build_network
+from clipdepth_train.models import ConfidentNetwork, DepthNetwork, build_network
+from clipdepth_train.models.confidence import ConfidenceHead
 from clipdepth_train.recipe import Recipe, trunk_of, without_download
 from clipdepth_train.trunk import trunk_colours
 
@@ -52,6 +53,24 @@ class DepthModel(nn.Module):
         if self.mirror:
             depth = (depth + mirrored(self.network, image, masks)) / 2
         return depth if self.training else depth.clamp(*self.depth_range)
+
+    @property
+    def is_confident(self) -> bool:
+        """Whether the network says how sure it is, see `with_confidence`."""
+        return isinstance(self.network, ConfidentNetwork) and self.network.confidence is not None
+
+    def add_confidence(self) -> ConfidenceHead:
+        """Give the network a head for confidence, still to be fitted; raises UsageError where it cannot have one."""
+        if not isinstance(self.network, ConfidentNetwork):
+            raise UsageError(f"a {type(self.network).__name__} network cannot say how sure it is; train 'edge'")
+        self.network.confidence = ConfidenceHead(self.network.width).to(self.mean.device)
+        return self.network.confidence
+
+    def with_confidence(self, frame: Tensor) -> tuple[Tensor, Tensor]:
+        """Depth in one pass, as `forward` gives it out of training, and confidence: each (N, H, W) float32."""
+        assert isinstance(self.network, ConfidentNetwork)
+        depth, confidence = self.network.with_confidence(self.image(frame))
+        return depth.clamp(*self.depth_range), confidence
 
     def image(self, frame: Tensor) -> Tensor:
         """Frames as the network takes them: (N, 3, H, W) float32, RGB, normalised."""
@@ -112,6 +131,18 @@ class DepthModel(nn.Module):
         self.mirror = mirror
         self.train(training)
         return int(counter.get_total_flops())
+
+
+class ConfidentModel(nn.Module):
+    """The graph of a bundle that has confidence: `DepthModel.with_confidence` as a module."""
+
+    def __init__(self, model: DepthModel) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, frame: Tensor) -> tuple[Tensor, Tensor]:
+        """See the class."""
+        return self.model.with_confidence(frame)
 
 
 def _colours(network: DepthNetwork, recipe: Recipe) -> tuple[Any, Any]:

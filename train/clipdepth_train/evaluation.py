@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from clipdepth.bundle.answer import Answer
 from clipdepth.bundle.kind import METRIC, DepthKind
 from clipdepth.bundle.manifest import InputSize
 from clipdepth.bundle.metrics import Align, DepthMetrics, depth_metrics
@@ -29,6 +30,10 @@ Predict = Callable[[RgbdPair], NDArray[np.float32]]
 """From a pair, of which it does not look at the depth, to the depth of its frame, (H, W) float32, mostly metres."""
 
 
+AnswerTo = Callable[[RgbdPair], Answer]
+"""The same with confidence, (H, W) float32, where the model has any."""
+
+
 def predictor(model: DepthModel, frames: DataConfig, focal: float | None = None) -> Predict:
     """The model as a function of pictures of any size: fitted into its input, and what was filled left out again.
 
@@ -36,23 +41,35 @@ def predictor(model: DepthModel, frames: DataConfig, focal: float | None = None)
     camera's focal length in pixels of the input; depth of another camera's picture is multiplied by the ratio of the
     two. Where either is not known depth is what the network answers.
     """
+    answer = answerer(model, frames, focal)
+    return lambda pair: answer(pair).depth
+
+
+def answerer(model: DepthModel, frames: DataConfig, focal: float | None = None) -> AnswerTo:
+    """The same with confidence, of one pass even where depth is the mean of two; see `predictor`."""
     sizes = [InputSize(*size) for size in frames.sizes]
 
     @torch.no_grad()
-    def predict(pair: RgbdPair) -> NDArray[np.float32]:
+    def answer(pair: RgbdPair) -> Answer:
         model.eval()
         height, width = pair.frame.shape[:2]
         box = fit(height, width, sizes)
         inputs = [box.picture(pair.frame)]
         if pair.segmentation is not None:
             inputs.append(box.segmentation(pair.segmentation))
-        depth = model(*(torch.from_numpy(part)[None].to(model.mean.device) for part in inputs))
-        answer = box.depth(depth[0].float().cpu().numpy())
-        if focal is None or pair.intrinsics is None:
-            return answer
-        return np.asarray(answer * np.float32(pair.intrinsics.focal * box.scale / focal), np.float32)
+        tensors = [torch.from_numpy(part)[None].to(model.mean.device) for part in inputs]
+        confidence = None
+        if model.is_confident:
+            depth, sure = model.with_confidence(tensors[0])
+            confidence = box.depth(sure[0].float().cpu().numpy())
+        if model.mirror or not model.is_confident:
+            depth = model(*tensors)
+        found = box.depth(depth[0].float().cpu().numpy())
+        if focal is not None and pair.intrinsics is not None:
+            found = np.asarray(found * np.float32(pair.intrinsics.focal * box.scale / focal), np.float32)
+        return Answer(found, confidence)
 
-    return predict
+    return answer
 
 
 @dataclass(frozen=True)
@@ -68,6 +85,8 @@ class Comparison:
     """The pixels inside the crop, (H, W) bool; None for all."""
     max_depth: float
     """Metres, from which on truth does not count and to which the prediction is clamped."""
+    confidence: NDArray[np.float32] | None = None
+    """Of the prediction, (H, W) float32 from 0 to 1; None where nothing says it."""
 
     def metrics(self, align: Align = "none", kind: DepthKind = METRIC) -> DepthMetrics | None:
         """The pair's errors, the prediction being of `kind`; None where no pixel counts."""
@@ -82,6 +101,13 @@ def compare(
     Pictures of another size than the set's first are measured whole where the crop is not for them, and a warning says
     so. Raises UsageError for a crop that is not for the first.
     """
+    return compare_answers(lambda pair: Answer(predict(pair)), pairs, frames, crop, indices)
+
+
+def compare_answers(
+    answer: AnswerTo, pairs: RgbdSet, frames: DataConfig, crop: Crop, indices: Iterable[int]
+) -> Iterator[Comparison]:
+    """The same with confidence, where the answers have it."""
     regions = {pairs.picture_size: _region(pairs.picture_size, frames, crop)}
     for index in indices:
         whole = pairs[index]
@@ -89,7 +115,8 @@ def compare(
         height, width = whole.frame.shape[:2]
         if (height, width) not in regions:
             regions[height, width] = _region_or_all((height, width), frames, crop)
-        yield Comparison(index, predict(pair), pair.depth, regions[height, width], frames.max_depth)
+        depth, confidence = answer(pair)
+        yield Comparison(index, depth, pair.depth, regions[height, width], frames.max_depth, confidence)
 
 
 def evaluate(

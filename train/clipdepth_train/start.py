@@ -13,6 +13,7 @@ from clipdepth.bundle.manifest import MANIFEST
 from clipdepth.errors import BundleError, CheckpointError
 from clipdepth_train.checkpoint import CHECKPOINT, load_weights, read_checkpoint, read_state
 from clipdepth_train.depth_model import DepthModel
+from clipdepth_train.models.confidence import has_confidence
 from clipdepth_train.recipe import Recipe, decode_recipe, encode_recipe
 
 REFINED = "refined"
@@ -25,6 +26,8 @@ def load_start(model: DepthModel, recipe: Recipe, path: Path) -> None:
     Raises CheckpointError where they are not there or do not fit, naming the options that would make them fit.
     """
     tensors, found, _ = read_checkpoint(path)
+    # How sure the former network was says nothing of the one that it becomes.
+    tensors = {name: value for name, value in tensors.items() if not has_confidence([name])}
     new = {name: value for name, value in model.state_dict().items() if name.startswith("network.refining.")}
     try:
         load_weights(model, {**new, **tensors}, path)

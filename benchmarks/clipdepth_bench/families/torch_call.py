@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from clipdepth.bundle.answer import Answer
 from clipdepth_bench.measure.duration import Duration
 
 
@@ -45,10 +46,10 @@ class TorchCall:
         self._model, self._device, self._tf32 = model, device, tf32
         self._gpu = device.type == "cuda"
 
-    def __call__(self, frames: NDArray[np.uint8], segmentation: NDArray[np.uint8] | None = None) -> NDArray[np.float32]:
+    def __call__(self, frames: NDArray[np.uint8], segmentation: NDArray[np.uint8] | None = None) -> Answer:
         """See `Engine.infer`; a model with SAM is not timed."""
         depth, _ = self._run(frames)
-        return depth
+        return Answer(depth)
 
     def measure(self, frames: NDArray[np.uint8]) -> Duration:
         """See `Measure`; by events on a GPU."""

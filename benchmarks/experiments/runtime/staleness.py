@@ -33,6 +33,7 @@ from figures import (
 from numpy.typing import NDArray
 from rtsp_clock import Shown, clock_server
 
+from clipdepth.bundle.answer import Answer
 from clipdepth.engines import Engine
 from clipdepth.engines.operations import Operation
 from clipdepth.model import load
@@ -49,12 +50,12 @@ class Slowed:
         self.name, self.device = engine.name, engine.device
         self._engine, self._seconds = engine, seconds
 
-    def infer(self, frames: NDArray[np.uint8], segmentation: NDArray[np.uint8] | None = None) -> NDArray[np.float32]:
+    def infer(self, frames: NDArray[np.uint8], segmentation: NDArray[np.uint8] | None = None) -> Answer:
         """See `Engine.infer`."""
         due = time.monotonic() + self._seconds
-        depth = self._engine.infer(frames, segmentation)
+        answer = self._engine.infer(frames, segmentation)
         time.sleep(max(0.0, due - time.monotonic()))
-        return depth
+        return answer
 
     def operations(self) -> list[Operation]:
         """See `Engine.operations`."""

@@ -52,7 +52,7 @@ def infer_sizes(
         same = list(group)
         for at in range(0, len(same), batch):
             together = same[at : at + batch]
-            depth[together, :height, :width] = infer(frames[together, :height, :width])
+            depth[together, :height, :width] = infer(frames[together, :height, :width]).depth
     return depth
 
 

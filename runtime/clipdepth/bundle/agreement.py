@@ -1,11 +1,12 @@
 """How far an engine's depth is from PyTorch's: the one check behind export, build, verify and bench."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from clipdepth.bundle.answer import Answer
 from clipdepth.bundle.kind import METRIC, DepthKind
 from clipdepth.bundle.metrics import depth_metrics
 
@@ -18,12 +19,21 @@ class Tolerance:
     """Largest mean relative depth difference."""
     delta1: float | None = None
     """Largest change of δ1 against the measured depth, as a share of the pixels; None for any."""
+    confidence: float | None = None
+    """Largest mean difference of confidence, which is from 0 to 1; None for any, and where there is none."""
 
 
-TOLERANCES = {"fp32": Tolerance(1e-4), "fp16": Tolerance(5e-3, 0.002), "int8": Tolerance(3e-2, 0.01)}
+TOLERANCES = {
+    "fp32": Tolerance(1e-4, confidence=1e-4),
+    "fp16": Tolerance(5e-3, 0.002, 0.005),
+    "int8": Tolerance(3e-2, 0.01, 0.03),
+}
 """What each precision may differ by, unless an export says otherwise."""
 MOST_LOOSENED = 10
 """How many times its default mean a precision's may be: what differs more is another network's depth."""
+
+
+_LOOSEST_CONFIDENCE = 0.3
 
 
 def looser_limits(precision: str, tolerance: Tolerance) -> str | None:
@@ -35,6 +45,8 @@ def looser_limits(precision: str, tolerance: Tolerance) -> str | None:
     if default.delta1 is not None and (tolerance.delta1 is None or tolerance.delta1 > default.delta1):
         stated = "any" if tolerance.delta1 is None else f"{100 * tolerance.delta1:g}"
         parts.append(f"δ1 {stated} instead of {100 * default.delta1:g} points")
+    if tolerance.confidence is not None and tolerance.confidence > (default.confidence or 0):
+        parts.append(f"confidence {tolerance.confidence:g} instead of {default.confidence:g}")
     return f"limits looser than {precision}'s own: {', '.join(parts)}" if parts else None
 
 
@@ -61,11 +73,25 @@ class Agreement:
     """rel of d less rel of r, each against the measured depth; None where no pixel of it is known."""
     delta1_change: float | None = None
     """δ1 of d less δ1 of r, likewise."""
+    confidence_change: float | None = None
+    """The mean difference of confidence from PyTorch's; None where there is none."""
 
     @property
     def passed(self) -> bool:
-        """Whether everything is finite, and the mean and δ1's change are within `tolerance`."""
-        return self.finite and self.mean <= self.tolerance.mean and self.delta1_holds
+        """Whether everything is finite, and the mean and the changes of δ1 and confidence are within `tolerance`."""
+        return self.finite and self.mean <= self.tolerance.mean and self.delta1_holds and self.confidence_holds
+
+    @property
+    def confidence_holds(self) -> bool:
+        """Whether confidence's change is within the tolerance, or neither known nor limited."""
+        limit, change = self.tolerance.confidence, self.confidence_change
+        return limit is None or change is None or change <= limit
+
+    @property
+    def holds_confidence(self) -> bool:
+        """Whether confidence was measured, and is held to a limit that is below any difference there can be."""
+        limit = self.tolerance.confidence
+        return self.confidence_change is not None and limit is not None and limit <= _LOOSEST_CONFIDENCE
 
     @property
     def delta1_holds(self) -> bool:
@@ -76,15 +102,34 @@ class Agreement:
     def __str__(self) -> str:
         verdict = "agrees with" if self.passed else "differs from"
         if not self.finite:
-            return f"{verdict} PyTorch: its depth has NaN or infinite values"
+            return f"{verdict} PyTorch: its answer has NaN or infinite values"
         found = (
             f"{verdict} PyTorch: relative depth difference mean {self.mean:.2g}, p99 {self.p99:.2g}, "
             f"largest {self.largest:.2g} over {self.frames} frames (tolerance {self.tolerance.mean:g} on the mean)"
         )
-        if self.delta1_change is None:
-            return found
-        limit = "" if self.tolerance.delta1 is None else f" (tolerance {100 * self.tolerance.delta1:g})"
-        return f"{found}, δ1 changes by {100 * self.delta1_change:+.2f} points{limit}"
+        if self.delta1_change is not None:
+            limit = "" if self.tolerance.delta1 is None else f" (tolerance {100 * self.tolerance.delta1:g})"
+            found += f", δ1 changes by {100 * self.delta1_change:+.2f} points{limit}"
+        if self.confidence_change is not None:
+            limit = "" if self.tolerance.confidence is None else f" (tolerance {self.tolerance.confidence:g})"
+            found += f", confidence differs by {self.confidence_change:.2g}{limit}"
+        return found
+
+
+def compare_answers(
+    found: Answer,
+    reference: Answer,
+    tolerance: Tolerance,
+    truth: NDArray[np.float32] | None = None,
+    kind: DepthKind = METRIC,
+) -> Agreement:
+    """Compare an engine's answer with PyTorch's: depth as `compare_depth` does, and confidence where both have it."""
+    agreement = compare_depth(found.depth, reference.depth, tolerance, truth, kind)
+    if found.confidence is None or reference.confidence is None or not agreement.finite:
+        return agreement
+    if not np.isfinite(found.confidence).all():
+        return Agreement(len(found.depth), 0.0, 0.0, 0.0, False, tolerance)
+    return replace(agreement, confidence_change=float(np.abs(found.confidence - reference.confidence).mean()))
 
 
 def compare_depth(

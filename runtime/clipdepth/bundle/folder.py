@@ -85,7 +85,12 @@ class Bundle:
     def golden(self) -> Golden:
         """The golden frames of its first size."""
         size, kind = self.manifest.input, self.manifest.kind
-        return load_golden(self.path / self.manifest.golden, size.height, size.width, kind)
+        place = self.path / self.manifest.golden
+        golden = load_golden(place, size.height, size.width, kind)
+        if (golden.confidence is not None) != self.manifest.confidence:
+            stated = "has confidence" if self.manifest.confidence else "has no confidence"
+            raise BundleError(f"{place} does not fit {MANIFEST}, whose model {stated}; {_REMEDY}")
+        return golden
 
     def weights(self) -> Path:
         """The file of the network's weights, checked; raises BundleError where it has none or another one.

@@ -19,13 +19,15 @@ class Golden:
 
     `frames` is (N, H, W, 3) uint8 BGR; `depth`, PyTorch fp32's answer, is (N, H, W) float32, metres if metric; `truth`,
     the measured depth, is (N, H, W) float32 metres with 0 where it is unknown. `segmentation`, for a model with SAM,
-    is its painted masks, (N, H, W, 3) uint8.
+    is its painted masks, (N, H, W, 3) uint8. `confidence` is PyTorch's, (N, H, W) float32 from 0 to 1, for a model that
+    has it.
     """
 
     frames: NDArray[np.uint8]
     depth: NDArray[np.float32]
     truth: NDArray[np.float32]
     segmentation: NDArray[np.uint8] | None = None
+    confidence: NDArray[np.float32] | None = None
 
     def save(self, path: Path | BinaryIO) -> None:
         """Write an .npz; the truth is rounded to millimetres."""
@@ -33,12 +35,15 @@ class Golden:
         arrays: dict[str, Any] = {"frames": self.frames, "depth": self.depth, "truth_mm": millimetres}
         if self.segmentation is not None:
             arrays["segmentation"] = self.segmentation
+        if self.confidence is not None:
+            arrays["confidence"] = self.confidence
         np.savez_compressed(path, **arrays)
 
     def at(self, indices: Sequence[int]) -> "Golden":
         """Those frames alone."""
         masks = None if self.segmentation is None else self.segmentation[indices]
-        return Golden(self.frames[indices], self.depth[indices], self.truth[indices], masks)
+        confidence = None if self.confidence is None else self.confidence[indices]
+        return Golden(self.frames[indices], self.depth[indices], self.truth[indices], masks, confidence)
 
 
 _MOST_BYTES = 256_000_000
@@ -51,7 +56,9 @@ def load_golden(path: Path, height: int, width: int, kind: DepthKind = METRIC) -
         with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             _require_small(arrays)
             frames, depth, millimetres = (_array(arrays, name) for name in ("frames", "depth", "truth_mm"))
-            segmentation = _array(arrays, "segmentation") if "segmentation" in arrays else None
+            segmentation, confidence = (
+                _array(arrays, name) if name in arrays else None for name in ("segmentation", "confidence")
+            )
     except Exception as error:  # what numpy, zipfile and zlib raise shares no base class
         raise BundleError(f"{path} cannot be read ({shortened(str(error))}); export the bundle again") from None
     shape = (*frames.shape[:1], height, width)
@@ -63,7 +70,13 @@ def load_golden(path: Path, height: int, width: int, kind: DepthKind = METRIC) -
         raise BundleError(f"{path} holds depth that is not finite and positive; export the bundle again")
     if segmentation is not None and (segmentation.shape, segmentation.dtype) != (frames.shape, np.uint8):
         raise BundleError(f"{path} does not hold a segmentation of {height}×{width} in uint8; export the bundle again")
-    return Golden(frames, depth, millimetres.astype(np.float32) / 1000, segmentation)
+    if confidence is not None and not _is_confidence(confidence, shape):
+        raise BundleError(f"{path} does not hold confidence of {height}×{width} from 0 to 1; export the bundle again")
+    return Golden(frames, depth, millimetres.astype(np.float32) / 1000, segmentation, confidence)
+
+
+def _is_confidence(array: NDArray[Any], shape: tuple[int, ...]) -> bool:
+    return array.shape == shape and array.dtype == np.float32 and bool(((array >= 0) & (array <= 1)).all())
 
 
 def _array(arrays: np.lib.npyio.NpzFile, name: str) -> Any:

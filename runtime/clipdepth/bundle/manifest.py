@@ -184,6 +184,8 @@ class Manifest(Record, frozen=True):
     """What the graphs answer."""
     other_sizes: list[OtherSize] = msgspec.field(default_factory=list)
     """Further sizes, each with the same precisions; the training camera's focal length in pixels is that of all."""
+    confidence: bool = False
+    """Whether the graphs say how sure they are of each pixel, as a second output; see `clipdepth.bundle.confidence`."""
 
     @property
     def inputs(self) -> tuple[InputSize, ...]:
@@ -258,6 +260,10 @@ def _check_tolerances(manifest: Manifest, where: str) -> None:
             raise BundleError(
                 f"{where}: field graphs: the tolerance of {graph.label}: mean {mean:g} is beyond {most:g}, "
                 f"{MOST_LOOSENED} times what {graph.precision} may differ by; export the bundle again"
+            )
+        if manifest.confidence and not graph.verification.holds_confidence:
+            raise BundleError(
+                f"{where}: field graphs: confidence of {graph.label} is held to nothing; export the bundle again"
             )
 
 

@@ -26,6 +26,7 @@ COMMANDS = {
     "demo": Command("clipdepth.cli.demo", None, "train, export, stream and bench a small model"),
     "data": Command("clipdepth_train.commands.data", "train", "prepare NYU Depth v2, render rooms, segment, label"),
     "train": Command("clipdepth_train.commands.train", "train", "fit a depth model on RGB-D frames"),
+    "confidence": Command("clipdepth_train.commands.confidence", "train", "teach a run to say how sure it is"),
     "evaluate": Command("clipdepth_train.commands.evaluate", "train", "measure a run or a bundle on a dataset"),
     "reproduce": Command("clipdepth_train.commands.reproduce", "train", "measure the paper's tables again"),
     "export": Command("clipdepth_export.command", "cpu,export", "turn a trained run into a verified bundle"),

@@ -42,7 +42,7 @@ def show_frames(bundle: Bundle, picture: Path) -> list[Shown]:
                 found.append(Shown(trial))
                 continue
             with load(bundle, engine=name, precision=precision) as model:
-                depth = infer_golden(model.engine.infer, golden)
+                depth = infer_golden(model.engine.infer, golden).depth
             tolerance = bundle.manifest.tolerance(precision)
             found.append(Shown(trial, compare_depth(depth, golden.depth, tolerance).mean))
             best, _ = depths.get(name, (trial, depth))

@@ -59,6 +59,9 @@ def main(argv: Sequence[str]) -> int:
         "Δδ1 is the change against the measured depth, in points"
     )
     console.print(note, highlight=False, soft_wrap=True)
+    for verdict in verdicts:
+        if verdict.agreement.confidence_change is not None:
+            console.print(_confidence(verdict), highlight=False, markup=False, soft_wrap=True)
     for verdict in verdicts[: len(precisions)]:  # a graph's kernels are the same at any size
         console.print(_ran(verdict), highlight=False, markup=False, soft_wrap=True)
     for looser in dict.fromkeys(verdict.looser_limits for verdict in verdicts if verdict.looser_limits):
@@ -112,6 +115,14 @@ def _ran(verdict: Verdict) -> str:
         return f"{what}: it tells of no convolution or matrix product"
     strayed = f"; quantised, and not run in int8: {shown(some(found.strayed))}" if found.strayed else ""
     return f"{what}: arithmetic {found}{strayed}"
+
+
+def _confidence(verdict: Verdict) -> str:
+    """How far its confidence is from PyTorch's, which is held to a limit of its own."""
+    found, size = verdict.agreement, "×".join(map(str, verdict.size))
+    limit = "none" if found.tolerance.confidence is None else f"{found.tolerance.confidence:g}"
+    what = f"{verdict.precision} on {verdict.engine} at {size}"
+    return f"{what}: confidence differs by {found.confidence_change:.2g} on average (limit {limit})"
 
 
 def _numbers(agreement: Agreement) -> list[str]:

@@ -10,7 +10,8 @@ from typing import Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from clipdepth.bundle.agreement import Agreement, Tolerance, compare_depth
+from clipdepth.bundle.agreement import Agreement, Tolerance, compare_answers
+from clipdepth.bundle.answer import Answer, join
 from clipdepth.bundle.folder import Bundle
 from clipdepth.bundle.golden import Golden
 from clipdepth.bundle.kind import DepthKind
@@ -42,7 +43,7 @@ sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
 class Infer(Protocol):
     """What every engine's `infer` does."""
 
-    def __call__(self, frames: NDArray[np.uint8], segmentation: NDArray[np.uint8] | None = None) -> NDArray[np.float32]:
+    def __call__(self, frames: NDArray[np.uint8], segmentation: NDArray[np.uint8] | None = None) -> Answer:
         """See `Engine.infer`."""
 
 
@@ -54,8 +55,10 @@ class Engine(Protocol):
     device: str
     """What it really runs on, as the library reports it after loading."""
 
-    def infer(self, frames: NDArray[np.uint8], segmentation: NDArray[np.uint8] | None = None) -> NDArray[np.float32]:
+    def infer(self, frames: NDArray[np.uint8], segmentation: NDArray[np.uint8] | None = None) -> Answer:
         """Turn frames, (N, H, W, 3) uint8 BGR at the model's size, into depth, (N, H, W) float32 metres.
+
+        Confidence comes with it where the model has it.
 
         `segmentation`, (N, H, W, 3) uint8, is for the graph of a model with SAM.
         """
@@ -207,15 +210,23 @@ def executed_precisions(engine: Engine, bundle: Bundle, precision: str) -> Preci
 
 
 def measure_agreement(infer: Infer, golden: Golden, tolerance: Tolerance, kind: DepthKind) -> Agreement:
-    """Run golden frames through `infer`, one by one, and compare with PyTorch's answers, which are of `kind`."""
-    return compare_depth(infer_golden(infer, golden), golden.depth, tolerance, golden.truth, kind)
+    """Run golden frames through `infer`, one by one, and compare with PyTorch's answers, which are of `kind`.
+
+    Raises EngineError where one of the two has confidence and the other has none.
+    """
+    found = infer_golden(infer, golden)
+    if (found.confidence is None) != (golden.confidence is None):
+        which = "golden frames have" if found.confidence is None else "graph has"
+        raise EngineError(f"only the {which} confidence; export the bundle again")
+    reference = Answer(golden.depth, golden.confidence)
+    return compare_answers(found, reference, tolerance, golden.truth, kind)
 
 
-def infer_golden(infer: Infer, golden: Golden) -> NDArray[np.float32]:
-    """The depth that `infer` gives of golden frames, (N, H, W) float32 metres."""
+def infer_golden(infer: Infer, golden: Golden) -> Answer:
+    """What `infer` answers to golden frames, one by one."""
     masks = [None] * len(golden.frames) if golden.segmentation is None else [*golden.segmentation]
     pairs = zip(golden.frames, masks, strict=True)
-    return np.concatenate(
+    return join(
         [infer(frame[None]) if painted is None else infer(frame[None], painted[None]) for frame, painted in pairs]
     )
 

@@ -11,6 +11,7 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
+from clipdepth.bundle.answer import Answer
 from clipdepth.bundle.folder import Bundle
 from clipdepth.bundle.onnx_file import OnnxFile
 from clipdepth.engines.hardware import overflows_in_int8
@@ -60,6 +61,5 @@ def _restored(graph: Path) -> Iterator[Path]:
         yield path
 
 
-def _run(session: onnxruntime.InferenceSession, inputs: dict[str, NDArray[np.uint8]]) -> NDArray[np.float32]:
-    depth: NDArray[np.float32] = session.run(["depth"], inputs)[0]
-    return depth
+def _run(session: onnxruntime.InferenceSession, inputs: dict[str, NDArray[np.uint8]]) -> Answer:
+    return Answer(*session.run(None, inputs))

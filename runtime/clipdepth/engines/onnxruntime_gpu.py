@@ -10,6 +10,7 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
+from clipdepth.bundle.answer import Answer
 from clipdepth.bundle.folder import Bundle
 from clipdepth.engines.assignment import MisplacedError
 from clipdepth.engines.nvidia import require_device, require_gpu
@@ -23,24 +24,26 @@ _FATAL_ONLY = 4
 class BoundCall:
     """Runs a session whose inputs lie in `memory` ('cuda' or 'cpu') of `device`, made once for each size of batch.
 
-    Depth lands in host memory of its own at each call: ONNX Runtime writes into the array that the caller gets.
+    Answers land in host memory of their own at each call: ONNX Runtime writes into the arrays that the caller gets.
     """
 
     def __init__(self, session: onnxruntime.InferenceSession, memory: str, device: int = 0) -> None:
         self._session, self._memory, self._device = session, memory, device
         self._binding = session.io_binding()
+        self._outputs = [output.name for output in session.get_outputs()]
         self._inputs: dict[tuple[object, ...], onnxruntime.OrtValue] = {}
 
-    def __call__(self, inputs: dict[str, NDArray[np.uint8]]) -> NDArray[np.float32]:
+    def __call__(self, inputs: dict[str, NDArray[np.uint8]]) -> Answer:
         for name, array in inputs.items():
             value = self._input(name, array.shape)
             value.update_inplace(np.ascontiguousarray(array))
             self._binding.bind_ortvalue_input(name, value)  # each time: this is what copies 'cpu' memory to a GPU
-        depth = np.empty(inputs["frame"].shape[:3], np.float32)
-        # Over the array's own memory. `numpy()` of an output on the GPU, or in memory used again, would be a copy more.
-        self._binding.bind_ortvalue_output("depth", onnxruntime.OrtValue.ortvalue_from_numpy(depth))
+        answers = {name: np.empty(inputs["frame"].shape[:3], np.float32) for name in self._outputs}
+        for name, memory in answers.items():
+            # Over the array's own memory. `numpy()` of an output on the GPU, or in memory used again, would copy it.
+            self._binding.bind_ortvalue_output(name, onnxruntime.OrtValue.ortvalue_from_numpy(memory))
         self._session.run_with_iobinding(self._binding)
-        return depth
+        return Answer(**answers)
 
     def _input(self, name: str, shape: Sequence[int]) -> onnxruntime.OrtValue:
         key = (name, *shape)

@@ -30,7 +30,7 @@ def profile_session(open_session: Open, inputs: Mapping[str, NDArray[np.uint8]] 
         session = open_session(str(Path(folder) / "profile"))
         fed = dict(inputs or _black(session))
         for _ in range(runs + 1):
-            session.run(["depth"], fed)
+            session.run(None, fed)
         events = json.loads(Path(session.end_profiling()).read_text(encoding="utf-8"))
     return read_operations(events)
 

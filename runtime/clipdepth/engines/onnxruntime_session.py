@@ -8,6 +8,7 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
+from clipdepth.bundle.answer import Answer
 from clipdepth.engines.assignment import RECORD, refuse_elsewhere
 from clipdepth.engines.contract import check_contract, name_inputs
 from clipdepth.engines.onnxruntime_profile import Open, profile_session
@@ -16,8 +17,8 @@ from clipdepth.errors import EngineError
 
 Provider = tuple[str, Mapping[str, Any]]
 """An execution provider's name and options."""
-Call = Callable[[dict[str, NDArray[np.uint8]]], NDArray[np.float32]]
-"""Runs a session: inputs by name to depth."""
+Call = Callable[[dict[str, NDArray[np.uint8]]], Answer]
+"""Runs a session with inputs by name."""
 CPU = "CPUExecutionProvider"
 _TYPES = {"tensor(uint8)": "uint8", "tensor(float)": "float32"}
 _SUFFIX = "ExecutionProvider"
@@ -32,7 +33,7 @@ class OnnxRuntime:
         self.device: str = session.get_providers()[0].removesuffix(_SUFFIX)
         self._call: Call | None = call
 
-    def infer(self, frames: NDArray[np.uint8], segmentation: NDArray[np.uint8] | None = None) -> NDArray[np.float32]:
+    def infer(self, frames: NDArray[np.uint8], segmentation: NDArray[np.uint8] | None = None) -> Answer:
         """See `Engine.infer`."""
         call = self._open_call()
         try:

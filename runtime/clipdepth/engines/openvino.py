@@ -10,6 +10,7 @@ import numpy as np
 import openvino
 from numpy.typing import NDArray
 
+from clipdepth.bundle.answer import Answer
 from clipdepth.bundle.cache import bundle_cache, make_private
 from clipdepth.bundle.folder import Bundle
 from clipdepth.engines.contract import check_contract, name_inputs
@@ -38,17 +39,18 @@ class OpenVino:
         self._compiled: openvino.CompiledModel | None = compiled
         self._recompile: Compile | None = recompile
         self._request: openvino.InferRequest | None = compiled.create_infer_request()
+        self._confident = len(compiled.outputs) > 1
 
-    def infer(self, frames: NDArray[np.uint8], segmentation: NDArray[np.uint8] | None = None) -> NDArray[np.float32]:
+    def infer(self, frames: NDArray[np.uint8], segmentation: NDArray[np.uint8] | None = None) -> Answer:
         """See `Engine.infer`."""
         request, inputs = self._open_request(), name_inputs(frames, segmentation)
         try:
             if any(array.dtype != np.uint8 for array in inputs.values()):  # it would convert them without a word
                 raise TypeError("they are not uint8")
-            depth: NDArray[np.float32] = request.infer(inputs, share_inputs=True)["depth"]
+            found = request.infer(inputs, share_inputs=True)
         except (RuntimeError, TypeError) as error:
             raise EngineError(f"OpenVINO cannot run frames of {frames.shape}: {error}") from error
-        return depth
+        return Answer(found["depth"], found["confidence"] if self._confident else None)
 
     def operations(self) -> list[Operation]:
         """See `Engine.operations`."""

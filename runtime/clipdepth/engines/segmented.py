@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from clipdepth.bundle.answer import Answer
 from clipdepth.engines import Engine
 from clipdepth.engines.operations import Operation
 from clipdepth.sam.generator import MaskGenerator
@@ -16,7 +17,7 @@ class SegmentedEngine:
         self.name, self.device = depth.name, depth.device
         self._depth, self._masks = depth, masks
 
-    def infer(self, frames: NDArray[np.uint8], segmentation: NDArray[np.uint8] | None = None) -> NDArray[np.float32]:
+    def infer(self, frames: NDArray[np.uint8], segmentation: NDArray[np.uint8] | None = None) -> Answer:
         """See `Engine.infer`."""
         return self._depth.infer(frames, self._painted(frames) if segmentation is None else segmentation)
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from clipdepth.bundle.answer import Answer
 from clipdepth.bundle.manifest import InputSize
 from clipdepth.engines import Engine
 from clipdepth.engines.operations import Operation
@@ -25,7 +26,7 @@ class SizedEngine:
         self._loaded: dict[Shape, Engine] = {(sizes[0].height, sizes[0].width): self._first}
         self.name, self.device = self._first.name, self._first.device
 
-    def infer(self, frames: NDArray[np.uint8], segmentation: NDArray[np.uint8] | None = None) -> NDArray[np.float32]:
+    def infer(self, frames: NDArray[np.uint8], segmentation: NDArray[np.uint8] | None = None) -> Answer:
         """See `Engine.infer`; raises as `load_engine` where the graph of another size does not load."""
         return self._at(frames).infer(frames, segmentation)
 

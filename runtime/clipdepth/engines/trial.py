@@ -10,6 +10,7 @@ from time import perf_counter
 import numpy as np
 from numpy.typing import NDArray
 
+from clipdepth.bundle.answer import Answer
 from clipdepth.bundle.folder import Bundle
 from clipdepth.engines import Engine, Infer, executed_precisions, load_engine, measure_agreement
 from clipdepth.engines.precisions import Precisions
@@ -69,10 +70,10 @@ def try_engine(
             ran_on = engine.device
             alive()
 
-            def infer(frames: NDArray[np.uint8], segmentation: NDArray[np.uint8] | None = None) -> NDArray[np.float32]:
-                depth = engine.infer(frames, segmentation)
+            def infer(frames: NDArray[np.uint8], segmentation: NDArray[np.uint8] | None = None) -> Answer:
+                answer = engine.infer(frames, segmentation)
                 alive()
-                return depth
+                return answer
 
             golden, manifest = bundle.golden(), bundle.manifest
             agreement = measure_agreement(infer, golden, manifest.tolerance(precision), manifest.kind)

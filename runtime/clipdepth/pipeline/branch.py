@@ -9,9 +9,7 @@ from threading import Condition
 from time import monotonic_ns, perf_counter_ns
 from typing import Literal
 
-import numpy as np
-from numpy.typing import NDArray
-
+from clipdepth.bundle.answer import Answer
 from clipdepth.bundle.manifest import InputSize
 from clipdepth.camera.corrections import Corrections
 from clipdepth.frame import DepthFrame
@@ -60,11 +58,11 @@ class Ready:
 
 @dataclass(frozen=True)
 class Inferred:
-    """A frame and the graph's depth, (h, w) float32 metres at the model's size, with the seconds that the graph took
-    for all frames that it was given together."""
+    """A frame and the graph's answer, (h, w) at the model's size, with the seconds that the graph took for all frames
+    that it was given together."""
 
     ready: Ready
-    raw: NDArray[np.float32]
+    answer: Answer
     engine: float
 
 
@@ -154,7 +152,7 @@ class Branch:
         """Bring depth to this camera's metres, and pass it to every sink."""
         for inferred in self.inferred:
             start = perf_counter_ns()
-            frame = self._optics.depth_frame(inferred.ready.prepared, inferred.raw, self.source.name)
+            frame = self._optics.depth_frame(inferred.ready.prepared, inferred.answer, self.source.name)
             seconds = inferred.ready.seconds + (perf_counter_ns() - start) / 1e9
             self._times.add(seconds, inferred.engine, (monotonic_ns() - frame.captured_ns) / 1e9)
             self.counts.processed += 1

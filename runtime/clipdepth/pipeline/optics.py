@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from clipdepth.bundle.answer import Answer
 from clipdepth.bundle.kind import METRIC
 from clipdepth.bundle.manifest import InputSize
 from clipdepth.camera.correction import Correction
@@ -55,10 +56,12 @@ class Optics:
         letterbox = fit(height, width, self._sizes)
         return Prepared(captured, letterbox, letterbox.picture(frame), correction)
 
-    def depth_frame(self, prepared: Prepared, raw: NDArray[np.float32], source: str) -> DepthFrame:
-        """The frame with the network's answer to it, (h, w) float32, in this camera's metres where they are known."""
+    def depth_frame(self, prepared: Prepared, answer: Answer, source: str) -> DepthFrame:
+        """The frame with the network's answer to it, (h, w), in this camera's metres where they are known."""
         captured, kind = prepared.captured, METRIC
-        raw = np.ascontiguousarray(prepared.letterbox.inside(raw))
+        inside = prepared.letterbox.inside
+        raw = np.ascontiguousarray(inside(answer.depth))
+        confidence = None if answer.confidence is None else np.ascontiguousarray(inside(answer.confidence))
         if prepared.correction is not None:
             raw, pinhole = prepared.correction.depth(raw), prepared.correction.intrinsics
             kind = prepared.correction.kind
@@ -66,6 +69,6 @@ class Optics:
             height, width = captured.frame.shape[:2]
             pinhole = Intrinsics.unknown(width, height)
         if self._smoother is not None:
-            raw = self._smoother.smooth(prepared.letterbox.inside(prepared.picture), raw, kind)
+            raw = self._smoother.smooth(inside(prepared.picture), raw, kind)
         time, index, ns = captured.time, captured.index, captured.captured_ns
-        return DepthFrame(captured.frame, raw, pinhole, time, index, source, ns, kind)
+        return DepthFrame(captured.frame, raw, pinhole, time, index, source, ns, kind, confidence)

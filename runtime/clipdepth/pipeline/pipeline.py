@@ -161,10 +161,10 @@ class Pipeline:
             for batch in [list(group) for _, group in by_shape]:
                 start = perf_counter_ns()
                 pictures = [frame.prepared.picture for _, frame in batch]
-                depths = self._engine.infer(pictures[0][None] if len(pictures) == 1 else np.stack(pictures))
+                answer = self._engine.infer(pictures[0][None] if len(pictures) == 1 else np.stack(pictures))
                 seconds = (perf_counter_ns() - start) / 1e9
-                for (branch, frame), raw in zip(batch, depths, strict=True):
-                    branch.give(Inferred(frame, raw, seconds))
+                for (branch, frame), of_frame in zip(batch, answer.frames(), strict=True):
+                    branch.give(Inferred(frame, of_frame, seconds))
 
     def _ready_branches(self) -> Iterator[list[Branch]]:
         """The branches that are ready, at most a batch, those that waited longest first; until all have ended."""

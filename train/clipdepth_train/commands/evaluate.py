@@ -1,15 +1,16 @@
 """`clipdepth evaluate RUN_OR_BUNDLE`: the paper's metrics of a trained run or of its bundle on a dataset."""
 
 import argparse
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, get_args
 
 from rich.console import Console
 
+from clipdepth.bundle.answer import Answer
 from clipdepth.bundle.box import find_folder
-from clipdepth.bundle.kind import MEANINGS, METRIC, DepthKind
+from clipdepth.bundle.kind import MEANINGS, METRIC
 from clipdepth.bundle.metrics import Align, DepthMetrics, alignments, mean_metrics
 from clipdepth.cli.arguments import DEVICE_HELP, ArgumentParser, device_index, positive_float
 from clipdepth.cli.overwriting import refuse_overwriting
@@ -20,10 +21,12 @@ from clipdepth.errors import UsageError
 from clipdepth.files.atomic import write_json
 from clipdepth_train.candidate import DEFAULT_ENGINE, Candidate, open_candidate
 from clipdepth_train.commands.metrics_table import metrics_table
+from clipdepth_train.commands.uncertainty_table import uncertainty_tables
+from clipdepth_train.confidence.uncertainty import Stated, measure_uncertainty, sampled
 from clipdepth_train.data.folder import FolderSet
 from clipdepth_train.data.loader import open_set
 from clipdepth_train.data.sample import RgbdSet
-from clipdepth_train.evaluation import Predict, compare, constant_median, frame_metrics
+from clipdepth_train.evaluation import AnswerTo, Comparison, compare_answers, constant_median, frame_metrics
 from clipdepth_train.named_data import is_unmeasured
 
 
@@ -43,7 +46,8 @@ def main(argv: Sequence[str]) -> int:
         if is_unmeasured(data):
             raise UsageError(f"{data} has no measured depth to compare with; give --data, a dataset that has")
         tests = open_set(data, arguments.split, candidate.frames)
-        measured = _measured(candidate, data, tests, arguments, align)
+        stated: list[Stated] | None = [] if arguments.uncertainty else None
+        measured = _measured(candidate, data, tests, arguments, align, stated)
     means = {name: asdict(mean_metrics(list(frames.values()))) for name, frames in measured.items()}
     report = {
         "data": data,
@@ -59,6 +63,11 @@ def main(argv: Sequence[str]) -> int:
         "mirrored": candidate.mirrored,
     }
     Console().print(metrics_table(means, _caption(report, candidate)))
+    if stated is not None:
+        found = measure_uncertainty(stated)
+        report["uncertainty"] = asdict(found)
+        for table in uncertainty_tables(found):
+            Console().print(table)
     if arguments.json:
         write_json(arguments.json, {**report, "metrics": means})
     if arguments.frames_json:
@@ -78,18 +87,42 @@ def _align(candidate: Candidate, asked: Align | None) -> Align:
 
 
 def _measured(
-    candidate: Candidate, data: str, tests: RgbdSet, arguments: argparse.Namespace, align: Align
+    candidate: Candidate,
+    data: str,
+    tests: RgbdSet,
+    arguments: argparse.Namespace,
+    align: Align,
+    stated: list[Stated] | None,
 ) -> dict[str, dict[int, DepthMetrics]]:
-    """The metrics of each frame, by the name of what predicted it and by the frame's index."""
-    predictors: dict[str, tuple[Predict, DepthKind]] = {candidate.name: (candidate.predict, candidate.kind)}
-    if arguments.baseline:
-        predictors["constant median"] = constant_median(open_set(data, "train", candidate.frames)), METRIC
-    measured = {}
-    for name, (predict, kind) in predictors.items():
+    """The metrics of each frame, by the name of what predicted it and by the frame's index.
+
+    `stated` gets the candidate's pixels with their confidence.
+    """
+
+    def compared(name: str, answer: AnswerTo) -> Iterator[Comparison]:
         indices = follow(range(len(tests)), f"evaluating {name}")
-        compared = compare(predict, tests, candidate.frames, arguments.crop, indices)
-        measured[name] = frame_metrics(compared, align, kind)
+        return compare_answers(answer, tests, candidate.frames, arguments.crop, indices)
+
+    found = compared(candidate.name, candidate.answer)
+    if stated is not None:
+        found = _noted(found, candidate, stated)
+    measured = {candidate.name: frame_metrics(found, align, candidate.kind)}
+    if arguments.baseline:
+        median = constant_median(open_set(data, "train", candidate.frames))
+        name = "constant median"
+        measured[name] = frame_metrics(compared(name, lambda pair: Answer(median(pair))), align)
     return measured
+
+
+def _noted(compared: Iterable[Comparison], candidate: Candidate, stated: list[Stated]) -> Iterator[Comparison]:
+    for comparison in compared:
+        if comparison.confidence is None or candidate.kind != METRIC:
+            raise UsageError(
+                f"{candidate.name} does not say how sure it is; fit that with 'clipdepth confidence RUN' and export it "
+                "again, or leave out --uncertainty"
+            )
+        stated.append(sampled(comparison))
+        yield comparison
 
 
 def _caption(report: Mapping[str, Any], candidate: Candidate) -> str:
@@ -147,6 +180,7 @@ def _parser() -> ArgumentParser:
     add("--device", type=device_index, metavar="N", help=DEVICE_HELP)
     add("--precision", metavar="P", help="which of a bundle's graphs (default: the first, or auto's fastest)")
     add("--baseline", action="store_true", help="measure the constant median of the training depth too")
+    add("--uncertainty", action="store_true", help="measure how well the model's confidence tells its errors")
     add("--json", type=Path, metavar="FILE", help="write the metrics there")
     add("--frames-json", type=Path, metavar="FILE", help="write each image's metrics there, with its path")
     return parser

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from clipdepth_train.models.clip_adapter import ClipAdapterConfig, build_clip_adapter
+from clipdepth_train.models.confidence import ConfidentNetwork
 from clipdepth_train.models.depthclip import DepthClipConfig, build_depthclip
 from clipdepth_train.models.edge import EdgeConfig, build_edge
 from clipdepth_train.models.eigen import CoarseAdapterConfig, EigenConfig, build_coarse_adapter, build_eigen
@@ -17,6 +18,7 @@ __all__ = [
     "BinNetwork",
     "ClipAdapterConfig",
     "CoarseAdapterConfig",
+    "ConfidentNetwork",
     "DepthClipConfig",
     "DepthNetwork",
     "EdgeConfig",

@@ -8,7 +8,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from clipdepth.errors import UsageError
-from clipdepth_train.models.network import BinNetwork, expectation
+from clipdepth_train.models.confidence import ConfidentNetwork
+from clipdepth_train.models.network import expectation
 from clipdepth_train.pretrained import PretrainedConfig
 from clipdepth_train.trunk import Trunk, load_trunk
 
@@ -112,7 +113,7 @@ class BinHead(nn.Module):
         return expectation(self.scores(x), self.centres())
 
 
-class Edge(BinNetwork):
+class Edge(ConfidentNetwork):
     """The trunk on the shrunk picture, detail of the whole one, the pyramid that joins them, and the bins.
 
     Depth is made at the pyramid's finest stride: 4 with detail, else the trunk's finest times `shrink`.
@@ -132,9 +133,14 @@ class Edge(BinNetwork):
         """See BinNetwork."""
         return self.head.centres()
 
-    def scores(self, image: Tensor) -> Tensor:
-        """See BinNetwork."""
-        return self.head.scores(self.joined(image))
+    def scores_of(self, joined: Tensor) -> Tensor:
+        """See ConfidentNetwork."""
+        return self.head.scores(joined)
+
+    @property
+    def width(self) -> int:
+        """See ConfidentNetwork."""
+        return self.head.score.in_channels
 
     def joined(self, image: Tensor) -> Tensor:
         """The pyramid's features of a normalised image: (N, width, h, w)."""

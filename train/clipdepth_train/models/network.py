@@ -54,7 +54,11 @@ class BinNetwork(DepthNetwork):
 
     def native(self, image: Tensor, segmentation: Tensor | None = None) -> Tensor:
         """See DepthNetwork."""
-        return expectation(self.scores(image), self.centres())
+        return self.expected(self.scores(image))
+
+    def expected(self, scores: Tensor) -> Tensor:
+        """Logits of the bins, (N, K, h, w), to depth, (N, h, w) metres."""
+        return expectation(scores, self.centres())
 
 
 def expectation(scores: Tensor, centres: Tensor) -> Tensor:

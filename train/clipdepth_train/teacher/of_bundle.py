@@ -37,4 +37,4 @@ def _load(bundle: Bundle, device: torch.device) -> Iterator[Answer]:
     precision = next(name for name in wanted if name in bundle.manifest.precisions)
     number = (device.index or 0) if is_gpu else None
     with load(bundle, engine=AUTO if is_gpu else "onnxruntime", precision=precision, device=number) as model:
-        yield lambda frame: np.asarray(model.engine.infer(frame[None])[0], np.float32)
+        yield lambda frame: np.asarray(model.engine.infer(frame[None]).depth[0], np.float32)

@@ -96,7 +96,7 @@ def _try(material: Material, form: Form, threads: int) -> FormTrial:
         opened = form.open(material, threads)
         with closing(opened.engine):
             infer = opened.engine.infer
-            answers = np.concatenate([infer(frame[None]) for frame in material.frames])
+            answers = np.concatenate([infer(frame[None]).depth for frame in material.frames])
             agreement = compare_depth(answers, material.reference, TOLERANCE, kind=material.peer.kind)
             if not agreement.finite:
                 return FormTrial(form.name, problem="its answer is not finite")

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from clipdepth.bundle.answer import Answer
 from clipdepth.bundle.folder import Bundle
 from clipdepth.engines.operations import RUNS, Operation
 from clipdepth.engines.tensorrt.cuda_graph import CudaGraph, record
@@ -57,7 +58,7 @@ class TensorRt:
             self._resources = stack.pop_all()
         self._batch = self._largest_shape("frame")[0]
 
-    def infer(self, frames: NDArray[np.uint8], segmentation: NDArray[np.uint8] | None = None) -> NDArray[np.float32]:
+    def infer(self, frames: NDArray[np.uint8], segmentation: NDArray[np.uint8] | None = None) -> Answer:
         """See `Engine.infer`."""
         self._require_open()
         self._gpu.use()
@@ -74,8 +75,7 @@ class TensorRt:
             call(self._cuda.cudaStreamSynchronize, self._stream)
             if settled:
                 self._record()
-        depth: NDArray[np.float32] = self._buffers["depth"].host[: self._batch].copy()
-        return depth
+        return Answer(**{name: self._buffers[name].host[: self._batch].copy() for name in self._outputs})
 
     def operations(self) -> list[Operation]:
         """See `Engine.operations`."""

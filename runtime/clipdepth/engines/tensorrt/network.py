@@ -7,6 +7,8 @@ from typing import Any
 from clipdepth.engines.tensorrt.library import import_tensorrt, tensorrt_log
 from clipdepth.errors import EngineError
 
+_GIVEN = ({"depth": "FLOAT"}, {"depth": "FLOAT", "confidence": "FLOAT"})
+
 
 @dataclass(frozen=True)
 class ParsedGraph:
@@ -51,11 +53,14 @@ def _describe(error: Any) -> str:
 
 
 def check_contract(parsed: ParsedGraph) -> None:
-    """Raise EngineError where the graph does not turn a 'frame', all its inputs being uint8, into a float32 'depth'."""
+    """Raise EngineError where the graph does not turn a 'frame', all its inputs being uint8, into float32 'depth'.
+
+    It may give a float32 'confidence' beside it.
+    """
     network = parsed.network
     taken = {tensor.name: tensor.dtype.name for tensor in map(network.get_input, range(network.num_inputs))}
     given = {tensor.name: tensor.dtype.name for tensor in map(network.get_output, range(network.num_outputs))}
-    if "frame" not in taken or set(taken.values()) != {"UINT8"} or given != {"depth": "FLOAT"}:
+    if "frame" not in taken or set(taken.values()) != {"UINT8"} or given not in _GIVEN:
         raise EngineError(f"{parsed.path} does not turn a uint8 'frame' into a float32 'depth'; export it again")
 
 

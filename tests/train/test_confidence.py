@@ -1,0 +1,192 @@
+"""Confidence: a head that recovers known scales, what measures it, and the command that gives it to a run."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+import runs
+from clipdepth.bundle.confidence import half_width
+from clipdepth.cli import main
+from clipdepth_train.checkpoint import CHECKPOINT, load_run, read_checkpoint, read_state
+from clipdepth_train.confidence.errors import Errors, measure_errors
+from clipdepth_train.confidence.fit import apply_calibration, calibrate, fit_head
+from clipdepth_train.confidence.uncertainty import Stated, measure_uncertainty
+from clipdepth_train.data.loader import open_set
+from clipdepth_train.depth_model import build_model
+from clipdepth_train.evaluation import answerer
+from clipdepth_train.models.confidence import ConfidenceHead
+from clipdepth_train.recipe import DataConfig
+from clipdepth_train.start import load_start
+
+Captured = pytest.CaptureFixture[str]
+WIDTH = 6
+
+
+def drawn(pictures: int, pixels: int, seed: int, factor: float = 1.0) -> tuple[Errors, torch.Tensor]:
+    """Errors of known scales, which depend on a pixel's features and on its picture's mean; and these scales."""
+    generator = torch.Generator().manual_seed(seed)
+    means = torch.randn(pictures, WIDTH, generator=generator).repeat_interleave(pixels, dim=0)
+    features = means + 2 * torch.randn(pictures * pixels, WIDTH, generator=generator)
+    of_pixel = torch.tensor([0.2, -0.1, 0.0, 0.15, 0.0, 0.05])
+    of_picture = torch.tensor([0.0, 0.3, 0.0, -0.1, 0.1, 0.0])
+    scales = torch.exp(-2.0 + features @ of_pixel + means @ of_picture)
+    noise = -torch.log(torch.rand(len(scales), generator=generator).clamp(min=1e-12))  # exponential
+    return Errors(features, means, factor * scales * noise), scales
+
+
+def stated(head: ConfidenceHead, found: Errors) -> np.ndarray[Any, Any]:
+    """The head's confidence of each pixel, by a picture of that pixel alone with its picture's mean."""
+    assert head.local.bias is not None
+    with torch.no_grad():
+        log_scale = (
+            found.features @ head.local.weight[0, :, 0, 0] + head.local.bias + found.means @ head.whole.weight[0]
+        )
+        confidence: np.ndarray[Any, Any] = (1 - torch.exp(-0.1 / torch.exp(log_scale))).numpy()
+    return confidence
+
+
+def test_a_head_recovers_the_scales_that_errors_were_drawn_with() -> None:
+    found, _ = drawn(pictures=200, pixels=100, seed=0)
+    others, scales = drawn(pictures=100, pixels=100, seed=1)
+    head = ConfidenceHead(WIDTH)
+    fit_head(head, found)
+    confidence = stated(head, others)
+    np.testing.assert_allclose(confidence, 1 - np.exp(-0.1 / scales.numpy()), atol=0.05)
+    covered = others.errors.numpy() <= half_width(confidence)
+    assert covered.mean() == pytest.approx(0.9, abs=0.01)
+    assert (others.errors.numpy() <= 0.1).mean() == pytest.approx(confidence.mean(), abs=0.01)
+
+
+def test_calibration_makes_up_for_errors_that_are_larger_elsewhere() -> None:
+    found, _ = drawn(pictures=200, pixels=100, seed=2, factor=0.5)
+    others, _ = drawn(pictures=100, pixels=100, seed=3)
+    head = ConfidenceHead(WIDTH)
+    fit_head(head, found)
+    before = others.errors.numpy() <= half_width(stated(head, others))
+    calibration = calibrate(head, others)
+    assert calibration.slope == pytest.approx(1, abs=0.05)
+    apply_calibration(head, calibration)
+    after = others.errors.numpy() <= half_width(stated(head, others))
+    assert before.mean() == pytest.approx(1 - 0.1**0.5, abs=0.01)
+    assert after.mean() == pytest.approx(0.9, abs=0.01)
+
+
+def test_the_head_on_a_map_of_features() -> None:
+    torch.manual_seed(0)
+    head, features = ConfidenceHead(WIDTH).eval(), torch.randn(2, WIDTH, 3, 4)
+    with torch.no_grad():
+        found = head(features).numpy()
+        for picture, (of_map, confidence) in enumerate(zip(features, found, strict=True)):
+            pixels = of_map.flatten(1).T
+            means = of_map.mean(dim=(1, 2)).expand(len(pixels), -1)
+            expected = stated(head, Errors(pixels, means, torch.zeros(len(pixels))))
+            np.testing.assert_allclose(confidence.ravel(), expected, rtol=1e-4, err_msg=str(picture))
+
+
+def test_half_width_is_the_interval_of_nine_in_ten() -> None:
+    scale = 0.2
+    width = half_width(np.array([1 - np.exp(-0.1 / scale)], np.float32))
+    assert 1 - np.exp(-width[0] / scale) == pytest.approx(0.9, abs=1e-4)
+    assert half_width(np.array([0.0, 1.0], np.float32)).tolist() == [np.inf, 0.0]
+
+
+def test_uncertainty_against_a_direct_computation() -> None:
+    rng = np.random.default_rng(0)
+    truth = rng.uniform(1, 5, 300).astype(np.float32)
+    depth = (truth * rng.uniform(0.7, 1.4, 300)).astype(np.float32)
+    confidence = rng.uniform(0.05, 0.95, 300).astype(np.float32)
+    halves = [Stated(depth[part], truth[part], confidence[part]) for part in (slice(0, 100), slice(100, None))]
+    found = measure_uncertainty(halves)
+    errors = np.abs(depth.astype(float) - truth) / truth
+    areas = []
+    for left in range(1, 301):
+        surest = sorted(range(300), key=lambda pixel: -confidence[pixel])[:left]
+        areas.append(errors[surest].mean() - np.sort(errors)[:left].mean())
+    assert found.ause == pytest.approx(np.mean(areas), rel=1e-6)
+    assert found.rel["1"] == pytest.approx(errors.mean())
+    assert found.rel["0.8"] == pytest.approx(errors[np.argsort(-confidence)[:240]].mean())
+    assert found.best["0.2"] == pytest.approx(np.sort(errors)[:60].mean())
+    assert found.within == pytest.approx((errors <= 0.1).mean())
+    assert sum(part.share for part in found.reliability) == pytest.approx(1)
+    assert np.average([part.observed for part in found.reliability]) == pytest.approx((errors <= 0.1).mean())
+    # An order by the errors themselves is the best there is.
+    assert measure_uncertainty([Stated(depth, truth, (1 / (1 + errors)).astype(np.float32))]).ause == pytest.approx(
+        0, abs=1e-6
+    )
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return runs.write_rgbd_folder(tmp_path_factory.mktemp("data"), train=40, test=2)
+
+
+@pytest.fixture(scope="module")
+def run(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    frames = DataConfig(64, 64, rooms=1, workers=0, held_out=2)
+    made = runs.train_tiny_run(tmp_path_factory.mktemp("runs") / "held", data, frames=frames)
+    assert main(["confidence", str(made)]) == 0
+    return made
+
+
+def test_the_command_leaves_the_network_as_it_is(run: Path, data: Path) -> None:
+    tensors, recipe, state = read_checkpoint(run / CHECKPOINT)
+    assert set(state["confidence"]) == {"slope", "offset", "own"}
+    model, _ = load_run(run)
+    bare = build_model(recipe, pretrained=False)
+    bare.load_state_dict({name: value for name, value in tensors.items() if "confidence" not in name})
+    assert len(tensors) == len(bare.state_dict()) + 3
+    pair = open_set(str(data), "test", recipe.frames)[0]
+    depth, confidence = answerer(model, recipe.frames)(pair)
+    np.testing.assert_allclose(depth, answerer(bare, recipe.frames)(pair).depth, rtol=1e-5)
+    assert answerer(bare, recipe.frames)(pair).confidence is None
+    assert confidence is not None
+    assert confidence.shape == depth.shape
+    assert 0 < confidence.min() < confidence.max() < 1
+
+
+def test_the_run_covers_its_held_out_frames(run: Path, data: Path) -> None:
+    model, recipe = load_run(run)
+    assert model.is_confident
+    found = measure_errors(model, open_set(str(data), "test", recipe.frames), range(20), recipe.frames)
+    # As likely as it gets: the mean error is the mean scale's, in units of each pixel's own.
+    head = model.network.confidence
+    assert isinstance(head, ConfidenceHead)
+    scales = -0.1 / np.log(1 - stated(head, found))
+    assert (found.errors.numpy() / scales).mean() == pytest.approx(1, abs=0.02)
+
+
+def test_evaluating_uncertainty(run: Path, tmp_path: Path, capsys: Captured) -> None:
+    file = tmp_path / "e.json"
+    assert main(["evaluate", str(run), "--uncertainty", "--json", str(file)]) == 0
+    found = json.loads(file.read_text())["uncertainty"]
+    assert found["frames"] == 20
+    assert 0 <= found["coverage"] <= 1
+    assert found["rel"]["0.8"] >= found["best"]["0.8"]
+    assert "surest 80%" in capsys.readouterr().out
+
+
+def test_a_run_that_held_nothing_out(run: Path, data: Path, tmp_path: Path, capsys: Captured) -> None:
+    whole = runs.train_tiny_run(tmp_path / "whole", data)
+    before = (whole / CHECKPOINT).read_bytes()
+    assert main(["confidence", str(whole)]) == 2
+    assert "--like" in capsys.readouterr().err
+    assert main(["confidence", str(whole), "--like", str(whole)]) == 2
+    assert "no calibration of its own" in capsys.readouterr().err
+    assert main(["evaluate", str(whole), "--uncertainty"]) == 2
+    assert "does not say how sure it is" in capsys.readouterr().err
+    assert (whole / CHECKPOINT).read_bytes() == before
+    assert main(["confidence", str(whole), "--like", str(run)]) == 0
+    states = [read_state(folder / CHECKPOINT)[1]["confidence"] for folder in (whole, run)]
+    assert [state["slope"] for state in states] == [states[1]["slope"]] * 2
+    assert [state["own"] for state in states] == [False, True]
+
+
+def test_a_training_starts_without_the_former_ones_confidence(run: Path) -> None:
+    _, recipe = load_run(run)
+    model = build_model(recipe, pretrained=False)
+    load_start(model, recipe, run / CHECKPOINT)
+    assert not model.is_confident

@@ -1,0 +1,1 @@
+"""How sure a model is of its depth: fitted, calibrated and measured."""

@@ -1,0 +1,95 @@
+"""Fitting a head for confidence, and calibrating it, both by the likelihood of the errors.
+
+An error e of scale b has the likelihood exp(-e / b) / b. Its negative logarithm, log b + e / b, is convex in log b,
+and the head's log b is linear in its weights: there is one best fit, and it takes seconds to find.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from clipdepth_train.confidence.errors import Errors
+from clipdepth_train.models.confidence import ConfidenceHead
+
+RIDGE = 1e-4
+"""How much the squared weights of features of variance 1 cost, beside the mean likelihood."""
+_STEPS = 200
+_STEEPEST = 20.0
+"""A difference of log b from the mean one is limited to this: far from the best fit its exponential overflows."""
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What makes an honest scale b' of a head's own b: log b' = slope · log b + offset.
+
+    A head that is fitted on the frames that its network learned from knows how errors differ, not how large they are
+    on others.
+    """
+
+    slope: float
+    offset: float
+
+
+UNCALIBRATED = Calibration(1.0, 0.0)
+
+
+def fit_head(head: ConfidenceHead, found: Errors) -> None:
+    """Fit the head to errors, from scratch."""
+    both = torch.cat((found.features, found.means), dim=1).double()
+    mean, deviation = both.mean(dim=0), both.std(dim=0, unbiased=False).clamp(min=1e-6)
+    weights, constant = _best_line((both - mean) / deviation, found.errors.double(), RIDGE)
+    weights = weights / deviation
+    local, whole = weights.chunk(2)
+    with torch.no_grad():
+        assert head.local.bias is not None
+        head.local.weight.copy_(local[None, :, None, None])
+        head.local.bias.fill_(constant - weights @ mean)
+        head.whole.weight.copy_(whole[None])
+
+
+def calibrate(head: ConfidenceHead, found: Errors) -> Calibration:
+    """The calibration of a head by errors on frames that neither it nor its network learned from."""
+    stated = _log_scales(head, found).double()
+    mean, deviation = stated.mean(), stated.std(unbiased=False).clamp(min=1e-6)
+    weights, constant = _best_line(((stated - mean) / deviation)[:, None], found.errors.double(), 0.0)
+    slope = float(weights[0] / deviation)
+    return Calibration(slope, float(constant - slope * mean))
+
+
+def apply_calibration(head: ConfidenceHead, calibration: Calibration) -> None:
+    """Let the head state the calibrated scale by itself."""
+    with torch.no_grad():
+        assert head.local.bias is not None
+        head.local.weight.mul_(calibration.slope)
+        head.whole.weight.mul_(calibration.slope)
+        head.local.bias.mul_(calibration.slope).add_(calibration.offset)
+
+
+@torch.no_grad()
+def _log_scales(head: ConfidenceHead, found: Errors) -> Tensor:
+    assert head.local.bias is not None
+    device = head.local.weight.device
+    local = found.features.to(device) @ head.local.weight[0, :, 0, 0] + head.local.bias
+    return (local + found.means.to(device) @ head.whole.weight[0]).cpu()
+
+
+def _best_line(inputs: Tensor, errors: Tensor, ridge: float) -> tuple[Tensor, float]:
+    """The weights (C,) and the constant of the log b = inputs @ weights + constant under which errors are likeliest."""
+    weights = torch.zeros(inputs.shape[1], dtype=inputs.dtype, requires_grad=True)
+    constant = errors.mean().clamp(min=1e-6).log().detach().requires_grad_()
+    start = float(constant.detach())
+    optimizer = torch.optim.LBFGS([weights, constant], max_iter=_STEPS, line_search_fn="strong_wolfe")
+
+    def loss() -> Tensor:
+        optimizer.zero_grad()
+        log_scale = inputs @ weights + constant
+        likelihood = log_scale + errors * torch.exp(-log_scale.clamp(start - _STEEPEST, start + _STEEPEST))
+        cost: Tensor = likelihood.mean() + ridge * weights.square().sum()
+        cost.backward()  # type: ignore[no-untyped-call]
+        return cost
+
+    step: Callable[[Callable[[], Tensor]], Tensor] = optimizer.step
+    step(loss)
+    return weights.detach(), float(constant.detach())
