@@ -109,7 +109,7 @@ class _Export:
         frames = golden_frames(reference, golden)
         if source.sam:
             frames = segmented(frames, source.sam, source.module, self.track)
-        return Sized(size, trace_depth(source.module, size, source.inputs), reference, frames)
+        return Sized(size, trace_depth(source.module, size, source.inputs, source.confident), reference, frames)
 
     def write(self, out: Path) -> Exported:
         """Write the bundle."""
@@ -199,4 +199,5 @@ class _Export:
             accuracy=list(source.accuracy),
             weights=WEIGHTS if self.config.weights else None,
             kind=source.kind,
+            confidence=source.confident,
         )

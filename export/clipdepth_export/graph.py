@@ -30,9 +30,12 @@ class ExportError(ClipdepthError, RuntimeError):
     """The model cannot be written as ONNX."""
 
 
-def trace_depth(module: nn.Module, size: InputSize, names: Sequence[str] = ("frame",)) -> torch.onnx.ONNXProgram:
+def trace_depth(
+    module: nn.Module, size: InputSize, names: Sequence[str] = ("frame",), confident: bool = False
+) -> torch.onnx.ONNXProgram:
     """Trace a module from `names`, each uint8 (N, H, W, 3), to `depth`, float32 (N, H, W).
 
+    One that is `confident` answers `confidence` as well, likewise.
     N is 1, or anything to `size.max_batch`. Raises ExportError where torch cannot export it.
     """
     if isinstance(module, DepthModel):
@@ -41,7 +44,7 @@ def trace_depth(module: nn.Module, size: InputSize, names: Sequence[str] = ("fra
     # A tensor for each: torch takes one that is given twice for one input.
     inputs = {name: torch.zeros(shape, dtype=torch.uint8) for name in names}
     batch = {0: Dim(BATCH, min=1, max=size.max_batch)} if size.max_batch > 1 else None
-    return trace(module, inputs, ["depth"], dict.fromkeys(inputs, batch))
+    return trace(module, inputs, ["depth", "confidence"][: 1 + confident], dict.fromkeys(inputs, batch))
 
 
 def trace(

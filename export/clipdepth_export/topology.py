@@ -52,11 +52,20 @@ def sensitive(graph: ir.Graph) -> set[ir.Node]:
 
     The picture's normalisation; all that sums up or takes powers (softmax, means, norms); the cosine similarity, from
     the norm to the softmax over it; and the depth: bins, expectation, resize and clamp, up to the next layer of
-    arithmetic. CLIP's encoders are known to suffer where these are rounded to half.
+    arithmetic. CLIP's encoders are known to suffer where these are rounded to half. All that serves confidence alone:
+    it is a small product whose result is an exponent.
     """
     layers, softmax = set(nodes_of(graph, *ARITHMETIC)), nodes_of(graph, "Softmax")
     image = set(graph) - after(layers)
     depth = set(graph) - before(layers)
     cosine = after(nodes_of(graph, "ReduceL2")) & before(softmax)
     expectation = after(softmax, stop=layers)
-    return image | depth | cosine | expectation | set(nodes_of(graph, *_SUMS))
+    return image | _confidence_alone(graph) | depth | cosine | expectation | set(nodes_of(graph, *_SUMS))
+
+
+def _confidence_alone(graph: ir.Graph) -> set[ir.Node]:
+    """The nodes that no other output than `confidence` depends on."""
+    if len(graph.outputs) < 2:
+        return set()
+    others = [value.producer() for value in graph.outputs if value.name != "confidence"]
+    return set(graph) - before(node for node in others if node is not None)

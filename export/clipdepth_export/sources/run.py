@@ -13,6 +13,7 @@ from clipdepth_export.source import ExportSource
 from clipdepth_export.sources.dataset import DatasetFrames
 from clipdepth_export.weights import write_weights
 from clipdepth_train.checkpoint import CHECKPOINT, load_run_and_state
+from clipdepth_train.depth_model import ConfidentModel
 from clipdepth_train.named_data import measured_data
 from clipdepth_train.recipe import Recipe, decode_recipe, encode_recipe
 
@@ -42,8 +43,9 @@ def run_source(
     sam = sam_of_run(data, recipe.frames.segments, sam_weights) if model.network.needs_segmentation else None
     return ExportSource(
         name=run.name,
-        module=deployed,
-        trained=model,
+        module=ConfidentModel(deployed) if model.is_confident else deployed,
+        trained=ConfidentModel(model) if model.is_confident else model,
+        confident=model.is_confident,
         model=Model(
             recipe=plain,
             parameters=deployed.parameter_count(),

@@ -31,7 +31,7 @@ class ConfidenceHead(nn.Module):
     def forward(self, features: Tensor) -> Tensor:
         """(N, width, h, w) to confidence (N, h, w), from 0 to 1."""
         log_scale = self.log_scale(features).clamp(*torch.tensor([SMALLEST, LARGEST]).log().tolist())
-        return 1 - torch.exp(-WITHIN * torch.exp(-log_scale))
+        return 1 - torch.exp(-WITHIN / torch.exp(log_scale))
 
     def log_scale(self, features: Tensor) -> Tensor:
         """The logarithm of the scale that is stated, before it is limited, (N, h, w)."""

@@ -1,0 +1,120 @@
+"""A run with confidence, exported in all precisions: both outputs are PyTorch's, and depth's graph stays as it is."""
+
+from collections.abc import Mapping
+from contextlib import closing
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+import torch
+
+from clipdepth.bundle.agreement import TOLERANCES, Tolerance
+from clipdepth.bundle.folder import Bundle, open_bundle
+from clipdepth.bundle.manifest import PRECISIONS
+from clipdepth.cli import main
+from clipdepth.engines import load_engine
+from clipdepth.errors import VerificationError
+from clipdepth_export.exporter import ExportConfig, write_bundle
+from clipdepth_export.sources.run import run_source
+from clipdepth_train.checkpoint import CHECKPOINT, load_run, load_run_and_state, save_checkpoint
+from clipdepth_train.models.confidence import ConfidenceHead
+from clipdepth_train.recipe import DataConfig
+from runs import train_tiny_run
+
+SIZES = ((96, 64),)
+
+
+@pytest.fixture(scope="module")
+def run(many: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny run whose confidence is spread from nearly 0 to nearly 1."""
+    frames = DataConfig(64, 96, workers=0)
+    made = train_tiny_run(tmp_path_factory.mktemp("confident") / "sure", many, normalisation="clip", frames=frames)
+    model, recipe, state = load_run_and_state(made)
+    head = model.add_confidence()
+    torch.manual_seed(3)
+    torch.nn.init.normal_(head.local.weight, 0, 0.5)
+    torch.nn.init.normal_(head.whole.weight, 0, 0.5)
+    torch.nn.init.constant_(head.local.bias, -2.0)  # type: ignore[arg-type]
+    save_checkpoint(made / CHECKPOINT, model.state_dict(), recipe, state)
+    return made
+
+
+@pytest.fixture(scope="module")
+def bundle(run: Path, many: Path) -> Bundle:
+    # So tiny a network, barely trained, loses more in int8 than a real one.
+    loose: Mapping[str, Tolerance] = {"int8": Tolerance(0.3, None, 0.2)}
+    config = ExportConfig(PRECISIONS, 1, loose, other_sizes=SIZES)
+    exported = write_bundle(run_source(run, str(many)), run.with_name("sure.bundle"), config)
+    assert exported.refused == {}
+    return open_bundle(run.with_name("sure.bundle"))
+
+
+def pytorch(run: Path, frames: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    model, _ = load_run(run)
+    with torch.no_grad():
+        depth, confidence = model.with_confidence(torch.from_numpy(frames))
+    return depth.numpy(), confidence.numpy()
+
+
+@pytest.mark.parametrize("engine", ["onnxruntime", "openvino"])
+@pytest.mark.parametrize("precision", PRECISIONS)
+def test_both_outputs_are_pytorchs(run: Path, bundle: Bundle, engine: str, precision: str) -> None:
+    pytest.importorskip(engine)
+    assert bundle.manifest.confidence
+    for sized in bundle.sizes:
+        golden = sized.golden()
+        assert golden.confidence is not None
+        depth, confidence = pytorch(run, golden.frames)
+        np.testing.assert_allclose(golden.confidence, confidence, atol=1e-4)
+        assert np.ptp(confidence) > 0.2
+        with closing(load_engine(sized, engine, precision)) as loaded:
+            found = [loaded.infer(frame[None]) for frame in golden.frames]
+        limit = TOLERANCES[precision].confidence if precision != "int8" else 0.2
+        for answer, true, sure in zip(found, depth, confidence, strict=True):
+            assert answer.confidence is not None
+            assert np.abs(answer.confidence[0] - sure).mean() <= limit
+            assert np.abs(answer.depth[0] / true - 1).mean() <= (0.3 if precision == "int8" else 5e-3)
+
+
+def test_the_manifest_says_what_was_measured(bundle: Bundle) -> None:
+    for graph in bundle.manifest.graphs:
+        assert graph.verification.confidence_change is not None
+        assert 0 <= graph.verification.confidence_change <= (graph.verification.tolerance.confidence or 0)
+    assert main(["verify", str(bundle.path)]) == 0
+
+
+def test_the_head_stays_in_fp32_and_the_depth_does_not(bundle: Bundle) -> None:
+    """By the types of the weights: of the head's convolution and of the one that scores the bins."""
+    for graph in bundle.manifest.graphs:
+        model = onnx.load(bundle.path / graph.file)
+        weights = {tensor.name: tensor.data_type for tensor in model.graph.initializer}
+        heads = {kind for name, kind in weights.items() if "confidence.local.weight" in name}
+        assert heads == {onnx.TensorProto.FLOAT}, graph.label
+        if graph.placement == "tensorrt" or graph.precision == "fp16":
+            scores = {kind for name, kind in weights.items() if "head.score.weight" in name}
+            assert onnx.TensorProto.FLOAT not in scores
+        assert [output.name for output in model.graph.output] == ["depth", "confidence"]
+        # Bins last, and both maps enlarged by products.
+        (softmax,) = [node for node in model.graph.node if node.op_type == "Softmax"]
+        assert softmax.attribute[0].i in (-1, 3)
+        assert sum(node.op_type == "Einsum" for node in model.graph.node) == 4
+
+
+def test_a_head_that_differs_is_refused(run: Path, bundle: Bundle, tmp_path: Path, many: Path) -> None:
+    """The graph of one head against the frames of another."""
+    source = run_source(run, str(many))
+    assert source.trained is not None
+    head = source.trained.model.network.confidence  # type: ignore[union-attr]
+    assert isinstance(head, ConfidenceHead)
+    with torch.no_grad():
+        assert head.local.bias is not None
+        head.local.bias.add_(0.01)
+    with pytest.raises(VerificationError, match="confidence differs by"):
+        write_bundle(source, tmp_path / "other.bundle")
+    assert not (tmp_path / "other.bundle").exists()
+
+
+def test_a_bundle_is_evaluated_with_its_confidence(bundle: Bundle, many: Path, tmp_path: Path) -> None:
+    asked = ["--data", str(many), "--uncertainty", "--json", str(tmp_path / "e.json")]
+    assert main(["evaluate", str(bundle.path), *asked]) == 0
