@@ -104,8 +104,8 @@ def started_without_one(bundle: Path, frames: list[Frame], report: Path) -> Faul
             waited.append(time.monotonic() - start)
             time.sleep(3)
 
-        arguments: list[str | Path] = ["--source", url, "--source", away, "--give-up", "never", *ENGINE, "--json", report]
-        ended = run_command(bundle, *arguments, until=comes)
+        sources: list[str | Path] = ["--source", url, "--source", away, "--give-up", "never"]
+        ended = run_command(bundle, *sources, *ENGINE, "--json", report, until=comes)
     counts = [source["processed"] for source in ended.report["sources"]]
     return Fault(
         "a run that starts while one of its two cameras is away",
