@@ -56,6 +56,20 @@ def frames(count: int, seed: int = 0) -> NDArray[np.uint8]:
     return np.random.default_rng(seed).integers(0, 256, (count, *FRAME), dtype=np.uint8)
 
 
+def test_confidence_comes_with_depth_where_the_engine_has_it(
+    cuda: SimulatedCuda, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outputs = ("depth", "confidence")
+    trt = SimulatedTensorRt(cuda, brightness, {"frame": (-1, *FRAME)}, 3, outputs)
+    monkeypatch.setitem(sys.modules, "tensorrt", trt)
+    engine = TensorRt(b"engine", GPU)
+    answers = [engine.infer(frames(count, count)) for count in (3, 3, 1)]
+    for count, answer in zip((3, 3, 1), answers, strict=True):
+        depth = brightness_depth(frames(count, count))
+        np.testing.assert_array_equal(answer.depth, depth)
+        np.testing.assert_allclose(answer.confidence, depth / 10, rtol=1e-6)
+
+
 def test_depth_is_what_the_engine_computes_of_each_frame(start: Start) -> None:
     engine = start()
     depths = [engine.infer(frames(1, seed)).depth for seed in range(4)]

@@ -190,11 +190,18 @@ class SimulatedTensorRt:
         ERROR, INTERNAL_ERROR = "error", "internal error"
 
     def __init__(
-        self, cuda: SimulatedCuda, compute: Compute, inputs: Mapping[str, tuple[int, ...]], max_batch: int = 1
+        self,
+        cuda: SimulatedCuda,
+        compute: Compute,
+        inputs: Mapping[str, tuple[int, ...]],
+        max_batch: int = 1,
+        outputs: tuple[str, ...] = ("depth",),
     ) -> None:
         self.Runtime = lambda log: SimpleNamespace(deserialize_cuda_engine=lambda data: self._deserialise(log, data))
         self.nptype = lambda dtype: dtype
         self.cuda, self.compute, self.inputs, self.max_batch = cuda, compute, inputs, max_batch
+        self.outputs = outputs
+        """Each but the first is a tenth of the one before it."""
 
     def _deserialise(self, log: Any, data: bytes) -> "SimulatedEngine | None":
         if data != b"engine":
@@ -208,22 +215,22 @@ class SimulatedEngine:
 
     def __init__(self, trt: SimulatedTensorRt, log: Any) -> None:
         self._trt, self._log = trt, log
-        self.num_io_tensors = len(trt.inputs) + 1
+        self.num_io_tensors = len(trt.inputs) + len(trt.outputs)
 
     def create_execution_context(self) -> "SimulatedContext":
         return SimulatedContext(self._trt, self._log)
 
     def get_tensor_name(self, index: int) -> str:
-        return ["depth", *self._trt.inputs][index]
+        return [*self._trt.outputs, *self._trt.inputs][index]
 
     def get_tensor_mode(self, name: str) -> str:
-        return "out" if name == "depth" else "in"
+        return "out" if name in self._trt.outputs else "in"
 
     def get_tensor_dtype(self, name: str) -> type:
-        return np.float32 if name == "depth" else np.uint8
+        return np.float32 if name in self._trt.outputs else np.uint8
 
     def get_tensor_shape(self, name: str) -> tuple[int, ...]:
-        return self._trt.inputs["frame"][:-1] if name == "depth" else self._trt.inputs[name]
+        return self._trt.inputs["frame"][:-1] if name in self._trt.outputs else self._trt.inputs[name]
 
     def get_tensor_profile_shape(self, name: str, profile: int) -> list[tuple[int, ...]]:
         frame = self._trt.inputs[name][1:]
@@ -251,7 +258,7 @@ class SimulatedContext:
         return True
 
     def get_tensor_shape(self, name: str) -> tuple[int, ...]:
-        return self.shapes["frame"][:-1] if name == "depth" else self.shapes[name]
+        return self.shapes["frame"][:-1] if name in self._trt.outputs else self.shapes[name]
 
     def set_tensor_address(self, name: str, address: int) -> bool:
         self._addresses[name] = address
@@ -273,7 +280,9 @@ class SimulatedContext:
     def _run(self, shapes: dict[str, tuple[int, ...]]) -> None:
         array = self._trt.cuda.array
         given = {name: array(self._addresses[name], shape, np.uint8) for name, shape in shapes.items()}
-        array(self._addresses["depth"], shapes["frame"][:-1], np.float32)[:] = self._trt.compute(**given)
+        answer = self._trt.compute(**given)
+        for place, name in enumerate(self._trt.outputs):
+            array(self._addresses[name], shapes["frame"][:-1], np.float32)[:] = answer / np.float32(10**place)
 
 
 class SimulatedInspector:
