@@ -64,7 +64,7 @@ def setup(run: Path) -> Setup:
 
 
 def test_a_model_takes_arrays_and_gives_arrays() -> None:
-    depth = TorchCall(Brightness(), CPU)(FRAMES)
+    depth = TorchCall(Brightness(), CPU)(FRAMES).depth
     assert depth.dtype == np.float32
     assert depth == pytest.approx(brightness_depth(FRAMES), rel=1e-6)
 
@@ -129,11 +129,11 @@ def test_a_model_of_another_project_has_a_fast_form() -> None:
     torch.manual_seed(0)
     layers = nn.Sequential(nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.ReLU(), nn.Conv2d(8, 1, 3))
     model = Framed(layers, torch.exp).eval().requires_grad_(False)
-    exact = TorchCall(model, CPU)(FRAMES)
+    exact = TorchCall(model, CPU)(FRAMES).depth
     for precision, tolerance in (("fp32", 1e-5), ("bf16", 0.05)):
         fast = fast_form(copy.deepcopy(model), FRAMES[:1], precision)
         assert not any(isinstance(module, nn.BatchNorm2d) for module in fast.modules())
-        assert TorchCall(fast, CPU)(FRAMES) == pytest.approx(exact, rel=tolerance)
+        assert TorchCall(fast, CPU)(FRAMES).depth == pytest.approx(exact, rel=tolerance)
 
 
 def test_what_does_not_run_in_bf16_says_so(setup: Setup, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -194,17 +194,17 @@ def test_all_but_compiling_can_be_listed_alone(setup: Setup) -> None:
 @pytest.mark.slow
 def test_compiled_is_the_same_depth() -> None:
     call = compiled_call(Brightness(), CPU, FRAMES[:1])
-    assert call(FRAMES[:1]) == pytest.approx(brightness_depth(FRAMES[:1]), rel=1e-6)
+    assert call(FRAMES[:1]).depth == pytest.approx(brightness_depth(FRAMES[:1]), rel=1e-6)
 
 
 @pytest.mark.slow
 def test_compiled_weights_are_frozen() -> None:
     model = Framed(nn.Conv2d(3, 1, 3, padding=1)).eval().requires_grad_(False)
     call = compiled_call(model, CPU, FRAMES[:1])
-    before = call(FRAMES[:1])
+    before = call(FRAMES[:1]).depth
     assert before == pytest.approx(TorchCall(model, CPU)(FRAMES[:1]), abs=1e-4)
     nn.init.zeros_(model.network.weight)  # type: ignore[arg-type]
-    assert call(FRAMES[:1]) == pytest.approx(before)
+    assert call(FRAMES[:1]).depth == pytest.approx(before)
 
 
 def test_what_cannot_be_compiled_says_so_in_a_line() -> None:
