@@ -20,7 +20,7 @@ class Tolerance:
     delta1: float | None = None
     """Largest change of δ1 against the measured depth, as a share of the pixels; None for any."""
     confidence: float | None = None
-    """Largest mean difference of confidence, which is from 0 to 1; None for any, and where there is none."""
+    """Largest mean difference of confidence, which is from 0 to 1, where the model states it; None for any."""
 
 
 TOLERANCES = {
