@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from clipdepth.bundle.answer import Answer
 from clipdepth_bench.bench.streaming import WARM_FRAMES, measure_streaming, paced
 from clipdepth_bench.contender import ContenderEngine
 
@@ -19,10 +20,10 @@ class Sleeper:
     def __init__(self) -> None:
         self.seen: list[NDArray[np.uint8]] = []
 
-    def __call__(self, frames: NDArray[np.uint8], segmentation: NDArray[np.uint8] | None = None) -> NDArray[np.float32]:
+    def __call__(self, frames: NDArray[np.uint8], segmentation: NDArray[np.uint8] | None = None) -> Answer:
         self.seen.append(frames.copy())
         time.sleep(0.1)
-        return np.ones(frames.shape[:3], np.float32)
+        return Answer(np.ones(frames.shape[:3], np.float32))
 
 
 class CountingMeter:
@@ -59,13 +60,13 @@ def test_what_a_thread_needs_at_its_first_frame_is_not_measured() -> None:
     """As cuDNN does, which tries its kernels in each thread anew."""
     thread, tuned = local(), list[str]()
 
-    def engine(frames: NDArray[np.uint8], segmentation: NDArray[np.uint8] | None = None) -> NDArray[np.float32]:
+    def engine(frames: NDArray[np.uint8], segmentation: NDArray[np.uint8] | None = None) -> Answer:
         if not hasattr(thread, "tuned"):
             thread.tuned = True
             tuned.append("a thread")
             time.sleep(1.0)
         time.sleep(0.02)
-        return np.ones(frames.shape[:3], np.float32)
+        return Answer(np.ones(frames.shape[:3], np.float32))
 
     found = measure_streaming(ContenderEngine("tuner", "CPU", engine), GOLDEN, 0.5, [])
     assert len(tuned) == 2
@@ -87,7 +88,7 @@ def test_frames_come_again_and_again_at_their_pace() -> None:
 
 
 def test_what_a_contender_raises_is_raised() -> None:
-    def broken(frames: NDArray[np.uint8], segmentation: NDArray[np.uint8] | None = None) -> NDArray[np.float32]:
+    def broken(frames: NDArray[np.uint8], segmentation: NDArray[np.uint8] | None = None) -> Answer:
         raise RuntimeError("out of memory")
 
     with pytest.raises(RuntimeError, match="out of memory"):
