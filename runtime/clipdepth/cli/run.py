@@ -26,6 +26,7 @@ from clipdepth.engines import ENGINES, usable_cores
 from clipdepth.errors import ClipdepthError, SourceError
 from clipdepth.files.atomic import write_json
 from clipdepth.files.foreign import shown
+from clipdepth.files.hwaccel import find_decoder
 from clipdepth.model import DepthModel, load
 from clipdepth.pipeline import Feed, Pipeline
 from clipdepth.pipeline.smoothing import Smoother
@@ -65,7 +66,9 @@ def _run(options: RunOptions, bundle: Bundle) -> tuple[RunReport, BaseException 
     with ExitStack() as stack:
         # Files and outputs first: what is wrong with them is told before engines are tried. Cameras open after that:
         # what they gave in the meantime would wait in their drivers, and be taken for new.
-        sources = [stack.enter_context(open_late(spec, options.mode, options.reconnect)) for spec in options.source]
+        decoder = find_decoder(options.hwaccel) if options.hwaccel else None
+        opened = (open_late(spec, options.mode, options.reconnect, decoder) for spec in options.source)
+        sources = [stack.enter_context(source) for source in opened]
         kind = Corrections(bundle.manifest, options.camera).kind
         span = options.span(kind)
         feeds = _feeds(sources, bundle, options, span)

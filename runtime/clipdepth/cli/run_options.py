@@ -37,6 +37,7 @@ class RunOptions(TurnedCameraOptions):
     fps: int | None
     fourcc: str | None
     give_up: float | None
+    hwaccel: str | None
     output: list[Path]
     frames: int | None
     smooth: bool
@@ -123,6 +124,12 @@ def _parser() -> argparse.ArgumentParser:
         metavar="TIME",
         help="how long a camera or stream is sought that was lost or is not there yet: such as 60s, 5min, 2h, or never "
         f"(default: {Reconnect().give_up_s:g}s; the other sources go on)",
+    )
+    add(
+        "--hwaccel",
+        metavar="KIND[:DEVICE]",
+        help="decode videos and network streams by hardware, where it knows their codec: such as cuda, cuda:1, "
+        "videotoolbox, vaapi:/dev/dri/renderD128, or auto: by what is here (default: in software)",
     )
     add(
         "--output",

@@ -15,6 +15,7 @@ import av
 from av.container import InputContainer
 
 from clipdepth.errors import SourceError
+from clipdepth.files.hwaccel import HardwareDecoder
 
 CONTAINERS = (
     *("mov", "matroska", "avi", "mpegts", "mpeg", "asf", "flv", "ogg"),
@@ -81,14 +82,15 @@ _LISTS = {
 }
 
 
-def open_file(path: Path) -> InputContainer:
-    """Open a local video.
+def open_file(path: Path, decoder: HardwareDecoder | None = None) -> InputContainer:
+    """Open a local video, to be decoded by `decoder` where that knows its codec.
 
     Raises SourceError for a list of other files or addresses, av.FFmpegError for what is no video.
     """
     refuse_lists(str(path), _head(path))
     # A whole path: of a file called 'concat:a|b' or 'udp:x' FFmpeg would take the front as a protocol.
-    return av.open(str(path.absolute()), "r", container_options=FILE.options)
+    hwaccel = decoder.hwaccel if decoder else None
+    return av.open(str(path.absolute()), "r", container_options=FILE.options, hwaccel=hwaccel)
 
 
 def open_handle(name: str, file: IO[bytes]) -> InputContainer:
@@ -99,14 +101,15 @@ def open_handle(name: str, file: IO[bytes]) -> InputContainer:
     return av.open(file, "r", container_options=HANDLE.options)
 
 
-def open_url(url: str, open_s: float, read_s: float) -> InputContainer:
+def open_url(url: str, open_s: float, read_s: float, decoder: HardwareDecoder | None = None) -> InputContainer:
     """Open a stream whose scheme is in `STREAMS`; raises av.FFmpegError where no video comes from there.
 
     That takes `open_s` seconds at most. Later reads end with av.FFmpegError when nothing came for `read_s` seconds.
     """
     allowed = STREAMS[url.partition("://")[0].lower()]
     options = {**_users_options(), **allowed.options}
-    return av.open(url, "r", container_options=options, timeout=(open_s, read_s))
+    hwaccel = decoder.hwaccel if decoder else None
+    return av.open(url, "r", container_options=options, timeout=(open_s, read_s), hwaccel=hwaccel)
 
 
 def refuse_lists(name: str, head: bytes) -> None:

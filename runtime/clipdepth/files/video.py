@@ -44,6 +44,11 @@ class Video:
         return self._container.format.name
 
     @property
+    def in_hardware(self) -> bool:
+        """Whether a device decodes it; before the first frame, whether one was found for its codec."""
+        return self._track.codec_context.is_hwaccel
+
+    @property
     def rate(self) -> float | None:
         """Frames a second on average, as the container says; None where it does not know."""
         rate = self._track.average_rate

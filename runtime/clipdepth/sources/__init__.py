@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from clipdepth.errors import SourceError, UsageError
 
 if TYPE_CHECKING:
+    from clipdepth.files.hwaccel import HardwareDecoder
     from clipdepth.sources.camera import CameraMode
     from clipdepth.sources.live import Reconnect
 
@@ -82,7 +83,12 @@ class Source(Protocol):
         """Close it."""
 
 
-def open_source(spec: str, mode: "CameraMode | None" = None, reconnect: "Reconnect | None" = None) -> Source:
+def open_source(
+    spec: str,
+    mode: "CameraMode | None" = None,
+    reconnect: "Reconnect | None" = None,
+    decoder: "HardwareDecoder | None" = None,
+) -> Source:
     """Open what `spec` names.
 
     - 'rooms' or 'rooms:SEED', drawn rooms without end
@@ -94,9 +100,9 @@ def open_source(spec: str, mode: "CameraMode | None" = None, reconnect: "Reconne
     - a folder of images, an image, a video
     - 'frames/*.png': the images of that pattern
 
-    `reconnect` says how cameras and streams are sought that were lost. A file or folder that is itself called rooms or
-    0 is './rooms' or './0'. Raises SourceError where there is nothing to read, UsageError for a spec that is none of
-    these.
+    `reconnect` says how cameras and streams are sought that were lost; `decoder` decodes videos and network
+    streams whose codec it knows. A file or folder that is itself called rooms or 0 is './rooms' or './0'. Raises
+    SourceError where there is nothing to read, UsageError for a spec that is none of these.
     """
     kind, _, seed = spec.partition(":")
     if kind == "rooms":
@@ -122,8 +128,8 @@ def open_source(spec: str, mode: "CameraMode | None" = None, reconnect: "Reconne
     if "://" in spec:
         from clipdepth.sources.network import open_stream
 
-        return open_stream(spec, reconnect)
-    return _open_path(spec)
+        return open_stream(spec, reconnect, decoder=decoder)
+    return _open_path(spec, decoder)
 
 
 def is_camera(spec: str) -> bool:
@@ -141,7 +147,7 @@ def is_sought(spec: str) -> bool:
     return is_camera(spec) or "://" in spec or spec.startswith("gst:")
 
 
-def _open_path(spec: str) -> Source:
+def _open_path(spec: str, decoder: "HardwareDecoder | None") -> Source:
     from clipdepth.sources.folder import open_folder, open_images
 
     path = Path(spec)
@@ -149,7 +155,7 @@ def _open_path(spec: str) -> Source:
         if path.is_dir():
             return open_folder(path)
         if path.is_file():
-            return _open_file(path)
+            return _open_file(path, decoder)
     except SourceError:
         raise
     except OSError as error:  # a name that is too long, a folder that may not be looked into
@@ -167,10 +173,10 @@ def _open_rooms(spec: str, seed: str) -> Source:
     return RoomsSource(int(seed or "0"))
 
 
-def _open_file(path: Path) -> Source:
+def _open_file(path: Path, decoder: "HardwareDecoder | None") -> Source:
     from clipdepth.sources.folder import IMAGE_SUFFIXES, open_image
     from clipdepth.sources.video import open_video
 
     if path.suffix.lower() in IMAGE_SUFFIXES:
         return open_image(path)
-    return open_video(path)
+    return open_video(path, decoder)

@@ -6,6 +6,7 @@ from functools import partial
 from threading import Event
 
 from clipdepth.errors import SourceError
+from clipdepth.files.hwaccel import HardwareDecoder
 from clipdepth.sources import Captured, Source, has_modes, is_camera, is_sought, open_source
 from clipdepth.sources.camera import CameraMode, camera_name
 from clipdepth.sources.gstreamer import pipeline_name
@@ -99,12 +100,17 @@ class LateSource:
         return None
 
 
-def open_late(spec: str, mode: CameraMode | None = None, reconnect: Reconnect | None = None) -> Source:
+def open_late(
+    spec: str,
+    mode: CameraMode | None = None,
+    reconnect: Reconnect | None = None,
+    decoder: HardwareDecoder | None = None,
+) -> Source:
     """A `LateSource` of a camera or a stream, anything else as `open_source` does, and raises."""
     if not is_sought(spec):
-        return open_source(spec)
+        return open_source(spec, decoder=decoder)
     reconnect = reconnect or Reconnect()
-    return LateSource(_name(spec), partial(open_source, spec, mode, reconnect), reconnect)
+    return LateSource(_name(spec), partial(open_source, spec, mode, reconnect, decoder), reconnect)
 
 
 def _name(spec: str) -> str:

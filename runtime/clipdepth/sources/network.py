@@ -9,11 +9,12 @@ import av
 
 from clipdepth.errors import SourceError, UsageError
 from clipdepth.files.ffmpeg import STREAMS, open_url
+from clipdepth.files.hwaccel import HardwareDecoder
 from clipdepth.files.video import Video, upright
 from clipdepth.sources import Source
 from clipdepth.sources.capture import Reading
 from clipdepth.sources.live import LiveSource, Reconnect
-from clipdepth.sources.video import VideoSource
+from clipdepth.sources.video import VideoSource, tell_decoder
 
 _LOG = logging.getLogger(__name__)
 
@@ -84,14 +85,22 @@ class StreamCapture:
         return Reading(upright(frame), sent)
 
 
-def open_stream(url: str, reconnect: Reconnect | None = None, read_timeout_s: float = READ_TIMEOUT_S) -> Source:
+def open_stream(
+    url: str,
+    reconnect: Reconnect | None = None,
+    read_timeout_s: float = READ_TIMEOUT_S,
+    decoder: HardwareDecoder | None = None,
+) -> Source:
     """Open a stream, or a video that lies on a server (which has a length; every frame of it is read).
+
+    It is decoded by `decoder` where that knows its codec.
 
     Raises SourceError where nothing answers with video, UsageError for another kind of URL.
     """
     name = stream_name(url)
-    connect = partial(_connect, url, name, read_timeout_s)
+    connect = partial(_connect, url, name, read_timeout_s, decoder)
     video = connect()
+    tell_decoder(video, decoder)
     if video.stated_frames or video.stated_seconds:
         return VideoSource(video)
     return LiveSource(name, StreamCapture(video), lambda: StreamCapture(connect()), reconnect)
@@ -118,9 +127,9 @@ def redacted(url: str) -> str:
     return f"{scheme}://{'***@' if at else ''}{path}{'?***' if query else ''}"
 
 
-def _connect(url: str, name: str, read_timeout_s: float) -> Video:
+def _connect(url: str, name: str, read_timeout_s: float, decoder: HardwareDecoder | None) -> Video:
     try:
-        return Video(name, open_url(url, OPEN_TIMEOUT_S, read_timeout_s), at_once=True)
+        return Video(name, open_url(url, OPEN_TIMEOUT_S, read_timeout_s, decoder), at_once=True)
     except av.FFmpegError:  # its text has the URL in it, password and all
         raise SourceError(
             f"no video comes from {name}; check the address, the password and that the server runs"

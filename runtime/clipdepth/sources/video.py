@@ -9,6 +9,7 @@ import av
 from clipdepth.errors import SourceError
 from clipdepth.files.ffmpeg import open_file
 from clipdepth.files.focal_length import focal_of_35mm
+from clipdepth.files.hwaccel import HardwareDecoder
 from clipdepth.files.quicktime import video_focal_35mm
 from clipdepth.files.video import Video, upright
 from clipdepth.sources import Captured
@@ -99,13 +100,25 @@ class VideoSource:
             _LOG.warning(text, self.name, time, video.stated_seconds)
 
 
-def open_video(path: Path) -> VideoSource:
-    """Open a video file; raises SourceError where it has no frame, or names other files instead."""
+def open_video(path: Path, decoder: HardwareDecoder | None = None) -> VideoSource:
+    """Open a video file, to be decoded by `decoder` where that knows its codec.
+
+    Raises SourceError where it has no frame, or names other files instead.
+    """
     try:
-        container = open_file(path)
+        container = open_file(path, decoder)
     except av.FFmpegError:
         raise no_frame(str(path)) from None
-    return VideoSource(Video(str(path), container), video_focal_35mm(path))
+    video = Video(str(path), container)
+    tell_decoder(video, decoder)
+    return VideoSource(video, video_focal_35mm(path))
+
+
+def tell_decoder(video: Video, decoder: HardwareDecoder | None) -> None:
+    """Warn of a video that is decoded in software though a `decoder` was given."""
+    if decoder and not video.in_hardware:
+        text = "%s is decoded in software: %s does not know its codec"
+        _LOG.warning(text, video.name, decoder, extra={"source": video.name})
 
 
 def no_frame(name: str) -> SourceError:
