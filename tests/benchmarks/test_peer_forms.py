@@ -23,18 +23,14 @@ from clipdepth_bench.families.peers.forms import BEST, load_best, load_eager
 from clipdepth_bench.families.peers.material import Material, frames_at
 from clipdepth_bench.families.peers.peer import Peer
 
+pytestmark = pytest.mark.usefixtures("own_cache")
+
 TINY = Peer("tiny", SIZE, tiny, (), "MIT")
 ROUNDED = {
     form.name: form
     for form in (*openvino_forms.FORMS, *onnx_forms.FORMS)
     if "NNCF, " in form.name or "static" in form.name
 }
-
-
-@pytest.fixture(autouse=True)
-def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What one test makes is nothing to another."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
 
 
 @pytest.fixture

@@ -27,11 +27,7 @@ from clipdepth_bench.families.peers.peer import Peer, nearest
 from clipdepth_bench.families.peers.random_bundle import write_random_bundle
 from clipdepth_train.imported.framed import Framed
 
-
-@pytest.fixture(autouse=True)
-def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What one test exports is nothing to another."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+pytestmark = pytest.mark.usefixtures("own_cache")
 
 
 @pytest.fixture

@@ -17,11 +17,7 @@ from clipdepth.engines.tensorrt.store import EngineStore
 from clipdepth.engines.trial import Trial, try_engine
 from clipdepth.errors import EngineError, UsageError
 
-
-@pytest.fixture(autouse=True)
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    return tmp_path / "cache"
+pytestmark = pytest.mark.usefixtures("own_cache")
 
 
 @pytest.fixture
@@ -45,8 +41,8 @@ def choose(bundle: Bundle, threads: int = 1) -> tuple[Choice, list[Trial]]:
     return choice, [] if choice.remembered else list(choice.trials)
 
 
-def cached_files(cache: Path) -> list[Path]:
-    return list(cache.rglob("trials-*.json"))
+def cached_files(folder: Path) -> list[Path]:
+    return list(folder.rglob("trials-*.json"))
 
 
 def test_the_fastest_that_agrees_is_chosen(bundle: Bundle) -> None:
@@ -125,9 +121,9 @@ def test_other_libraries_or_hardware_are_measured_again(bundle: Bundle, monkeypa
 
 @pytest.mark.usefixtures("one_engine")
 @pytest.mark.parametrize("content", ["", "{", '{"situation": {}, "trials": []}', "[1]", "\udcff"])
-def test_a_damaged_cache_is_measured_again(bundle: Bundle, cache: Path, content: str) -> None:
+def test_a_damaged_cache_is_measured_again(bundle: Bundle, own_cache: Path, content: str) -> None:
     choose(bundle)
-    (file,) = cached_files(cache)
+    (file,) = cached_files(own_cache)
     file.write_text(content, errors="surrogateescape")
     assert choose(bundle)[1]
     assert not choose(bundle)[1]
@@ -135,10 +131,10 @@ def test_a_damaged_cache_is_measured_again(bundle: Bundle, cache: Path, content:
 
 @pytest.mark.parametrize("engine", ["warp", "tensorrt"])
 def test_a_remembered_engine_that_does_not_load_any_more_is_chosen_anew(
-    bundle: Bundle, cache: Path, engine: str
+    bundle: Bundle, own_cache: Path, engine: str
 ) -> None:
     load_fastest(bundle, threads=1)[0].close()
-    (file,) = cached_files(cache)
+    (file,) = cached_files(own_cache)
     content = json.loads(file.read_text())
     content["trials"].append({"engine": engine, "precision": "fp32", "device": "x", "milliseconds": 0.0})
     file.write_text(json.dumps(content))

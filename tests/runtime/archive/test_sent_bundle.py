@@ -10,6 +10,8 @@ from clipdepth.bundle.box import DEFAULT
 from clipdepth.bundle.folder import Bundle, open_bundle
 from clipdepth.errors import BundleError
 
+pytestmark = pytest.mark.usefixtures("own_cache")
+
 NOWHERE = "/nowhere/made.bundle"
 
 
@@ -23,12 +25,6 @@ class Sent(SentBundle):
     def files(self) -> dict[str, bytes]:
         self.fetched.append(1)  # type: ignore[attr-defined]
         return dict(self.reference)
-
-
-@pytest.fixture(autouse=True)
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    return tmp_path / "cache"
 
 
 @pytest.fixture
@@ -63,7 +59,7 @@ def test_without_it_nothing_else_is_taken(bundle: Bundle) -> None:
             open_meant(place, bundle_sha256(bundle), None)
 
 
-def test_what_arrives_is_checked_as_every_bundle_is(bundle: Bundle, cache: Path) -> None:
+def test_what_arrives_is_checked_as_every_bundle_is(bundle: Bundle, own_cache: Path) -> None:
     meant, files = bundle_sha256(bundle), files_of(bundle)
     with pytest.raises(BundleError, match="another bundle was sent"):
         open_meant(NOWHERE, meant, Sent({**files, "manifest.json": files["manifest.json"] + b" "}))
@@ -71,6 +67,6 @@ def test_what_arrives_is_checked_as_every_bundle_is(bundle: Bundle, cache: Path)
     graph = "depth.fp32.onnx"
     with pytest.raises(BundleError, match=rf"{graph} is not the file its manifest states \(sha256 differs\)"):
         open_meant(NOWHERE, meant, Sent({**files, **others, graph: files[graph][:-1] + b"x"}))
-    names = {file.name for file in cache.rglob("*") if file.is_file()}
+    names = {file.name for file in own_cache.rglob("*") if file.is_file()}
     assert names <= set(files)
     assert open_meant(NOWHERE, meant, Sent(files | others)).manifest == bundle.manifest
