@@ -11,7 +11,7 @@ from clipdepth.sources import has_modes, open_source
 from clipdepth.sources.boards import board_pipeline
 from clipdepth.sources.camera import CameraMode
 from clipdepth.sources.gstreamer import open_pipeline
-from clipdepth.sources.gstreamer_bindings import load_gstreamer
+from system_gstreamer import require_gstreamer
 
 pytestmark = pytest.mark.filterwarnings("ignore::ImportWarning")
 HD = CameraMode(1280, 720, 29.97)
@@ -20,10 +20,7 @@ HD = CameraMode(1280, 720, 29.97)
 @pytest.fixture
 def gstreamer() -> None:
     """What a test needs."""
-    try:
-        load_gstreamer()
-    except MissingLibraryError as error:
-        pytest.skip(f"needs GStreamer (Debian: the packages of tests/debian.txt): {error}")
+    require_gstreamer()
 
 
 def test_short_names_become_pipelines() -> None:

@@ -1,7 +1,9 @@
 """GStreamer's Python bindings, which the system's packages bring and pip does not."""
 
+import ctypes
 import os
 import sys
+from contextlib import suppress
 from importlib import import_module
 from importlib.machinery import PathFinder
 from importlib.util import module_from_spec
@@ -17,6 +19,7 @@ PACKAGES = "python3-gi gir1.2-gst-plugins-base-1.0 gstreamer1.0-plugins-base gst
 def load_gstreamer() -> Any:
     """The module `Gst`, initialised; raises MissingLibraryError where it or its bindings are not installed."""
     os.environ.setdefault("LIBCAMERA_LOG_LEVELS", "*:FATAL")
+    _keep_unwinder()
     try:
         gi = _import_gi()
         for library in ("Gst", "GstApp"):
@@ -32,6 +35,16 @@ def load_gstreamer() -> Any:
     return gst
 
 
+def _keep_unwinder() -> None:
+    """See that C++ exceptions are still unwound by GCC's own library in what is loaded later, such as OpenVINO.
+
+    GStreamer comes with libunwind, and the bindings load both for all to see: where libunwind is seen first, it takes
+    the place of GCC's, and the next exception ends the process.
+    """
+    with suppress(OSError):  # no such library on macOS or Windows, nor the mishap
+        ctypes.CDLL("libgcc_s.so.1", ctypes.RTLD_GLOBAL)
+
+
 def _import_gi() -> Any:
     try:
         return import_module("gi")
@@ -44,12 +57,14 @@ def _import_system_gi() -> Any:
     spec = PathFinder.find_spec("gi", SYSTEM_PACKAGES)
     if spec is None or spec.loader is None:
         raise ImportError("No module named 'gi'")
+    before = set(sys.modules)
     module = sys.modules["gi"] = module_from_spec(spec)
     try:
         spec.loader.exec_module(module)
     except BaseException:
-        for name in [name for name in sys.modules if name.partition(".")[0] == "gi"]:
-            del sys.modules[name]
+        # Those that were there stay: a second `gi._gi` in one process spoils the memory of the first.
+        for name in {"gi", *(name for name in set(sys.modules) - before if name.startswith("gi."))}:
+            sys.modules.pop(name, None)
         raise
     return module
 
