@@ -8,6 +8,7 @@ from time import monotonic_ns
 import numpy as np
 from numpy.typing import NDArray
 
+from clipdepth.bundle.confidence import leave_out
 from clipdepth.bundle.kind import METRIC, DepthKind, require_metric
 from clipdepth.camera.camera import UNKNOWN_REMEDY
 from clipdepth.camera.pinhole import Intrinsics
@@ -44,11 +45,19 @@ class DepthFrame:
     raw_confidence: NDArray[np.float32] | None = None
     """How sure the network is of `raw`, (h, w) float32 from 0 to 1: the probability that depth is within 10% of the
     truth. None where the model does not say it. Smoothing leaves it as it is."""
+    min_confidence: float = 0.0
+    """Depth of less confidence is left out: `depth` and `raw_depth` are NaN there. `raw` is as the network made it."""
 
     @cached_property
     def depth(self) -> NDArray[np.float32]:
         """`raw` at the picture's size, (H, W) float32, metres where metric; made when it is first asked for."""
-        return resize_depth(self.raw, *self.image.shape[:2])
+        depth = resize_depth(self.raw, *self.image.shape[:2])
+        return leave_out(depth, self.confidence, self.min_confidence) if self.min_confidence else depth
+
+    @property
+    def raw_depth(self) -> NDArray[np.float32]:
+        """`raw`, (h, w) float32, with NaN where it is left out."""
+        return leave_out(self.raw, self.raw_confidence, self.min_confidence)
 
     @cached_property
     def confidence(self) -> NDArray[np.float32] | None:

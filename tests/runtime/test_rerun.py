@@ -16,23 +16,10 @@ from clipdepth.sources import Captured
 from clipdepth.sources.frames import FramesSource
 from depth_frames import with_depth
 from live_servers import wait_until
+from rerun_files import read
 from slow_stages import SIZE, Kept, SlowEngine
 
 CAMERA = Intrinsics(64, 48, 50.0, 55.0, 30.5, 20.0)
-
-
-def read(path: Path) -> dict[str, dict[str, list[object]]]:
-    """Entity by entity, column by column, in the order in which it was logged."""
-    chunk = pytest.importorskip("rerun.chunk")
-    found: dict[str, dict[str, list[object]]] = {}
-    for part in chunk.RrdReader(str(path)).stream():
-        columns = found.setdefault(part.entity_path, {})
-        batch = part.to_record_batch()
-        for name in batch.schema.names:
-            # The clock's nanoseconds, which Python's own times do not hold.
-            if name != "log_time":
-                columns.setdefault(name, []).extend(batch.column(name).to_pylist())
-    return found
 
 
 def scene(index: int) -> tuple[Captured, np.ndarray]:

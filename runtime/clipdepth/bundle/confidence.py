@@ -13,6 +13,8 @@ WITHIN = 0.1
 """The relative error that confidence is the probability of staying within."""
 COVERED = 0.9
 """The share of pixels whose truth lies in the interval that `half_width` gives."""
+LEVELS = 255
+"""Where confidence is kept in 8 bits, the level of 1."""
 
 
 def half_width(confidence: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -24,3 +26,18 @@ def half_width(confidence: NDArray[np.float32]) -> NDArray[np.float32]:
     with np.errstate(divide="ignore"):
         scale = -WITHIN / np.log1p(-np.asarray(confidence, np.float32))
     return np.asarray(-math.log(1 - COVERED) * scale, np.float32)
+
+
+def leave_out(depth: NDArray[np.float32], confidence: NDArray[np.float32] | None, least: float) -> NDArray[np.float32]:
+    """Depth, float32 of any shape, with NaN where its confidence, of the same shape, is less than `least`.
+
+    Depth itself where that leaves nothing out: `least` is 0, or there is no confidence.
+    """
+    if confidence is None or not least:
+        return depth
+    return np.where(confidence >= least, depth, np.float32(np.nan))
+
+
+def to_levels(confidence: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """Confidence, float32 from 0 to 1 of any shape, in 255ths, rounded: uint8."""
+    return np.asarray(np.rint(confidence * np.float32(LEVELS)), np.uint8)

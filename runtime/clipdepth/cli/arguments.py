@@ -100,6 +100,14 @@ def float_from_0(text: str) -> float:
     return value
 
 
+def share(text: str) -> float:
+    """Read a number from 0 to 1; for `add_argument(type=…)`."""
+    value = float_or_nan(text)
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a number from 0 to 1")
+    return value
+
+
 def float_or_nan(text: str) -> float:
     """Read a number; NaN for what is none."""
     try:

@@ -17,6 +17,7 @@ from clipdepth.cli.choice_report import print_choice
 from clipdepth.cli.interruption import Ending, exit_status, interruptions_noted, sigterm_interrupts
 from clipdepth.cli.live_at import announce
 from clipdepth.cli.logs import in_json, log_event
+from clipdepth.cli.min_confidence import least_confidence
 from clipdepth.cli.models import licences_line
 from clipdepth.cli.overwriting import refuse_overwriting
 from clipdepth.cli.run_options import RunOptions, parse_options
@@ -76,7 +77,7 @@ def _run(options: RunOptions, bundle: Bundle) -> tuple[RunReport, BaseException 
         model = stack.enter_context(_load(bundle, options, threads))
         engine, precision = model.engine, model.precision
         ending = stack.enter_context(interruptions_noted())
-        setup = Setup(engine.name, engine.device, precision, *span, kind)
+        setup = Setup(engine.name, engine.device, precision, *span, kind, bundle.manifest.confidence)
         viewer = _viewer(options, setup)
         shown = [_shown(feed, viewer, window) for feed in feeds]
         pipeline = Pipeline(engine, bundle.manifest.inputs, shown, options.frames)
@@ -160,12 +161,16 @@ def _shown(feed: Feed, *screens: "Viewer | Window | None") -> Feed:
 
 def _feeds(sources: list[Source], bundle: Bundle, options: RunOptions, span: tuple[float, float]) -> list[Feed]:
     """Each source with sinks of its own."""
-    feeds = []
+    feeds, manifest = [], bundle.manifest
+    least = least_confidence(options.min_confidence, manifest)
     for source, paths in zip(sources, _outputs(options), strict=True):
-        corrections = Corrections(bundle.manifest, options.camera)
-        kind, has_camera = corrections.kind, corrections.has_camera
-        sinks = [open_sink(path, *span, timed=source.timed, kind=kind, has_camera=has_camera) for path in paths]
-        feeds.append(Feed(source, sinks, corrections, Smoother() if options.smooth else None))
+        corrections = Corrections(manifest, options.camera)
+        kind, has_camera, confident = corrections.kind, corrections.has_camera, manifest.confidence
+        sinks = [
+            open_sink(path, *span, timed=source.timed, kind=kind, has_camera=has_camera, confident=confident)
+            for path in paths
+        ]
+        feeds.append(Feed(source, sinks, corrections, Smoother() if options.smooth else None, least))
     return feeds
 
 

@@ -15,6 +15,7 @@ from clipdepth.cli.camera_options import (
     add_turn_arguments,
 )
 from clipdepth.cli.engine_options import add_engine_arguments
+from clipdepth.cli.min_confidence import add_min_confidence
 from clipdepth.errors import UsageError
 from clipdepth.sinks.relative import FARTHEST, NEAREST
 from clipdepth.sources import has_modes, is_sought
@@ -41,6 +42,7 @@ class RunOptions(TurnedCameraOptions):
     output: list[Path]
     frames: int | None
     smooth: bool
+    min_confidence: float | None
     show: bool
     serve: Address | None
     token: str | bool | None
@@ -138,7 +140,7 @@ def _parser() -> argparse.ArgumentParser:
         default=[],
         metavar="PATH",
         help="x.mp4 (or .mov, .mkv, .webm): frame and depth side by side; "
-        "a folder: depth as 16-bit PNG files in millimetres; "
+        "a folder: depth as 16-bit PNG files in millimetres, with confidence below it where the model states it; "
         "x.npz: arrays with all digits, a file a frame; x.ply: coloured point clouds, a file a frame; "
         "x.rrd: a recording for the Rerun viewer "
         "(may be given more than once; several sources get their numbers in the name)",
@@ -183,6 +185,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     add("--metrics", action="store_true", help="with --serve: Prometheus metrics at /metrics")
     add("--smooth", action="store_true", help="steady depth over time, without lag where something moves")
+    add_min_confidence(parser)
     add_engine_arguments(parser)
     add(
         "--range",

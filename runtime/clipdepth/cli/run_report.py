@@ -10,6 +10,7 @@ from clipdepth.bundle.agreement import Agreement
 from clipdepth.bundle.kind import DepthKind
 from clipdepth.files.foreign import shown
 from clipdepth.pipeline.branch import Branch, State
+from clipdepth.pipeline.confidence import Confidence
 from clipdepth.pipeline.focal import FocalLength, describe_focal
 from clipdepth.pipeline.latency import Latency
 
@@ -38,6 +39,8 @@ class SourceReport:
     failed: FailureReport | None
     focal: list[FocalLength]
     """With what its frames were filmed, and where that was known from; the most frequent first."""
+    confidence: Confidence | None
+    """How sure the model was; None where it does not say it."""
 
     @classmethod
     def of(cls, branch: Branch) -> "SourceReport":
@@ -45,7 +48,8 @@ class SourceReport:
         counts, source, failure = branch.counts, branch.source, branch.failure
         dropped, focal = dict(counts.dropped), counts.focal.counted()
         failed = FailureReport(f"{failure.at:%Y-%m-%dT%H:%M:%SZ}", str(failure.error)) if failure else None
-        return cls(source.name, counts.captured, counts.processed, dropped, source.losses, branch.state, failed, focal)
+        found = counts.captured, counts.processed, dropped, source.losses, branch.state, failed, focal
+        return cls(source.name, *found, counts.confidence.summary())
 
     def __str__(self) -> str:
         dropped = ", ".join(f"{frames} before {stage}" for stage, frames in self.dropped.items()) or "none"
@@ -103,6 +107,7 @@ def print_report(report: RunReport, console: Console) -> None:
         "camera": "\n         ".join(_cameras(report.sources)),
         "engine": f"{report.engine} on {report.device}, {report.precision}, {threads}",
         "depth": str(report.agreement) + (f", by {report.looser_limits}" if report.looser_limits else ""),
+        **_sure(report.sources),
         "written": ", ".join(map(shown, report.outputs)) or "nothing; give --output to keep the depth",
     }
     for name, fact in facts.items():
@@ -111,9 +116,24 @@ def print_report(report: RunReport, console: Console) -> None:
 
 
 def _cameras(sources: Sequence[SourceReport]) -> list[str]:
-    """The focal lengths of each source, which is named where there are several."""
-    named = [f"{shown(source.name)}: " if len(sources) > 1 else "" for source in sources]
-    return [name + describe_focal(source.focal) for name, source in zip(named, sources, strict=True)]
+    """The focal lengths of each source."""
+    return [_name(source, sources) + describe_focal(source.focal) for source in sources]
+
+
+def _sure(sources: Sequence[SourceReport]) -> dict[str, str]:
+    """How sure the model was of each source, where it says so."""
+    lines = [_name(source, sources) + _confidence(source.confidence) for source in sources if source.confidence]
+    return {"sure": "\n         ".join(lines)} if lines else {}
+
+
+def _confidence(found: Confidence) -> str:
+    left_out = f"; {found.left_out:.0%} of the pixels were left out" if found.left_out else ""
+    return f"depth is within 10% of the truth with a probability of {found.mean:.2f} on average{left_out}"
+
+
+def _name(source: SourceReport, sources: Sequence[SourceReport]) -> str:
+    """What begins a source's line: its name, where there are several."""
+    return f"{shown(source.name)}: " if len(sources) > 1 else ""
 
 
 def _latency_table(latency: dict[str, Latency]) -> Table:

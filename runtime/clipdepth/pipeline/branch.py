@@ -37,6 +37,8 @@ class Feed:
     """For a camera that is not the training camera."""
     smoother: Smoother | None = None
     """Steadies this source's depth over time."""
+    min_confidence: float = 0.0
+    """Depth of less confidence is left out, see `DepthFrame.min_confidence`."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +85,7 @@ class Branch:
         self.inferred: Slot[Inferred] = Slot(changed=changed)
         self._captured: Slot[Captured] = Slot(newest_only=live)
         self._queues: list[tuple[str, Slot[DepthFrame]]] = []
-        self._optics = Optics(sizes, feed.corrections, feed.smoother)
+        self._optics = Optics(sizes, feed.corrections, feed.smoother, feed.min_confidence)
         self._limit = limit
         self._taken = 0
         self._times = times
@@ -157,6 +159,7 @@ class Branch:
             self._times.add(seconds, inferred.engine, (monotonic_ns() - frame.captured_ns) / 1e9)
             self.counts.processed += 1
             self.counts.focal.add(frame.intrinsics)
+            self.counts.confidence.add(frame)
             for name, queue in self._queues:
                 self._drop(name, queue.put(frame))
         for _, queue in self._queues:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from clipdepth.pipeline.confidence import ConfidenceTally
 from clipdepth.pipeline.focal import FocalLengths
 from clipdepth.pipeline.latency import Histogram, Latency, LatencyRing
 
@@ -19,6 +20,8 @@ class Counts:
     a sink (whose frames were processed all the same)."""
     focal: FocalLengths = field(default_factory=FocalLengths)
     """With what the frames processed were filmed."""
+    confidence: ConfidenceTally = field(default_factory=ConfidenceTally)
+    """How sure the model was of the frames processed."""
 
 
 class StageTimes:

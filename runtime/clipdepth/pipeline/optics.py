@@ -32,13 +32,18 @@ class Optics:
     """One source's camera: its pictures for the network, and the network's depth in its metres.
 
     Without `corrections` no camera is known: pictures and metric depth are left as they are. `smoother` steadies depth
-    over the frames that come, so optics are for one source.
+    over the frames that come, so optics are for one source. Depth of less than `min_confidence` is left out.
     """
 
     def __init__(
-        self, sizes: Sequence[InputSize], corrections: Corrections | None = None, smoother: Smoother | None = None
+        self,
+        sizes: Sequence[InputSize],
+        corrections: Corrections | None = None,
+        smoother: Smoother | None = None,
+        min_confidence: float = 0.0,
     ) -> None:
         self._sizes, self._corrections, self._smoother = sizes, corrections, smoother
+        self._min_confidence = min_confidence
 
     def prepare(self, captured: Captured) -> Prepared:
         """Undistort a frame, turn it and fit it into the network's size of the nearest shape.
@@ -71,4 +76,5 @@ class Optics:
         if self._smoother is not None:
             raw = self._smoother.smooth(inside(prepared.picture), raw, kind)
         time, index, ns = captured.time, captured.index, captured.captured_ns
-        return DepthFrame(captured.frame, raw, pinhole, time, index, source, ns, kind, confidence)
+        least = self._min_confidence
+        return DepthFrame(captured.frame, raw, pinhole, time, index, source, ns, kind, confidence, least)

@@ -41,20 +41,24 @@ def open_sink(
     timed: bool = True,
     kind: DepthKind = METRIC,
     has_camera: bool = True,
+    confident: bool = False,
 ) -> Sink:
     """A video for x.mp4, .m4v, .mov, .mkv or .webm, or what else the suffix says.
 
     That is arrays for x.npz, point clouds for x.ply, a recording for x.rrd; else 16-bit PNG files, which go into a
     folder: one that exists, or a name without suffix. `near` and `far`, metres, are the ends of the video's colours. A
-    video shows each frame at its time; images that are not `timed` ten a second. Raises UsageError for any other
-    suffix, NotMetricError where depth of `kind` is not what the form says, UnknownCameraError where it says where
-    points lie and no camera is known, MissingExtraError where x.rrd needs one.
+    video shows each frame at its time; images that are not `timed` ten a second. Confidence stands in x.npz, x.ply and
+    x.rrd where frames have it; PNGs of it go into the folder `confidence` below those of depth, for a model that is
+    `confident`. Raises UsageError for any other suffix, NotMetricError where depth of `kind` is not what the form says,
+    UnknownCameraError where it says where points lie and no camera is known, MissingExtraError where x.rrd needs one.
     """
     _check_metres(path, kind, has_camera)
     if path.is_dir() or not path.suffix:
-        from clipdepth.sinks.depth_png import write_png
+        from clipdepth.sinks.depth_png import write_confidence_png, write_png
 
-        return NumberedSink(path / "depth.png", write_png)
+        # In a folder of its own, so that all PNGs beside depth are depth.
+        sure = NumberedSink(path / "confidence" / "confidence.png", write_confidence_png) if confident else None
+        return NumberedSink(path / "depth.png", write_png, sure)
     suffix = path.suffix.lower()
     if suffix in VIDEO_SUFFIXES:
         from clipdepth.sinks.video import VideoSink

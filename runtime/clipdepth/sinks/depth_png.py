@@ -1,4 +1,4 @@
-"""Depth as 16-bit PNG files in millimetres, the form that depth cameras and datasets use."""
+"""Depth as 16-bit PNG files in millimetres, the form that depth cameras and datasets use, and its confidence."""
 
 from typing import BinaryIO
 
@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from clipdepth.bundle.confidence import to_levels
 from clipdepth.frame import DepthFrame
 from clipdepth.sinks.row_blocks import row_blocks
 
@@ -15,6 +16,12 @@ MAX_MILLIMETRES = 65535
 def write_png(frame: DepthFrame, file: BinaryIO) -> None:
     """Write a frame's depth as a PNG file of `to_millimetres`; raises NotMetricError where it is not metric."""
     file.write(cv2.imencode(".png", to_millimetres(frame.metres))[1].data)
+
+
+def write_confidence_png(frame: DepthFrame, file: BinaryIO) -> None:
+    """Write how sure a frame's depth is as an 8-bit grey PNG file, whose 255 stands for 1."""
+    assert frame.confidence is not None
+    file.write(cv2.imencode(".png", to_levels(frame.confidence))[1].data)
 
 
 def to_millimetres(depth: NDArray[np.float32]) -> NDArray[np.uint16]:

@@ -6,6 +6,7 @@ from pathlib import Path
 import cv2
 import rerun
 
+from clipdepth.bundle.confidence import to_levels
 from clipdepth.errors import OutputError
 from clipdepth.files.atomic import atomic_file, make_folder, remove_drafts
 from clipdepth.files.claim import claimed
@@ -13,12 +14,16 @@ from clipdepth.frame import DepthFrame
 from clipdepth.sinks.depth_png import to_millimetres
 
 JPEG_QUALITY = 90
+BELOW_DEPTH = -30.0
+"""The place of confidence among the images of a view: Rerun puts depth at -20 and pictures at -10, above it."""
 FLUSH_S = 30.0
 """How long a frame may take to reach the disk; without a limit Rerun waits for ever on a full one."""
 
 
 class RerunSink:
     """An .rrd file of `camera` (pinhole), `camera/image` (JPEG) and `camera/depth` (uint16 millimetres, 0 unknown).
+
+    Where the model says how sure it is there is `camera/confidence` too, grey from 0 to 255, which stands for 1.
 
     `camera` says where its focal lengths come from too, see `Origin`, in the component `camera`.
 
@@ -58,6 +63,9 @@ class RerunSink:
         stream.log("camera", rerun.AnyValues(camera=pinhole.origin))
         stream.log("camera/image", rerun.EncodedImage(contents=jpeg, media_type="image/jpeg"))
         stream.log("camera/depth", rerun.DepthImage(to_millimetres(frame.metres), meter=1000.0))
+        if frame.confidence is not None:
+            grey = rerun.Image(to_levels(frame.confidence), "L", draw_order=BELOW_DEPTH)
+            stream.log("camera/confidence", grey)
 
     def __enter__(self) -> "RerunSink":
         make_folder(self.path.parent)

@@ -1,6 +1,7 @@
 """What the viewer's page gets: a frame and its depth as one binary message.
 
-Little endian: uint32 length of the header; the header, JSON; the frame as JPEG; the depth, see `pack_depth`.
+Little endian: uint32 length of the header; the header, JSON; the frame as JPEG; the depth, see `levels` and `pack`.
+Where the header has `confidence`, that follows at the depth's size, see `to_levels` and `pack`.
 """
 
 import json
@@ -11,6 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from clipdepth.bundle.confidence import to_levels
 from clipdepth.bundle.kind import METRIC
 from clipdepth.frame import DepthFrame
 from clipdepth.sinks.depth_png import to_millimetres
@@ -41,6 +43,10 @@ def encode(shot: Shot) -> bytes:
     _, picture = cv2.imencode(".jpg", image, (cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY))
     # The network's own depth: at the frame's size it would be made larger only to be sampled again.
     depth = levels(shot.frame)
+    size = {"width": depth.shape[1], "height": depth.shape[0]}
+    packed, confidence = pack(depth), b""
+    if shot.frame.raw_confidence is not None:
+        confidence = pack(to_levels(sample(shot.frame.raw_confidence)))
     header = {
         "number": shot.number,
         "frame": shot.frame.index,
@@ -49,10 +55,12 @@ def encode(shot: Shot) -> bytes:
         "captured": round(shot.frame.captured_ns / 1e9, 3),
         "camera": shot.frame.intrinsics.origin,
         "picture": {"width": image.shape[1], "height": image.shape[0], "bytes": picture.nbytes},
-        "depth": {"width": depth.shape[1], "height": depth.shape[0], "kind": shot.frame.kind},
+        "depth": {**size, "kind": shot.frame.kind, "bytes": len(packed)},
     }
+    if confidence:
+        header["confidence"] = {"bytes": len(confidence)}
     text = json.dumps(header, separators=(",", ":")).encode()
-    return b"".join((len(text).to_bytes(4, "little"), text, picture.tobytes(), pack_depth(depth)))
+    return b"".join((len(text).to_bytes(4, "little"), text, picture.tobytes(), packed, confidence))
 
 
 def levels(frame: DepthFrame) -> NDArray[np.uint16]:
@@ -60,7 +68,7 @@ def levels(frame: DepthFrame) -> NDArray[np.uint16]:
 
     Where it is not, they go from 1000 for the frame's nearest to 2000 for its farthest, see `spread`.
     """
-    depth = sample(frame.raw)
+    depth = sample(frame.raw_depth)
     return to_millimetres(depth if frame.kind == METRIC else spread(depth, frame.kind))
 
 
@@ -72,9 +80,10 @@ def sample(depth: NDArray[np.float32]) -> NDArray[np.float32]:
     return depth[np.ix_(_centres(height, rows), _centres(width, columns))]
 
 
-def pack_depth(depth: NDArray[np.uint16]) -> bytes:
-    """What `levels` gives, row after row, each as its difference to the one before modulo 65536, deflated (zlib)."""
-    return zlib.compress(np.diff(depth.ravel(), prepend=np.uint16(0)).astype("<u2").tobytes(), 1)
+def pack(plane: NDArray[np.uint16] | NDArray[np.uint8]) -> bytes:
+    """A plane of whole numbers, row after row, each as its difference to the one before, modulo, deflated (zlib)."""
+    steps = np.diff(plane.ravel(), prepend=plane.dtype.type(0))
+    return zlib.compress(steps.astype(plane.dtype.newbyteorder("<")).tobytes(), 1)
 
 
 def _centres(length: int, cells: int) -> NDArray[np.int64]:

@@ -31,6 +31,8 @@ class Setup:
     """The ends of the colours that the page starts with, metres; those of `spread` where depth is not metric."""
     kind: DepthKind = METRIC
     """What the depth shown is."""
+    confidence: bool = False
+    """Whether the model says how sure it is."""
 
 
 def describe(setup: Setup, sources: list[str]) -> dict[str, Any]:
