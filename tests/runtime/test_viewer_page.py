@@ -1,11 +1,13 @@
 """The viewer's page in a real browser."""
 
+import json
 import re
 import shutil
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +22,14 @@ from clipdepth.bundle.folder import open_bundle
 from clipdepth.camera.camera import Camera
 from clipdepth.camera.corrections import Corrections
 from clipdepth.pipeline import Feed, Pipeline
-from clipdepth.sinks.depth_picture import colourise
+from clipdepth.sinks.depth_picture import INVALID, colourise
 from clipdepth.sinks.relative import FARTHEST, NEAREST
 from clipdepth.sources import Captured
 from clipdepth.sources.frames import FramesSource
 from clipdepth.sources.late import open_late
 from clipdepth.sources.live import Reconnect
 from clipdepth.viewer import Address, Allowed, Setup, open_viewer
+from clipdepth.viewer.messages import pack
 from clipdepth.viewer.viewer import Viewer
 from depth_frames import with_depth
 from live_servers import free_port, mjpeg_server, wait_until
@@ -55,8 +58,15 @@ class RampEngine:
 
     name, device = "ramp", "CPU"
 
+    def __init__(self, confidence: np.ndarray | None = None) -> None:
+        self._confidence = confidence
+
     def infer(self, frames: np.ndarray, segmentation: np.ndarray | None = None) -> Answer:
-        return Answer(np.broadcast_to(ramp(), (len(frames), *ramp().shape)).copy())
+        stack = [
+            None if each is None else np.broadcast_to(each, (len(frames), *each.shape)).copy()
+            for each in (ramp(), self._confidence)
+        ]
+        return Answer(*stack)
 
     def close(self) -> None:
         pass
@@ -80,13 +90,14 @@ def running(
     allowed: Allowed | None = None,
     setup: Setup = SETUP,
     corrections: Corrections | None = None,
+    confidence: np.ndarray | None = None,
 ) -> Iterator[Viewer]:
-    """A pipeline with a camera that never ends and a viewer."""
+    """A pipeline with a camera that never ends and a viewer; `confidence` is of each frame, at the model's size."""
     stop = threading.Event()
     viewer = open_viewer(Address("127.0.0.1", 0), token, setup, allowed=allowed)
     names = [f"camera <b>{number}</b>" for number in range(sources)]
     feeds = [Feed(FramesSource(camera(stop), live=True, name=name), [viewer.sink(name)], corrections) for name in names]
-    with viewer, Pipeline(RampEngine(), [SIZE], feeds) as pipeline:
+    with viewer, Pipeline(RampEngine(confidence), [SIZE], feeds) as pipeline:
         viewer.watch(pipeline)
         try:
             yield viewer
@@ -141,9 +152,15 @@ def pixel(page: Any, canvas: str, x: float, y: float) -> list[int]:
 
 def hover(page: Any, x: float, y: float) -> float:
     """Point at a place of the depth; return the metres that the page says."""
+    return float(hovered(page, x, y).removesuffix(" m"))
+
+
+def hovered(page: Any, x: float, y: float) -> str:
+    """Point at a place of the depth; return what the page says of it."""
     box = page.locator("#depth").bounding_box()
     page.mouse.move(box["x"] + x * box["width"], box["y"] + y * box["height"])
-    return float(page.locator("#distance").inner_text().removesuffix(" m"))
+    said: str = page.locator("#distance").inner_text()
+    return said
 
 
 def expected_depth() -> np.ndarray:
@@ -192,6 +209,49 @@ def test_relative_depth_has_colours_and_no_metres(browser: Any, tmp_path: Path) 
         for control in ("near", "far", "auto"):
             assert not page.locator(f"#{control}").is_visible()
         assert page.locator("#bar").get_attribute("aria-label") == "colours from near to far, not metres"
+
+
+def test_depth_that_is_unsure_fades_and_says_how_far_off_it_may_be(browser: Any) -> None:
+    """Surer from top to bottom. The interval is of an exponential law that has `sure` of its mass within 10%."""
+    sure = np.tile(np.linspace(0, 1, SIZE.height, dtype=np.float32)[:, None], (1, SIZE.width))
+    unknown = np.full(3, INVALID)
+    with (
+        running(setup=replace(SETUP, confidence=True), confidence=sure) as viewer,
+        page_of(browser, viewer.url) as page,
+    ):
+        wait_for_frames(page)
+        for x, y in ((0.11, 0.99), (0.51, 0.76), (0.9, 0.51)):  # inside a pixel of the network's depth
+            row, column = int(y * SIZE.height), int(x * SIZE.width)
+            level = min(round(float(sure[row, 0]) * 255), 254.5) / 255
+            metres, share = float(ramp()[0, column]), 0.1 * np.log(0.1) / np.log(1 - level)
+            assert hovered(page, x, y) == f"{metres:.3f} m ± {metres * share:.2f} m"
+            colour = colourise(ramp()[:1, column : column + 1], NEAR, FAR)[0, 0, ::-1].astype(int)
+            page.check("#fade")
+            assert np.abs(pixel(page, "depth", x, y) - (unknown + (colour - unknown) * sure[row, 0])).max() <= 4
+            page.uncheck("#fade")
+            assert np.abs(np.subtract(pixel(page, "depth", x, y), colour)).max() <= 4
+        metres = f"{ramp()[0, SIZE.width // 2]:.3f} m"
+        assert hovered(page, 0.51, 0.01) == f"{metres}, unsure"
+        # Where the interval would begin behind the camera: fewer than 1 - 10 ** -0.1 = 20.6% are within 10%.
+        for row in range(SIZE.height // 8, SIZE.height // 3):
+            said = hovered(page, 0.51, (row + 0.5) / SIZE.height)
+            assert said.startswith(metres)
+            assert said.endswith(", unsure") == (sure[row, 0] < 1 - 0.1**0.1)
+
+
+def test_without_confidence_there_is_nothing_to_fade(browser: Any) -> None:
+    """Nor in messages of a server that does not say how long depth is in them."""
+    with running() as viewer, page_of(browser, viewer.url) as page:
+        wait_for_frames(page)
+        assert not page.locator("#unsure").is_visible()
+        depth = np.array([[500, 65535], [0, 1]], np.uint16)
+        jpeg = cv2.imencode(".jpg", np.zeros((2, 2, 3), np.uint8))[1].tobytes()
+        text = json.dumps({"picture": {"bytes": len(jpeg)}, "depth": {"width": 2, "height": 2}}).encode()
+        message = b"".join((len(text).to_bytes(4, "little"), text, jpeg, pack(depth)))
+        script = """async (message) => { const { decode } = await import("/depth.js");
+            const { depth, confidence } = await decode(new Uint8Array(message).buffer);
+            return [[...depth], confidence]; }"""
+        assert page.evaluate(script, list(message)) == [depth.ravel().tolist(), None]
 
 
 def test_a_camera_that_nobody_told_is_marked(browser: Any, tmp_path: Path) -> None:

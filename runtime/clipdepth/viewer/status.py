@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from clipdepth import __version__
+from clipdepth.bundle.confidence import LEVELS, half_width
 from clipdepth.bundle.kind import METRIC, DepthKind
 from clipdepth.pipeline import Pipeline
 from clipdepth.sinks.depth_picture import INVALID, colourise
@@ -36,7 +37,11 @@ class Setup:
 
 
 def describe(setup: Setup, sources: list[str]) -> dict[str, Any]:
-    """The setup for the page; colours are RRGGBB from near to far, then that of unknown depth."""
+    """The setup for the page; colours are RRGGBB from near to far, then that of unknown depth.
+
+    `margins`, for a model that says how sure it is, has `half_width` for each level of a message's confidence; None
+    where that is infinite.
+    """
     ramp = np.linspace(1, 2, COLOURS, dtype=np.float32)[None]
     colours = [bytes(colour[::-1].tolist()).hex() for colour in colourise(ramp, 1, 2)[0]]
     unknown = bytes([INVALID] * 3).hex()
@@ -46,7 +51,14 @@ def describe(setup: Setup, sources: list[str]) -> dict[str, Any]:
         "sources": sources,
         "colours": colours,
         "unknown": unknown,
+        "margins": _margins() if setup.confidence else None,
     }
+
+
+def _margins() -> list[float | None]:
+    # The last level holds all that is rounded to it, and no depth is certain.
+    confidence = np.minimum(np.arange(LEVELS + 1), LEVELS - 0.5).astype(np.float32) / LEVELS
+    return [round(float(share), 4) if np.isfinite(share) else None for share in half_width(confidence)]
 
 
 class Status:

@@ -1,32 +1,43 @@
 // Depth: decoding, colours, the bar that says what they mean.
 
+const SURE = 64; // Steps in which colours fade.
+
 /**
- * Split a message, see clipdepth/viewer/messages.py: {header, picture: ImageBitmap, depth: Uint16Array}. Depth is in mm
- * where header.depth.kind is metric; else it goes from 1000, the frame's nearest, to 2000, its farthest.
+ * Split a message, see clipdepth/viewer/messages.py: {header, picture: ImageBitmap, depth: Uint16Array, confidence:
+ * Uint8Array}. Depth is in mm where header.depth.kind is metric; else it goes from 1000, the frame's nearest, to 2000, its
+ * farthest. Confidence goes from 0 to 255, which is 1, and is null where the model says nothing of it.
  */
 export async function decode(message) {
   const length = new DataView(message).getUint32(0, true);
   const header = JSON.parse(new TextDecoder().decode(new Uint8Array(message, 4, length)));
-  const start = 4 + length;
-  const jpeg = new Uint8Array(message, start, header.picture.bytes);
-  const [picture, depth] = await Promise.all([
+  let start = 4 + length;
+  const [jpeg, ...planes] = ["picture", "depth", "confidence"].map((name) => {
+    if (!header[name]) return null;
+    const part = new Uint8Array(message, start, header[name].bytes);
+    start += part.length;
+    return part;
+  });
+  const [picture, depth, confidence] = await Promise.all([
     createImageBitmap(new Blob([jpeg], { type: "image/jpeg" })),
-    unpack(new Uint8Array(message, start + header.picture.bytes)),
+    unpack(planes[0], Uint16Array),
+    planes[1] && unpack(planes[1], Uint8Array),
   ]);
-  if (depth.length !== header.depth.width * header.depth.height) throw new Error("depth of another size than announced");
-  return { header, picture, depth };
+  const cells = header.depth.width * header.depth.height;
+  if ([depth, confidence ?? depth].some(({ length }) => length !== cells)) throw new Error("depth of another size than announced");
+  return { header, picture, depth, confidence };
 }
 
-async function unpack(bytes) {
+async function unpack(bytes, Plane) {
   const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
   const view = new DataView(await new Response(stream).arrayBuffer());
-  const depth = new Uint16Array(view.byteLength / 2);
+  const size = Plane.BYTES_PER_ELEMENT;
+  const plane = new Plane(view.byteLength / size);
   let value = 0;
-  for (let i = 0; i < depth.length; i++) {
-    value = (value + view.getUint16(2 * i, true)) & 0xffff;
-    depth[i] = value;
+  for (let i = 0; i < plane.length; i++) {
+    value = (value + (size === 1 ? view.getUint8(i) : view.getUint16(2 * i, true))) & 0xffff;
+    plane[i] = value;
   }
-  return depth;
+  return plane;
 }
 
 export class Palette {
@@ -34,19 +45,24 @@ export class Palette {
   constructor(colours, unknown, isMetric) {
     this.isMetric = isMetric;
     this.texts = colours.map((colour) => `#${colour}`);
-    this.words = new Uint32Array(colours.map(word));
     this.unknown = word(unknown);
+    const words = new Uint32Array(colours.map(word));
+    this.faded = Array.from({ length: SURE + 1 }, (_, step) => words.map((each) => mixed(this.unknown, each, step / SURE)));
   }
 
-  /** Paint the depth of a message on a canvas of its size; `range` is {near, far} in thousands of its units. */
-  paint(canvas, depth, { near, far }) {
+  /**
+   * Paint the depth of a message on a canvas of its size; `range` is {near, far} in thousands of its units. By
+   * `confidence`, if any, colours fade to that of unknown depth.
+   */
+  paint(canvas, depth, { near, far }, confidence = null) {
     const image = new ImageData(canvas.width, canvas.height);
     const pixels = new Uint32Array(image.data.buffer);
-    const last = this.words.length - 1;
+    const last = this.texts.length - 1;
     const scale = last / ((far - near) * 1000);
     for (let i = 0; i < depth.length; i++) {
       const level = Math.min(last, Math.max(0, Math.round((depth[i] - near * 1000) * scale)));
-      pixels[i] = depth[i] ? this.words[level] : this.unknown;
+      const words = this.faded[confidence ? Math.round((confidence[i] / 255) * SURE) : SURE];
+      pixels[i] = depth[i] ? words[level] : this.unknown;
     }
     canvas.getContext("2d").putImageData(image, 0, 0);
   }
@@ -83,6 +99,16 @@ function word(colour) {
   const value = parseInt(colour, 16); // RRGGBB; the canvas wants the bytes R, G, B, A.
   const bytes = new Uint8Array([value >> 16, (value >> 8) & 255, value & 255, 255]);
   return new Uint32Array(bytes.buffer)[0];
+}
+
+/** The word of a colour between two, byte by byte. */
+function mixed(from, to, share) {
+  let found = 0;
+  for (let shift = 0; shift < 32; shift += 8) {
+    const [a, b] = [(from >>> shift) & 255, (to >>> shift) & 255];
+    found |= Math.round(a + (b - a) * share) << shift;
+  }
+  return found;
 }
 
 function ticks(near, far, room) {

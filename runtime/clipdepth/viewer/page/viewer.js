@@ -1,5 +1,6 @@
 // The page: joins the connection to the canvases and controls.
 
+import { Confidence } from "/confidence.js";
 import { Connection } from "/connection.js";
 import { Palette, decode, fittingRange } from "/depth.js";
 import { Freshness } from "/freshness.js";
@@ -17,6 +18,7 @@ const REFUSED = "The page came, but its live connection is refused. If a proxy i
 
 const recorder = new Recorder();
 const numbers = new Numbers(at);
+const confidence = new Confidence(at);
 const freshness = new Freshness();
 const state = new State(at, freshness, isPaused);
 let palette, range, connection, shown, pointer;
@@ -62,6 +64,7 @@ function show(info) {
   const unit = isMetric ? "" : " · relative depth, not metres";
   at("engine").textContent = `${info.engine} on ${info.device}, ${info.precision}${unit} · clipdepth ${info.version}`;
   for (const control of document.querySelectorAll(".range")) control.hidden = !isMetric;
+  confidence.show(info);
   at("bar").setAttribute("aria-label", isMetric ? "colours of depth in metres" : "colours from near to far, not metres");
   if (!isMetric) at("auto").checked = false; // Each frame comes with its own range; a reload may keep the mark.
   at("source").replaceChildren(...info.sources.map((name, i) => new Option(name, i)));
@@ -114,7 +117,7 @@ function draw() {
   drawBar();
   if (!shown) return;
   at("picture").getContext("2d").drawImage(shown.picture, 0, 0);
-  palette.paint(at("depth"), shown.depth, range);
+  palette.paint(at("depth"), shown.depth, range, confidence.fading(shown));
   if (recorder.media) recorder.compose(at("picture"), at("depth"), palette, range);
   measure();
 }
@@ -137,16 +140,17 @@ function measure() {
   if (label.hidden) return;
   const { width, height } = shown.header.depth;
   const cell = Math.floor(pointer.y * height) * width + Math.floor(pointer.x * width);
-  label.textContent = distance(shown.depth[cell], shown.header.depth.kind);
+  label.textContent = distance(shown.depth[cell], shown.header.depth.kind, shown.confidence?.[cell]);
   const place = { left: `${pointer.x * 100}%`, top: `${pointer.y * 100}%` };
   marks.slice(1).forEach((cross) => Object.assign(cross.style, place));
   const shift = `translate(${pointer.x > 0.6 ? "calc(-100% - 12px)" : "12px"}, ${pointer.y > 0.7 ? "-140%" : "40%"})`;
   Object.assign(label.style, place, { transform: shift });
 }
 
-function distance(value, kind) {
+function distance(value, kind, sure) {
   if (!value) return "unknown";
-  return kind === "metric" ? `${(value / 1000).toFixed(3)} m` : "not in metres";
+  const metres = value / 1000;
+  return kind === "metric" ? `${metres.toFixed(3)} m${confidence.margin(metres, sure)}` : "not in metres";
 }
 
 function pointTo(event) {
@@ -220,6 +224,7 @@ at("auto").addEventListener("change", () => {
   if (at("auto").checked && shown) setRange(fittingRange(shown.depth) ?? range);
   draw();
 });
+at("fade").addEventListener("change", draw);
 at("pause").addEventListener("click", togglePause);
 at("snapshot").addEventListener("click", takeSnapshot);
 at("record").addEventListener("click", toggleRecord);
