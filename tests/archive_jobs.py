@@ -35,10 +35,12 @@ def make_job(
     camera: Camera | None = None,
     max_batch: int = 1,
     other_sizes: Sequence[tuple[int, int]] = (),
+    confident: bool = False,
     **settings: Any,
 ) -> Job:
     """A job of the brightness bundle with its output in tmp_path / 'out'."""
-    path = write_bundle(tmp_path / "made.bundle", HEIGHT, WIDTH, max_batch=max_batch, other_sizes=other_sizes)
+    folder = tmp_path / "made.bundle"
+    path = write_bundle(folder, HEIGHT, WIDTH, max_batch=max_batch, other_sizes=other_sizes, confident=confident)
     bundle = open_bundle(path)
     usual = {"engine": "onnxruntime", "precision": "fp32", "format": "mkv", "stride": 1, "start": 0.0, "end": None}
     return Job(
@@ -76,12 +78,13 @@ def _brightness(frames: NDArray[np.uint8], segmentation: NDArray[np.uint8] | Non
 
 def run_stages(items: Sequence[Item], job: Job, infer: Infer = _brightness) -> list[Any]:
     """The results of all stages; without an engine's `infer` the network's brightness is computed by numpy."""
+    confident = open_bundle(Path(job.bundle)).manifest.confidence
     results = []
     for message in planned(items, job):
         for row in decode(pack(message), job):
             chunk = unpack(row)
-            depth = np.zeros((0, 1, 1), np.float32)
+            answers = np.zeros((0, 1, 1, 1), np.float32)
             if isinstance(chunk, Chunk):
-                depth = infer_sizes(row["array"], chunk.letterboxes, infer, job.max_batch)
-            results.append(unpack(encode(pack(chunk, depth), job)))
+                answers = infer_sizes(row["array"], chunk.letterboxes, infer, job.max_batch, confident)
+            results.append(unpack(encode(pack(chunk, answers), job)))
     return results

@@ -27,6 +27,7 @@ SCHEMA = pa.schema(
         pa.field("p50", pa.float32()),
         pa.field("p95", pa.float32()),
         pa.field("valid", pa.float32(), nullable=False),  # share of pixels whose depth is known
+        pa.field("confidence", pa.float32()),  # mean over its pixels; null where none is stated, and in earlier indices
         pa.field("camera", pa.string()),  # where its focal length comes from: 'told', 'metadata', 'assumed'
         pa.field("focal_px", pa.float64()),  # in pixels of the depth; both are null in indices of earlier versions
         pa.field("bundle", pa.string(), nullable=False),  # sha256 of its manifest
@@ -54,8 +55,13 @@ class Facts:
         return (self.source, self.size, self.modified) == (item.source, item.size, item.modified)
 
 
-def describe(frame: Frame, millimetres: NDArray[np.uint16], pinhole: Intrinsics, job: Job) -> dict[str, object]:
-    """The index's row of a frame and its depth, (H, W) uint16 millimetres, 0 for unknown, seen through `pinhole`."""
+def describe(
+    frame: Frame, millimetres: NDArray[np.uint16], pinhole: Intrinsics, job: Job, confidence: float | None = None
+) -> dict[str, object]:
+    """The index's row of a frame and its depth, (H, W) uint16 millimetres, 0 for unknown, seen through `pinhole`.
+
+    `confidence` is the mean of what the model says of it.
+    """
     counts = np.bincount(millimetres.ravel(), minlength=1)
     known = millimetres.size - int(counts[0])
     counts[0] = 0
@@ -73,6 +79,7 @@ def describe(frame: Frame, millimetres: NDArray[np.uint16], pinhole: Intrinsics,
         **dict.fromkeys(names),
         **{name: rank / 1000 for name, rank in zip(names, ranks, strict=False)},
         "valid": known / millimetres.size,
+        "confidence": confidence,
         "camera": pinhole.origin,
         "focal_px": pinhole.focal if pinhole.is_known else None,
         "bundle": job.settings.bundle,

@@ -29,31 +29,36 @@ class Inference:
         self._model = load_verified(job, sent)
 
     def __call__(self, row: Row) -> Row:
-        """From a chunk's pictures to their depth, (N, H, W) float32 metres of the training camera; results pass."""
+        """From a chunk's pictures to what `infer_sizes` gives, in metres of the training camera; results pass."""
         chunk = unpack(row)
         if not isinstance(chunk, Chunk):
             return row
         start = perf_counter()
-        depth = infer_sizes(row["array"], chunk.letterboxes, self._model.engine.infer, self._batch)
-        return pack(replace(chunk, inference=perf_counter() - start, worker=self._worker), depth)
+        model = self._model
+        confident = model.bundle.manifest.confidence
+        answers = infer_sizes(row["array"], chunk.letterboxes, model.engine.infer, self._batch, confident)
+        return pack(replace(chunk, inference=perf_counter() - start, worker=self._worker), answers)
 
 
 def infer_sizes(
-    frames: NDArray[np.uint8], letterboxes: Sequence[Letterbox], infer: Infer, batch: int
+    frames: NDArray[np.uint8], letterboxes: Sequence[Letterbox], infer: Infer, batch: int, confident: bool
 ) -> NDArray[np.float32]:
-    """The depth of a chunk's pictures, (N, H, W, 3) uint8 BGR, at their places in the array, (N, H, W) float32.
+    """The depth of a chunk's pictures, (N, H, W, 3) uint8 BGR, at their places in the array, (N, 1, H, W) float32.
 
-    Each picture begins at the top left and has its letterbox's size; those of one size are inferred together, at most
-    `batch` at once.
+    With `confident` it is (N, 2, H, W): depth, and how sure the model is of it. Each picture begins at the top left and
+    has its letterbox's size; those of one size are inferred together, at most `batch` at once.
     """
-    depth = np.zeros(frames.shape[:3], np.float32)
+    answers = np.zeros((len(frames), 1 + confident, *frames.shape[1:3]), np.float32)
     places = sorted(range(len(frames)), key=lambda place: letterboxes[place].picture_size)
     for (height, width), group in groupby(places, key=lambda place: letterboxes[place].picture_size):
         same = list(group)
         for at in range(0, len(same), batch):
             together = same[at : at + batch]
-            depth[together, :height, :width] = infer(frames[together, :height, :width]).depth
-    return depth
+            answer = infer(frames[together, :height, :width])
+            answers[together, 0, :height, :width] = answer.depth
+            if answer.confidence is not None:
+                answers[together, 1, :height, :width] = answer.confidence
+    return answers
 
 
 def settle(job: Job, sent: SentBundle | None) -> Settings:

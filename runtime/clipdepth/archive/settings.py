@@ -31,6 +31,8 @@ class Settings:
     """Seconds of a video, from its first frame."""
     camera: dict[str, Any]
     """What was said of the camera, and nothing else; of a file its sha256."""
+    min_confidence: float = 0.0
+    """Depth of less confidence is left out."""
 
     def after(self, before: "Settings", out: Uri) -> "Settings":
         """These settings with what is left open as it was `before` in `out`.

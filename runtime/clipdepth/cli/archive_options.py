@@ -14,6 +14,7 @@ from clipdepth.cli.arguments import (
     positive_int,
 )
 from clipdepth.cli.camera_options import CameraOptions, add_camera_arguments
+from clipdepth.cli.min_confidence import add_min_confidence
 from clipdepth.engines import ENGINES, engines_for
 from clipdepth.engines.choice import AUTO
 from clipdepth.errors import UsageError
@@ -32,6 +33,7 @@ class ArchiveOptions(CameraOptions):
     stride: int
     start: float
     end: float | None
+    min_confidence: float | None
     engine: str
     device: int | None
     precision: str | None
@@ -100,6 +102,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     add("--end", type=float_from_0, metavar="S", help="stop so many seconds after a video's start")
     add_camera_arguments(parser)
+    add_min_confidence(parser)
     add(
         "--engine",
         default=AUTO,

@@ -11,7 +11,7 @@ from pyarrow import parquet
 
 import clipdepth
 from archive_jobs import HEIGHT, WIDTH, item_of, make_job, run_stages, small_chunks
-from bundles import brightness_depth
+from bundles import brightness_confidence, brightness_depth
 from clipdepth.archive.chunk import Frame
 from clipdepth.archive.ffv1 import encode_ffv1, matroska
 from clipdepth.archive.index import describe
@@ -99,7 +99,7 @@ def test_parts_of_an_earlier_version_are_joined(tmp_path: Path, monkeypatch: pyt
     job = small_chunks(make_job(tmp_path), 10, monkeypatch)
     run_stages([item_of(path)], job)
     first, *_ = sorted((tmp_path / "out/.work").rglob("*.parquet"))
-    old = parquet.read_table(first).drop_columns(["camera", "focal_px"])
+    old = parquet.read_table(first).drop_columns(["camera", "focal_px", "confidence"])
     parquet.write_table(old, first)
     assert isinstance(join(item_of(path), job), Joined)
     table = parquet.read_table(tmp_path / "out/index/x.mp4.parquet")
@@ -132,6 +132,37 @@ def test_images_become_pngs_and_those_that_fail_are_told(tmp_path: Path) -> None
     (index,) = (tmp_path / "out/index").iterdir()
     (row,) = parquet.read_table(index).to_pylist()
     assert (row["source"], row["depth"], row["time"]) == (str(tmp_path / "a.png"), "depth/a.png.png", None)
+
+
+@pytest.mark.parametrize("kind", ["mkv", "png"])
+def test_the_index_says_how_sure_depth_is_and_what_is_less_sure_is_unknown(tmp_path: Path, kind: str) -> None:
+    """A picture of the network's size and a film of another, as the model has each alone."""
+    rng = np.random.default_rng(5)
+    picture = rng.integers(0, 256, (HEIGHT, WIDTH, 3), dtype=np.uint8)
+    cv2.imwrite(str(tmp_path / "a.png"), picture)
+    film = write_clip(tmp_path / "x.mp4", room_frames(1, 5, 96, 128))
+    job = make_job(tmp_path, confident=True, max_batch=2, format=kind, min_confidence=0.5)
+    with clipdepth.load(job.bundle, engine="onnxruntime") as model:
+        for item in (item_of(tmp_path / "a.png"), item_of(film)):
+            run_stages([item], job, model.engine.infer)
+        assert isinstance(join(item_of(film), job), Joined)
+        frames = [model(shown) for shown in (picture, *(shown for _, shown in decoded(film)))]
+    (index,) = (tmp_path / "out/index").glob("images-*")
+    rows = [
+        row for file in (index, tmp_path / "out/index/x.mp4.parquet") for row in parquet.read_table(file).to_pylist()
+    ]
+    assert rows[0]["confidence"] == pytest.approx(brightness_confidence(picture).mean(), abs=1e-5)
+    assert [row["confidence"] for row in rows] == pytest.approx([frame.confidence.mean() for frame in frames], abs=1e-5)
+    films = "out/depth/x.mp4.mkv" if kind == "mkv" else "out/depth/x.mp4"
+    stored = [
+        next(iter(clipdepth.read_depth(tmp_path / "out/depth/a.png.png"))),
+        *clipdepth.read_depth(tmp_path / films),
+    ]
+    for row, frame, kept in zip(rows, frames, stored, strict=True):
+        expected = np.where(frame.confidence < 0.5, 0, to_millimetres(frame.depth))
+        np.testing.assert_array_equal(np.rint(kept.depth * 1000), expected)
+        assert row["valid"] == pytest.approx((expected > 0).mean(), abs=1e-6)
+    assert 0.2 < rows[0]["valid"] < 0.8
 
 
 def test_lost_frames_are_remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -30,6 +30,7 @@ OPEN = Resources("local", None, 1.0, None, 10**9)
         ("--device 1 --gpus 1", "--device is for this machine's own GPUs, and --gpus and --ray have Ray give them out"),
         ("--device 1 --ray auto", "--device is for this machine's own GPUs"),
         ("--device 1 --engine openvino", "--device 1: engine 'openvino' is not for GPUs; leave one of them out"),
+        ("--min-confidence 1.5", "'1.5' is not a number from 0 to 1"),
         ("--format jpg", "invalid choice: 'jpg'"),
         ("--fov 60 --focal-px 500", "not allowed with"),
     ],
@@ -99,6 +100,7 @@ def test_what_is_left_open_is_as_it_was(tmp_path: Path) -> None:
         ("start", 1.0),
         ("end", 9.0),
         ("camera", {"fov": 60.0}),
+        ("min_confidence", 0.5),
     ],
 )
 def test_settings_that_differ_are_refused(tmp_path: Path, name: str, value: object) -> None:
