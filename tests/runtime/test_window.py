@@ -66,6 +66,24 @@ def test_the_text_stays_inside_the_picture_and_says_the_depth_of_the_pixel(monke
         assert left + cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, 0.6, 1)[0][0] <= picture.pointed(None).shape[1]
 
 
+def test_the_text_says_how_far_off_depth_may_be_where_that_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nine tenths of an exponential law lie within 0.1 · log 0.1 / log(1 - p), where p of it lie within 0.1."""
+    sure = np.tile(np.linspace(0, 0.99, 1280, dtype=np.float32), (720, 1))
+    depth = np.full((720, 1280), 3, np.float32)
+    picture = WindowPicture(np.zeros((720, 1280, 3), np.uint8), depth, NEAR, FAR, confidence=sure)
+    texts: list[str] = []
+    monkeypatch.setattr(cv2, "putText", lambda _, text, *__: texts.append(text))
+    for x in (100, 300, 500, 639):
+        picture.pointed((x, 100))
+        expected = 3 * 0.1 * np.log(0.1) / np.log1p(-sure[0, 2 * x])
+        if expected > 3:
+            assert texts[-1] == "3.00 m, unsure"
+        else:
+            assert float(texts[-1].removeprefix("3.00 m +/- ").removesuffix(" m")) == pytest.approx(expected, abs=0.02)
+    assert "unsure" in texts[0]
+    assert "unsure" not in texts[-1]
+
+
 def test_a_wide_frame_is_made_smaller_and_its_depth_is_picked_not_averaged() -> None:
     depth = np.where(np.arange(1920) % 2, 1, 5).astype(np.float32)[None].repeat(1080, 0)
     picture = WindowPicture(np.zeros((1080, 1920, 3), np.uint8), depth, NEAR, FAR)

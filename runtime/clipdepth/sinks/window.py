@@ -112,7 +112,7 @@ class _Pane:
         """Show what is new: depth, or where the pointer is."""
         newest = self._sink.newest
         if newest is not None and newest is not self._shown:
-            self._picture = WindowPicture(newest.image, newest.depth, *self._range, newest.kind)
+            self._picture = WindowPicture(newest.image, newest.depth, *self._range, newest.kind, newest.confidence)
         elif not self._moved:
             return
         self._shown, self._moved = newest, False

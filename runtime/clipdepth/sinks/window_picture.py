@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from clipdepth.bundle.confidence import half_width
 from clipdepth.bundle.kind import METRIC, DepthKind
 from clipdepth.sinks.depth_picture import FONT, side_by_side
 
@@ -15,10 +16,19 @@ LETTER, GAP = 14, 10
 
 
 class WindowPicture:
-    """A frame, (H, W, 3) uint8 BGR, and its depth, (H, W) float32 of `kind`, as one picture; see `side_by_side`."""
+    """A frame, (H, W, 3) uint8 BGR, and its depth, (H, W) float32 of `kind`, as one picture; see `side_by_side`.
+
+    `confidence`, (H, W) float32, says how sure depth is, where that is known.
+    """
 
     def __init__(
-        self, frame: NDArray[np.uint8], depth: NDArray[np.float32], near: float, far: float, kind: DepthKind = METRIC
+        self,
+        frame: NDArray[np.uint8],
+        depth: NDArray[np.float32],
+        near: float,
+        far: float,
+        kind: DepthKind = METRIC,
+        confidence: NDArray[np.float32] | None = None,
     ) -> None:
         height, width = frame.shape[:2]
         if width > WIDTH:
@@ -26,7 +36,10 @@ class WindowPicture:
             frame = np.asarray(cv2.resize(frame, size, interpolation=cv2.INTER_AREA), np.uint8)
             # Values as they are: an average of near and far is the distance of nothing.
             depth = np.asarray(cv2.resize(depth, size, interpolation=cv2.INTER_NEAREST), np.float32)
+            if confidence is not None:
+                confidence = np.asarray(cv2.resize(confidence, size, interpolation=cv2.INTER_NEAREST), np.float32)
         self.depth = depth
+        self._confidence = confidence
         self._kind = kind
         self._picture: NDArray[np.uint8] = side_by_side(frame, depth, near, far, kind)
 
@@ -43,8 +56,10 @@ class WindowPicture:
         for x in (pixel[0], pixel[0] + width):
             cv2.drawMarker(picture, (x, pixel[1]), BLACK, cv2.MARKER_CROSS, 15, 3)
             cv2.drawMarker(picture, (x, pixel[1]), WHITE, cv2.MARKER_CROSS, 15, 1)
-        depth = float(self.depth[pixel[1], pixel[0]])
-        _write(picture, metres(depth) if self._kind == METRIC else "not in metres", pointer)
+        column, row = pixel
+        share = None if self._confidence is None else float(half_width(self._confidence[row, column]))
+        text = metres(float(self.depth[row, column]), share) if self._kind == METRIC else "not in metres"
+        _write(picture, text, pointer)
         return picture
 
     def _pixel(self, pointer: tuple[int, int] | None) -> tuple[int, int] | None:
@@ -56,9 +71,17 @@ class WindowPicture:
         return (x % width, y) if 0 <= x < 2 * width and 0 <= y < height else None
 
 
-def metres(depth: float) -> str:
-    """Depth in metres for people; 'no depth' where it is not finite or not above 0."""
-    return f"{depth:.2f} m" if np.isfinite(depth) and depth > 0 else "no depth"
+def metres(depth: float, share: float | None = None) -> str:
+    """Depth in metres for people; 'no depth' where it is not finite or not above 0.
+
+    `share` is what `half_width` gives, where that is known.
+    """
+    if not (np.isfinite(depth) and depth > 0):
+        return "no depth"
+    if share is None:
+        return f"{depth:.2f} m"
+    # OpenCV's letters are ASCII.
+    return f"{depth:.2f} m +/- {depth * share:.2f} m" if share < 1 else f"{depth:.2f} m, unsure"
 
 
 def _write(picture: NDArray[np.uint8], text: str, pointer: tuple[int, int]) -> None:

@@ -57,8 +57,9 @@ def describe(setup: Setup, sources: list[str]) -> dict[str, Any]:
 
 def _margins() -> list[float | None]:
     # The last level holds all that is rounded to it, and no depth is certain.
-    confidence = np.minimum(np.arange(LEVELS + 1), LEVELS - 0.5).astype(np.float32) / LEVELS
-    return [round(float(share), 4) if np.isfinite(share) else None for share in half_width(confidence)]
+    confidence = np.minimum(np.arange(LEVELS + 1), LEVELS - 0.5) / LEVELS
+    shares = half_width(np.asarray(confidence, np.float32))
+    return [round(float(share), 4) if np.isfinite(share) else None for share in shares]
 
 
 class Status:
