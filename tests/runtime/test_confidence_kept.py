@@ -10,8 +10,11 @@ import pytest
 
 import clipdepth
 from bundles import brightness_confidence, brightness_depth, write_bundle
+from clipdepth.bundle.answer import Answer
+from clipdepth.bundle.manifest import InputSize
 from clipdepth.cli import main
 from clipdepth.frame import DepthFrame
+from clipdepth.pipeline.optics import Optics
 from clipdepth.sinks import open_sink
 from clipdepth.sinks.depth_picture import INVALID
 from clipdepth.sinks.window_picture import WindowPicture
@@ -111,6 +114,18 @@ def test_a_larger_picture_is_cut_by_its_own_confidence(frame: DepthFrame) -> Non
     cut = replace(whole, min_confidence=0.4)
     np.testing.assert_array_equal(cut.depth, np.where(whole.confidence < 0.4, np.nan, whole.depth))
     assert 0.1 < np.isnan(cut.depth).mean() < 0.6
+
+
+def test_a_graphs_answer_is_a_probability_whatever_it_is() -> None:
+    """A graph is a stranger's, and its golden frames need not show what it does."""
+    answered = np.full((HEIGHT, WIDTH), 0.5, np.float32)
+    answered[0, :6] = np.nan, np.inf, -np.inf, 1.01, -0.01, 1
+    optics = Optics([InputSize(HEIGHT, WIDTH)], min_confidence=0.2)
+    prepared = optics.prepare(Captured(np.zeros((HEIGHT, WIDTH, 3), np.uint8), 0.0, 0))
+    frame = optics.depth_frame(prepared, Answer(np.ones((HEIGHT, WIDTH), np.float32), answered), "test")
+    assert frame.confidence[0, :7].tolist() == [0, 1, 0, 1, 0, 1, 0.5]
+    assert np.isnan(frame.depth[0, :7]).tolist() == [True, False, True, False, True, False, False]
+    assert frame.depth.shape == frame.confidence.shape
 
 
 @pytest.fixture

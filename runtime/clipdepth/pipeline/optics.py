@@ -66,7 +66,7 @@ class Optics:
         captured, kind = prepared.captured, METRIC
         inside = prepared.letterbox.inside
         raw = np.ascontiguousarray(inside(answer.depth))
-        confidence = None if answer.confidence is None else np.ascontiguousarray(inside(answer.confidence))
+        confidence = None if answer.confidence is None else _probability(inside(answer.confidence))
         if prepared.correction is not None:
             raw, pinhole = prepared.correction.depth(raw), prepared.correction.intrinsics
             kind = prepared.correction.kind
@@ -78,3 +78,8 @@ class Optics:
         time, index, ns = captured.time, captured.index, captured.captured_ns
         least = self._min_confidence
         return DepthFrame(captured.frame, raw, pinhole, time, index, source, ns, kind, confidence, least)
+
+
+def _probability(answer: NDArray[np.float32]) -> NDArray[np.float32]:
+    """What a graph answers, from 0 to 1 whatever it is; 0 where it is no number."""
+    return np.asarray(np.clip(np.nan_to_num(answer), 0, 1), np.float32)
