@@ -47,6 +47,8 @@ class DepthFrame:
     truth. None where the model does not say it. Smoothing leaves it as it is."""
     min_confidence: float = 0.0
     """Depth of less confidence is left out: `depth` and `raw_depth` are NaN there. `raw` is as the network made it."""
+    stamp_ns: int | None = None
+    """Unix time in nanoseconds at which the picture was taken, where its source states it, as recordings of ROS do."""
 
     @cached_property
     def depth(self) -> NDArray[np.float32]:

@@ -17,7 +17,7 @@ from train.dataset_files import listed, write, write_text
 
 pytest.importorskip("rosbags")
 
-from train.ros_bags import COLOUR, DEPTH, INFO, Message, camera_info, image, write_bag2
+from ros_bags import COLOUR, DEPTH, INFO, Message, camera_info, image, write_bag2
 from train.stray_files import write_recording
 
 PAGE = Path(__file__).parents[2] / "docs" / "own-data.md"

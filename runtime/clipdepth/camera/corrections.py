@@ -14,6 +14,9 @@ from clipdepth.camera.sized import SizedCamera, camera_from_focal, camera_from_f
 
 _LOG = logging.getLogger(__name__)
 
+Stated = SizedCamera | float | None
+"""What a picture's own file states of its camera: all of it, or its focal length in pixels, or nothing."""
+
 
 class Corrections:
     """The correction for every size in which a source's pictures come, computed once a size.
@@ -28,7 +31,7 @@ class Corrections:
         self._told = told
         self._camera: SizedCamera | ListedCameras | None = None
         self._conversion = Conversion(manifest.kind)
-        self._made: dict[tuple[int, int, float | None], Correction] = {}
+        self._made: dict[tuple[int, int, Stated], Correction] = {}
         self._warned = False
         if told.calibration is not None:
             self._camera, conversion = read_told(told.calibration, told, manifest)
@@ -45,15 +48,15 @@ class Corrections:
         told = self._told.fov is not None or self._told.focal_px is not None or self._camera is not None
         return told or self._manifest.camera is not None
 
-    def at(self, height: int, width: int, focal_px: float | None = None) -> Correction:
+    def at(self, height: int, width: int, stated: Stated = None) -> Correction:
         """The correction for pictures of `height` × `width`, as `frame.shape[:2]` has them before they are turned.
 
-        `focal_px` is the focal length that such a picture's own file states. Raises SourceError where the camera's
-        file is of pictures of another shape.
+        `stated` is what such a picture's own file states of its camera. Raises SourceError where the camera's file is
+        of pictures of another shape.
         """
-        key = (height, width, focal_px)
+        key = (height, width, stated)
         if key not in self._made:
-            camera = self.camera(height, width, focal_px)
+            camera = self.camera(height, width, stated)
             turn = self._told.turn
             self._made[key] = (
                 Correction(self._conversion, turn.intrinsics(Intrinsics.unknown(width, height)), None, turn)
@@ -62,7 +65,7 @@ class Corrections:
             )
         return self._made[key]
 
-    def camera(self, height: int, width: int, focal_px: float | None = None) -> SizedCamera | None:
+    def camera(self, height: int, width: int, stated: Stated = None) -> SizedCamera | None:
         """The camera with its pictures at that size; None where neither it nor the training camera is known."""
         told = self._told
         if told.fov is not None:
@@ -71,8 +74,10 @@ class Corrections:
             return camera_from_focal(told.focal_px * told.zoom(width, height), width, height)
         if self._camera is not None:
             return self._camera.resized(width, height)
-        if focal_px is not None:
-            return camera_from_focal(focal_px, width, height, "metadata")
+        if isinstance(stated, SizedCamera):
+            return stated if stated.is_for(width, height) else stated.resized(width, height)
+        if stated is not None:
+            return camera_from_focal(stated, width, height, "metadata")
         return self._assumed(height, width)
 
     def _assumed(self, height: int, width: int) -> SizedCamera | None:

@@ -45,6 +45,10 @@ class SizedCamera:
             )
         return replace(self, intrinsics=known.resized(width, height))
 
+    def is_for(self, width: int, height: int) -> bool:
+        """Whether its pictures have that size."""
+        return (self.intrinsics.width, self.intrinsics.height) == (width, height)
+
     @property
     def is_distorted(self) -> bool:
         """Whether its pictures have to be made straight: its lens bends lines, or a field of view is asked for."""

@@ -68,8 +68,8 @@ def _run(options: RunOptions, bundle: Bundle) -> tuple[RunReport, BaseException 
         # Files and outputs first: what is wrong with them is told before engines are tried. Cameras open after that:
         # what they gave in the meantime would wait in their drivers, and be taken for new.
         decoder = find_decoder(options.hwaccel) if options.hwaccel else None
-        opened = (open_late(spec, options.mode, options.reconnect, decoder) for spec in options.source)
-        sources = [stack.enter_context(source) for source in opened]
+        given = options.mode, options.reconnect, decoder, options.topic
+        sources = [stack.enter_context(open_late(spec, *given)) for spec in options.source]
         kind = Corrections(bundle.manifest, options.camera).kind
         span = options.span(kind)
         feeds = _feeds(sources, bundle, options, span)
@@ -165,11 +165,15 @@ def _feeds(sources: list[Source], bundle: Bundle, options: RunOptions, span: tup
     least = least_confidence(options.min_confidence, manifest)
     for source, paths in zip(sources, _outputs(options), strict=True):
         corrections = Corrections(manifest, options.camera)
-        kind, has_camera, confident = corrections.kind, corrections.has_camera, manifest.confidence
-        sinks = [
-            open_sink(path, *span, timed=source.timed, kind=kind, has_camera=has_camera, confident=confident)
-            for path in paths
-        ]
+        form = partial(
+            open_sink,
+            timed=source.timed,
+            kind=corrections.kind,
+            has_camera=corrections.has_camera,
+            confident=manifest.confidence,
+            points=options.points,
+        )
+        sinks = [form(path, *span) for path in paths]
         feeds.append(Feed(source, sinks, corrections, Smoother() if options.smooth else None, least))
     return feeds
 

@@ -18,7 +18,7 @@ from clipdepth.cli.engine_options import add_engine_arguments
 from clipdepth.cli.min_confidence import add_min_confidence
 from clipdepth.errors import UsageError
 from clipdepth.sinks.relative import FARTHEST, NEAREST
-from clipdepth.sources import has_modes, is_sought
+from clipdepth.sources import has_modes, is_bag, is_sought
 from clipdepth.sources.camera import CameraMode
 from clipdepth.sources.live import Reconnect
 from clipdepth.viewer import Address, Allowed, parse_address, parse_host, parse_origin
@@ -39,7 +39,9 @@ class RunOptions(TurnedCameraOptions):
     fourcc: str | None
     give_up: float | None
     hwaccel: str | None
+    topic: str | None
     output: list[Path]
+    points: bool
     frames: int | None
     smooth: bool
     min_confidence: float | None
@@ -99,8 +101,12 @@ def parse_options(argv: Sequence[str]) -> RunOptions:
         )
     if options.give_up is not None and not any(is_sought(spec) for spec in options.source):
         raise UsageError("--give-up is for cameras and streams, and no --source is one; leave it out")
+    if options.topic is not None and not any(is_bag(spec) for spec in options.source):
+        raise UsageError("--topic is for bags of ROS, and no --source is one; leave it out")
     if (options.token is not None or options.metrics or options.behind_proxy) and not options.serve:
         raise UsageError("--token, --allowed-host, --allowed-origin and --metrics are for --serve; give it too")
+    if options.points and not any(path.suffix.lower() == ".mcap" for path in options.output):
+        raise UsageError("--points is for --output x.mcap; give it too, or x.ply for point clouds alone")
     return options
 
 
@@ -116,6 +122,7 @@ def _parser() -> argparse.ArgumentParser:
         help="a webcam (0, 1, … or /dev/video0; 'clipdepth cameras' lists them), a Jetson's or a Pi's camera (csi://0, "
         "libcamera://), a RealSense (realsense://), a pipeline of GStreamer ('gst: v4l2src ! appsink'), "
         "a stream (rtsp://…, rtmp://…, http://…), a video, "
+        "a bag of ROS (x.mcap, or its folder), "
         "a folder of images, an image, a pattern such as 'frames/*.png', or 'rooms[:SEED]': drawn rooms, "
         "without end (may be given more than once: all share the engine)",
     )
@@ -127,6 +134,7 @@ def _parser() -> argparse.ArgumentParser:
         help="how long a camera or stream is sought that was lost or is not there yet: such as 60s, 5min, 2h, or never "
         f"(default: {Reconnect().give_up_s:g}s; the other sources go on)",
     )
+    add("--topic", metavar="NAME", help="the topic of pictures in a bag of ROS with several")
     add(
         "--hwaccel",
         metavar="KIND[:DEVICE]",
@@ -142,9 +150,10 @@ def _parser() -> argparse.ArgumentParser:
         help="x.mp4 (or .mov, .mkv, .webm): frame and depth side by side; "
         "a folder: depth as 16-bit PNG files in millimetres, with confidence below it where the model states it; "
         "x.npz: arrays with all digits, a file a frame; x.ply: coloured point clouds, a file a frame; "
-        "x.rrd: a recording for the Rerun viewer "
+        "x.rrd: a recording for the Rerun viewer; x.mcap: a recording of ROS 2's messages "
         "(may be given more than once; several sources get their numbers in the name)",
     )
+    add("--points", action="store_true", help="in an x.mcap, point clouds too")
     add("--frames", type=positive_int, metavar="N", help="stop after N frames a source (to the end, or to Ctrl-C)")
     add_camera_arguments(parser)
     add_turn_arguments(parser)

@@ -53,7 +53,7 @@ class Optics:
         frame, correction = captured.frame, None
         height, width = frame.shape[:2]
         if self._corrections is not None:
-            correction = self._corrections.at(height, width, captured.focal_px)
+            correction = self._corrections.at(height, width, captured.camera or captured.focal_px)
             frame = correction.undistort(frame)
         if frame is not captured.frame:
             captured = replace(captured, frame=frame)
@@ -76,8 +76,8 @@ class Optics:
         if self._smoother is not None:
             raw = self._smoother.smooth(inside(prepared.picture), raw, kind)
         time, index, ns = captured.time, captured.index, captured.captured_ns
-        least = self._min_confidence
-        return DepthFrame(captured.frame, raw, pinhole, time, index, source, ns, kind, confidence, least)
+        least, stamp = self._min_confidence, captured.stamp_ns
+        return DepthFrame(captured.frame, raw, pinhole, time, index, source, ns, kind, confidence, least, stamp)
 
 
 def _probability(answer: NDArray[np.float32]) -> NDArray[np.float32]:

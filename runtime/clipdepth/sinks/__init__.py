@@ -1,5 +1,7 @@
 """Sinks: where depth goes. Files to look at, to measure with or to compute with, or a window."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol
@@ -42,17 +44,19 @@ def open_sink(
     kind: DepthKind = METRIC,
     has_camera: bool = True,
     confident: bool = False,
+    points: bool = False,
 ) -> Sink:
     """A video for x.mp4, .m4v, .mov, .mkv or .webm, or what else the suffix says.
 
-    That is arrays for x.npz, point clouds for x.ply, a recording for x.rrd; else 16-bit PNG files, which go into a
-    folder: one that exists, or a name without suffix. `near` and `far`, metres, are the ends of the video's colours. A
-    video shows each frame at its time; images that are not `timed` ten a second. Confidence stands in x.npz, x.ply and
-    x.rrd where frames have it; PNGs of it go into the folder `confidence` below those of depth, for a model that is
-    `confident`. Raises UsageError for any other suffix, NotMetricError where depth of `kind` is not what the form says,
-    UnknownCameraError where it says where points lie and no camera is known, MissingExtraError where x.rrd needs one.
+    That is arrays for x.npz, point clouds for x.ply, a recording for x.rrd or x.mcap; else 16-bit PNG files, which go
+    into a folder: one that exists, or a name without suffix. `points` puts point clouds into an x.mcap too. `near` and
+    `far`, metres, are the ends of the video's colours. A video shows each frame at its time; images that are not
+    `timed` ten a second. Confidence stands in x.npz, x.ply, x.rrd and x.mcap where frames have it; PNGs of it go into
+    the folder `confidence` below those of depth, for a model that is `confident`. Raises UsageError for any other
+    suffix, NotMetricError where depth of `kind` is not what the form says, UnknownCameraError where it says where
+    points lie and no camera is known, MissingExtraError where x.rrd or x.mcap needs one.
     """
-    _check_metres(path, kind, has_camera)
+    _check_metres(path, kind, has_camera, points)
     if path.is_dir() or not path.suffix:
         from clipdepth.sinks.depth_png import write_confidence_png, write_png
 
@@ -74,23 +78,38 @@ def open_sink(
         return NumberedSink(path, write_ply)
     if suffix == ".rrd":
         return _open_rerun(path)
-    known = ", ".join((*VIDEO_SUFFIXES, ".npz", ".ply"))
+    if suffix == ".mcap":
+        return _open_mcap(path, points)
+    known = ", ".join((*VIDEO_SUFFIXES, ".npz", ".ply", ".mcap"))
     raise UsageError(f"cannot write {path}: give a name in {known} or .rrd, or a folder for 16-bit PNGs")
 
 
-def _check_metres(path: Path, kind: DepthKind, has_camera: bool) -> None:
+def _check_metres(path: Path, kind: DepthKind, has_camera: bool, points: bool) -> None:
     suffix = "" if path.is_dir() else path.suffix.lower()
-    if suffix in ("", ".npz", ".ply", ".rrd"):
+    if suffix in ("", ".npz", ".ply", ".rrd", ".mcap"):
         require_metric(kind, str(path), "the model")
-    if suffix in (".ply", ".rrd") and not has_camera:
+    if (suffix in (".ply", ".rrd") or (suffix == ".mcap" and points)) and not has_camera:
         raise UnknownCameraError(f"{path} needs the camera's focal length, which nobody told; {UNKNOWN_REMEDY}")
 
 
 def _open_rerun(path: Path) -> Sink:
-    try:
+    with _extra("an .rrd recording", "rerun-sdk", "rerun"):
         from clipdepth.sinks.rerun import RerunSink
+    return RerunSink(path)
+
+
+def _open_mcap(path: Path, points: bool) -> Sink:
+    with _extra("an .mcap recording", "mcap and rosbags", "robots"):
+        from clipdepth.sinks.ros.mcap import McapSink
+    return McapSink(path, points)
+
+
+@contextmanager
+def _extra(what: str, package: str, extra: str) -> Iterator[None]:
+    """Raise MissingExtraError where an import within fails for a package that is not ours."""
+    try:
+        yield
     except ModuleNotFoundError as error:
         if (error.name or "").startswith("clipdepth"):
             raise
-        raise MissingExtraError("an .rrd recording", "rerun-sdk", "rerun") from error
-    return RerunSink(path)
+        raise MissingExtraError(what, package, extra) from error

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from clipdepth.camera.sized import SizedCamera
 from clipdepth.errors import SourceError, UsageError
 
 if TYPE_CHECKING:
@@ -18,7 +19,10 @@ if TYPE_CHECKING:
     from clipdepth.sources.camera import CameraMode
     from clipdepth.sources.live import Reconnect
 
-__all__ = ["Captured", "Source", "has_modes", "is_camera", "is_sought", "open_source"]
+__all__ = ["Captured", "Source", "has_modes", "is_bag", "is_camera", "is_sought", "open_source"]
+
+BAG_SUFFIXES = (".mcap", ".db3", ".bag")
+BAG_METADATA = "metadata.yaml"
 
 
 @dataclass(frozen=True)
@@ -27,7 +31,8 @@ class Captured:
 
     `frame` is (H, W, 3) uint8 BGR, `time` seconds since the source's first frame, `index` counts from 0, and
     `captured_ns` is the computer's `time.monotonic_ns()` when the frame had been read. `focal_px` is the focal length
-    in pixels of `frame` that its own file or its camera states, such as EXIF; None where neither does.
+    in pixels of `frame` that its own file or its camera states, such as EXIF; None where neither does. `camera` is all
+    that a recording states of the camera, its lens included, and `stamp_ns` the Unix time of the picture, nanoseconds.
     """
 
     frame: NDArray[np.uint8]
@@ -35,6 +40,8 @@ class Captured:
     index: int
     captured_ns: int = field(default_factory=monotonic_ns, compare=False)
     focal_px: float | None = None
+    camera: SizedCamera | None = None
+    stamp_ns: int | None = None
 
 
 class Source(Protocol):
@@ -88,6 +95,7 @@ def open_source(
     mode: "CameraMode | None" = None,
     reconnect: "Reconnect | None" = None,
     decoder: "HardwareDecoder | None" = None,
+    topic: str | None = None,
 ) -> Source:
     """Open what `spec` names.
 
@@ -97,12 +105,14 @@ def open_source(
     - 'gst: PIPELINE': a pipeline of GStreamer, in the words of gst-launch-1.0
     - 'csi://0', 'libcamera://' or 'libcamera://NAME': a camera of a Jetson or a Raspberry Pi, asked for `mode`
     - 'realsense://', 'realsense://SERIAL' or 'realsense://PATH': a RealSense, asked for `mode`, or a recording of one
+    - a bag of ROS: x.mcap, x.db3, x.bag or a folder with metadata.yaml, of which `topic` names the pictures' topic
     - a folder of images, an image, a video
     - 'frames/*.png': the images of that pattern
 
-    `reconnect` says how cameras and streams are sought that were lost; `decoder` decodes videos and network
-    streams whose codec it knows. A file or folder that is itself called rooms or 0 is './rooms' or './0'. Raises
-    SourceError where there is nothing to read, UsageError for a spec that is none of these.
+    `reconnect` says how cameras and streams are sought that were lost; `decoder` decodes videos and network streams
+    whose codec it knows; `topic` is which pictures of a bag are read. A file or folder that is itself called rooms or 0
+    is './rooms' or './0'. Raises SourceError where there is nothing to read, UsageError for a spec that is none of
+    these, MissingExtraError for a bag without rosbags.
     """
     kind, _, seed = spec.partition(":")
     if kind == "rooms":
@@ -129,7 +139,7 @@ def open_source(
         from clipdepth.sources.network import open_stream
 
         return open_stream(spec, reconnect, decoder=decoder)
-    return _open_path(spec, decoder)
+    return _open_path(spec, decoder, topic)
 
 
 def is_camera(spec: str) -> bool:
@@ -147,11 +157,24 @@ def is_sought(spec: str) -> bool:
     return is_camera(spec) or "://" in spec or spec.startswith("gst:")
 
 
-def _open_path(spec: str, decoder: "HardwareDecoder | None") -> Source:
+def is_bag(spec: str) -> bool:
+    """Whether `spec` is a bag of ROS by its name, or a folder with the metadata of one."""
+    path = Path(spec)
+    try:
+        return path.suffix.lower() in BAG_SUFFIXES if path.is_file() else (path / BAG_METADATA).is_file()
+    except OSError:  # a name that is too long, a folder that may not be looked into
+        return False
+
+
+def _open_path(spec: str, decoder: "HardwareDecoder | None", topic: str | None) -> Source:
     from clipdepth.sources.folder import open_folder, open_images
 
     path = Path(spec)
     try:
+        if is_bag(spec):
+            from clipdepth.sources.ros.source import BagSource
+
+            return BagSource(path, topic)
         if path.is_dir():
             return open_folder(path)
         if path.is_file():

@@ -105,10 +105,11 @@ def open_late(
     mode: CameraMode | None = None,
     reconnect: Reconnect | None = None,
     decoder: HardwareDecoder | None = None,
+    topic: str | None = None,
 ) -> Source:
     """A `LateSource` of a camera or a stream, anything else as `open_source` does, and raises."""
     if not is_sought(spec):
-        return open_source(spec, decoder=decoder)
+        return open_source(spec, decoder=decoder, topic=topic)
     reconnect = reconnect or Reconnect()
     return LateSource(_name(spec), partial(open_source, spec, mode, reconnect, decoder), reconnect)
 

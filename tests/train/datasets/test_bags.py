@@ -14,7 +14,7 @@ from train.dataset_files import listed, picture, prepare, ramp, refused
 
 pytest.importorskip("rosbags")
 
-from train.ros_bags import (
+from ros_bags import (
     COLOUR,
     DEPTH,
     INFO,

@@ -1,6 +1,10 @@
 """ROS's cameras: camera_info YAML files, and messages of a camera_info topic as 'topic echo' prints them."""
 
 from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
 
 from clipdepth.camera.files.content import Content
 from clipdepth.camera.files.fields import Fields
@@ -55,6 +59,29 @@ def read_ros_topic(content: Content) -> dict[str, SizedCamera]:
             "('ros2 topic echo --once')"
         )
     return {"": cameras.pop()}
+
+
+def camera_of_info(info: Any, where: str, is_rectified: bool = False) -> SizedCamera | None:
+    """The camera of a CameraInfo message of ROS 1 or 2, an object with its fields; None where it is not calibrated.
+
+    With `is_rectified` its pictures are already straight: P is their pinhole, and no distortion is left. `where` is for
+    errors. Raises SourceError for a model of lenses that is not supported, and for values that cannot be.
+    """
+    # Arrays as they come from a message are no sequences of Python's.
+    numbers = {name: np.asarray(_field(info, name), float).tolist() for name in "kdp"}
+    if not numbers["k"][0]:
+        return None
+    if is_rectified:
+        numbers |= {"k": [value for at, value in enumerate(numbers["p"]) if at % 4 < 3], "d": []}
+    named = ("width", "height", "binning_x", "binning_y", "distortion_model")
+    roi = {name: getattr(info.roi, name) for name in ("width", "height", "x_offset", "y_offset")}
+    camera = _of_message(Fields(where, {**numbers, **{name: getattr(info, name) for name in named}, "roi": roi}))
+    return replace(camera, intrinsics=replace(camera.intrinsics, origin="metadata"))
+
+
+def _field(info: Any, name: str) -> Any:
+    """A field whose name is in capitals in ROS 1."""
+    return getattr(info, name) if hasattr(info, name) else getattr(info, name.upper())
 
 
 def _of_message(fields: Fields) -> SizedCamera:

@@ -7,34 +7,31 @@ undone. Each bag is a scene; pictures and depth are paired by the time stamps in
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
+from clipdepth.camera.files.ros import camera_of_info
 from clipdepth.camera.pinhole import Intrinsics
 from clipdepth.camera.sized import SizedCamera
-from clipdepth.errors import ClipdepthError, DataError, MissingExtraError
+from clipdepth.errors import DataError
+from clipdepth.sources import BAG_METADATA, BAG_SUFFIXES
+from clipdepth.sources.ros.bag import Bag, open_bag, stamp_ns
+from clipdepth.sources.ros.pictures import picture_of
+from clipdepth.sources.ros.topics import is_rectified
 from clipdepth_train.data.datasets.association import associate
 from clipdepth_train.data.datasets.pair import Depth, Options, Pair, Picture
-from clipdepth_train.data.datasets.ros_pictures import depth_of, picture_of
+from clipdepth_train.data.datasets.ros_depth import depth_of
 from clipdepth_train.data.datasets.straight import Straight, straight_of
 from clipdepth_train.data.datasets.topics import Topics, choose_topics
-
-SUFFIXES = (".mcap", ".db3", ".bag")
-METADATA = "metadata.yaml"
-_FISHEYE = ("equidistant", "fisheye")
-_SDK = "/device_0/"
 
 
 def read(source: Path, options: Options) -> Iterator[Pair]:
     """See `Read`; `source` may be a single bag too. Raises MissingExtraError without rosbags."""
     bags = [source] if source.is_file() else _bags(source)
     if not bags:
-        raise DataError(f"no {METADATA} and no {', '.join(SUFFIXES)} in {source}; give a folder with bags")
+        raise DataError(f"no {BAG_METADATA} and no {', '.join(BAG_SUFFIXES)} in {source}; give a folder with bags")
     for bag in bags:
         scene = bag.relative_to(source).with_suffix("") if bag != source else Path(bag.stem)
         yield from read_bag(bag, str(scene), options)
@@ -42,14 +39,13 @@ def read(source: Path, options: Options) -> Iterator[Pair]:
 
 def read_bag(path: Path, scene: str, options: Options) -> Iterator[Pair]:
     """The pairs of one bag, in the order of their times."""
-    with _opened(path) as bag:
-        types = {connection.topic: connection.msgtype for connection in bag.connections}
-        if any(topic.startswith(_SDK) for topic in types):
+    with open_bag(path, "bags") as bag:
+        if bag.is_of_sdk:
             raise DataError(
                 f"{path} is a recording of RealSense's SDK, whose depth is not aligned with its colour; play "
                 "it with realsense2_camera and align_depth, and record that, or export it as a folder (docs/data.md)"
             )
-        topics = choose_topics(f"{path}", types, options)
+        topics = choose_topics(f"{path}", bag.types, options)
         straight = straight_of(_camera(bag, path, topics))
         stamps = _Stamps.of(bag, topics, path)
         if options.depth_topic is None:
@@ -66,12 +62,11 @@ class _Stamps:
     frames: tuple[str, str]
 
     @classmethod
-    def of(cls, bag: Any, topics: Topics, path: Path) -> "_Stamps":
+    def of(cls, bag: Bag, topics: Topics, path: Path) -> "_Stamps":
         found: dict[str, list[int]] = {topics.picture: [], topics.depth: []}
         frames = dict[str, str]()
-        for topic, recorded, message in _messages(bag, *found):
-            stamp = message.header.stamp
-            found[topic].append(stamp.sec * 1_000_000_000 + stamp.nanosec or recorded)
+        for topic, recorded, message in bag.messages(*found):
+            found[topic].append(stamp_ns(message, recorded))
             frames[topic] = message.header.frame_id
         for topic, times in found.items():
             if not times:
@@ -90,13 +85,13 @@ class _Stamps:
             )
 
 
-def _pairs(bag: Any, topics: Topics, straight: Straight, partners: list[tuple[int, int]], scene: str) -> Iterator[Pair]:
+def _pairs(bag: Bag, topics: Topics, straight: Straight, partners: list[tuple[int, int]], scene: str) -> Iterator[Pair]:
     """Read both topics again, and put pairs together; only those wait in memory whose partner comes later."""
     wanted = {topics.picture: dict(partners), topics.depth: {other: one for one, other in partners}}
     number = {one: index for index, (one, _) in enumerate(partners)}
     counts = {topics.picture: 0, topics.depth: 0}
     waiting: dict[int, dict[str, Any]] = {}
-    for topic, _, message in _messages(bag, topics.picture, topics.depth):
+    for topic, _, message in bag.messages(topics.picture, topics.depth):
         index = counts[topic]
         counts[topic] += 1
         if index not in wanted[topic]:
@@ -131,56 +126,17 @@ def _require_size(shape: tuple[int, ...], camera: Intrinsics, topic: str) -> Non
         )
 
 
-def _camera(bag: Any, path: Path, topics: Topics) -> SizedCamera:
-    for _, _, info in _messages(bag, topics.info):
-        camera = _of_info(info, is_rectified="rect" in topics.picture)
+def _camera(bag: Bag, path: Path, topics: Topics) -> SizedCamera:
+    for _, _, info in bag.messages(topics.info):
+        camera = camera_of_info(info, f"{path}: {topics.info}", is_rectified(topics.picture))
         if camera is None:
             raise DataError(f"{path}: {topics.info} is not calibrated; calibrate the camera and record again")
         return camera
     raise DataError(f"{path} has no message in {topics.info}; record it again")
 
 
-def _of_info(info: Any, is_rectified: bool) -> SizedCamera | None:
-    """The camera of a CameraInfo message; None where it is not calibrated. ROS 1's fields are in capitals."""
-    k, d, p = (getattr(info, name) if hasattr(info, name) else getattr(info, name.upper()) for name in "kdp")
-    if k[0] == 0:
-        return None
-    # What rectified pictures were bent by is undone, and P is their pinhole.
-    matrix = np.asarray(p, float).reshape(3, 4) if is_rectified else np.asarray(k, float).reshape(3, 3)
-    pinhole = Intrinsics(info.width, info.height, matrix[0, 0], matrix[1, 1], matrix[0, 2], matrix[1, 2])
-    if is_rectified or not any(d):
-        return SizedCamera(pinhole)
-    return SizedCamera(pinhole, tuple(map(float, d)), "fisheye" if info.distortion_model in _FISHEYE else "pinhole")
-
-
-def _messages(bag: Any, *topics: str) -> Iterator[tuple[str, int, Any]]:
-    """Topic, time of recording in nanoseconds, and message."""
-    connections = [connection for connection in bag.connections if connection.topic in topics]
-    for connection, recorded, data in bag.messages(connections=connections):
-        yield connection.topic, recorded, bag.deserialize(data, connection.msgtype)
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[Any]:
-    try:
-        from rosbags.highlevel import AnyReader
-        from rosbags.typesys import Stores, get_typestore
-    except ImportError as error:
-        raise MissingExtraError("reading bags", error.name or "rosbags", "bags") from None
-    # For bags of older releases, which do not say what their messages look like.
-    types = get_typestore(Stores.ROS2_HUMBLE)
-    try:
-        with AnyReader([path], default_typestore=types) as bag:
-            yield bag
-    except ClipdepthError:
-        raise
-    except Exception as error:  # rosbags raises whatever its parsers trip over
-        reason = " ".join(str(error).split())
-        raise DataError(f"{path} is damaged or no bag ({reason}); copy it again or record it anew") from None
-
-
 def _bags(source: Path) -> list[Path]:
     """Folders with metadata, and files that are not in one."""
-    folders = {path.parent for path in source.rglob(METADATA)}
-    files = (path for path in source.rglob("*") if path.suffix in SUFFIXES and path.parent not in folders)
+    folders = {path.parent for path in source.rglob(BAG_METADATA)}
+    files = (path for path in source.rglob("*") if path.suffix in BAG_SUFFIXES and path.parent not in folders)
     return sorted([*folders, *files])

@@ -1,0 +1,1 @@
+"""Depth in ROS 2's messages: recordings."""

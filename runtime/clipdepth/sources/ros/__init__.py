@@ -1,0 +1,1 @@
+"""Pictures and cameras in ROS's messages and bags."""

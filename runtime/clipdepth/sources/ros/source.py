@@ -1,0 +1,94 @@
+"""A bag as a source: its pictures, with their times and their camera."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from itertools import chain, islice
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+from clipdepth.camera.files.ros import camera_of_info
+from clipdepth.camera.sized import SizedCamera
+from clipdepth.errors import SourceError
+from clipdepth.sources import Captured
+from clipdepth.sources.ros.bag import Bag, open_bag, stamp_ns
+from clipdepth.sources.ros.pictures import picture_of
+from clipdepth.sources.ros.topics import infos_of, is_rectified, named_topics, picture_topic
+
+
+class BagSource:
+    """The pictures of one topic of a bag. Each has its newest CameraInfo as its camera, and the time of its header.
+
+    Where CameraInfo is missing or not calibrated, no camera is stated. Raises SourceError where there is no picture, or
+    no single topic of pictures or of their camera.
+    """
+
+    live = False
+    timed = True
+    losses = 0
+    is_lost = False
+
+    def __init__(self, path: Path, topic: str | None = None) -> None:
+        self.name = str(path)
+        self._reading = Lock()
+        self._closed = False
+        with ExitStack() as opening:
+            self._bag = opening.enter_context(open_bag(path))
+            self._choose(self._bag, topic)
+            self._held = opening.pop_all()
+
+    def _choose(self, bag: Bag, topic: str | None) -> None:
+        if bag.is_of_sdk:
+            raise SourceError(f"{self.name} is a recording of RealSense's SDK; read it as 'realsense://{self.name}'")
+        self._topic = picture_topic(self.name, bag.types, topic, "--topic")
+        self.frame_count = bag.count(self._topic)
+        if not self.frame_count:
+            raise SourceError(f"{self.name} has no picture in {self._topic}; record it again")
+        self.fps = (self.frame_count - 1) / bag.seconds if bag.seconds and self.frame_count > 1 else None
+        infos = infos_of(self._topic, bag.types)
+        if len(infos) > 1:
+            raise SourceError(
+                f"{self.name} does not say which of {named_topics(infos)} is the camera of {self._topic}; name the "
+                "topics as ROS does, with camera_info beside the picture, and record again"
+            )
+        self._info = infos[0] if infos else None
+
+    def __iter__(self) -> Iterator[Captured]:
+        """See `Source.__iter__`; raises SourceError for damage, and for a picture or a camera that is not known."""
+        start = index = 0
+        camera = None
+        for topic, recorded, message in self._messages():
+            if topic == self._info:
+                camera = self._camera(message)
+                continue
+            stamp = stamp_ns(message, recorded)
+            start = start or stamp
+            picture = picture_of(message, f"{self.name}: {topic}")
+            yield Captured(picture, (stamp - start) / 1e9, index, camera=camera, stamp_ns=stamp)
+            index += 1
+
+    def _messages(self) -> Iterator[tuple[str, int, Any]]:
+        """The first CameraInfo, which some drivers send after its picture, and then all in turn, until `close`."""
+        infos = [self._info] if self._info else []
+        messages = chain(islice(self._bag.messages(*infos), 1 if infos else 0), self._bag.messages(self._topic, *infos))
+        while True:
+            with self._reading:
+                message = None if self._closed else next(messages, None)
+            if message is None:
+                return
+            yield message
+
+    def _camera(self, info: object) -> SizedCamera | None:
+        return camera_of_info(info, f"{self.name}: {self._info}", is_rectified(self._topic))
+
+    def close(self) -> None:
+        """See `Source.close`."""
+        with self._reading:
+            self._closed = True
+            self._held.close()
+
+    def __enter__(self) -> "BagSource":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
