@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING
@@ -31,12 +32,14 @@ from clipdepth.files.hwaccel import find_decoder
 from clipdepth.model import DepthModel, load
 from clipdepth.pipeline import Feed, Pipeline
 from clipdepth.pipeline.smoothing import Smoother
-from clipdepth.sinks import open_sink
+from clipdepth.sinks import open_foxglove, open_rerun_viewer, open_sink
 from clipdepth.sources import Source
 from clipdepth.sources.late import open_late
 from clipdepth.viewer import Setup, choose_token, open_viewer
 
 if TYPE_CHECKING:
+    from clipdepth.sinks.rerun_live import RerunViewer
+    from clipdepth.sinks.ros.foxglove import Foxglove
     from clipdepth.sinks.window import Window
     from clipdepth.viewer.viewer import Viewer
 
@@ -79,11 +82,15 @@ def _run(options: RunOptions, bundle: Bundle) -> tuple[RunReport, BaseException 
         ending = stack.enter_context(interruptions_noted())
         setup = Setup(engine.name, engine.device, precision, *span, kind, bundle.manifest.confidence)
         viewer = _viewer(options, setup)
-        shown = [_shown(feed, viewer, window) for feed in feeds]
+        foxglove = _foxglove(options, kind, feeds)
+        shown = [_shown(feed, viewer, window, foxglove, _rerun(options, kind, feed)) for feed in feeds]
         pipeline = Pipeline(engine, bundle.manifest.inputs, shown, options.frames)
         if window:
             window.on_close(pipeline.stop)
             stack.enter_context(window)
+        if foxglove:
+            stack.enter_context(foxglove)
+            _stderr().print(f"Foxglove: {foxglove.url}", highlight=False, markup=False, soft_wrap=True)
         if viewer:
             stack.enter_context(viewer)
             viewer.watch(pipeline)
@@ -154,7 +161,22 @@ def _window(options: RunOptions, span: tuple[float, float]) -> "Window | None":
     return open_window(*span)
 
 
-def _shown(feed: Feed, *screens: "Viewer | Window | None") -> Feed:
+def _foxglove(options: RunOptions, kind: DepthKind, feeds: list[Feed]) -> "Foxglove | None":
+    if not options.foxglove:
+        return None
+    at, has_camera = options.foxglove, all(_has_camera(feed) for feed in feeds)
+    return open_foxglove(at.host, at.port, kind=kind, has_camera=has_camera, points=options.points, cameras=len(feeds))
+
+
+def _rerun(options: RunOptions, kind: DepthKind, feed: Feed) -> "RerunViewer | None":
+    return open_rerun_viewer(options.rerun, kind=kind, has_camera=_has_camera(feed)) if options.rerun else None
+
+
+def _has_camera(feed: Feed) -> bool:
+    return feed.corrections is not None and feed.corrections.has_camera
+
+
+def _shown(feed: Feed, *screens: "Viewer | Window | Foxglove | RerunViewer | None") -> Feed:
     sinks = [screen.sink(feed.source.name) for screen in screens if screen]
     return replace(feed, sinks=[*feed.sinks, *sinks])
 

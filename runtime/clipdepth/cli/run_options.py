@@ -25,6 +25,9 @@ from clipdepth.viewer import Address, Allowed, parse_address, parse_host, parse_
 
 RANGE = 0.3, 6.0
 """The ends of the colours, metres, where nobody says others."""
+FOXGLOVE = Address(port=8765)
+RERUN = "rerun+http://127.0.0.1:9876/proxy"
+"""Where Foxglove and Rerun look by default."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,8 @@ class RunOptions(TurnedCameraOptions):
     smooth: bool
     min_confidence: float | None
     show: bool
+    foxglove: Address | None
+    rerun: str | None
     serve: Address | None
     token: str | bool | None
     allowed_host: list[str]
@@ -105,8 +110,8 @@ def parse_options(argv: Sequence[str]) -> RunOptions:
         raise UsageError("--topic is for bags of ROS, and no --source is one; leave it out")
     if (options.token is not None or options.metrics or options.behind_proxy) and not options.serve:
         raise UsageError("--token, --allowed-host, --allowed-origin and --metrics are for --serve; give it too")
-    if options.points and not any(path.suffix.lower() == ".mcap" for path in options.output):
-        raise UsageError("--points is for --output x.mcap; give it too, or x.ply for point clouds alone")
+    if options.points and not (options.foxglove or any(path.suffix.lower() == ".mcap" for path in options.output)):
+        raise UsageError("--points is for --output x.mcap and --foxglove; give one of them, or x.ply for points alone")
     return options
 
 
@@ -153,11 +158,27 @@ def _parser() -> argparse.ArgumentParser:
         "x.rrd: a recording for the Rerun viewer; x.mcap: a recording of ROS 2's messages "
         "(may be given more than once; several sources get their numbers in the name)",
     )
-    add("--points", action="store_true", help="in an x.mcap, point clouds too")
+    add("--points", action="store_true", help="in an x.mcap, and to Foxglove, point clouds too")
     add("--frames", type=positive_int, metavar="N", help="stop after N frames a source (to the end, or to Ctrl-C)")
     add_camera_arguments(parser)
     add_turn_arguments(parser)
     add("--show", action="store_true", help="show live depth in a window; q, Esc or closing it ends the run")
+    add(
+        "--foxglove",
+        nargs="?",
+        const=FOXGLOVE,
+        type=parse_address,
+        metavar="HOST:PORT",
+        help=f"show live depth in Foxglove, which connects there (default: {FOXGLOVE}); it knows no token: whoever "
+        "reaches the address can watch",
+    )
+    add(
+        "--rerun",
+        nargs="?",
+        const=RERUN,
+        metavar="URL",
+        help=f"show live depth in a Rerun viewer that is open (default: {RERUN})",
+    )
     add(
         "--serve",
         nargs="?",

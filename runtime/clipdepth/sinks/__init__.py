@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from clipdepth.bundle.kind import METRIC, DepthKind, require_metric
 from clipdepth.camera.camera import UNKNOWN_REMEDY
@@ -12,7 +12,11 @@ from clipdepth.errors import MissingExtraError, UnknownCameraError, UsageError
 from clipdepth.frame import DepthFrame
 from clipdepth.sinks.numbered import NumberedSink
 
-__all__ = ["Sink", "open_sink"]
+if TYPE_CHECKING:
+    from clipdepth.sinks.rerun_live import RerunViewer
+    from clipdepth.sinks.ros.foxglove import Foxglove
+
+__all__ = ["Sink", "open_foxglove", "open_rerun_viewer", "open_sink"]
 
 VIDEO_SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv", ".webm")
 
@@ -84,12 +88,41 @@ def open_sink(
     raise UsageError(f"cannot write {path}: give a name in {known} or .rrd, or a folder for 16-bit PNGs")
 
 
+def open_foxglove(
+    host: str, port: int, *, kind: DepthKind, has_camera: bool, points: bool = False, cameras: int = 1
+) -> "Foxglove":
+    """A server for Foxglove. Raises as `open_sink`."""
+    require_metric(kind, "--foxglove", "the model")
+    if points:
+        _require_camera("--points", has_camera)
+    with _extra("--foxglove", "foxglove-sdk and rosbags", "robots"):
+        from clipdepth.sinks.ros.foxglove import Foxglove
+    return Foxglove(host, port, points=points, cameras=cameras)
+
+
+def open_rerun_viewer(url: str, *, kind: DepthKind, has_camera: bool) -> "RerunViewer":
+    """What sends depth to the Rerun viewer at a `url` such as rerun+http://127.0.0.1:9876/proxy.
+
+    Raises as `open_sink`.
+    """
+    require_metric(kind, "--rerun", "the model")
+    _require_camera("--rerun", has_camera)
+    with _extra("--rerun", "rerun-sdk", "rerun"):
+        from clipdepth.sinks.rerun_live import RerunViewer
+    return RerunViewer(url)
+
+
 def _check_metres(path: Path, kind: DepthKind, has_camera: bool, points: bool) -> None:
     suffix = "" if path.is_dir() else path.suffix.lower()
     if suffix in ("", ".npz", ".ply", ".rrd", ".mcap"):
         require_metric(kind, str(path), "the model")
-    if (suffix in (".ply", ".rrd") or (suffix == ".mcap" and points)) and not has_camera:
-        raise UnknownCameraError(f"{path} needs the camera's focal length, which nobody told; {UNKNOWN_REMEDY}")
+    if suffix in (".ply", ".rrd") or (suffix == ".mcap" and points):
+        _require_camera(str(path), has_camera)
+
+
+def _require_camera(what: str, has_camera: bool) -> None:
+    if not has_camera:
+        raise UnknownCameraError(f"{what} needs the camera's focal length, which nobody told; {UNKNOWN_REMEDY}")
 
 
 def _open_rerun(path: Path) -> Sink:

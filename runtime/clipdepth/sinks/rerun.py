@@ -43,29 +43,10 @@ class RerunSink:
             if self._stream is None:
                 self._stream = rerun.RecordingStream("clipdepth")
                 self._stream.save(self._file.enter_context(atomic_file(self.path)))
-            self._log(self._stream, frame)
+            log_frame(self._stream, frame)
             self._stream.flush(timeout_sec=FLUSH_S)
         except RuntimeError as error:
             raise OutputError(f"{self.path} could not be written ({error}); free some space there") from None
-
-    def _log(self, stream: rerun.RecordingStream, frame: DepthFrame) -> None:
-        pinhole = frame.intrinsics
-        size = pinhole.width, pinhole.height
-        # Rerun has the top-left pixel's corner at (0, 0), not its centre.
-        centre = pinhole.cx + 0.5, pinhole.cy + 0.5
-        jpeg = cv2.imencode(".jpg", frame.image, (cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY))[1].tobytes()
-        stream.set_time("capture", duration=frame.time)
-        stream.set_time("frame", sequence=frame.index)
-        stream.log(
-            "camera",
-            rerun.Pinhole(focal_length=(pinhole.fx, pinhole.fy), principal_point=centre, resolution=size),
-        )
-        stream.log("camera", rerun.AnyValues(camera=pinhole.origin))
-        stream.log("camera/image", rerun.EncodedImage(contents=jpeg, media_type="image/jpeg"))
-        stream.log("camera/depth", rerun.DepthImage(to_millimetres(frame.metres), meter=1000.0))
-        if frame.confidence is not None:
-            grey = rerun.Image(to_levels(frame.confidence), "L", draw_order=BELOW_DEPTH)
-            stream.log("camera/confidence", grey)
 
     def __enter__(self) -> "RerunSink":
         make_folder(self.path.parent)
@@ -77,3 +58,23 @@ class RerunSink:
         if self._stream is not None:
             self._stream.disconnect()
         self._file.__exit__(kind, error, None)
+
+
+def log_frame(stream: rerun.RecordingStream, frame: DepthFrame) -> None:
+    """Log a frame as the entities that `RerunSink` names, at its times."""
+    pinhole = frame.intrinsics
+    size = pinhole.width, pinhole.height
+    # Rerun has the top-left pixel's corner at (0, 0), not its centre.
+    centre = pinhole.cx + 0.5, pinhole.cy + 0.5
+    jpeg = cv2.imencode(".jpg", frame.image, (cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY))[1].tobytes()
+    stream.set_time("capture", duration=frame.time)
+    stream.set_time("frame", sequence=frame.index)
+    stream.log(
+        "camera",
+        rerun.Pinhole(focal_length=(pinhole.fx, pinhole.fy), principal_point=centre, resolution=size),
+    )
+    stream.log("camera", rerun.AnyValues(camera=pinhole.origin))
+    stream.log("camera/image", rerun.EncodedImage(contents=jpeg, media_type="image/jpeg"))
+    stream.log("camera/depth", rerun.DepthImage(to_millimetres(frame.metres), meter=1000.0))
+    if frame.confidence is not None:
+        stream.log("camera/confidence", rerun.Image(to_levels(frame.confidence), "L", draw_order=BELOW_DEPTH))

@@ -1,1 +1,1 @@
-"""Depth in ROS 2's messages: recordings."""
+"""Depth in ROS 2's messages: recordings, and live for Foxglove."""

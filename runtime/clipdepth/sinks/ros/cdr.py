@@ -1,6 +1,6 @@
 """Messages of ROS 2 as it stores and sends them: CDR, each with the text of its type."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from time import monotonic_ns, time_ns
@@ -38,29 +38,29 @@ class FrameEncoder:
         self._messages = Messages(ROS.types.__getitem__)
         self._start_ns: int | None = None
 
-    def encode(self, frame: DepthFrame) -> tuple[int, list[Encoded]]:
-        """When the frame was taken, Unix time in nanoseconds, and its messages, all with that stamp.
+    def encode(
+        self, frame: DepthFrame, wanted: Callable[[str], bool] = lambda topic: True
+    ) -> tuple[int, list[Encoded]]:
+        """When the frame was taken, Unix time in nanoseconds, and its messages of `wanted` topics, with that stamp.
 
         Raises NotMetricError where depth is not metric, UnknownCameraError for points without a camera.
         """
         stamp = self._stamp_ns(frame)
-        return stamp, [
-            Encoded(
-                f"{self._camera}/{topic}", message.__msgtype__, bytes(ROS.serialize_cdr(message, message.__msgtype__))
-            )
-            for topic, message in self._made(frame, self._messages.header(stamp))
-        ]
+        made = ((f"{self._camera}/{topic}", make) for topic, make in self._made(frame, self._messages.header(stamp)))
+        return stamp, [_encoded(topic, make()) for topic, make in made if wanted(topic)]
 
-    def _made(self, frame: DepthFrame, header: Any) -> Iterator[tuple[str, Any]]:
-        make = self._messages
+    def _made(self, frame: DepthFrame, header: Any) -> Iterator[tuple[str, Callable[[], Any]]]:
+        """What makes the message of each topic."""
+        of = self._messages
         # Before the picture, so that who reads them in turn knows the camera of each.
-        yield "camera_info", make.camera_info(header, frame.intrinsics)
-        yield "image_rect/compressed", make.picture(header, frame.image, self._coding)
-        yield "depth", make.floats(header, metres_or_nan(frame))
-        if frame.confidence is not None:
-            yield "confidence", make.floats(header, frame.confidence)
+        yield "camera_info", lambda: of.camera_info(header, frame.intrinsics)
+        yield "image_rect/compressed", lambda: of.picture(header, frame.image, self._coding)
+        yield "depth", lambda: of.floats(header, metres_or_nan(frame))
+        confidence = frame.confidence
+        if confidence is not None:
+            yield "confidence", lambda: of.floats(header, confidence)
         if self._points:
-            yield "points", make.points(header, frame)
+            yield "points", lambda: of.points(header, frame)
 
     def _stamp_ns(self, frame: DepthFrame) -> int:
         if frame.stamp_ns is not None:
@@ -69,6 +69,10 @@ class FrameEncoder:
             taken = time_ns() - (monotonic_ns() - frame.captured_ns)
             self._start_ns = taken - round(frame.time * 1e9)
         return self._start_ns + round(frame.time * 1e9)
+
+
+def _encoded(topic: str, message: Any) -> Encoded:
+    return Encoded(topic, message.__msgtype__, bytes(ROS.serialize_cdr(message, message.__msgtype__)))
 
 
 @cache
