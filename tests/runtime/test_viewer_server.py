@@ -22,6 +22,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
+from clipdepth.camera.pinhole import Intrinsics
 from clipdepth.pipeline import Feed, Pipeline
 from clipdepth.pipeline.branch import State
 from clipdepth.sources import Captured
@@ -89,6 +90,34 @@ def next_frame(guest: Any, timeout: float = 5) -> tuple[dict[str, Any], np.ndarr
     steps = np.frombuffer(zlib.decompress(message[4 + length + len(jpeg) :]), "<u2")
     depth = np.cumsum(steps.astype(np.int64)) % 65536
     return header, picture, depth.reshape(header["depth"]["height"], header["depth"]["width"])
+
+
+def test_the_pinhole_sent_places_the_depth_sent() -> None:
+    """Whatever the sizes of the network's depth and of the picture: `DepthFrame.points` is the truth."""
+    frames = []
+    with serving() as (viewer, [sink]), look(viewer) as guest:
+        for height, width in ((48, 64), (240, 320), (357, 476), (480, 640)):
+            captured, _ = shot(0, 480, 640)
+            depth = np.full((height, width), 2.0, np.float32)
+            frames.append(with_depth(captured, depth, Intrinsics(640, 480, 500.0, 510.0, 310.5, 250.25)))
+            sink.write(frames[-1])
+            header, _, millimetres = next_frame(guest)
+            rows, columns = (pixels(*ends) for ends in zip((height, width), millimetres.shape, strict=True))
+            pinhole = header["pinhole"]
+            assert (pinhole["width"], pinhole["height"]) == (width, height)
+            x = (columns - pinhole["cx"]) / pinhole["fx"] * 2
+            y = (rows - pinhole["cy"]) / pinhole["fy"] * 2
+            # The picture's own pixel whose centre is that pixel's, or between which it lies.
+            points = frames[-1].points()
+            assert np.allclose(x, np.interp((columns + 0.5) * 640 / width - 0.5, np.arange(640), points[0, :, 0]))
+            assert np.allclose(y, np.interp((rows + 0.5) * 480 / height - 0.5, np.arange(480), points[:, 0, 1]))
+        sink.write(with_depth(captured, depth, Intrinsics.unknown(640, 480)))
+        assert next_frame(guest)[0]["pinhole"] is None
+
+
+def pixels(length: int, cells: int) -> np.ndarray:
+    """Which pixels of a row are sent."""
+    return ((np.arange(cells) + 0.5) * length // cells).astype(int)
 
 
 def read_to_the_end(guest: Any, timeout: float = 5) -> None:

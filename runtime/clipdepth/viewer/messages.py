@@ -54,6 +54,7 @@ def encode(shot: Shot) -> bytes:
         "age": round(shot.age, 6),
         "captured": round(shot.frame.captured_ns / 1e9, 3),
         "camera": shot.frame.intrinsics.origin,
+        "pinhole": pinhole(shot.frame),
         "picture": {"width": image.shape[1], "height": image.shape[0], "bytes": picture.nbytes},
         "depth": {**size, "kind": shot.frame.kind, "bytes": len(packed)},
     }
@@ -61,6 +62,15 @@ def encode(shot: Shot) -> bytes:
         header["confidence"] = {"bytes": len(confidence)}
     text = json.dumps(header, separators=(",", ":")).encode()
     return b"".join((len(text).to_bytes(4, "little"), text, picture.tobytes(), packed, confidence))
+
+
+def pinhole(frame: DepthFrame) -> dict[str, float] | None:
+    """The pinhole of the network's own depth, of which `sample` takes pixels; None where no focal length is known."""
+    if not frame.intrinsics.is_known:
+        return None
+    height, width = frame.raw.shape
+    resized = frame.intrinsics.resized(width, height)
+    return {name: getattr(resized, name) for name in ("width", "height", "fx", "fy", "cx", "cy")}
 
 
 def levels(frame: DepthFrame) -> NDArray[np.uint16]:
