@@ -2,7 +2,6 @@
 
 import json
 import re
-import shutil
 import threading
 import time
 from collections.abc import Iterator
@@ -16,6 +15,19 @@ import numpy as np
 import pytest
 from websockets.sync.client import connect
 
+from browsers import (
+    CHROMIUM,
+    LOST,
+    PHONE,
+    becomes,
+    hover,
+    hovered,
+    is_dimmed,
+    launched,
+    page_of,
+    until,
+    wait_for_frames,
+)
 from bundles import write_bundle
 from clipdepth.bundle.answer import Answer
 from clipdepth.bundle.folder import open_bundle
@@ -32,12 +44,11 @@ from clipdepth.viewer import Address, Allowed, Setup, open_viewer
 from clipdepth.viewer.messages import pack
 from clipdepth.viewer.viewer import Viewer
 from depth_frames import with_depth
-from live_servers import free_port, mjpeg_server, wait_until
+from live_servers import free_port, mjpeg_server
 from relays import relay
 from slow_stages import SIZE
 
-playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright")
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+pytest.importorskip("playwright.sync_api", reason="needs playwright")
 pytestmark = pytest.mark.skipif(not CHROMIUM, reason="needs Chromium (Debian: chromium)")
 
 HEIGHT, WIDTH = 240, 320
@@ -107,39 +118,8 @@ def running(
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    with playwright.sync_playwright() as engine:
-        names = f"--host-resolver-rules=MAP {NAME} 127.0.0.1"
-        browser = engine.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", names])
+    with launched(f"--host-resolver-rules=MAP {NAME} 127.0.0.1") as browser:
         yield browser
-        browser.close()
-
-
-@contextmanager
-def page_of(browser: Any, url: str, expected: str = "401", **options: Any) -> Iterator[Any]:
-    """A page with frames on it; fails if the page had an error or broke its own policy.
-
-    Errors with what is `expected`, a pattern, in their text are none.
-    """
-    complaints: list[str] = []
-    with ExitStack() as stack:
-        context = browser.new_context(**{"viewport": {"width": 1280, "height": 800}, **options})
-        stack.callback(context.close)
-        page = context.new_page()
-        page.set_default_timeout(15_000)
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("console", lambda message: message.type == "error" and complaints.append(message.text))
-        page.goto(url)
-        yield page
-    assert not [text for text in complaints if not re.search(expected, text)]
-
-
-def until(page: Any, script: str) -> None:
-    """Wait until a script is true. Not Playwright's own, which the page's policy forbids: it evaluates text there."""
-    assert wait_until(lambda: bool(page.evaluate(script)), 15), script
-
-
-def wait_for_frames(page: Any) -> None:
-    until(page, "document.getElementById('age').textContent !== '–'")
 
 
 def pixel(page: Any, canvas: str, x: float, y: float) -> list[int]:
@@ -148,19 +128,6 @@ def pixel(page: Any, canvas: str, x: float, y: float) -> list[int]:
         return [...c.getContext('2d').getImageData(x * c.width, y * c.height, 1, 1).data.slice(0, 3)]; }"""
     found: list[int] = page.evaluate(script, [canvas, x, y])
     return found
-
-
-def hover(page: Any, x: float, y: float) -> float:
-    """Point at a place of the depth; return the metres that the page says."""
-    return float(hovered(page, x, y).removesuffix(" m"))
-
-
-def hovered(page: Any, x: float, y: float) -> str:
-    """Point at a place of the depth; return what the page says of it."""
-    box = page.locator("#depth").bounding_box()
-    page.mouse.move(box["x"] + x * box["width"], box["y"] + y * box["height"])
-    said: str = page.locator("#distance").inner_text()
-    return said
 
 
 def expected_depth() -> np.ndarray:
@@ -362,8 +329,7 @@ def test_another_camera_can_be_chosen(browser: Any) -> None:
 
 
 def test_it_fits_a_phone_and_a_finger_measures(browser: Any) -> None:
-    phone = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True, "device_scale_factor": 2}
-    with running() as viewer, page_of(browser, viewer.url, **phone) as page:
+    with running() as viewer, page_of(browser, viewer.url, **PHONE) as page:
         wait_for_frames(page)
         assert page.evaluate("document.documentElement.scrollWidth") <= 390
         box = page.locator("#depth").bounding_box()
@@ -376,15 +342,8 @@ def test_it_fits_a_phone_and_a_finger_measures(browser: Any) -> None:
         assert label["x"] + label["width"] <= 390
 
 
-LOST = "ERR_|WebSocket|401"
-"""What the browser says of a server that is gone."""
 UNSAFE = "Cross-Origin-Opener-Policy"
 """What it says of a page that comes by a name and without TLS."""
-
-
-def becomes(page: Any, text: str) -> None:
-    """Wait for the words beside the dot."""
-    until(page, f"document.getElementById('state').textContent === {text!r}")
 
 
 def dot(page: Any) -> tuple[int, int, int]:
@@ -392,12 +351,6 @@ def dot(page: Any) -> tuple[int, int, int]:
     script = "getComputedStyle(document.getElementById('state'), '::before').backgroundColor"
     red, green, blue, *alpha = (float(part) for part in re.findall(r"[\d.]+", page.evaluate(script)))
     return (0, 0, 0) if alpha == [0] else (int(red), int(green), int(blue))
-
-
-def is_dimmed(page: Any) -> bool:
-    filters = page.evaluate("[...document.querySelectorAll('.view canvas')].map((c) => getComputedStyle(c).filter)")
-    assert len(set(filters)) == 1
-    return "brightness" in filters[0]
 
 
 def picture_age(page: Any) -> float:

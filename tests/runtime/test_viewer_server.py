@@ -218,8 +218,8 @@ def test_sources_have_channels_of_their_own() -> None:
 def test_the_page_comes_with_a_strict_policy_and_refers_to_nothing_outside() -> None:
     with serving(TOKEN) as (viewer, _):
         page = Path(open_viewer.__code__.co_filename).parent / "page"
-        scripts = [f"/{path.name}" for path in page.glob("*.js")]
-        assert "/viewer.js" in scripts
+        scripts = [f"/{path.relative_to(page).as_posix()}" for path in page.rglob("*.js")]
+        assert {"/viewer.js", "/cloud/cloud.js"} <= set(scripts)
         for path in ["/", "/viewer.css", *scripts, "/icon.svg"]:
             status, body, headers = get(viewer, path)
             assert status == 200, path

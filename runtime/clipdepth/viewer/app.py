@@ -15,7 +15,8 @@ from clipdepth.viewer.metrics import CONTENT_TYPE_LATEST, exposition
 from clipdepth.viewer.session import Session
 from clipdepth.viewer.status import Setup, Status, describe
 
-PAGE = {f"/{path.name}": path for path in (Path(__file__).parent / "page").iterdir()}
+_FOLDER = Path(__file__).parent / "page"
+PAGE = {f"/{path.relative_to(_FOLDER).as_posix()}": path for path in _FOLDER.rglob("*.*")}
 PAGE["/"] = PAGE.pop("/index.html")
 """The page's files, which hold no secret, by their URLs."""
 MAX_VIEWERS = 8

@@ -1,4 +1,6 @@
-// Picture, depth and bar on one canvas: for snapshots, and for videos that the browser records.
+// Picture, depth and bar on one canvas: for snapshots, and for videos that the browser records, with their frames.
+
+import { Frames } from "/recording.js";
 
 const EDGE = 12;
 const BAR = 44;
@@ -9,6 +11,7 @@ export class Recorder {
   constructor() {
     this.canvas = document.createElement("canvas");
     this.media = null;
+    this.frames = null;
   }
 
   get supported() {
@@ -33,19 +36,32 @@ export class Recorder {
     this.canvas.toBlob((blob) => save(blob, "png", date), "image/png");
   }
 
-  start() {
+  /** Begin; `about` is what a recording says of its frames, see `Frames`. */
+  start(about) {
+    const frames = (this.frames = new Frames(about, new Date()));
     const type = TYPES.find((each) => MediaRecorder.isTypeSupported(each));
     const parts = [];
     this.media = new MediaRecorder(this.canvas.captureStream(FPS), { mimeType: type, videoBitsPerSecond: 8e6 });
     this.media.ondataavailable = ({ data }) => parts.push(data);
-    this.media.onstop = () => save(new Blob(parts, { type }), type.startsWith("video/mp4") ? "mp4" : "webm", new Date());
+    this.media.onstop = () => {
+      const video = new Blob(parts, { type });
+      save(frames.behind(video), type.startsWith("video/mp4") ? "mp4" : "webm", new Date());
+    };
     this.media.start(1000);
   }
 
   stop() {
     this.media?.stop();
-    this.media = null;
+    this.media = this.frames = null;
   }
+}
+
+/** Save canvases of one shape, each over the one before. */
+export function saveStack(canvases, date) {
+  const { width, height } = canvases[0];
+  const canvas = Object.assign(document.createElement("canvas"), { width, height });
+  for (const each of canvases) canvas.getContext("2d").drawImage(each, 0, 0, width, height);
+  canvas.toBlob((blob) => save(blob, "png", date), "image/png");
 }
 
 function save(blob, suffix, date) {

@@ -8,13 +8,14 @@ const CAMERAS = {
   ended: ["waiting", "ended"],
   failed: ["lost", "camera failed"],
 };
-/** The colour of the dot and the words beside it, for each connection that brings no pictures. */
+/** The colour of the dot and the words beside it, for each connection that brings no live pictures. */
 const TEXTS = {
   connecting: ["waiting", "connecting"],
   asking: ["waiting", "token needed"],
   full: ["waiting", "too many viewers"],
   refused: ["lost", "refused, trying again"],
   lost: ["lost", "no connection, trying again"],
+  playback: ["waiting", "playing a recording"],
 };
 
 export class State {

@@ -1,12 +1,15 @@
 // The page: joins the connection to the canvases and controls.
 
+import { Cloud } from "/cloud/cloud.js";
 import { Confidence } from "/confidence.js";
 import { Connection } from "/connection.js";
 import { Palette, decode, fittingRange } from "/depth.js";
 import { Freshness } from "/freshness.js";
 import { Numbers } from "/numbers.js";
+import { Playback } from "/playback.js";
+import { Player } from "/player.js";
 import { sharp } from "/plot.js";
-import { Recorder } from "/recorder.js";
+import { Recorder, saveStack } from "/recorder.js";
 import { State } from "/state.js";
 import { askForToken, keepToken, keptToken, takeToken } from "/token.js";
 
@@ -21,10 +24,13 @@ const numbers = new Numbers(at);
 const confidence = new Confidence(at);
 const freshness = new Freshness();
 const state = new State(at, freshness, isPaused);
-let palette, range, connection, shown, pointer;
+const cloud = new Cloud(at);
+const playback = new Playback(at, { open: play, seek: (ms) => connection.seek(ms), live: chooseSource });
+let about, palette, range, connection, shown, pointer; // The connection is a player while a recording is shown.
 
 function connect() {
   connection?.close();
+  playback.become(null);
   numbers.reset();
   let refusals = 0;
   const mine = new Connection(source(), keptToken(), {
@@ -57,6 +63,16 @@ function tooMany({ max_viewers: most }) {
 
 function show(info) {
   const chosen = source();
+  at("source").replaceChildren(...info.sources.map((name, i) => new Option(name, i)));
+  at("source").value = chosen < info.sources.length ? chosen : 0;
+  at("record").disabled = !recorder.supported;
+  connection.source = source();
+  describe(info);
+}
+
+/** Say what made the depth, and take its colours. */
+function describe(info) {
+  about = info;
   at("ask").hidden = true;
   at("main").hidden = false;
   at("token").value = "";
@@ -67,12 +83,8 @@ function show(info) {
   confidence.show(info);
   at("bar").setAttribute("aria-label", isMetric ? "colours of depth in metres" : "colours from near to far, not metres");
   if (!isMetric) at("auto").checked = false; // Each frame comes with its own range; a reload may keep the mark.
-  at("source").replaceChildren(...info.sources.map((name, i) => new Option(name, i)));
-  at("source").value = chosen < info.sources.length ? chosen : 0;
-  at("record").disabled = !recorder.supported;
   if (!palette || !isMetric || !palette.isMetric) setRange({ near: info.near, far: info.far });
   palette = new Palette(info.colours, info.unknown, isMetric);
-  connection.source = source();
   draw();
 }
 
@@ -86,36 +98,65 @@ function showStates(sources) {
 }
 
 function chooseSource() {
+  forget();
+  state.become("connecting");
+  connect();
+}
+
+/** Show a recording in place of a camera. */
+function play(recording) {
+  connection?.close();
+  forget();
+  describe(recording.about);
+  playback.become(recording);
+  state.become("playback");
+  const mine = new Player(recording, {
+    frame: (message) => showFrame(message, mine),
+    moved: (ms) => playback.move(ms),
+    ended: () => setPaused(true),
+    failed: (error) => {
+      setPaused(true);
+      playback.say(`${recording.name} is damaged here: ${error.message}`);
+    },
+  });
+  connection = mine;
+  setPaused(false);
+}
+
+/** Forget the pictures of a camera or a recording: others follow. */
+function forget() {
   shown?.picture.close();
   shown = undefined;
   freshness.forget();
+  cloud.forget();
   at("assumed").hidden = true;
   state.setCamera(null);
   for (const id of ["picture", "depth"]) at(id).getContext("2d").clearRect(0, 0, at(id).width, at(id).height);
-  state.become("connecting");
   measure();
-  connect();
 }
 
 async function showFrame(message, from) {
   const next = await decode(message);
   if (from !== connection) return next.picture.close();
   shown?.picture.close();
-  shown = next;
+  shown = Object.assign(next, { message });
+  cloud.take(shown);
+  recorder.frames?.add(message);
   fit(at("picture"), next.picture);
   at("main").style.setProperty("--aspect", next.picture.width / next.picture.height);
   fit(at("depth"), next.header.depth);
   at("assumed").hidden = next.header.camera !== "assumed";
   if (at("auto").checked) setRange(fittingRange(next.depth) ?? range);
   draw();
+  if (from instanceof Player) return;
   numbers.showAge(next.header.age);
   freshness.note(next.header);
   state.tell();
 }
 
 function draw() {
-  drawBar();
-  if (!shown) return;
+  if (!cloud.isShown) drawBar();
+  if (!shown || (cloud.isShown && !recorder.media)) return;
   at("picture").getContext("2d").drawImage(shown.picture, 0, 0);
   palette.paint(at("depth"), shown.depth, range, confidence.fading(shown));
   if (recorder.media) recorder.compose(at("picture"), at("depth"), palette, range);
@@ -180,8 +221,15 @@ function hold() {
   connection?.hold(isPaused() || (document.hidden && !recorder.media));
 }
 
-function togglePause() {
-  const paused = !isPaused();
+function toggleCloud() {
+  const isSolid = at("solid").getAttribute("aria-pressed") !== "true";
+  at("solid").setAttribute("aria-pressed", isSolid);
+  at("main").dataset.view = isSolid ? "cloud" : "flat";
+  cloud.show(isSolid);
+  if (palette) draw();
+}
+
+function setPaused(paused) {
   at("pause").setAttribute("aria-pressed", paused);
   at("pause").textContent = paused ? "Resume" : "Pause";
   hold();
@@ -192,8 +240,10 @@ function toggleRecord() {
   if (recorder.media) recorder.stop();
   else if (shown) {
     recorder.compose(at("picture"), at("depth"), palette, range);
-    recorder.start();
+    recorder.start({ ...about, sources: [about.sources[source()]] });
+    recorder.frames.add(shown.message);
   }
+  at("open").disabled = Boolean(recorder.media);
   at("record").setAttribute("aria-pressed", Boolean(recorder.media));
   at("record").textContent = recorder.media ? "Stop recording" : "Record";
   hold();
@@ -201,8 +251,10 @@ function toggleRecord() {
 
 function takeSnapshot() {
   if (!shown) return;
+  const date = connection.date ?? new Date(freshness.taken);
+  if (cloud.isShown) return saveStack(cloud.drawn(), date);
   recorder.compose(at("picture"), at("depth"), palette, range);
-  recorder.snapshot(new Date(freshness.taken));
+  recorder.snapshot(date);
 }
 
 at("ask").addEventListener("submit", (event) => {
@@ -225,7 +277,8 @@ at("auto").addEventListener("change", () => {
   draw();
 });
 at("fade").addEventListener("change", draw);
-at("pause").addEventListener("click", togglePause);
+at("solid").addEventListener("click", toggleCloud);
+at("pause").addEventListener("click", () => setPaused(!isPaused()));
 at("snapshot").addEventListener("click", takeSnapshot);
 at("record").addEventListener("click", toggleRecord);
 at("source").addEventListener("change", chooseSource);
