@@ -40,7 +40,7 @@ FLOORS = (
     ("engines", "frame", "rooms"),
     ("sinks", "sources"),
     ("pipeline",),
-    ("model", "viewer"),
+    ("model", "web"),
     ("archive",),
     ("cli",),
 )

@@ -13,8 +13,9 @@ import pytest
 from hypothesis import given
 
 from clipdepth.sources import Captured
-from clipdepth.viewer import Address, Setup, open_viewer
-from clipdepth.viewer.viewer import Viewer
+from clipdepth.web import Address
+from clipdepth.web.viewer import Setup, open_viewer
+from clipdepth.web.viewer.viewer import Viewer
 from depth_frames import with_depth
 from fuzzing import bounded, little_memory, spoiled
 from live_servers import wait_until

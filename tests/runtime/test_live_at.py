@@ -16,7 +16,7 @@ from urllib.request import Request, urlopen
 import pytest
 
 from bundles import write_bundle
-from clipdepth.viewer.lan import lan_addresses
+from clipdepth.web.viewer.lan import lan_addresses
 from live_servers import free_port
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="needs pseudo-terminals and signals")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from clipdepth.cli.run_options import parse_options
-from clipdepth.viewer import Address
+from clipdepth.web import Address
 
 SERVICE = Path(__file__).parents[2] / "docs" / "service"
 

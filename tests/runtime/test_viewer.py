@@ -15,12 +15,13 @@ import pytest
 from clipdepth.errors import UsageError
 from clipdepth.sinks.depth_picture import colourise
 from clipdepth.sources import Captured
-from clipdepth.viewer import Address, Setup, choose_token, open_viewer, parse_address
-from clipdepth.viewer import broadcast as broadcast_module
-from clipdepth.viewer.address import ServeError
-from clipdepth.viewer.broadcast import Channel
-from clipdepth.viewer.messages import Shot
-from clipdepth.viewer.status import describe
+from clipdepth.web import Address, choose_token, parse_address
+from clipdepth.web.address import ServeError
+from clipdepth.web.viewer import Setup, open_viewer
+from clipdepth.web.viewer import broadcast as broadcast_module
+from clipdepth.web.viewer.broadcast import Channel
+from clipdepth.web.viewer.messages import Shot
+from clipdepth.web.viewer.status import describe
 from depth_frames import with_depth
 
 SETUP = Setup("slow", "CPU", "fp32", 0.5, 5.0)
@@ -168,7 +169,8 @@ def test_without_its_extra_the_viewer_says_which() -> None:
 import sys
 sys.modules["starlette"] = None
 from clipdepth.errors import MissingExtraError
-from clipdepth.viewer import Address, Setup, choose_token, open_viewer
+from clipdepth.web import Address, choose_token
+from clipdepth.web.viewer import Setup, open_viewer
 try:
     open_viewer(Address(), choose_token(Address(), None), Setup("a", "b", "c", 1, 2))
 except MissingExtraError as error:

@@ -15,8 +15,9 @@ from browsers import CHROMIUM, PHONE, launched, page_of, until, wait_for_frames
 from clipdepth.camera.pinhole import Intrinsics
 from clipdepth.rooms import Room, default_intrinsics
 from clipdepth.sources import Captured
-from clipdepth.viewer import Address, Setup, open_viewer
-from clipdepth.viewer.viewer import Viewer
+from clipdepth.web import Address
+from clipdepth.web.viewer import Setup, open_viewer
+from clipdepth.web.viewer.viewer import Viewer
 from depth_frames import with_depth
 from live_servers import wait_until
 

@@ -9,9 +9,9 @@ import pytest
 
 from clipdepth.frame import DepthFrame
 from clipdepth.rooms import default_intrinsics
-from clipdepth.viewer import Setup
-from clipdepth.viewer.messages import Shot, encode
-from clipdepth.viewer.status import describe
+from clipdepth.web.viewer import Setup
+from clipdepth.web.viewer.messages import Shot, encode
+from clipdepth.web.viewer.status import describe
 
 
 def frame_of(height: int, width: int) -> DepthFrame:

@@ -40,9 +40,10 @@ from clipdepth.sources import Captured
 from clipdepth.sources.frames import FramesSource
 from clipdepth.sources.late import open_late
 from clipdepth.sources.live import Reconnect
-from clipdepth.viewer import Address, Allowed, Setup, open_viewer
-from clipdepth.viewer.messages import pack
-from clipdepth.viewer.viewer import Viewer
+from clipdepth.web import Address, Allowed
+from clipdepth.web.viewer import Setup, open_viewer
+from clipdepth.web.viewer.messages import pack
+from clipdepth.web.viewer.viewer import Viewer
 from depth_frames import with_depth
 from live_servers import free_port, mjpeg_server
 from relays import relay

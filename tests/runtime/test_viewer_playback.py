@@ -15,8 +15,9 @@ import pytest
 
 from browsers import CHROMIUM, LOST, becomes, hover, is_dimmed, launched, page_of, until, wait_for_frames
 from clipdepth.sources import Captured
-from clipdepth.viewer import Address, Setup, open_viewer
-from clipdepth.viewer.viewer import Viewer
+from clipdepth.web import Address
+from clipdepth.web.viewer import Setup, open_viewer
+from clipdepth.web.viewer.viewer import Viewer
 from depth_frames import with_depth
 
 pytest.importorskip("playwright.sync_api", reason="needs playwright")

@@ -10,9 +10,10 @@ import cv2
 import numpy as np
 import pytest
 
-from clipdepth.viewer import Address, Allowed, Setup, open_viewer, parse_host, parse_origin
-from clipdepth.viewer.lan import lan_addresses
-from clipdepth.viewer.qr import qr_code
+from clipdepth.web import Address, Allowed, parse_host, parse_origin
+from clipdepth.web.viewer import Setup, open_viewer
+from clipdepth.web.viewer.lan import lan_addresses
+from clipdepth.web.viewer.qr import qr_code
 
 SETUP = Setup("slow", "CPU", "fp32", 0.5, 5.0)
 

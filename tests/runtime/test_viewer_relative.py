@@ -14,8 +14,9 @@ from clipdepth.bundle.kind import DepthKind
 from clipdepth.frame import DepthFrame
 from clipdepth.rooms import default_intrinsics
 from clipdepth.sinks.relative import FARTHEST, NEAREST
-from clipdepth.viewer import Address, Setup, open_viewer
-from clipdepth.viewer.messages import Shot, encode
+from clipdepth.web import Address
+from clipdepth.web.viewer import Setup, open_viewer
+from clipdepth.web.viewer.messages import Shot, encode
 
 kinds = pytest.mark.parametrize("kind", ["relative", "disparity"])
 

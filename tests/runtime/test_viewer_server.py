@@ -27,10 +27,11 @@ from clipdepth.pipeline import Feed, Pipeline
 from clipdepth.pipeline.branch import State
 from clipdepth.sources import Captured
 from clipdepth.sources.frames import FramesSource
-from clipdepth.viewer import Address, Allowed, Setup, open_viewer
-from clipdepth.viewer.address import ServeError
-from clipdepth.viewer.protocols import MAX_FROM_ONE, MAX_OPEN, is_crowded
-from clipdepth.viewer.viewer import Viewer, ViewerSink
+from clipdepth.web import Address, Allowed
+from clipdepth.web.address import ServeError
+from clipdepth.web.protocols import MAX_FROM_ONE, MAX_OPEN, is_crowded
+from clipdepth.web.viewer import Setup, open_viewer
+from clipdepth.web.viewer.viewer import Viewer, ViewerSink
 from depth_frames import with_depth
 from live_servers import wait_until
 from slow_stages import SIZE, SlowEngine
@@ -166,7 +167,7 @@ def test_large_frames_are_reduced_and_depth_keeps_values_of_its_own() -> None:
 
 
 def test_each_ask_brings_one_frame_the_newest(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("clipdepth.viewer.session.STATUS_S", 0.2)
+    monkeypatch.setattr("clipdepth.web.viewer.session.STATUS_S", 0.2)
     with serving() as (viewer, [sink]), look(viewer) as guest:
         for index in range(10):
             sink.write(with_depth(*shot(index)))
@@ -525,7 +526,7 @@ def deaf(viewer: Viewer) -> socket.socket:
 
 
 def test_a_viewer_that_stops_reading_delays_nobody_and_is_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("clipdepth.viewer.address.STALLED_MS", 1000)
+    monkeypatch.setattr("clipdepth.web.address.STALLED_MS", 1000)
     noise = np.random.default_rng(0).integers(0, 256, (480, 640, 3), dtype=np.uint8)
     depth = np.random.default_rng(0).uniform(1, 5, (480, 640)).astype(np.float32)
     times, frames = [], 0
@@ -546,7 +547,7 @@ def test_a_viewer_that_stops_reading_delays_nobody_and_is_let_go(monkeypatch: py
 
 
 def test_half_open_and_silent_connections_keep_nobody_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("clipdepth.viewer.server.SLOW_REQUEST_S", 0.3)
+    monkeypatch.setattr("clipdepth.web.server.SLOW_REQUEST_S", 0.3)
     with serving() as (viewer, _):
         silent = [socket.create_connection(("127.0.0.1", viewer.address.port), 5) for _ in range(70)]
         for connection in silent[::2]:

@@ -20,8 +20,8 @@ from uvicorn import Config, Server
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
-from clipdepth.viewer.protocols import counting_protocols
-from clipdepth.viewer.server import Server as ViewerServer
+from clipdepth.web.protocols import counting_protocols
+from clipdepth.web.server import Server as ViewerServer
 
 PYPROJECT = Path(__file__).parents[2] / "pyproject.toml"
 HTTP = {"client", "conn", "connections", "cycle", "transport"}

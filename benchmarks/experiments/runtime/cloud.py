@@ -24,7 +24,8 @@ from playwright.sync_api import sync_playwright
 
 from clipdepth.rooms import Room, default_intrinsics
 from clipdepth.sources import Captured
-from clipdepth.viewer import Address, Setup, open_viewer
+from clipdepth.web import Address
+from clipdepth.web.viewer import Setup, open_viewer
 
 sys.path.insert(0, str(TESTS))
 from depth_frames import with_depth

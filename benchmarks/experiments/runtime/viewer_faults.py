@@ -17,8 +17,9 @@ from viewers import stop_reading
 
 from clipdepth.model import load
 from clipdepth.pipeline import Feed, Pipeline
-from clipdepth.viewer import Address, Setup, open_viewer
-from clipdepth.viewer.viewer import Viewer
+from clipdepth.web import Address
+from clipdepth.web.viewer import Setup, open_viewer
+from clipdepth.web.viewer.viewer import Viewer
 from live_servers import wait_until
 
 FPS = 15

@@ -36,7 +36,8 @@ from websockets.sync.client import ClientConnection, connect
 from clipdepth.camera.resize import resize_frame
 from clipdepth.model import DepthModel, load
 from clipdepth.pipeline import Feed, Pipeline
-from clipdepth.viewer import Address, Setup, open_viewer
+from clipdepth.web import Address
+from clipdepth.web.viewer import Setup, open_viewer
 
 AHEAD = 2
 """How many frames the page asks for ahead."""

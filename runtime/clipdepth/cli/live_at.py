@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from clipdepth.cli.logs import log_event
-from clipdepth.viewer.qr import qr_code
+from clipdepth.web.viewer.qr import qr_code
 
 if TYPE_CHECKING:
-    from clipdepth.viewer.viewer import Viewer
+    from clipdepth.web.viewer.viewer import Viewer
 
 OPEN = "every user of this computer can watch; with --token only those who know the token"
 

@@ -35,13 +35,13 @@ from clipdepth.pipeline.smoothing import Smoother
 from clipdepth.sinks import open_foxglove, open_rerun_viewer, open_sink
 from clipdepth.sources import Source
 from clipdepth.sources.late import open_late
-from clipdepth.viewer import Setup, choose_token, open_viewer
+from clipdepth.web.viewer import Setup, open_viewer
 
 if TYPE_CHECKING:
     from clipdepth.sinks.rerun_live import RerunViewer
     from clipdepth.sinks.ros.foxglove import Foxglove
     from clipdepth.sinks.window import Window
-    from clipdepth.viewer.viewer import Viewer
+    from clipdepth.web.viewer.viewer import Viewer
 
 PROGRESS_S = 0.1
 """How often the progress bar moves, and how soon Ctrl-C is seen, seconds."""
@@ -148,8 +148,7 @@ def _print_terms(bundle: Bundle, kind: DepthKind) -> None:
 def _viewer(options: RunOptions, setup: Setup) -> "Viewer | None":
     if not options.serve:
         return None
-    # Through a proxy others reach loopback too.
-    token = choose_token(options.serve, options.secret, make=options.token is True or options.behind_proxy)
+    token = options.token_for(options.serve)
     return open_viewer(options.serve, token, setup, metrics=options.metrics, allowed=options.allowed)
 
 

@@ -1,12 +1,12 @@
 """The options of `clipdepth run`."""
 
 import argparse
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from clipdepth.bundle.kind import METRIC, DepthKind, require_metric
+from clipdepth.cli.access_options import AccessOptions, add_access_arguments
 from clipdepth.cli.arguments import BUNDLE_HELP, ArgumentParser, depth_span, duration, positive_int
 from clipdepth.cli.camera_options import (
     TurnedCameraOptions,
@@ -21,7 +21,7 @@ from clipdepth.sinks.relative import FARTHEST, NEAREST
 from clipdepth.sources import has_modes, is_bag, is_sought
 from clipdepth.sources.camera import CameraMode
 from clipdepth.sources.live import Reconnect
-from clipdepth.viewer import Address, Allowed, parse_address, parse_host, parse_origin
+from clipdepth.web import Address, parse_address
 
 RANGE = 0.3, 6.0
 """The ends of the colours, metres, where nobody says others."""
@@ -31,7 +31,7 @@ RERUN = "rerun+http://127.0.0.1:9876/proxy"
 
 
 @dataclass(frozen=True)
-class RunOptions(TurnedCameraOptions):
+class RunOptions(TurnedCameraOptions, AccessOptions):
     """The arguments of `clipdepth run`; its help says what each is."""
 
     bundle: str
@@ -52,10 +52,6 @@ class RunOptions(TurnedCameraOptions):
     foxglove: Address | None
     rerun: str | None
     serve: Address | None
-    token: str | bool | None
-    allowed_host: list[str]
-    allowed_origin: list[str]
-    metrics: bool
     engine: str
     device: int | None
     precision: str | None
@@ -80,21 +76,6 @@ class RunOptions(TurnedCameraOptions):
     def reconnect(self) -> Reconnect:
         """How cameras and streams are sought that are away."""
         return Reconnect() if self.give_up is None else Reconnect(give_up_s=self.give_up)
-
-    @property
-    def secret(self) -> str | None:
-        """The viewer's token, where the user gave one."""
-        return self.token if isinstance(self.token, str) else os.environ.get("CLIPDEPTH_TOKEN")
-
-    @property
-    def behind_proxy(self) -> bool:
-        """Whether a proxy stands in front of the viewer."""
-        return bool(self.allowed_host or self.allowed_origin)
-
-    @property
-    def allowed(self) -> Allowed:
-        """What a proxy in front of the viewer brings with it."""
-        return Allowed(tuple(self.allowed_host), tuple(self.allowed_origin))
 
 
 def parse_options(argv: Sequence[str]) -> RunOptions:
@@ -187,33 +168,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="HOST:PORT",
         help="show live depth on a web page (default: 127.0.0.1:8000)",
     )
-    add(
-        "--token",
-        nargs="?",
-        const=True,
-        metavar="T",
-        help="with --serve: what viewers need to know; without T it is CLIPDEPTH_TOKEN, or made and printed. "
-        "Without --token only a viewer on loopback has none, and every user of this computer can watch it",
-    )
-    add(
-        "--allowed-host",
-        type=parse_host,
-        action="append",
-        default=[],
-        metavar="NAME",
-        help="with --serve behind a proxy: answer requests for this name too, such as cam.example.org "
-        "(may be given more than once)",
-    )
-    add(
-        "--allowed-origin",
-        type=parse_origin,
-        action="append",
-        default=[],
-        metavar="ORIGIN",
-        help="with --serve behind a proxy that sends another Host than the browser: let pages of this origin look, "
-        "such as https://cam.example.org (may be given more than once)",
-    )
-    add("--metrics", action="store_true", help="with --serve: Prometheus metrics at /metrics")
+    add_access_arguments(parser, "viewers", "with --serve: ")
     add("--smooth", action="store_true", help="steady depth over time, without lag where something moves")
     add_min_confidence(parser)
     add_engine_arguments(parser)

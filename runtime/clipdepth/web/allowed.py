@@ -1,11 +1,11 @@
-"""Names and origins that a proxy in front of the viewer brings with it."""
+"""Names and origins that a proxy in front of a server brings with it."""
 
 import argparse
 import re
 from dataclasses import dataclass
 from ipaddress import ip_address
 
-from clipdepth.viewer.address import is_number
+from clipdepth.web.address import is_number
 
 _NAME = re.compile(r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*", re.ASCII)
 _ORIGIN = re.compile(r"(https?)://(\[[0-9a-f:.]+\]|[^:/\[\]]+)(:[1-9][0-9]{0,4})?/?", re.ASCII)
@@ -15,7 +15,7 @@ _PORTS = {"http": ":80", "https": ":443"}
 
 @dataclass(frozen=True)
 class Allowed:
-    """What is answered beside the viewer's own names."""
+    """What is answered beside the server's own names."""
 
     hosts: tuple[str, ...] = ()
     """Names and IP addresses in the Host header, as `parse_host` gives them."""

@@ -1,4 +1,4 @@
-"""Who may look.
+"""Who may ask.
 
 The token never stands in a URL that is sent: the page takes it from the fragment and gives it as a WebSocket
 subprotocol or an Authorization header. There is no cookie, so no other site can use the visitor's permission.
@@ -15,9 +15,9 @@ from urllib.parse import urlsplit
 from starlette.datastructures import Headers
 from starlette.types import Scope
 
-from clipdepth.viewer.address import Address, is_number
-from clipdepth.viewer.allowed import Allowed
-from clipdepth.viewer.token import PREFIX, token_protocol
+from clipdepth.web.address import Address, is_number
+from clipdepth.web.allowed import Allowed
+from clipdepth.web.token import PREFIX, token_protocol
 
 _LOG = logging.getLogger(__name__)
 
@@ -34,14 +34,15 @@ class Refusal:
     text: str
 
 
-WRONG_HOST = Refusal(421, "host", "this viewer is not known under that name; use its IP address, or add --allowed-host")
-WRONG_ORIGIN = Refusal(403, "origin", "a page of another site may not look; add a proxy's with --allowed-origin")
+WRONG_HOST = Refusal(421, "host", "this server is not known under that name; use its IP address, or add --allowed-host")
+WRONG_ORIGIN = Refusal(403, "origin", "a page of another site may not ask; add a proxy's with --allowed-origin")
 WRONG_TOKEN = Refusal(401, "token", "the token is missing or wrong")
 FULL = Refusal(403, "full", "too many viewers; close one")
 UNKNOWN = Refusal(404, "unknown", "nothing is at that address")
 UNSUITABLE = Refusal(400, "unsuitable", "what is there cannot be asked for in that way")
 MALFORMED = Refusal(400, "malformed", "it was broken, or longer than a browser's")
 UNFINISHED = Refusal(408, "unfinished", "it was begun and did not go on")
+STALLED = Refusal(408, "stalled", "its sender does not read the answer")
 BUSY = Refusal(503, "busy", "too many connections are open")
 MESSAGE = Refusal(403, "message", "a viewer sent what the page never sends")
 
@@ -75,7 +76,7 @@ class Access:
         """Count a refusal, log the first of its kind, return it."""
         self.refused[refusal.reason] += 1
         if self.refused[refusal.reason] == 1:
-            _LOG.warning("the viewer refused a request: %s (more of these are only counted)", refusal.text)
+            _LOG.warning("a request was refused: %s (more of these are only counted)", refusal.text)
         return refusal
 
     def _knows(self, host: str) -> bool:

@@ -1,14 +1,14 @@
-"""The secret that lets a viewer in."""
+"""The secret that lets a client in."""
 
 import secrets
 from base64 import urlsafe_b64encode
 
 from clipdepth.errors import UsageError
-from clipdepth.viewer.address import Address
+from clipdepth.web.address import Address
 
 SHORTEST = 8
 PREFIX = "token."
-"""Before the token, in base64url without padding, in the WebSocket subprotocols that a viewer offers."""
+"""Before the token, in base64url without padding, in the WebSocket subprotocols that the viewer's page offers."""
 
 
 def choose_token(address: Address, given: str | None, *, make: bool = False) -> str | None:
@@ -19,7 +19,7 @@ def choose_token(address: Address, given: str | None, *, make: bool = False) -> 
     if given is None:
         return secrets.token_urlsafe(18) if make or not address.is_loopback else None
     if len(given) < SHORTEST or not given.isprintable():
-        raise UsageError(f"the viewer's token needs at least {SHORTEST} printable characters; give a longer one")
+        raise UsageError(f"the token needs at least {SHORTEST} printable characters; give a longer one")
     return given
 
 

@@ -1,16 +1,18 @@
 """uvicorn in a thread of its own."""
 
 import asyncio
+import math
 import socket
 from threading import Event, Thread
+from typing import Any
 
 import uvicorn
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from clipdepth.viewer.access import BUSY, MALFORMED, UNFINISHED, Access
-from clipdepth.viewer.app import HEADERS, answer
-from clipdepth.viewer.protocols import counting_protocols
+from clipdepth.web.access import BUSY, MALFORMED, STALLED, UNFINISHED, Access
+from clipdepth.web.guard import HEADERS, answer
+from clipdepth.web.protocols import counting_protocols
 
 MAX_REQUEST = 16_384
 """The longest request line with headers, bytes."""
@@ -20,14 +22,26 @@ MAX_CONNECTIONS = 64
 PING_S = 10
 SLOW_REQUEST_S = 5
 """After twice this at most, a request that is not whole is given up, seconds."""
+ANSWER_S = 60
+"""How long a client may take to read an answer, seconds."""
 FAREWELL_S = 0.2
-"""How long connections have to end by themselves, seconds."""
+"""How long connections of the viewer have to end by themselves, seconds."""
 
 
 class Server(uvicorn.Server):
-    """Serves an app from `start` until `stop`, which takes less than a second whatever the viewers do."""
+    """Serves an app, in a thread called `name`, from `start` until `stop`.
 
-    def __init__(self, app: ASGIApp, listening: socket.socket, access: Access) -> None:
+    At the end requests under way have `farewell_s` seconds to be answered; then their connections are cut.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        listening: socket.socket,
+        access: Access,
+        name: str = "clipdepth-viewer",
+        farewell_s: float = FAREWELL_S,
+    ) -> None:
         http, websocket = counting_protocols(access)
         config = uvicorn.Config(
             self._limited,
@@ -47,7 +61,7 @@ class Server(uvicorn.Server):
             server_header=False,
             callback_notify=self._drop_unfinished,
             timeout_notify=SLOW_REQUEST_S,
-            timeout_graceful_shutdown=1,
+            timeout_graceful_shutdown=math.ceil(farewell_s) + 1,
             headers=HEADERS,
             h11_max_incomplete_event_size=MAX_REQUEST,
         )
@@ -55,9 +69,10 @@ class Server(uvicorn.Server):
         self.loop: asyncio.AbstractEventLoop | None = None
         self._app, self._access = app, access
         self._listening = listening
+        self._farewell_s = farewell_s
         self._ready = Event()
-        self._unfinished: set[object] = set()
-        self._thread = Thread(target=self._run, name="clipdepth-viewer", daemon=True)
+        self._unfinished: set[tuple[Any, object]] = set()
+        self._thread = Thread(target=self._run, name=name, daemon=True)
 
     def start(self) -> asyncio.AbstractEventLoop:
         """Serve from now on; returns the event loop in which that happens."""
@@ -88,7 +103,7 @@ class Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """See uvicorn, which would wait for connections whose other end takes nothing."""
-        asyncio.get_running_loop().call_later(FAREWELL_S, self._abort_all)
+        asyncio.get_running_loop().call_later(self._farewell_s, self._abort_all)
         await super().shutdown(sockets)
 
     async def _limited(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -102,25 +117,54 @@ class Server(uvicorn.Server):
                 app = answer(self._access.count(BUSY))
             elif _length(scope) > MAX_REQUEST:
                 app = answer(self._access.count(MALFORMED))
+            send = self._in_time(scope, send)
         await app(scope, receive, send)
+
+    def _in_time(self, scope: Scope, send: Send) -> Send:
+        """Cut the connection of a client that does not read its answer; uvicorn would wait for it."""
+        deadline = math.inf
+
+        async def send_in_time(message: Message) -> None:
+            nonlocal deadline
+            now = asyncio.get_running_loop().time()
+            deadline = min(deadline, now + ANSWER_S)
+            try:
+                await asyncio.wait_for(send(message), deadline - now)
+            except asyncio.TimeoutError:
+                self._access.count(STALLED)
+                for connection in list(self.server_state.connections):
+                    if getattr(connection, "client", None) == scope["client"]:
+                        connection.transport.abort()
+
+        return send_in_time
 
     def _abort_all(self) -> None:
         for connection in list(self.server_state.connections):
             connection.transport.abort()
 
     async def _drop_unfinished(self) -> None:
-        """End connections that at the last call too had sent only a part of a request; uvicorn would keep them."""
-        unfinished = {connection for connection in self.server_state.connections if _is_unfinished(connection)}
-        for connection in unfinished & self._unfinished:
+        """End connections that since the last call neither began a request nor ended one; uvicorn would keep them.
+
+        They sent only a part of a request, or do not read the end of an answer.
+        """
+        unfinished = {(connection, _cycle(connection)) for connection in self.server_state.connections}
+        unfinished = {(connection, cycle) for connection, cycle in unfinished if _is_unfinished(cycle)}
+        for connection, _ in unfinished & self._unfinished:
             if _has_begun(connection):
                 self._access.count(UNFINISHED)
+            elif connection.transport.get_write_buffer_size():
+                self._access.count(STALLED)
             connection.transport.abort()
-        self._unfinished = set(unfinished)
+        self._unfinished = unfinished
 
 
-def _is_unfinished(connection: object) -> bool:
-    """Whether an HTTP connection handles no request; a WebSocket's has no `cycle`."""
-    cycle = getattr(connection, "cycle", connection)
+def _cycle(connection: object) -> object:
+    """What handles a connection's newest request, None before the first; a WebSocket has no such, but itself."""
+    return getattr(connection, "cycle", connection)
+
+
+def _is_unfinished(cycle: object) -> bool:
+    """Whether no request is handled now."""
     return cycle is None or getattr(cycle, "response_complete", False)
 
 

@@ -9,7 +9,7 @@ export class Confidence {
     this.margins = null;
   }
 
-  /** Learn of the model, see clipdepth/viewer/status.py. */
+  /** Learn of the model, see clipdepth/web/viewer/status.py. */
   show({ margins }) {
     this.margins = margins;
     this.at("unsure").hidden = !margins;

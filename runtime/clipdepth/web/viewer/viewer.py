@@ -5,14 +5,14 @@ from urllib.parse import quote
 
 from clipdepth.frame import DepthFrame
 from clipdepth.pipeline import Pipeline
-from clipdepth.viewer.access import Access
-from clipdepth.viewer.address import Address
-from clipdepth.viewer.allowed import Allowed
-from clipdepth.viewer.app import make_app
-from clipdepth.viewer.broadcast import Channel
-from clipdepth.viewer.lan import lan_addresses
-from clipdepth.viewer.server import Server
-from clipdepth.viewer.status import Setup, Status
+from clipdepth.web.access import Access
+from clipdepth.web.address import Address
+from clipdepth.web.allowed import Allowed
+from clipdepth.web.server import Server
+from clipdepth.web.viewer.app import make_app
+from clipdepth.web.viewer.broadcast import Channel
+from clipdepth.web.viewer.lan import lan_addresses
+from clipdepth.web.viewer.status import Setup, Status
 
 EVERYWHERE = {"0.0.0.0": socket.AF_INET, "::": socket.AF_INET6}
 """Hosts that stand for all addresses of a family."""

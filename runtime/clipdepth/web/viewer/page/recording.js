@@ -1,7 +1,7 @@
 // A recording: the video that the browser made, which any player plays, and behind its end the frames with their depth.
 //
 // What follows the video is one box (MP4) or element (WebM) that players skip: the frames' messages as the server sent
-// them, see clipdepth/viewer/messages.py; an index, JSON; its length, uint32 little endian; and MARK.
+// them, see clipdepth/web/viewer/messages.py; an index, JSON; its length, uint32 little endian; and MARK.
 
 const MARK = "clipdepth frames"; // 16 bytes.
 const UUID = "8f2f4f0e6c4b4a0b9d3c5f1a7be0d201"; // The box's own, see ISO/IEC 14496-12, 4.2.
@@ -13,7 +13,7 @@ export class NotARecording extends Error {}
 
 /** The frames of a recording that is being made. They are given to the browser as blobs, which it may put on disk. */
 export class Frames {
-  /** `about` is what the server says of itself, see `describe` in clipdepth/viewer/status.py, and of the `source`. */
+  /** `about` is what the server says of itself, see `describe` in clipdepth/web/viewer/status.py, and of the `source`. */
   constructor(about, date) {
     Object.assign(this, { about, date, start: performance.now(), parts: [], index: [] });
   }

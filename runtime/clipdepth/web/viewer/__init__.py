@@ -3,15 +3,14 @@
 from typing import TYPE_CHECKING
 
 from clipdepth.errors import MissingExtraError
-from clipdepth.viewer.address import Address, parse_address
-from clipdepth.viewer.allowed import Allowed, parse_host, parse_origin
-from clipdepth.viewer.status import Setup
-from clipdepth.viewer.token import choose_token
+from clipdepth.web.address import Address
+from clipdepth.web.allowed import Allowed
+from clipdepth.web.viewer.status import Setup
 
 if TYPE_CHECKING:
-    from clipdepth.viewer.viewer import Viewer
+    from clipdepth.web.viewer.viewer import Viewer
 
-__all__ = ["Address", "Allowed", "Setup", "choose_token", "open_viewer", "parse_address", "parse_host", "parse_origin"]
+__all__ = ["Setup", "open_viewer"]
 
 
 def open_viewer(
@@ -22,7 +21,7 @@ def open_viewer(
     `token` is what `choose_token` gave. Raises MissingExtraError without the extra 'viewer'.
     """
     try:
-        from clipdepth.viewer.viewer import Viewer
+        from clipdepth.web.viewer.viewer import Viewer
     except ModuleNotFoundError as error:
         if (error.name or "").startswith("clipdepth"):
             raise

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from time import monotonic_ns
 
 from clipdepth.frame import DepthFrame
-from clipdepth.viewer.messages import Shot, encode
+from clipdepth.web.viewer.messages import Shot, encode
 
 MAX_FPS = 20
 """How often a second a source's depth is encoded at most."""

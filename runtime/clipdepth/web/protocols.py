@@ -11,7 +11,7 @@ import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
-from clipdepth.viewer.access import BUSY, MALFORMED, Access
+from clipdepth.web.access import BUSY, MALFORMED, Access
 
 MAX_OPEN = 128
 """Connections at once, also those that say nothing: each takes a file of the process."""

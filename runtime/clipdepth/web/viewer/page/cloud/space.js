@@ -9,7 +9,7 @@ export function obstacle({ depth, pinhole }) {
   return "Nobody knows this camera's focal length, so there is no cloud. Give clipdepth run --fov, --focal-px or --calibration.";
 }
 
-/** The rays of a frame's depth: x/z of each column, y/z of each row. See `sample` in clipdepth/viewer/messages.py. */
+/** The rays of a frame's depth: x/z of each column, y/z of each row. See `sample` in clipdepth/web/viewer/messages.py. */
 export function raysOf({ depth, pinhole }) {
   const { width, height, fx, fy, cx, cy } = pinhole;
   return {

@@ -1,4 +1,4 @@
-"""Where the viewer listens."""
+"""Where a server listens."""
 
 import argparse
 import os
@@ -14,7 +14,7 @@ STALLED_MS = 10_000
 
 
 class ServeError(ClipdepthError, OSError):
-    """The viewer cannot listen at the address."""
+    """A server cannot listen at the address."""
 
 
 @dataclass(frozen=True)
@@ -32,15 +32,15 @@ class Address:
     def __str__(self) -> str:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
-    def listen(self) -> socket.socket:
-        """A socket bound to it that listens; raises ServeError where that is impossible."""
+    def listen(self, option: str = "--serve") -> socket.socket:
+        """A socket bound to it that listens; raises ServeError, which names the `option`, where that is impossible."""
         try:
             found = socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
             family, _, _, _, place = min(found, key=lambda entry: entry[0] != socket.AF_INET)
             listening = socket.create_server(place[:2], family=family)
         except (OSError, UnicodeError) as error:
             why = str(error) if isinstance(error, socket.gaierror | UnicodeError) else os.strerror(error.errno or 0)
-            raise ServeError(f"cannot serve at {self}: {why}; give another with --serve HOST:PORT") from None
+            raise ServeError(f"cannot serve at {self}: {why}; give another with {option} HOST:PORT") from None
         if hasattr(socket, "TCP_USER_TIMEOUT"):
             listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, STALLED_MS)
         return listening

@@ -3,7 +3,7 @@
 const SURE = 64; // Steps in which colours fade.
 
 /**
- * Split a message, see clipdepth/viewer/messages.py: {header, picture: ImageBitmap, depth: Uint16Array, confidence:
+ * Split a message, see clipdepth/web/viewer/messages.py: {header, picture: ImageBitmap, depth: Uint16Array, confidence:
  * Uint8Array}. Depth is in mm where header.depth.kind is metric; else it goes from 1000, the frame's nearest, to 2000, its
  * farthest. Confidence goes from 0 to 255, which is 1, and is null where the model says nothing of it.
  */

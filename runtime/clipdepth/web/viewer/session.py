@@ -10,9 +10,9 @@ from time import monotonic
 from starlette.types import Message
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from clipdepth.viewer.access import MESSAGE, Access
-from clipdepth.viewer.broadcast import Channel
-from clipdepth.viewer.status import Status
+from clipdepth.web.access import MESSAGE, Access
+from clipdepth.web.viewer.broadcast import Channel
+from clipdepth.web.viewer.status import Status
 
 ASKS = 4
 """How many frames may be asked for and not yet sent."""
