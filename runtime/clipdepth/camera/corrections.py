@@ -16,6 +16,8 @@ _LOG = logging.getLogger(__name__)
 
 Stated = SizedCamera | float | None
 """What a picture's own file states of its camera: all of it, or its focal length in pixels, or nothing."""
+MOST_SIZES = 64
+"""Of pictures whose corrections are kept; each may hold maps as large as its picture."""
 
 
 class Corrections:
@@ -37,6 +39,13 @@ class Corrections:
             self._camera, conversion = read_told(told.calibration, told, manifest)
             self._conversion = conversion if fitted else self._conversion
 
+    @classmethod
+    def of_camera(cls, manifest: Manifest, camera: SizedCamera) -> "Corrections":
+        """Those for a camera whose pinhole is known, with pictures of its shape."""
+        corrections = cls(manifest, Camera())
+        corrections._camera = camera
+        return corrections
+
     @property
     def kind(self) -> DepthKind:
         """What depth is after the correction."""
@@ -55,15 +64,19 @@ class Corrections:
         of pictures of another shape.
         """
         key = (height, width, stated)
-        if key not in self._made:
-            camera = self.camera(height, width, stated)
-            turn = self._told.turn
-            self._made[key] = (
-                Correction(self._conversion, turn.intrinsics(Intrinsics.unknown(width, height)), None, turn)
-                if camera is None
-                else make_correction(camera, self._manifest, self._conversion, turn)
-            )
-        return self._made[key]
+        found = self._made.get(key)
+        if found is None:
+            if len(self._made) >= MOST_SIZES:
+                self._made.clear()
+            found = self._made[key] = self._make(*key)
+        return found
+
+    def _make(self, height: int, width: int, stated: Stated) -> Correction:
+        camera = self.camera(height, width, stated)
+        turn = self._told.turn
+        if camera is None:
+            return Correction(self._conversion, turn.intrinsics(Intrinsics.unknown(width, height)), None, turn)
+        return make_correction(camera, self._manifest, self._conversion, turn)
 
     def camera(self, height: int, width: int, stated: Stated = None) -> SizedCamera | None:
         """The camera with its pictures at that size; None where neither it nor the training camera is known."""

@@ -34,6 +34,7 @@ COMMANDS = {
     "build": Command("clipdepth.cli.build", "tensorrt", "build TensorRT engines of a bundle on this device"),
     "verify": Command("clipdepth.cli.verify", None, "check a bundle's depth against PyTorch's"),
     "run": Command("clipdepth.cli.run", None, "stream frames through a bundle"),
+    "serve": Command("clipdepth.cli.serve", "viewer", "answer pictures with their depth, over HTTP"),
     "archive": Command("clipdepth.cli.archive", "cluster", "depth of many videos and images, on Ray"),
     "calibrate": Command("clipdepth.cli.calibrate", None, "fit depth to measured points, a lens to a checkerboard"),
     "cameras": Command("clipdepth.cli.cameras", None, "list the cameras that are here, with their modes"),

@@ -122,15 +122,18 @@ class Server(uvicorn.Server):
 
     def _in_time(self, scope: Scope, send: Send) -> Send:
         """Cut the connection of a client that does not read its answer; uvicorn would wait for it."""
-        deadline = math.inf
+        deadline, stalled = math.inf, False
 
         async def send_in_time(message: Message) -> None:
-            nonlocal deadline
+            nonlocal deadline, stalled
+            if stalled:
+                return
             now = asyncio.get_running_loop().time()
             deadline = min(deadline, now + ANSWER_S)
             try:
                 await asyncio.wait_for(send(message), deadline - now)
             except asyncio.TimeoutError:
+                stalled = True
                 self._access.count(STALLED)
                 for connection in list(self.server_state.connections):
                     if getattr(connection, "client", None) == scope["client"]:
