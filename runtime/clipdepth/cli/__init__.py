@@ -35,6 +35,7 @@ COMMANDS = {
     "verify": Command("clipdepth.cli.verify", None, "check a bundle's depth against PyTorch's"),
     "run": Command("clipdepth.cli.run", None, "stream frames through a bundle"),
     "serve": Command("clipdepth.cli.serve", "viewer", "answer pictures with their depth, over HTTP"),
+    "triton": Command("clipdepth.cli.triton", None, "write a bundle as a model repository for Triton"),
     "archive": Command("clipdepth.cli.archive", "cluster", "depth of many videos and images, on Ray"),
     "calibrate": Command("clipdepth.cli.calibrate", None, "fit depth to measured points, a lens to a checkerboard"),
     "cameras": Command("clipdepth.cli.cameras", None, "list the cameras that are here, with their modes"),
