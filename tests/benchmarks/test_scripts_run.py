@@ -103,6 +103,18 @@ def test_startup(
     assert float(seconds) > 0.05
 
 
+def test_serving(
+    tmp_path: Path, video: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bundle = write_bundle(tmp_path / "batches.bundle", max_batch=4)
+    options = ("--video", video, "--clients", 2, "--seconds", 0.5, "--rounds", 1)
+    run_script(monkeypatch, "runtime/serving.py", bundle, *options)
+    _, png, npy = rows(capsys.readouterr().out)
+    assert [png[:2], npy[:2]] == [["png", "4"], ["npy", "4"]]
+    assert float(png[3]) > 1
+    assert png[4].endswith("%")
+
+
 @pytest.mark.parametrize("camera", [(), ("--rtsp", "--fps", 30)], ids=["camera", "rtsp"])
 def test_staleness(
     camera: tuple[object, ...],
