@@ -1,4 +1,5 @@
 # make demo: the whole line in minutes.  make test: the tests, make test-runtime: some.  Both set everything up first; needs Python and make.
+# make docs: the documentation site, in site/site.
 # make test-packages: what tests need besides, as root or with sudo, on Debian; without it, tests skip and say so.
 PYTHON ?= python3
 VENV ?= .venv
@@ -14,7 +15,7 @@ test: test-packages
 PYTEST_OPTIONS := --no-skips
 endif
 
-.PHONY: demo test test-packages lint clean
+.PHONY: demo test test-packages docs lint clean
 
 demo: $(INSTALLED)
 	$(BIN)/clipdepth demo --out demo
@@ -33,6 +34,10 @@ test-packages: $(INSTALLED)
 	$(APT_GET) install --no-install-recommends $(DEBIAN) || { $(APT_GET) update && $(APT_GET) install --no-install-recommends $(DEBIAN); }
 	$(BIN)/uv pip install --python $(BIN)/python --group peers
 
+# The site: site/site/index.html. A warning or a dead link is an error.
+docs: $(INSTALLED)
+	$(BIN)/python website/make_site.py site
+
 lint: $(INSTALLED)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -46,4 +51,4 @@ $(INSTALLED): pyproject.toml
 	touch $@
 
 clean:
-	rm -rf $(VENV) demo dist
+	rm -rf $(VENV) demo dist site
