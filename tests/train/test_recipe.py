@@ -392,6 +392,15 @@ def test_self_supervision_can_be_switched_on(monkeypatch: pytest.MonkeyPatch) ->
     assert recipe.loss == LossConfig("none", smoothness=0.01, photometric=0.5)
 
 
+@pytest.mark.parametrize("given", [[], ["--data", "nyu"]])
+def test_a_recipe_of_one_dataset_takes_the_one_that_is_given(given: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Self-supervision and segments refuse a second dataset, which the default was counted as."""
+    recipe, _ = parsed(monkeypatch, "msa-ssl", *given)
+    assert recipe.data == (tuple(given[1:]) or ("rooms",))
+    recipe, _ = parsed(monkeypatch, "msa-l1-sam", "--frames.segments", "vit_b-1", *given)
+    assert recipe.data == (tuple(given[1:]) or ("rooms",))
+
+
 def test_an_unknown_recipe_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["train", "mas"]) == 2
     error = capsys.readouterr().err

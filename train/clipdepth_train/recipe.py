@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
-from typing import Annotated, Any, Literal, cast, get_type_hints
+from typing import Any, Literal, cast, get_type_hints
 
 import msgspec
 import tyro
@@ -165,10 +165,8 @@ class Recipe:
 
     model: ModelConfig
     """The network."""
-    data: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ("rooms",)
-    """A folder of RGB-D pairs, or 'rooms' for procedural rooms rendered on the fly; with a teacher also pictures and
-    videos without depth, a folder or a file. Give it several times to mix, NAME:WEIGHT for how often an epoch shows
-    each picture (1). Camera and test pairs are those of the first with depth."""
+    data: tyro.conf.Suppress[tuple[str, ...]] = ("rooms",)
+    """Folders of RGB-D pairs, or 'rooms'; each may be NAME:WEIGHT. On the command line it is `TrainArguments.data`."""
     frames: DataConfig = field(default_factory=DataConfig)
     start: str = ""
     """A run, a bundle or a model that ships, such as edge-nyu, whose weights are the first ones: to train on, or to

@@ -29,6 +29,10 @@ class TrainArguments:
     recipe: Annotated[Recipe, tyro.conf.arg(name="")]
     out: Path
     """Folder for the run: checkpoint, metrics, pictures, logs."""
+    data: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
+    """A folder of RGB-D pairs, or 'rooms' for procedural rooms rendered on the fly, which it is where none is given;
+    with a teacher also pictures and videos without depth, a folder or a file. Give it several times to mix, NAME:WEIGHT
+    for how often an epoch shows each picture (1). Camera and test pairs are those of the first with depth."""
     machine: Annotated[MachineConfig, tyro.conf.arg(name="")] = MachineConfig()  # noqa: RUF009 (frozen)
 
 
@@ -48,13 +52,12 @@ def main(argv: Sequence[str]) -> int:
         default=TrainArguments(RECIPES[name], Path("runs") / name),
         config=(tyro.conf.AvoidSubcommands,),
     )
-    # tyro adds what is given several times to the default.
-    asked = arguments.recipe.data[len(RECIPES[name].data) :]
     teacher = pinned_teacher(arguments.recipe.teacher)
-    recipe = replace(_own_sizes(arguments.recipe, name, console), data=asked or RECIPES[name].data, teacher=teacher)
+    data = arguments.data or RECIPES[name].data
+    recipe = replace(_own_sizes(arguments.recipe, name, console), data=data, teacher=teacher)
     starts = [find_folder(named) for named in (recipe.start, recipe.teacher) if named]
-    data = [named_data(text).name for text in recipe.data]
-    refuse_overwriting([*data, *starts], [arguments.out])
+    folders = [named_data(text).name for text in recipe.data]
+    refuse_overwriting([*folders, *starts], [arguments.out])
     trainer = Trainer(like_start(pin_start(recipe), RECIPES[name]), arguments.out, console, arguments.machine)
     report = trainer.run()
     if trainer.accelerator.is_main_process:
