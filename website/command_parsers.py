@@ -39,7 +39,7 @@ def train_help(*words: str) -> str:
     size = patch.dict(os.environ, COLUMNS=str(WIDTH))
     with size, contextlib.redirect_stdout(out), contextlib.suppress(SystemExit):
         main(["train", *words, "--help"])
-    return out.getvalue()
+    return "\n".join(line.rstrip() for line in out.getvalue().splitlines())
 
 
 def check(words: Sequence[str]) -> str | None:

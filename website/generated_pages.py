@@ -101,8 +101,13 @@ def _train_page() -> Iterator[str]:
         of_it = [f"`{other}`" for other, recipe in RECIPES.items() if _NETWORKS[type(recipe.model)] == name]
         yield f"## The network of {name}"
         yield f"Recipes of this network: {', '.join(of_it)}."
-        boxes = re.findall(r"^╭─ model.*?^╰─+╯", train_help(name), re.DOTALL | re.MULTILINE)
-        yield "```text\n{}\n```".format("\n".join(boxes))
+        yield "```text\n{}\n```".format("\n\n".join(_network_options(train_help(name))))
+
+
+def _network_options(told: str) -> list[str]:
+    """The sections of tyro's help, of which each has its title over a line, that are the network's."""
+    sections = re.split(r"(?=^ \S[^\n]*\n -{20,}$)", told, flags=re.MULTILINE)
+    return [section.strip() for section in sections if section.startswith(" model")]
 
 
 def _api_page() -> Iterator[str]:

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The README's table of models: parameters, GFLOP and latency of each at its own size. Weights are random, which
+# The table of docs/recipes.md: parameters, GFLOP and latency of each at its own size. Weights are random, which
 # latency does not depend on; nothing here says anything about accuracy.
 #   benchmarks/experiments/model_table.sh [FOLDER]
 set -euo pipefail

@@ -59,8 +59,11 @@ def test_every_command_and_option_is_in_the_reference(built: Path) -> None:
         options = {text for parser in parsers for action in parser._actions for text in action.option_strings}
         assert [text for text in options - {"-h", "--help"} if text not in section] == []
     options_of_train = (built / "pages" / "train-options.md").read_text(encoding="utf-8")
-    assert "--model.trunk.name" in options_of_train
     assert "--optim.learning-rate" in options_of_train
+    for recipe in ("edge", "space", "msa-ssl", "depthclip"):
+        section = options_of_train.partition(f"\n## The network of {recipe}\n")[2].partition("\n## ")[0]
+        assert "--model.trunk.name" in section
+        assert "--optim." not in section
 
 
 def test_every_name_has_its_docstring(built: Path) -> None:
