@@ -11,7 +11,6 @@ from unittest.mock import patch
 import tyro
 
 from clipdepth.cli import COMMANDS, main
-from clipdepth_bench.command import SUBCOMMANDS
 
 WIDTH = 100
 """Of a help text, in characters."""
@@ -27,10 +26,7 @@ def commands() -> Iterator[tuple[str, list[argparse.ArgumentParser]]]:
         if name == "train":
             yield name, []
             continue
-        found = _shown(name)
-        if name == "bench":
-            found += [parser for action in SUBCOMMANDS for parser in _shown(name, action)]
-        yield name, [leaf for parser in found for leaf in _leaves(parser)]
+        yield name, [leaf for parser in _shown(*name.split()) for leaf in _leaves(parser)]
 
 
 def train_help(*words: str) -> str:

@@ -1,16 +1,16 @@
-"""`clipdepth bench BUNDLE`: how fast, and is it still PyTorch's depth? And its subcommands."""
+"""`clipdepth bench BUNDLE`: how fast, and is it still PyTorch's depth?"""
 
 import sys
 from argparse import ArgumentTypeError, Namespace
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from importlib import import_module
 from pathlib import Path
 
 from rich.console import Console
 
 from clipdepth.bundle.box import find_folder
 from clipdepth.bundle.folder import open_bundle
+from clipdepth.bundle.record import encode_record
 from clipdepth.cli.arguments import (
     BUNDLE_HELP,
     DEVICE_HELP,
@@ -20,6 +20,8 @@ from clipdepth.cli.arguments import (
     picture_size,
     positive_int,
 )
+from clipdepth.cli.json_report import add_json_argument
+from clipdepth.cli.json_report import write_report as write_json_report
 from clipdepth.cli.overwriting import refuse_overwriting
 from clipdepth.engines import ENGINES, usable_cores
 from clipdepth.errors import UsageError
@@ -32,15 +34,10 @@ from clipdepth_bench.measure.timing import Limits
 from clipdepth_bench.registry import list_entries
 from clipdepth_bench.report import require_plots, write_pages
 from clipdepth_bench.report.conditions import parse_condition, parse_share
-from clipdepth_bench.report.record import Report, ReportError, read_report, write_report
+from clipdepth_bench.report.record import Report, ReportError, read_report
 from clipdepth_bench.report.terminal import print_report, wide_console
 from clipdepth_bench.roofline import require_packages
 
-SUBCOMMANDS = {
-    "compare": "clipdepth_bench.compare.command",
-    "pareto": "clipdepth_bench.pareto.command",
-    "scaling": "clipdepth_bench.scaling.command",
-}
 PARTS = ("compile", "streaming", "memory")
 """What `--skip` takes."""
 
@@ -51,9 +48,7 @@ def main(argv: Sequence[str]) -> int:
     Return 0; 1 where a row's depth differs from PyTorch's, no engine could be loaded or a condition is broken; 130
     where it was interrupted.
     """
-    if argv and argv[0] in SUBCOMMANDS:
-        return _subcommand(argv[0])(argv[1:])
-    options = _parser().parse_args(argv)
+    options = parser().parse_args(argv)
     read = [find_folder(options.bundle), options.run, options.fail_if_slower_than]
     refuse_overwriting(read, [options.json, options.out, options.out and options.out / "report.json"])
     if options.out:
@@ -74,19 +69,14 @@ def main(argv: Sequence[str]) -> int:
     limits = Limits(options.seconds, options.rounds, options.per_round)
     parts = Parts("streaming" not in options.skip, "memory" not in options.skip, options.roofline)
     report = run_bench(setup, limits, parts, Console(stderr=True))
-    print_report(report, wide_console())
+    print_report(report, wide_console(beside=options.json))
     if options.json:
-        write_report(options.json, report)
+        write_json_report(options.json, encode_record(report).decode())
     if options.out:
         write_pages(report, options.out)
     if report.interrupted:
         return 130
     return 1 if _say_broken(options, report, before) or not _is_usable(report) else 0
-
-
-def _subcommand(name: str) -> Callable[[Sequence[str]], int]:
-    run: Callable[[Sequence[str]], int] = import_module(SUBCOMMANDS[name]).main
-    return run
 
 
 def _check_rows(options: Namespace, setup: Setup) -> None:
@@ -164,16 +154,30 @@ def _seconds(text: str) -> float:
     return value
 
 
-def _parser() -> ArgumentParser:
-    parser = ArgumentParser("clipdepth bench", "Time a bundle's engines and PyTorch in one run, round by round.")
-    parser.add_argument("bundle", metavar="BUNDLE", help=f"{BUNDLE_HELP}; or compare, pareto or scaling")
+def parser() -> ArgumentParser:
+    """The parser of the command's options."""
+    parser = ArgumentParser(
+        "clipdepth bench",
+        "Time a bundle's engines and PyTorch in one run, round by round. 'clipdepth bench compare' sets two reports "
+        "side by side, 'bench pareto' accuracy against latency, and 'bench scaling' tells how times grow.",
+        "clipdepth bench edge-nyu --out report",
+    )
+    parser.add_argument("bundle", metavar="BUNDLE", help=BUNDLE_HELP)
     parser.add_argument("--run", metavar="RUN", help="the run or model it was exported from, for PyTorch's weights")
     parser.add_argument(
-        "--seconds", type=_seconds, default=Limits.seconds, help="time at most; ends before when all are sure to 2%%"
+        "--seconds",
+        type=_seconds,
+        default=Limits.seconds,
+        metavar="SECONDS",
+        help="time at most; ends before when all are sure to 2%%",
     )
-    parser.add_argument("--rounds", type=positive_int, help="rounds at most (default: as many as fit)")
-    parser.add_argument("--per-round", type=positive_int, help="samples a round of each (default: a quarter second's)")
-    parser.add_argument("--threads", type=positive_int, default=usable_cores(), help="threads (default: all cores)")
+    parser.add_argument("--rounds", type=positive_int, metavar="N", help="rounds at most (default: as many as fit)")
+    parser.add_argument(
+        "--per-round", type=positive_int, metavar="N", help="samples a round of each (default: a quarter second's)"
+    )
+    parser.add_argument(
+        "--threads", type=positive_int, metavar="N", default=usable_cores(), help="threads (default: all cores)"
+    )
     parser.add_argument("--size", type=picture_size, metavar="HxW", help=SIZE_HELP)
     parser.add_argument("--device", type=device_index, metavar="N", help=DEVICE_HELP)
     parser.add_argument("--skip", action="append", choices=PARTS, default=[], help="leave a part out; may be repeated")
@@ -186,7 +190,7 @@ def _parser() -> ArgumentParser:
         help="time what else people use, in its best form; the first time may take an hour",
     )
     parser.add_argument("--roofline", action="store_true", help="measure the machine's limits and hold engines to them")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the report there")
+    add_json_argument(parser, "the report")
     parser.add_argument("--out", type=Path, metavar="DIR", help="write it there as JSON, Markdown and HTML with plots")
     parser.add_argument(
         "--fail-if",

@@ -23,8 +23,8 @@ from clipdepth.files.atomic import atomic_folder
 from clipdepth_export.graph import proto_of, save_graph, trace_depth
 from clipdepth_export.graph_writer import GraphWriter, Sized
 from clipdepth_export.reference import HELD_OUT, MOST_GOLDEN, OTHERS_GOLDEN, Track, golden_frames, silently, with_depth
+from clipdepth_export.sam import PRECISIONS as SAM_PRECISIONS
 from clipdepth_export.sam.chain import require_masks, segmented
-from clipdepth_export.sam.exporter import PRECISIONS as SAM_PRECISIONS
 from clipdepth_export.sam.exporter import sam_licences, write_sam
 from clipdepth_export.simplification import simplify
 from clipdepth_export.source import ExportSource

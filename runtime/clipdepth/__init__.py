@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from clipdepth.files.depth_file import read_depth
     from clipdepth.frame import DepthFrame
     from clipdepth.model import DepthModel, load, stream
-    from clipdepth.sources.camera import CameraMode
+    from clipdepth.sources.mode import CameraMode
 
 __all__ = [
     "BundleError",
@@ -54,7 +54,7 @@ __version__ = "0.1.0"
 
 _MODULES = {
     "Camera": "camera.camera",
-    "CameraMode": "sources.camera",
+    "CameraMode": "sources.mode",
     "DepthFrame": "frame",
     "DepthModel": "model",
     "load": "model",

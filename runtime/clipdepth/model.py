@@ -11,8 +11,8 @@ from clipdepth.bundle.agreement import Agreement
 from clipdepth.bundle.folder import Bundle, open_bundle
 from clipdepth.camera.camera import Camera
 from clipdepth.camera.corrections import Corrections
-from clipdepth.engines import Engine, executed_precisions, load_engine, verify_engine
-from clipdepth.engines.choice import AUTO, Choice, load_fastest
+from clipdepth.engines import AUTO, Engine, executed_precisions, load_engine, verify_engine
+from clipdepth.engines.choice import Choice, load_fastest
 from clipdepth.engines.precisions import Precisions
 from clipdepth.errors import SourceError
 from clipdepth.frame import DepthFrame, checked_image
@@ -20,8 +20,8 @@ from clipdepth.pipeline import Feed, Pipeline
 from clipdepth.pipeline.optics import Optics
 from clipdepth.pipeline.smoothing import Smoother
 from clipdepth.sources import Captured, Source, open_source
-from clipdepth.sources.camera import CameraMode
 from clipdepth.sources.frames import FramesSource, array_source
+from clipdepth.sources.mode import CameraMode
 
 Frames = int | str | Path | Iterable[NDArray[np.uint8]]
 """What `stream` takes: what `clipdepth run --source` does, a webcam's number, a picture, or an iterable of pictures."""

@@ -9,8 +9,8 @@ import pytest
 from clipdepth.errors import ClipdepthError, MissingLibraryError, SourceError, UsageError
 from clipdepth.sources import has_modes, open_source
 from clipdepth.sources.boards import board_pipeline
-from clipdepth.sources.camera import CameraMode
 from clipdepth.sources.gstreamer import open_pipeline
+from clipdepth.sources.mode import CameraMode
 from system_gstreamer import require_gstreamer
 
 pytestmark = pytest.mark.filterwarnings("ignore::ImportWarning")

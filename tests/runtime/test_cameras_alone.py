@@ -19,10 +19,11 @@ from clipdepth.cli import main
 from clipdepth.cli.run_options import parse_options
 from clipdepth.errors import OutputError, SourceError, UsageError
 from clipdepth.pipeline import Feed, Pipeline
-from clipdepth.sources.camera import FAILED_READS, CameraMode, camera_source
+from clipdepth.sources.camera import FAILED_READS, camera_source
 from clipdepth.sources.frames import FramesSource
 from clipdepth.sources.late import LateSource, open_late
 from clipdepth.sources.live import Reconnect
+from clipdepth.sources.mode import CameraMode
 from clips import room_frames, write_clip
 from live_servers import free_port, mjpeg_server, wait_until, web_server
 from slow_stages import SIZE, Kept, SlowEngine, threads

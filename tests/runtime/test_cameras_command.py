@@ -11,8 +11,8 @@ import pytest
 
 from clipdepth.cli import main
 from clipdepth.cli.cameras import describe
-from clipdepth.sources.camera import CameraMode
 from clipdepth.sources.found import FoundCamera
+from clipdepth.sources.mode import CameraMode
 
 DRIVER = Path(__file__).parents[1] / "v4l2_driver.c"
 LIST = """

@@ -9,8 +9,8 @@ import pytest
 
 from clipdepth.errors import MissingExtraError, SourceError, UsageError
 from clipdepth.sources import has_modes, open_source
-from clipdepth.sources.camera import CameraMode
 from clipdepth.sources.live import Reconnect
+from clipdepth.sources.mode import CameraMode
 from clipdepth.sources.realsense import open_realsense, realsense_cameras
 
 FRAMES = 12

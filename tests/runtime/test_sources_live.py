@@ -20,9 +20,10 @@ from clipdepth.cli import main
 from clipdepth.errors import SourceError, UsageError
 from clipdepth.pipeline import Feed, Pipeline
 from clipdepth.sources import Captured, is_camera, open_source
-from clipdepth.sources.camera import CameraMode, DeviceCapture, camera_source
+from clipdepth.sources.camera import DeviceCapture, camera_source
 from clipdepth.sources.capture import Capture
 from clipdepth.sources.live import LiveSource, Reconnect
+from clipdepth.sources.mode import CameraMode
 from clipdepth.sources.network import open_stream, redacted
 from live_servers import LoopbackServer, free_port, mjpeg_server, rtsp_server, wait_until, web_server
 from slow_stages import SIZE, Kept, SlowEngine

@@ -13,8 +13,8 @@ import pytest
 
 from clipdepth.cli import main
 from clipdepth.rooms import Room, default_intrinsics
-from clipdepth_train.data import nyu
-from clipdepth_train.data.nyu import RemoteFile
+from clipdepth_train.data import nyu_files as nyu
+from clipdepth_train.data.nyu_files import RemoteFile
 from train import nyu_mat
 
 SIZE = (48, 64)

@@ -14,7 +14,7 @@ from clipdepth.bundle.kind import METRIC, DepthKind
 from clipdepth.bundle.manifest import MANIFEST, TrainingCamera
 from clipdepth.camera.camera import Camera
 from clipdepth.camera.corrections import Corrections
-from clipdepth.engines import Engine
+from clipdepth.engines import DEFAULT, Engine
 from clipdepth.errors import UsageError
 from clipdepth.model import DepthModel, load
 from clipdepth_train.checkpoint import load_run_and_state
@@ -23,8 +23,6 @@ from clipdepth_train.evaluation import AnswerTo, Predict, answerer
 from clipdepth_train.named_data import measured_data
 from clipdepth_train.recipe import DataConfig, decode_recipe
 from clipdepth_train.start import find_run_or_bundle
-
-DEFAULT_ENGINE = "onnxruntime"
 
 
 @dataclass(frozen=True)
@@ -77,7 +75,7 @@ def open_candidate(
         raise UsageError(f"--mirror is for runs: the graphs of {path} make one pass; leave it out, or name the run")
     bundle = open_bundle(path)
     frames, data = bundle_frames(bundle)
-    with load(bundle, engine=engine or DEFAULT_ENGINE, precision=precision, device=device) as model:
+    with load(bundle, engine=engine or DEFAULT, precision=precision, device=device) as model:
         yield Candidate(
             bundle.name,
             bundle_answerer(bundle, model.engine, model.precision),

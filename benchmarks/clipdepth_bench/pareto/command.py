@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 def main(argv: Sequence[str]) -> int:
     """Run the command: 0; 1 where a row's depth differs from PyTorch's or none was measured; 130 if interrupted."""
-    options = _parser().parse_args(argv)
+    options = parser().parse_args(argv)
     refuse_overwriting([*map(find_folder, options.bundles), options.data], [options.out])
     require_plots("clipdepth bench pareto")
     try:
@@ -86,20 +86,33 @@ def _write(report: "ParetoReport", folder: Path) -> None:
             figure.savefig(partial, dpi=_DPI)
 
 
-def _parser() -> ArgumentParser:
-    parser = ArgumentParser("clipdepth bench pareto", "Time the engines of several bundles in turn, and measure them.")
+def parser() -> ArgumentParser:
+    """The parser of the command's options."""
+    parser = ArgumentParser(
+        "clipdepth bench pareto",
+        "Time the engines of several bundles in turn, and measure them.",
+        "clipdepth bench pareto edge-nyu my.bundle --data rooms --out pareto",
+    )
     parser.add_argument("bundles", nargs="+", metavar="BUNDLE", help=BUNDLE_HELP)
-    parser.add_argument("--data", required=True, help="folder of RGB-D pairs, or 'rooms'; its test frames count")
+    parser.add_argument(
+        "--data", required=True, metavar="DATA", help="folder of RGB-D pairs, or 'rooms'; its test frames count"
+    )
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for tables, plots and JSON")
     parser.add_argument("--engine", action="append", choices=tuple(ENGINES), default=[], help="may be repeated (all)")
     parser.add_argument("--size", type=picture_size, metavar="HxW", help="which of each bundle's sizes (the first)")
     parser.add_argument("--device", type=device_index, metavar="N", help=DEVICE_HELP)
-    parser.add_argument("--frames", type=positive_int, help="test frames, evenly spread (default: all)")
+    parser.add_argument("--frames", type=positive_int, metavar="N", help="test frames, evenly spread (default: all)")
     parser.add_argument(
         "--crop", choices=("all", "eigen", "paper"), default="all", help="pixels that count, as in 'clipdepth evaluate'"
     )
-    parser.add_argument("--seconds", type=positive_int, default=60, help="time at most for the timing (default: 60)")
-    parser.add_argument("--rounds", type=positive_int, help="rounds at most (default: as many as fit)")
-    parser.add_argument("--per-round", type=positive_int, help="samples a round of each (default: a quarter second's)")
-    parser.add_argument("--threads", type=positive_int, default=usable_cores(), help="threads (default: all cores)")
+    parser.add_argument(
+        "--seconds", type=positive_int, metavar="SECONDS", default=60, help="time at most for the timing (default: 60)"
+    )
+    parser.add_argument("--rounds", type=positive_int, metavar="N", help="rounds at most (default: as many as fit)")
+    parser.add_argument(
+        "--per-round", type=positive_int, metavar="N", help="samples a round of each (default: a quarter second's)"
+    )
+    parser.add_argument(
+        "--threads", type=positive_int, metavar="N", default=usable_cores(), help="threads (default: all cores)"
+    )
     return parser

@@ -1,12 +1,14 @@
 """A report for a terminal."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from clipdepth.bundle.agreement import Agreement
+from clipdepth.cli.json_report import console_beside
 from clipdepth.engines.precisions import some
 from clipdepth.files.foreign import shown
 from clipdepth.pipeline.latency import Latency
@@ -23,9 +25,9 @@ _WIDTH = 180
 """Wide enough that no row is broken, also where the output is no terminal."""
 
 
-def wide_console() -> Console:
-    """Where reports are printed."""
-    return Console(width=max(Console().width, _WIDTH))
+def wide_console(beside: Path | None = None) -> Console:
+    """Where reports are printed, `beside` the JSON of one."""
+    return console_beside(beside, width=max(Console().width, _WIDTH))
 
 
 def print_report(report: Report, console: Console) -> None:

@@ -14,8 +14,8 @@ from clipdepth.bundle.manifest import PRECISIONS, Precision
 from clipdepth.bundle.record import encode_record
 from clipdepth.cli.arguments import BUNDLE_HELP, DEVICE_HELP, ArgumentParser, device_index, positive_int
 from clipdepth.cli.overwriting import refuse_overwriting
-from clipdepth.engines import ENGINES, engines_for, usable_cores
-from clipdepth.engines.choice import AUTO, choose_engine
+from clipdepth.engines import AUTO, ENGINES, engines_for, usable_cores
+from clipdepth.engines.choice import choose_engine
 from clipdepth.errors import MissingExtraError, UsageError
 from clipdepth_bench.measure.environment import environment
 from clipdepth_bench.report.terminal import wide_console
@@ -31,7 +31,7 @@ _BUILT = "tensorrt"
 
 def main(argv: Sequence[str]) -> int:
     """Run the command; return 0, 1 where no point could be measured, 130 where it was interrupted."""
-    options = _parser().parse_args(argv)
+    options = parser().parse_args(argv)
     refuse_overwriting([find_folder(options.bundle)], [options.out])
     if find_spec("matplotlib") is None:
         raise MissingExtraError("plotting", "matplotlib", "bench")
@@ -89,16 +89,27 @@ def _run(bundle: Bundle, options: Namespace) -> Run:
     return Run(start, plan.points(), options.rounds, graphs, options.out)
 
 
-def _parser() -> ArgumentParser:
-    parser = ArgumentParser(PROG, "Measure how latency and memory grow with size, batch, threads and cameras.")
+def parser() -> ArgumentParser:
+    """The parser of the command's options."""
+    parser = ArgumentParser(
+        PROG,
+        "Measure how latency and memory grow with size, batch, threads and cameras.",
+        "clipdepth bench scaling edge-nyu --axis threads --out scaling",
+    )
     parser.add_argument("bundle", metavar="BUNDLE", help=BUNDLE_HELP)
     parser.add_argument("--out", type=Path, metavar="DIR", required=True, help="for results; it may hold earlier ones")
     parser.add_argument("--engine", choices=[AUTO, *ENGINES], default=AUTO, help="default: the fastest here")
     parser.add_argument("--device", type=device_index, metavar="N", help=DEVICE_HELP)
     parser.add_argument("--precision", action="append", choices=PRECISIONS, default=[], help="default: the bundle's")
     parser.add_argument("--axis", action="append", choices=AXES, default=[], help="default: all; may be repeated")
-    parser.add_argument("--rounds", type=positive_int, default=3, help="samples of each point (default: 3)")
-    parser.add_argument("--seconds", type=positive_int, default=2, help="of each sample (default: 2)")
-    parser.add_argument("--camera-fps", type=positive_int, default=30, help="of each camera (default: 30)")
-    parser.add_argument("--threads", type=positive_int, default=usable_cores(), help="threads (default: all cores)")
+    parser.add_argument(
+        "--rounds", type=positive_int, metavar="N", default=3, help="samples of each point (default: 3)"
+    )
+    parser.add_argument(
+        "--seconds", type=positive_int, metavar="SECONDS", default=2, help="of each sample (default: 2)"
+    )
+    parser.add_argument("--camera-fps", type=positive_int, metavar="N", default=30, help="of each camera (default: 30)")
+    parser.add_argument(
+        "--threads", type=positive_int, metavar="N", default=usable_cores(), help="threads (default: all cores)"
+    )
     return parser

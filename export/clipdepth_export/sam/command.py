@@ -1,6 +1,5 @@
 """`clipdepth export-sam`: Segment Anything as verified ONNX graphs, to run without PyTorch."""
 
-import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,12 +10,12 @@ from rich.table import Table
 from rich.text import Text
 
 from clipdepth.bundle.sam_folder import SamManifest
-from clipdepth.cli.arguments import ArgumentParser
 from clipdepth.cli.overwriting import refuse_overwriting
 from clipdepth.errors import UsageError
 from clipdepth.rooms import Room, default_intrinsics
-from clipdepth_export.sam.exporter import PRECISIONS, export_sam
-from clipdepth_train.commands.sam_arguments import add_sam_arguments, sam_config
+from clipdepth_export.sam.exporter import export_sam
+from clipdepth_export.sam.options import parser
+from clipdepth_train.commands.sam_arguments import sam_config
 from clipdepth_train.data.folder import FolderSet, read_frame
 from clipdepth_train.data.sample import evenly_spread
 from clipdepth_train.segmentation import weights_remedy
@@ -27,7 +26,7 @@ FRAMES = 2
 
 def main(argv: Sequence[str]) -> int:
     """Run the command; see `clipdepth export-sam --help`."""
-    options = _parser().parse_args(argv)
+    options = parser().parse_args(argv)
     config = sam_config(options)
     if config is None:
         raise UsageError(f"--variant {options.sam} needs weights; {weights_remedy(options.sam)}")
@@ -77,23 +76,3 @@ def _table(manifest: SamManifest) -> Table:
         for name in graphs.files:
             table.add_row(name, f"{manifest.files[name].size / 1e6:.1f}", said.get(name, "weights"))
     return table
-
-
-def _parser() -> argparse.ArgumentParser:
-    about = "Export Segment Anything to ONNX, verified against PyTorch, to segment frames on a device."
-    parser = ArgumentParser("clipdepth export-sam", about)
-    add_sam_arguments(parser, short=True)
-    add = parser.add_argument
-    add(
-        "--precision",
-        nargs="+",
-        choices=PRECISIONS,
-        default=list(PRECISIONS),
-        metavar="P",
-        help=f"which of {', '.join(PRECISIONS)} to write (default: all)",
-    )
-    add(
-        "--data", type=Path, metavar="DIR", help="dataset whose test frames it is verified on (default: rendered rooms)"
-    )
-    add("--out", type=Path, metavar="DIR", help="folder to write (default: sam-VARIANT)")
-    return parser

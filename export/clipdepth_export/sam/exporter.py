@@ -33,7 +33,6 @@ from clipdepth_export.sam.verification import sam_answer, verify_sam
 from clipdepth_train.segmentation import NO_WEIGHTS, SamConfig, load_sam
 
 LOG = logging.getLogger(__name__)
-PRECISIONS: tuple[SamPrecision, ...] = ("fp32", "fp16")
 MOST_POINTS = 4096
 """How many points the decoder takes at once at most."""
 Frames = Sequence[NDArray[np.uint8]]

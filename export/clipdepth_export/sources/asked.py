@@ -11,13 +11,12 @@ from clipdepth.bundle.kind import METRIC, DepthKind
 from clipdepth.bundle.manifest import DepthRange, InputSize, Licence, Model, TrainingCamera
 from clipdepth.errors import UsageError
 from clipdepth_export.source import ExportSource, SourceFrames
+from clipdepth_export.sources import UNKNOWN
 from clipdepth_export.sources.dataset import DatasetFrames
 from clipdepth_export.sources.pictures import PictureFrames
 from clipdepth_train.imported.named import weights_sha256
 from clipdepth_train.imported.told import Told
 from clipdepth_train.recipe import DataConfig
-
-UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True)

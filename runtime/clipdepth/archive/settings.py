@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from clipdepth.archive.uri import Uri
-from clipdepth.engines.choice import AUTO
+from clipdepth.engines import AUTO
 from clipdepth.errors import OutputError, UsageError
 
 SCHEMA = 1

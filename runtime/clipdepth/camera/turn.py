@@ -1,16 +1,20 @@
 """A camera that hangs on its side or upside down, or films a mirror."""
 
+# The help of commands names the angles, and is not to wait for OpenCV and NumPy.
+from __future__ import annotations
+
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
-import cv2
-import numpy as np
-from numpy.typing import NDArray
-
-from clipdepth.camera.pinhole import Intrinsics
 from clipdepth.errors import UsageError
 
-_ROTATIONS = {90: cv2.ROTATE_90_CLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_COUNTERCLOCKWISE}
-ANGLES = tuple(_ROTATIONS)
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from clipdepth.camera.pinhole import Intrinsics
+
+ANGLES = 90, 180, 270
 
 
 @dataclass(frozen=True)
@@ -28,12 +32,18 @@ class Turn:
 
     def frame(self, frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """The turned picture of a frame, both (H, W, 3) uint8."""
+        import cv2
+        import numpy as np
+
         if self.rotate:
-            frame = np.asarray(cv2.rotate(frame, _ROTATIONS[self.rotate]), np.uint8)
+            turns = (cv2.ROTATE_90_CLOCKWISE, cv2.ROTATE_180, cv2.ROTATE_90_COUNTERCLOCKWISE)
+            frame = np.asarray(cv2.rotate(frame, turns[ANGLES.index(self.rotate)]), np.uint8)
         return np.asarray(cv2.flip(frame, 1), np.uint8) if self.mirror else frame
 
     def points(self, points: NDArray[np.float64], turned: Intrinsics) -> NDArray[np.float64]:
         """Where pixels (x, y), (N, 2) float64, lie in the picture after the turn, whose pinhole is `turned`."""
+        import numpy as np
+
         x, y = points[:, 0], points[:, 1]
         right, bottom = turned.width - 1, turned.height - 1
         if self.rotate == 90:
@@ -46,6 +56,8 @@ class Turn:
 
     def intrinsics(self, pinhole: Intrinsics) -> Intrinsics:
         """The pinhole of the turned picture."""
+        import numpy as np
+
         turned = pinhole
         if self.rotate in (90, 270):
             width, height, fx, fy = pinhole.height, pinhole.width, pinhole.fy, pinhole.fx

@@ -1,6 +1,5 @@
 """The options of `clipdepth archive`."""
 
-import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -15,8 +14,7 @@ from clipdepth.cli.arguments import (
 )
 from clipdepth.cli.camera_options import CameraOptions, add_camera_arguments
 from clipdepth.cli.min_confidence import add_min_confidence
-from clipdepth.engines import ENGINES, engines_for
-from clipdepth.engines.choice import AUTO
+from clipdepth.engines import AUTO, ENGINES, engines_for
 from clipdepth.errors import UsageError
 
 LEAST_STORE_GB = 0.1
@@ -54,7 +52,7 @@ class ArchiveOptions(CameraOptions):
 
 def parse_options(argv: Sequence[str]) -> ArchiveOptions:
     """The command's options. Raises UsageError for those that make no sense together."""
-    options = ArchiveOptions(**vars(_parser().parse_args(argv)))
+    options = ArchiveOptions(**vars(parser().parse_args(argv)))
     if options.engine not in (AUTO, *ENGINES):
         raise UsageError(f"unknown engine '{options.engine}'; choose one of {', '.join((AUTO, *ENGINES))}")
     if options.device is not None and (options.gpus is not None or options.ray != LOCAL):
@@ -70,9 +68,12 @@ def parse_options(argv: Sequence[str]) -> ArchiveOptions:
     return options
 
 
-def _parser() -> argparse.ArgumentParser:
+def parser() -> ArgumentParser:
+    """The parser of the command's options."""
     parser = ArgumentParser(
-        "clipdepth archive", "Run a bundle over any number of videos and images, on this machine or on a Ray cluster."
+        "clipdepth archive",
+        "Run a bundle over any number of videos and images, on this machine or on a Ray cluster.",
+        "clipdepth archive edge-nyu 'films/*.mp4' --out depth",
     )
     add = parser.add_argument
     add("bundle", metavar="BUNDLE", help=BUNDLE_HELP)
@@ -86,7 +87,7 @@ def _parser() -> argparse.ArgumentParser:
     add(
         "--out",
         required=True,
-        metavar="DEST",
+        metavar="DIR",
         help="the folder or URI of the depth and its index; a repeated command does only what is missing there",
     )
     add(
@@ -98,9 +99,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     add("--stride", type=positive_int, default=1, metavar="N", help="take every N-th frame of a video (default: all)")
     add(
-        "--start", type=float_from_0, default=0.0, metavar="S", help="of a video, begin so many seconds after its start"
+        "--start",
+        type=float_from_0,
+        default=0.0,
+        metavar="SECONDS",
+        help="of a video, begin so many seconds after its start",
     )
-    add("--end", type=float_from_0, metavar="S", help="stop so many seconds after a video's start")
+    add("--end", type=float_from_0, metavar="SECONDS", help="stop so many seconds after a video's start")
     add_camera_arguments(parser)
     add_min_confidence(parser)
     add(

@@ -3,20 +3,58 @@
 import argparse
 import math
 import re
-from typing import NoReturn
+from difflib import get_close_matches
+from typing import Any, NoReturn
 
 from clipdepth.errors import UsageError
 
 
 class ArgumentParser(argparse.ArgumentParser):
-    """argparse's parser, except that a mistake raises UsageError and names must be written out."""
+    """argparse's parser, except that a mistake raises UsageError and names must be written out.
 
-    def __init__(self, prog: str, description: str) -> None:
-        super().__init__(prog=prog, description=description, allow_abbrev=False)
+    `example` is a command that works, for the end of the help.
+    """
+
+    def __init__(self, prog: str, description: str, example: str = "", **options: Any) -> None:
+        # An example is to be copied: it stays on its line.
+        epilog = f"example: {example}" if example else None
+        super().__init__(prog=prog, description=description, epilog=epilog, allow_abbrev=False, **options)
+        self._given: list[str] = []
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """See argparse."""
+        self._given = list(args or ())
+        return super().parse_known_args(args, namespace)
 
     def error(self, message: str) -> NoReturn:
         """See argparse; the command line prints the error and exits with 2."""
-        raise UsageError(f"{message}; see '{self.prog} --help'")
+        raise UsageError(f"{message}{self._meant()}; see '{self.prog} --help'")
+
+    def _meant(self) -> str:
+        """The option that is nearest to the first one which is none; empty where there is no such."""
+        known = option_names(self)
+        for word in (given.partition("=")[0] for given in self._given):
+            if word.startswith("--") and word not in known and (near := get_close_matches(word, known, 1)):
+                return f" ({word}: did you mean {near[0]}?)"
+        return ""
+
+
+def option_names(parser: argparse.ArgumentParser) -> set[str]:
+    """All options of a parser and of the parsers below it."""
+    names = set(parser._option_string_actions)
+    for below in parsers_below(parser).values():
+        names |= option_names(below)
+    return names
+
+
+def parsers_below(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
+    """The parsers of a parser's own subcommands, by their names."""
+    return {
+        name: below
+        for action in parser._actions
+        if isinstance(action, argparse._SubParsersAction)
+        for name, below in action.choices.items()
+    }
 
 
 BUNDLE_HELP = (

@@ -1,6 +1,5 @@
 """`clipdepth build`: TensorRT engines of a bundle's graphs, built for this device and verified on it."""
 
-import argparse
 from collections.abc import Sequence
 
 from rich.console import Console
@@ -20,7 +19,7 @@ from clipdepth.engines.tensorrt.store import EngineStore
 
 def main(argv: Sequence[str]) -> int:
     """Run the command; return 0. What fails is an error, and what was built before it stays."""
-    options = _parser().parse_args(argv)
+    options = parser().parse_args(argv)
     bundle = open_bundle(options.bundle)
     precisions = _precisions(bundle, options.precision)
     version = import_tensorrt().__version__
@@ -78,11 +77,13 @@ def _table(built: Sequence[tuple[Bundle, EngineRecord]]) -> Table:
     return table
 
 
-def _parser() -> argparse.ArgumentParser:
+def parser() -> ArgumentParser:
+    """The parser of the command's options."""
     parser = ArgumentParser(
         "clipdepth build",
         "Build TensorRT engines of a bundle's graphs on this device, verify them on the golden frames and keep them "
         "in the user's cache. An engine that was built before is not built again.",
+        "clipdepth build edge-nyu --precision fp16",
     )
     add = parser.add_argument
     add("bundle", metavar="BUNDLE", help=BUNDLE_HELP)

@@ -1,8 +1,6 @@
 """`clipdepth calibrate`: fit metres to points whose distance is known, or a camera to views of a checkerboard."""
 
-import argparse
 import logging
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -71,14 +69,11 @@ class CalibrateOptions(TurnedCameraOptions):
 def main(argv: Sequence[str]) -> int:
     """Run the command, in the way that --checkerboard or its absence names; return 0."""
     words = {word.partition("=")[0] for word in argv}
-    if words & {"-h", "--help"}:
-        _print_help()
-        return 0
     if "--checkerboard" in words:
         if "--point" in words:
             raise UsageError("--checkerboard measures a camera and --point a model's depth; give one of them")
         return calibrate_lens.main(argv)
-    options = CalibrateOptions(**vars(_parser().parse_args(argv)))
+    options = CalibrateOptions(**vars(parser().parse_args(argv)))
     refuse_overwriting(
         [find_folder(options.bundle), options.source, options.calibration], [options.out, options.picture]
     )
@@ -101,12 +96,6 @@ def main(argv: Sequence[str]) -> int:
     _print(points, conversion, options.out, Console())
     _print_camera(correction.intrinsics, Console())
     return 0
-
-
-def _print_help() -> None:
-    for parser in (_parser(), calibrate_lens.lens_parser()):
-        parser.print_help()
-        sys.stdout.write("\n")
 
 
 def _load(bundle: Bundle, options: CalibrateOptions) -> DepthModel:
@@ -167,11 +156,21 @@ def _fit(conversion: Conversion) -> str:
     return f"{line}, kept within {conversion.span.minimum:.3g} and {conversion.span.maximum:.3g} m"
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = ArgumentParser(
+class _BothWays(ArgumentParser):
+    """A parser of one way to calibrate, whose help tells of the other too."""
+
+    def format_help(self) -> str:
+        """See argparse."""
+        return f"{super().format_help()}\n{calibrate_lens.lens_parser().format_help()}"
+
+
+def parser() -> ArgumentParser:
+    """The parser of the command's options."""
+    parser = _BothWays(
         "clipdepth calibrate",
         "Fit the scale of a bundle's depth on your camera to points whose distance you measured, or scale and shift "
         "of a model whose answer is relative; 'clipdepth run --calibration FILE' uses it.",
+        "clipdepth calibrate edge-nyu --source 0 --point 320,240=2.15 --out camera.json",
     )
     add = parser.add_argument
     add("bundle", metavar="BUNDLE", help=BUNDLE_HELP)

@@ -24,7 +24,7 @@ from clipdepth.cli.newest import newest_frames
 from clipdepth.cli.overwriting import refuse_overwriting
 from clipdepth.errors import SourceError, UsageError
 from clipdepth.sources import Source, has_modes, open_source
-from clipdepth.sources.camera import CameraMode
+from clipdepth.sources.mode import CameraMode
 
 _LOG = logging.getLogger(__name__)
 
@@ -126,13 +126,14 @@ def _print(fit: LensFit, views: BoardViews, out: Path) -> None:
         Console().print(line, markup=False, highlight=False, soft_wrap=True)
 
 
-def lens_parser() -> argparse.ArgumentParser:
+def lens_parser() -> ArgumentParser:
     """The parser of this way to calibrate."""
     parser = ArgumentParser(
         "clipdepth calibrate",
         "Measure a camera's focal length and lens with a checkerboard that is held before it; no bundle is needed. "
         "'clipdepth run --calibration FILE' uses it. A camera or a video ends the calibration by itself; q, Esc or "
         "Enter ends it before that, with the views that were kept.",
+        "clipdepth calibrate --checkerboard 9x6 --source 0 --out camera.yml",
     )
     add = parser.add_argument
     add(

@@ -57,9 +57,7 @@ def demo_steps(out: Path) -> list[Step]:
 
 def main(argv: Sequence[str]) -> int:
     """Run the command; see `clipdepth demo --help`. Raises VerificationError where the rooms' model is too bad."""
-    parser = ArgumentParser("clipdepth demo", "Show the model in the box, then train, export and stream one of rooms.")
-    parser.add_argument("--out", type=Path, default=Path("demo"), metavar="DIR", help="folder (default: demo)")
-    out: Path = parser.parse_args(argv).out
+    out: Path = parser().parse_args(argv).out
     make_folder(out)
     console = Console(stderr=True, highlight=False)
     frames, seconds = _show(out, console)
@@ -80,6 +78,14 @@ def main(argv: Sequence[str]) -> int:
             f"see {out / 'run' / 'predictions.png'}"
         )
     return 0
+
+
+def parser() -> ArgumentParser:
+    """The parser of the command's options."""
+    about = "Show the model in the box, then train, export and stream one of rooms."
+    parser = ArgumentParser("clipdepth demo", about, "clipdepth demo --out demo")
+    parser.add_argument("--out", type=Path, default=Path("demo"), metavar="DIR", help="folder (default: demo)")
+    return parser
 
 
 FRAMES = "frames"

@@ -1,6 +1,5 @@
 """`clipdepth doctor`: which engines work here, on what device and how fast, and what the others lack."""
 
-import argparse
 import platform
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -23,6 +22,7 @@ from clipdepth.cli.arguments import (
     picture_size,
     positive_int,
 )
+from clipdepth.cli.json_report import add_json_argument, console_beside, write_report
 from clipdepth.cli.overwriting import refuse_overwriting
 from clipdepth.engines import ENGINES, usable_cores
 from clipdepth.engines.hardware import describe_hardware
@@ -30,7 +30,6 @@ from clipdepth.engines.precisions import titled
 from clipdepth.engines.trial import Trial
 from clipdepth.engines.trial_cache import library_versions
 from clipdepth.engines.trial_process import try_apart
-from clipdepth.files.atomic import write_json
 from clipdepth.files.foreign import shown
 
 
@@ -46,12 +45,12 @@ class Diagnosis:
 
 def main(argv: Sequence[str], box: Path = BOX) -> int:
     """Run the command; return 0, whatever the engines lack. `box` has the model that is tried where none is named."""
-    options = _parser().parse_args(argv)
+    options = parser().parse_args(argv)
     refuse_overwriting([find_folder(options.bundle, box)], [options.json])
     opened = open_bundle(options.bundle, box)
     bundle = opened.of_size(options.size)
     named, threads = bundle.as_named(options.bundle), options.threads or usable_cores()
-    console = Console()
+    console = console_beside(options.json)
     hardware = {name: text for name, text in describe_hardware().items() if text}
     console.print(f"clipdepth {__version__}, Python {platform.python_version()}, {threads} threads", highlight=False)
     for name, text in hardware.items():
@@ -60,7 +59,7 @@ def main(argv: Sequence[str], box: Path = BOX) -> int:
     console.print(shown(model), highlight=False, markup=False, soft_wrap=True)
     diagnoses = _diagnose_all(bundle, threads, options.device, console)
     if options.json:
-        write_json(options.json, _as_json(named, bundle.manifest.input, threads, hardware, diagnoses))
+        write_report(options.json, _as_json(named, bundle.manifest.input, threads, hardware, diagnoses))
     return 0
 
 
@@ -117,16 +116,18 @@ def _as_json(
     }
 
 
-def _parser() -> argparse.ArgumentParser:
+def parser() -> ArgumentParser:
+    """The parser of the command's options."""
     parser = ArgumentParser(
         "clipdepth doctor",
         "Try every engine: is it installed, does it load, on what device, is its depth right, how long does a frame "
         "take, in what precision does its arithmetic run, and what does it lack?",
+        "clipdepth doctor edge-nyu --threads 2",
     )
     add = parser.add_argument
     add("bundle", nargs="?", metavar="BUNDLE", default=DEFAULT, help=f"{BUNDLE_HELP} (default: {DEFAULT})")
     add("--size", type=picture_size, metavar="HxW", help=SIZE_HELP)
     add("--threads", type=positive_int, metavar="N", help="threads of an engine on the CPU (default: all usable cores)")
     add("--device", type=device_index, metavar="N", help=DEVICE_HELP)
-    add("--json", type=Path, metavar="FILE", help="write what was found there too")
+    add_json_argument(parser, "what was found")
     return parser

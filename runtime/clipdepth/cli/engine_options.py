@@ -3,8 +3,7 @@
 import argparse
 
 from clipdepth.cli.arguments import DEVICE_HELP, device_index, positive_int
-from clipdepth.engines import ENGINES
-from clipdepth.engines.choice import AUTO
+from clipdepth.engines import AUTO, ENGINES
 
 
 def add_engine_arguments(parser: argparse.ArgumentParser) -> None:

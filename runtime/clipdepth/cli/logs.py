@@ -7,8 +7,6 @@ import sys
 from datetime import datetime, timezone
 from typing import Any
 
-import msgspec
-
 from clipdepth.errors import UsageError
 from clipdepth.files.foreign import shown
 
@@ -71,6 +69,8 @@ class JsonFormatter(logging.Formatter):
         }
         if record.exc_info:
             line["traceback"] = self.formatException(record.exc_info)
+        import msgspec
+
         try:
             return msgspec.json.encode(line, enc_hook=str).decode()
         except UnicodeEncodeError:  # a file's name that is no UTF-8

@@ -14,8 +14,8 @@ from clipdepth.bundle.folder import Bundle, open_bundle
 from clipdepth.bundle.kind import MEANINGS, METRIC, REMEDY
 from clipdepth.bundle.manifest import Accuracy, InputSize, Licence, Manifest, TrainingCamera
 from clipdepth.cli.arguments import BUNDLE_HELP, ArgumentParser
+from clipdepth.cli.json_report import add_json_argument, console_beside, write_report
 from clipdepth.cli.overwriting import refuse_overwriting
-from clipdepth.files.atomic import write_json
 from clipdepth.files.foreign import shown
 
 _ALIGNED = {"median": "median", "lsq": "least-squares"}
@@ -24,17 +24,17 @@ _CROPS = {"all": "all pixels", "eigen": "Eigen's crop", "paper": "the paper's cr
 
 def main(argv: Sequence[str], box: Path = BOX) -> int:
     """Run the command on bundles, or on all models in `box`; return 0."""
-    options = _parser().parse_args(argv)
+    options = parser().parse_args(argv)
     names = options.bundle or model_names(box)
     refuse_overwriting([find_folder(name, box) for name in names], [options.json])
     bundles = {name: open_bundle(name, box) for name in names}
-    console = Console(highlight=False, markup=False)
+    console = console_beside(options.json, highlight=False, markup=False)
     if bundles:
         _print({name: bundle.manifest for name, bundle in bundles.items()}, console)
     else:
         console.print("no model ships with this clipdepth; 'clipdepth export' makes a bundle of a run", soft_wrap=True)
     if options.json:
-        write_json(options.json, {"models": [_as_json(bundle) for bundle in bundles.values()]})
+        write_report(options.json, {"models": [_as_json(bundle) for bundle in bundles.values()]})
     return 0
 
 
@@ -166,8 +166,13 @@ def _as_json(bundle: Bundle) -> dict[str, Any]:
     }
 
 
-def _parser() -> ArgumentParser:
-    parser = ArgumentParser("clipdepth models", "List models: cost, accuracy, camera and licences.")
+def parser() -> ArgumentParser:
+    """The parser of the command's options."""
+    parser = ArgumentParser(
+        "clipdepth models",
+        "List models: cost, accuracy, camera and licences.",
+        "clipdepth models edge-nyu",
+    )
     parser.add_argument("bundle", nargs="*", metavar="BUNDLE", help=f"{BUNDLE_HELP} (default: all models that ship)")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write what is known of them there too")
+    add_json_argument(parser, "what is known of them")
     return parser

@@ -23,7 +23,7 @@ from clipdepth.files.foreign import shown
 
 def main(argv: Sequence[str]) -> int:
     """Run the command; return 0."""
-    options = _parser().parse_args(argv)
+    options = parser().parse_args(argv)
     written = [options.card_only / CARD, options.card_only / PICTURE] if options.card_only else []
     refuse_overwriting([find_folder(options.bundle)], [options.card_only, *written])
     bundle = open_bundle(options.bundle)
@@ -74,11 +74,13 @@ def _repository(text: str) -> HubName:
     return found
 
 
-def _parser() -> argparse.ArgumentParser:
+def parser() -> ArgumentParser:
+    """The parser of the command's options."""
     parser = ArgumentParser(
         "clipdepth push",
         "Put a bundle on the hub with a model card, in one commit. The token is the hub's own: 'hf auth login' or "
         "HF_TOKEN.",
+        "clipdepth push my.bundle OWNER/NAME --private",
     )
     add = parser.add_argument
     add("bundle", metavar="BUNDLE", help=BUNDLE_HELP)

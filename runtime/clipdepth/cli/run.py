@@ -16,6 +16,7 @@ from clipdepth.bundle.kind import MEANINGS, METRIC, REMEDY, DepthKind
 from clipdepth.camera.corrections import Corrections
 from clipdepth.cli.choice_report import print_choice
 from clipdepth.cli.interruption import Ending, exit_status, interruptions_noted, sigterm_interrupts
+from clipdepth.cli.json_report import console_beside, write_report
 from clipdepth.cli.live_at import announce
 from clipdepth.cli.logs import in_json, log_event
 from clipdepth.cli.min_confidence import least_confidence
@@ -26,7 +27,6 @@ from clipdepth.cli.run_progress import RunProgress, run_progress
 from clipdepth.cli.run_report import RunReport, SourceReport, print_report
 from clipdepth.engines import ENGINES, usable_cores
 from clipdepth.errors import ClipdepthError, SourceError
-from clipdepth.files.atomic import write_json
 from clipdepth.files.foreign import shown
 from clipdepth.files.hwaccel import find_decoder
 from clipdepth.model import DepthModel, load
@@ -56,9 +56,9 @@ def main(argv: Sequence[str]) -> int:
     with sigterm_interrupts():
         report, failure, status = _run(options, open_bundle(options.bundle))
     log_event("ended", **asdict(report))
-    print_report(report, Console(quiet=in_json()))
+    print_report(report, console_beside(options.json, quiet=in_json()))
     if options.json:
-        write_json(options.json, asdict(report))
+        write_report(options.json, asdict(report))
     if failure:
         raise failure
     return status

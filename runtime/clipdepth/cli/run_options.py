@@ -1,6 +1,5 @@
 """The options of `clipdepth run`."""
 
-import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,12 +14,12 @@ from clipdepth.cli.camera_options import (
     add_turn_arguments,
 )
 from clipdepth.cli.engine_options import add_engine_arguments
+from clipdepth.cli.json_report import add_json_argument
 from clipdepth.cli.min_confidence import add_min_confidence
 from clipdepth.errors import UsageError
-from clipdepth.sinks.relative import FARTHEST, NEAREST
 from clipdepth.sources import has_modes, is_bag, is_sought
-from clipdepth.sources.camera import CameraMode
 from clipdepth.sources.live import Reconnect
+from clipdepth.sources.mode import CameraMode
 from clipdepth.web import Address, parse_address
 
 RANGE = 0.3, 6.0
@@ -64,6 +63,8 @@ class RunOptions(TurnedCameraOptions, AccessOptions):
         if self.range is not None:
             require_metric(kind, "--range", self.bundle)
         if kind != METRIC:
+            from clipdepth.sinks.relative import FARTHEST, NEAREST
+
             return NEAREST, FARTHEST
         return self.range or RANGE
 
@@ -80,7 +81,7 @@ class RunOptions(TurnedCameraOptions, AccessOptions):
 
 def parse_options(argv: Sequence[str]) -> RunOptions:
     """The command's options. Raises UsageError for those that make no sense together."""
-    options = RunOptions(**vars(_parser().parse_args(argv)))
+    options = RunOptions(**vars(parser().parse_args(argv)))
     if options.mode != CameraMode() and not any(has_modes(spec) for spec in options.source):
         raise UsageError(
             "--width, --height, --fps and --fourcc are for webcams and cameras of boards, and no --source is one"
@@ -96,8 +97,13 @@ def parse_options(argv: Sequence[str]) -> RunOptions:
     return options
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = ArgumentParser("clipdepth run", "Stream frames through a bundle and keep the depth, in metres.")
+def parser() -> ArgumentParser:
+    """The parser of the command's options."""
+    parser = ArgumentParser(
+        "clipdepth run",
+        "Stream frames through a bundle and keep the depth, in metres.",
+        "clipdepth run edge-nyu --source 0 --show",
+    )
     add = parser.add_argument
     add("bundle", metavar="BUNDLE", help=BUNDLE_HELP)
     add(
@@ -179,5 +185,5 @@ def _parser() -> argparse.ArgumentParser:
         help="colours go from NEAR (red) to FAR (blue), metres (default: 0.3,6; of depth that is not metric, from each "
         "frame's nearest to its farthest)",
     )
-    add("--json", type=Path, metavar="FILE", help="write the report there too")
+    add_json_argument(parser, "the report")
     return parser

@@ -39,7 +39,7 @@ class ServeOptions(CameraOptions, AccessOptions):
 
 def main(argv: Sequence[str]) -> int:
     """Run the command until Ctrl-C or SIGTERM; return 130 or 143."""
-    options = ServeOptions(**vars(_parser().parse_args(argv)))
+    options = ServeOptions(**vars(parser().parse_args(argv)))
     with sigterm_interrupts():
         return _serve(options)
 
@@ -82,8 +82,13 @@ def _announce(url: str, token: str | None, options: ServeOptions, console: Conso
         console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
-def _parser() -> ArgumentParser:
-    parser = ArgumentParser("clipdepth serve", "Answer pictures with their depth, over HTTP: POST /depth.")
+def parser() -> ArgumentParser:
+    """The options of `clipdepth serve`."""
+    parser = ArgumentParser(
+        "clipdepth serve",
+        "Answer pictures with their depth, over HTTP: POST /depth.",
+        "clipdepth serve edge-nyu --address 127.0.0.1:8000",
+    )
     add = parser.add_argument
     add("bundle", metavar="BUNDLE", help=BUNDLE_HELP)
     add(

@@ -19,7 +19,7 @@ _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*", re.ASCII)
 
 def main(argv: Sequence[str]) -> int:
     """Run the command; return 0."""
-    options = _parser().parse_args(argv)
+    options = parser().parse_args(argv)
     refuse_overwriting([find_folder(options.bundle)], [], [options.out])
     bundle = open_bundle(options.bundle)
     name = options.name or bundle.path.name.removesuffix(".bundle")
@@ -35,8 +35,13 @@ def main(argv: Sequence[str]) -> int:
     return 0
 
 
-def _parser() -> ArgumentParser:
-    parser = ArgumentParser("clipdepth triton", "Write a bundle as a model repository for Triton Inference Server.")
+def parser() -> ArgumentParser:
+    """The options of `clipdepth triton`."""
+    parser = ArgumentParser(
+        "clipdepth triton",
+        "Write a bundle as a model repository for Triton Inference Server.",
+        "clipdepth triton edge-nyu --out models",
+    )
     add = parser.add_argument
     add("bundle", metavar="BUNDLE", help=BUNDLE_HELP)
     add("--out", type=Path, required=True, metavar="DIR", help="the repository; other models in it stay")

@@ -1,23 +1,20 @@
 """`clipdepth verify`: does a bundle's depth, on this machine, agree with PyTorch's?"""
 
-import argparse
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 
 from clipdepth.bundle.agreement import Agreement
 from clipdepth.bundle.box import find_folder
 from clipdepth.bundle.folder import Bundle, open_bundle
 from clipdepth.cli.arguments import BUNDLE_HELP, DEVICE_HELP, ArgumentParser, device_index
+from clipdepth.cli.json_report import add_json_argument, console_beside, write_report
 from clipdepth.cli.overwriting import refuse_overwriting
 from clipdepth.engines import ENGINES
 from clipdepth.engines.precisions import Precisions, some, titled
 from clipdepth.errors import EngineError
-from clipdepth.files.atomic import write_json
 from clipdepth.files.foreign import shown
 from clipdepth.model import DepthModel, load
 
@@ -41,7 +38,7 @@ class Verdict:
 
 def main(argv: Sequence[str]) -> int:
     """Run the command; return 0, or 1 when a graph does not agree."""
-    options = _parser().parse_args(argv)
+    options = parser().parse_args(argv)
     refuse_overwriting([find_folder(options.bundle)], [options.json])
     bundle = open_bundle(options.bundle)
     precisions = options.precision or bundle.manifest.precisions
@@ -50,7 +47,7 @@ def main(argv: Sequence[str]) -> int:
     verdicts = [
         _verify(sized, options.engine, precision, options.device) for sized in bundle.sizes for precision in precisions
     ]
-    console = Console()
+    console = console_beside(options.json)
     console.print(_table(verdicts))
     frames = verdicts[0].agreement.frames
     each = " of the first size" if len(bundle.manifest.inputs) > 1 else ""
@@ -68,7 +65,7 @@ def main(argv: Sequence[str]) -> int:
         console.print(f"[yellow]{looser}[/yellow]", highlight=False, soft_wrap=True)
     passed = all(verdict.agreement.passed for verdict in verdicts)
     if options.json:
-        write_json(options.json, _as_json(bundle.as_named(options.bundle), verdicts, passed))
+        write_report(options.json, _as_json(bundle.as_named(options.bundle), verdicts, passed))
     return 0 if passed else 1
 
 
@@ -140,10 +137,12 @@ def _word(verdict: Verdict) -> str:
     return "[yellow]agrees, looser[/yellow]" if verdict.looser_limits else "[green]agrees[/green]"
 
 
-def _parser() -> argparse.ArgumentParser:
+def parser() -> ArgumentParser:
+    """The parser of the command's options."""
     parser = ArgumentParser(
         "clipdepth verify",
         "Check a bundle's files, run its golden frames and compare the depth with PyTorch's.",
+        "clipdepth verify edge-nyu --engine openvino",
     )
     add = parser.add_argument
     add("bundle", metavar="BUNDLE", help=BUNDLE_HELP)
@@ -155,5 +154,5 @@ def _parser() -> argparse.ArgumentParser:
         metavar="P",
         help="check only this graph; may be given more than once (default: all)",
     )
-    add("--json", type=Path, metavar="FILE", help="write the verdicts there too")
+    add_json_argument(parser, "the verdicts")
     return parser

@@ -1,27 +1,33 @@
 """Engines: what runs a bundle's graph. One module each, chosen from one table, imported on use."""
 
+# The help of commands names the engines, and is not to wait for NumPy: what only types need is imported for them alone.
+from __future__ import annotations
+
 import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
-from clipdepth.bundle.agreement import Agreement, Tolerance, compare_answers
-from clipdepth.bundle.answer import Answer, join
-from clipdepth.bundle.folder import Bundle
-from clipdepth.bundle.golden import Golden
-from clipdepth.bundle.kind import DepthKind
-from clipdepth.bundle.manifest import InputSize, Placement
-from clipdepth.bundle.onnx_file import OnnxFile
-from clipdepth.engines.operations import Operation, count_precisions
-from clipdepth.engines.precisions import Precisions
 from clipdepth.errors import EngineError, MissingExtraError, UsageError
 
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from clipdepth.bundle.agreement import Agreement, Tolerance
+    from clipdepth.bundle.answer import Answer
+    from clipdepth.bundle.folder import Bundle
+    from clipdepth.bundle.golden import Golden
+    from clipdepth.bundle.kind import DepthKind
+    from clipdepth.bundle.manifest import InputSize, Placement
+    from clipdepth.engines.operations import Operation
+    from clipdepth.engines.precisions import Precisions
+
 __all__ = [
+    "AUTO",
+    "DEFAULT",
     "ENGINES",
     "Engine",
     "Infer",
@@ -33,6 +39,11 @@ __all__ = [
     "usable_cores",
     "verify_engine",
 ]
+
+AUTO = "auto"
+"""What stands for the fastest engine that works here, see `clipdepth.engines.choice`."""
+DEFAULT = "onnxruntime"
+"""The engine that is taken where none is named and none is sought."""
 
 # Else ONNX Runtime, from 1.29 on, reports sessions and graphs to its maker. It reads this when it is imported.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
@@ -136,7 +147,7 @@ def engines_for(device: int | None) -> list[str]:
 
 def load_engine(
     bundle: Bundle,
-    name: str = "onnxruntime",
+    name: str = DEFAULT,
     precision: str = "fp32",
     threads: int | None = None,
     device: int | None = None,
@@ -205,6 +216,9 @@ def executed_precisions(engine: Engine, bundle: Bundle, precision: str) -> Preci
 
     Of a model with SAM that is the depth graph alone.
     """
+    from clipdepth.bundle.onnx_file import OnnxFile
+    from clipdepth.engines.operations import count_precisions
+
     graph = bundle.graph(precision, ENGINES[engine.name].placement)
     return count_precisions(engine.operations(), OnnxFile(graph).nodes)
 
@@ -214,6 +228,9 @@ def measure_agreement(infer: Infer, golden: Golden, tolerance: Tolerance, kind: 
 
     Raises EngineError where one of the two has confidence and the other has none.
     """
+    from clipdepth.bundle.agreement import compare_answers
+    from clipdepth.bundle.answer import Answer
+
     found = infer_golden(infer, golden)
     if (found.confidence is None) != (golden.confidence is None):
         which = "golden frames have" if found.confidence is None else "graph has"
@@ -224,6 +241,8 @@ def measure_agreement(infer: Infer, golden: Golden, tolerance: Tolerance, kind: 
 
 def infer_golden(infer: Infer, golden: Golden) -> Answer:
     """What `infer` answers to golden frames, one by one."""
+    from clipdepth.bundle.answer import join
+
     masks = [None] * len(golden.frames) if golden.segmentation is None else [*golden.segmentation]
     pairs = zip(golden.frames, masks, strict=True)
     return join(

@@ -10,9 +10,6 @@ from clipdepth.engines.trial_cache import forget, recall, remember, situation
 from clipdepth.engines.trial_process import try_apart
 from clipdepth.errors import ClipdepthError, EngineError
 
-AUTO = "auto"
-"""What `--engine` takes for it."""
-
 
 @dataclass(frozen=True)
 class Choice:

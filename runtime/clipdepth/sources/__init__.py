@@ -1,5 +1,7 @@
 """Sources of frames: cameras, network streams, videos, images, drawn rooms, or any iterator."""
 
+from __future__ import annotations
+
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -8,16 +10,16 @@ from time import monotonic_ns
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
-from clipdepth.camera.sized import SizedCamera
 from clipdepth.errors import SourceError, UsageError
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from clipdepth.camera.sized import SizedCamera
     from clipdepth.files.hwaccel import HardwareDecoder
-    from clipdepth.sources.camera import CameraMode
     from clipdepth.sources.live import Reconnect
+    from clipdepth.sources.mode import CameraMode
 
 __all__ = ["Captured", "Source", "has_modes", "is_bag", "is_camera", "is_sought", "open_source"]
 
@@ -81,7 +83,7 @@ class Source(Protocol):
     def close(self) -> None:
         """Let go of what it holds, from any thread; a read under way comes to its end first."""
 
-    def __enter__(self) -> "Source":
+    def __enter__(self) -> Source:
         """Return itself."""
 
     def __exit__(
@@ -92,9 +94,9 @@ class Source(Protocol):
 
 def open_source(
     spec: str,
-    mode: "CameraMode | None" = None,
-    reconnect: "Reconnect | None" = None,
-    decoder: "HardwareDecoder | None" = None,
+    mode: CameraMode | None = None,
+    reconnect: Reconnect | None = None,
+    decoder: HardwareDecoder | None = None,
     topic: str | None = None,
 ) -> Source:
     """Open what `spec` names.
@@ -122,16 +124,17 @@ def open_source(
 
         return open_pipeline(spec.removeprefix("gst:").strip(), reconnect=reconnect)
     if is_camera(spec):
-        from clipdepth.sources.camera import CameraMode, open_camera
+        from clipdepth.sources.camera import open_camera
+        from clipdepth.sources.mode import CameraMode
 
         return open_camera(spec, mode or CameraMode(), reconnect)
     if kind in ("csi", "libcamera"):
         from clipdepth.sources.boards import open_board_camera
-        from clipdepth.sources.camera import CameraMode
+        from clipdepth.sources.mode import CameraMode
 
         return open_board_camera(spec, mode or CameraMode(), reconnect)
     if kind == "realsense":
-        from clipdepth.sources.camera import CameraMode
+        from clipdepth.sources.mode import CameraMode
         from clipdepth.sources.realsense import open_realsense
 
         return open_realsense(spec, mode or CameraMode(), reconnect)
@@ -166,7 +169,7 @@ def is_bag(spec: str) -> bool:
         return False
 
 
-def _open_path(spec: str, decoder: "HardwareDecoder | None", topic: str | None) -> Source:
+def _open_path(spec: str, decoder: HardwareDecoder | None, topic: str | None) -> Source:
     from clipdepth.sources.folder import open_folder, open_images
 
     path = Path(spec)
@@ -196,7 +199,7 @@ def _open_rooms(spec: str, seed: str) -> Source:
     return RoomsSource(int(seed or "0"))
 
 
-def _open_file(path: Path, decoder: "HardwareDecoder | None") -> Source:
+def _open_file(path: Path, decoder: HardwareDecoder | None) -> Source:
     from clipdepth.sources.folder import IMAGE_SUFFIXES, open_image
     from clipdepth.sources.video import open_video
 

@@ -4,10 +4,10 @@ import re
 from fractions import Fraction
 
 from clipdepth.errors import MissingLibraryError, UsageError
-from clipdepth.sources.camera import CameraMode
 from clipdepth.sources.gstreamer import open_pipeline
 from clipdepth.sources.gstreamer_bindings import load_gstreamer
 from clipdepth.sources.live import LiveSource, Reconnect
+from clipdepth.sources.mode import CameraMode
 
 _NEEDS = {
     "nvarguscamerasrc": "which NVIDIA's JetPack brings to Jetsons",

@@ -4,7 +4,7 @@ import logging
 import math
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from functools import partial
 from time import monotonic, sleep
 from typing import Any, Protocol
@@ -12,9 +12,10 @@ from typing import Any, Protocol
 import cv2
 import numpy as np
 
-from clipdepth.errors import SourceError, UsageError
+from clipdepth.errors import SourceError
 from clipdepth.sources.capture import Reading
 from clipdepth.sources.live import LiveSource, Reconnect
+from clipdepth.sources.mode import CameraMode
 
 _LOG = logging.getLogger(__name__)
 
@@ -60,29 +61,6 @@ class DeviceCapture:
                 break
             sleep(PAUSE_S)
         return None
-
-
-@dataclass(frozen=True)
-class CameraMode:
-    """What a camera is asked for, or gives; None for what is left to it or not known."""
-
-    width: int | None = None
-    """Pixels."""
-    height: int | None = None
-    """Pixels."""
-    fps: float | None = None
-    """Frames a second."""
-    fourcc: str | None = None
-    """The pixel format, four characters, such as MJPG or YUYV."""
-
-    def __post_init__(self) -> None:
-        if self.fourcc is not None and not (len(self.fourcc) == 4 and self.fourcc.isascii()):
-            raise UsageError(f"'{self.fourcc}' is no pixel format; give four characters, such as MJPG or YUYV")
-
-    def __str__(self) -> str:
-        size = f"{self.width or '?'}×{self.height or '?'}" if self.width or self.height else ""
-        rate = f"{self.fps:g}/s" if self.fps else ""
-        return " ".join(part for part in (size, rate, self.fourcc) if part)
 
 
 def open_camera(spec: str, mode: CameraMode, reconnect: Reconnect | None = None) -> LiveSource:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from clipdepth.sources.camera import CameraMode
+from clipdepth.sources.mode import CameraMode
 
 
 @dataclass(frozen=True)

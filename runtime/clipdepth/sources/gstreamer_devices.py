@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from clipdepth.errors import MissingLibraryError
-from clipdepth.sources.camera import CameraMode
 from clipdepth.sources.found import FoundCamera
 from clipdepth.sources.gstreamer_bindings import load_gstreamer
+from clipdepth.sources.mode import CameraMode
 
 _V4L2 = "v4l2src"
 

@@ -8,9 +8,10 @@ from threading import Event
 from clipdepth.errors import SourceError
 from clipdepth.files.hwaccel import HardwareDecoder
 from clipdepth.sources import Captured, Source, has_modes, is_camera, is_sought, open_source
-from clipdepth.sources.camera import CameraMode, camera_name
+from clipdepth.sources.camera import camera_name
 from clipdepth.sources.gstreamer import pipeline_name
 from clipdepth.sources.live import Reconnect, Search
+from clipdepth.sources.mode import CameraMode
 from clipdepth.sources.network import stream_name
 
 _LOG = logging.getLogger(__name__)

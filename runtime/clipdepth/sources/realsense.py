@@ -10,10 +10,10 @@ import numpy as np
 
 from clipdepth.errors import MissingExtraError, SourceError, UsageError
 from clipdepth.files.foreign import shortened
-from clipdepth.sources.camera import CameraMode
 from clipdepth.sources.capture import Reading
 from clipdepth.sources.found import FoundCamera
 from clipdepth.sources.live import LiveSource, Reconnect
+from clipdepth.sources.mode import CameraMode
 from clipdepth.sources.network import READ_TIMEOUT_S
 
 RECORDINGS = (".db3", ".bag")

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from clipdepth.sources.camera import CameraMode
 from clipdepth.sources.found import FoundCamera
+from clipdepth.sources.mode import CameraMode
 
 QUERYCAP, ENUM_FMT, ENUM_FRAMESIZES, ENUM_FRAMEINTERVALS = 0x80685600, 0xC0405602, 0xC02C564A, 0xC034564B
 """Numbers of requests, which hold the size of their structs; see linux/videodev2.h."""

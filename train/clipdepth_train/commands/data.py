@@ -1,7 +1,6 @@
 """`clipdepth data`: prepare or render a dataset in the layout that training reads; check, segment or label one."""
 
 import argparse
-import re
 import sys
 from collections.abc import Sequence
 from functools import lru_cache
@@ -11,13 +10,13 @@ import torch
 from rich.console import Console
 
 from clipdepth.camera.pinhole import Intrinsics
-from clipdepth.cli.arguments import ArgumentParser, picture_size
 from clipdepth.cli.progress import follow
 from clipdepth.errors import UsageError
 from clipdepth.rooms import Room, default_intrinsics
-from clipdepth_train.commands.check import add_check
-from clipdepth_train.commands.prepare import add_prepare, told
-from clipdepth_train.commands.sam_arguments import add_sam_arguments, sam_config
+from clipdepth_train.commands.check import check
+from clipdepth_train.commands.data_options import FRAMES_PER_ROOM, parser
+from clipdepth_train.commands.prepare import prepare_nyu, prepare_other, told
+from clipdepth_train.commands.sam_arguments import sam_config
 from clipdepth_train.data.layout import (
     SPLITS,
     FrameFiles,
@@ -36,16 +35,14 @@ from clipdepth_train.teacher.labels import label_pictures
 from clipdepth_train.teacher.named import open_teacher
 from clipdepth_train.training_data import open_pictures
 
-FRAMES_PER_ROOM = 20
 SECONDS_PER_FRAME = 0.5
 _ROOMS_PER_SEED = 1_000_000
 
 
 def main(argv: Sequence[str]) -> int:
     """Run `clipdepth data ARGV`."""
-    arguments = _parser().parse_args(argv)
-    done: str = arguments.run(arguments)
-    sys.stdout.write(f"{done}\n")
+    arguments = parser().parse_args(argv)
+    sys.stdout.write(f"{_ACTIONS[arguments.run](arguments)}\n")
     return 0
 
 
@@ -104,68 +101,12 @@ def _room(seed: int) -> Room:
     return Room(seed)
 
 
-def _parser() -> ArgumentParser:
-    parser = ArgumentParser("clipdepth data", "Prepare a dataset, render one, check, segment or label it.")
-    actions = parser.add_subparsers(required=True, metavar="ACTION")
-    add_prepare(actions)
-    about = "Render a synthetic dataset."
-    render = actions.add_parser("render", help="render a synthetic dataset", description=about)
-    _add_rooms(render.add_subparsers(required=True, metavar="DATASET"))
-    add_check(actions)
-    _add_segment(actions)
-    _add_label(actions)
-    return parser
-
-
-def _add_rooms(datasets: "argparse._SubParsersAction[ArgumentParser]") -> None:
-    about = f"Frames of synthetic rooms with exact depth and poses, {FRAMES_PER_ROOM} a room."
-    parser = datasets.add_parser("rooms", help="synthetic rooms", description=about)
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="where the layout goes")
-    parser.add_argument(
-        "--train", type=_count, default=1000, metavar="N", help="frames to train on (default: %(default)s)"
-    )
-    parser.add_argument(
-        "--test", type=_count, default=200, metavar="N", help="frames to test on (default: %(default)s)"
-    )
-    parser.add_argument(
-        "--size", type=picture_size, default="480x640", metavar="HxW", help="height and width (default: %(default)s)"
-    )
-    parser.add_argument("--seed", type=_count, default=0, metavar="S", help="which rooms (default: %(default)s)")
-    parser.set_defaults(run=render_rooms)
-
-
-def _add_segment(actions: "argparse._SubParsersAction[ArgumentParser]") -> None:
-    about = "Paint Segment Anything's masks of every picture into DIR/segments; the same command continues."
-    parser = actions.add_parser("segment", help="segment a dataset's pictures", description=about)
-    parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="where the dataset is")
-    add_sam_arguments(parser)
-    parser.set_defaults(run=segment)
-
-
-def _add_label(actions: "argparse._SubParsersAction[ArgumentParser]") -> None:
-    about = "Keep what a teacher answers to every training picture in DIR/teacher; the same command continues."
-    parser = actions.add_parser("label", help="ask a teacher for the depth of pictures", description=about)
-    parser.add_argument("--data", required=True, metavar="DIR", help="a dataset, a folder of pictures, or a video")
-    parser.add_argument(
-        "--teacher", required=True, metavar="NAME", help="a run, a bundle, a model that ships, or hf:OWNER/NAME"
-    )
-    parser.add_argument(
-        "--every",
-        type=_seconds,
-        default=DataConfig.every,
-        metavar="S",
-        help="seconds between the frames that are taken of a video; 0 for all (default: %(default)s)",
-    )
-    parser.set_defaults(run=label)
-
-
-def _seconds(text: str) -> float:
-    if not re.fullmatch(r"\d{1,6}(\.\d{1,6})?", text, re.ASCII):
-        raise argparse.ArgumentTypeError(f"'{text}' is not a number of seconds, 0 or more")
-    return float(text)
-
-
-def _count(text: str) -> int:
-    if not re.fullmatch(r"\d{1,6}", text, re.ASCII):
-        raise argparse.ArgumentTypeError(f"'{text}' is not a whole number from 0 to 999999")
-    return int(text)
+_ACTIONS = {
+    "prepare": prepare_other,
+    "prepare nyu": prepare_nyu,
+    "render": render_rooms,
+    "check": check,
+    "segment": segment,
+    "label": label,
+}
+"""What each of the parser's actions does."""

@@ -3,23 +3,18 @@
 import argparse
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
-from pathlib import Path
-from typing import Any, get_args
-
-from rich.console import Console
+from typing import Any
 
 from clipdepth.bundle.answer import Answer
 from clipdepth.bundle.box import find_folder
 from clipdepth.bundle.kind import MEANINGS, METRIC
 from clipdepth.bundle.metrics import Align, DepthMetrics, alignments, mean_metrics
-from clipdepth.cli.arguments import DEVICE_HELP, ArgumentParser, device_index, positive_float
+from clipdepth.cli.json_report import console_beside, write_report
 from clipdepth.cli.overwriting import refuse_overwriting
 from clipdepth.cli.progress import follow
-from clipdepth.engines import ENGINES
-from clipdepth.engines.choice import AUTO
 from clipdepth.errors import UsageError
-from clipdepth.files.atomic import write_json
-from clipdepth_train.candidate import DEFAULT_ENGINE, Candidate, open_candidate
+from clipdepth_train.candidate import Candidate, open_candidate
+from clipdepth_train.commands.evaluate_options import parser
 from clipdepth_train.commands.metrics_table import metrics_table
 from clipdepth_train.commands.uncertainty_table import uncertainty_tables
 from clipdepth_train.confidence.uncertainty import Stated, measure_uncertainty, sampled
@@ -32,7 +27,7 @@ from clipdepth_train.named_data import is_unmeasured
 
 def main(argv: Sequence[str]) -> int:
     """Run the command; see `clipdepth evaluate --help`."""
-    arguments = _parser().parse_args(argv)
+    arguments = parser().parse_args(argv)
     written = [arguments.json, arguments.frames_json]
     refuse_overwriting([find_folder(arguments.model), arguments.data], written)
     engine = (arguments.engine, arguments.precision, arguments.device)
@@ -62,16 +57,17 @@ def main(argv: Sequence[str]) -> int:
         "precision": candidate.precision,
         "mirrored": candidate.mirrored,
     }
-    Console().print(metrics_table(means, _caption(report, candidate)))
+    console = console_beside(*written)
+    console.print(metrics_table(means, _caption(report, candidate)))
     if stated is not None:
         found = measure_uncertainty(stated)
         report["uncertainty"] = asdict(found)
         for table in uncertainty_tables(found):
-            Console().print(table)
+            console.print(table)
     if arguments.json:
-        write_json(arguments.json, {**report, "metrics": means})
+        write_report(arguments.json, {**report, "metrics": means})
     if arguments.frames_json:
-        write_json(arguments.frames_json, {**report, "metrics": _by_picture(measured, tests)})
+        write_report(arguments.frames_json, {**report, "metrics": _by_picture(measured, tests)})
     return 0
 
 
@@ -147,40 +143,3 @@ def _by_picture(measured: Mapping[str, Mapping[int, DepthMetrics]], tests: RgbdS
         name: [{"index": index, "picture": paths[index], **asdict(metrics)} for index, metrics in frames.items()]
         for name, frames in measured.items()
     }
-
-
-def _parser() -> ArgumentParser:
-    parser = ArgumentParser("clipdepth evaluate", "Measure a run or a bundle: metrics per image, then averaged.")
-    add = parser.add_argument
-    add("model", metavar="RUN_OR_BUNDLE", help="a model that ships, or the folder of a trained run or of a bundle")
-    add("--data", help="folder of RGB-D pairs, or 'rooms' (default: what it was trained on)")
-    add("--split", choices=("test", "train"), default="test")
-    add(
-        "--crop",
-        choices=("all", "eigen", "paper"),
-        default="all",
-        help="pixels that count: all the model sees, Eigen's crop, or the paper's (default: all)",
-    )
-    add(
-        "--max-depth",
-        type=positive_float,
-        metavar="METRES",
-        help="truth from there on does not count, and depth is clamped to it (default: as trained)",
-    )
-    add(
-        "--align",
-        choices=get_args(Align),
-        help="'median' first scales each image's depth to its true median over the pixels that count, 'lsq' fits scale "
-        "and shift (default: none; lsq for a model whose answer is not metric)",
-    )
-    mirror = parser.add_mutually_exclusive_group()
-    mirror.add_argument("--mirror", action="store_true", default=None, help="average in the mirror image's depth")
-    mirror.add_argument("--no-mirror", action="store_false", dest="mirror", help="one pass (default: as trained)")
-    add("--engine", choices=(AUTO, *ENGINES), metavar="NAME", help=f"what runs a bundle (default: {DEFAULT_ENGINE})")
-    add("--device", type=device_index, metavar="N", help=DEVICE_HELP)
-    add("--precision", metavar="P", help="which of a bundle's graphs (default: the first, or auto's fastest)")
-    add("--baseline", action="store_true", help="measure the constant median of the training depth too")
-    add("--uncertainty", action="store_true", help="measure how well the model's confidence tells its errors")
-    add("--json", type=Path, metavar="FILE", help="write the metrics there")
-    add("--frames-json", type=Path, metavar="FILE", help="write each image's metrics there, with its path")
-    return parser

@@ -11,12 +11,12 @@ from accelerate import Accelerator
 from accelerate.utils import gather_object
 from rich.console import Console
 
-from clipdepth.cli.arguments import ArgumentParser, picture_size, positive_int
 from clipdepth.cli.overwriting import refuse_overwriting
 from clipdepth.errors import UsageError, WeightsError
 from clipdepth.sinks.picture_grid import save_picture
 from clipdepth_train.commands.plan_table import print_plan
-from clipdepth_train.commands.sam_arguments import add_sam_arguments, sam_config
+from clipdepth_train.commands.reproduce_options import FIGURE7, parser
+from clipdepth_train.commands.sam_arguments import sam_config
 from clipdepth_train.data.segments import segment_folder, segments_name
 from clipdepth_train.pretrained import PretrainedConfig
 from clipdepth_train.reproduce.figure7 import best_run, figure7
@@ -29,17 +29,15 @@ from clipdepth_train.reproduce.plan import (
     plan,
     planned_recipe,
 )
-from clipdepth_train.reproduce.published import TABLES
 from clipdepth_train.reproduce.table import MeasuredTable
 from clipdepth_train.trainer import Trainer
 
-FIGURE7 = "figure7"
 NOT_ASKED = "left out by --only"
 
 
 def main(argv: Sequence[str]) -> int:
     """Run the command; see `clipdepth reproduce --help`."""
-    arguments = _parser().parse_args(argv)
+    arguments = parser().parse_args(argv)
     if arguments.table == FIGURE7 and arguments.only:
         raise UsageError("--only chooses rows of a table; figure7 has none")
     refuse_overwriting([arguments.data], [arguments.out])
@@ -137,31 +135,3 @@ def _reduction(arguments: argparse.Namespace) -> Reduction:
         mixed_precision=arguments.mixed_precision,
         workers=arguments.workers,
     )
-
-
-def _parser() -> ArgumentParser:
-    about = "Measure a table of the paper, or draw its figure 7; the same command continues where it was interrupted."
-    parser = ArgumentParser("clipdepth reproduce", about)
-    parser.add_argument("table", choices=(*TABLES, FIGURE7))
-    parser.add_argument(
-        "--data", required=True, help="folder of RGB-D pairs, such as NYU Depth v2 prepared, or 'rooms'"
-    )
-    parser.add_argument("--out", type=Path, default=Path("reproduce"), metavar="DIR", help="folder for runs and tables")
-    parser.add_argument(
-        "--only", nargs="+", default=[], metavar="ROW", help="recipes of the rows to measure, and of those they refine"
-    )
-    parser.add_argument(
-        "--dry-run", action="store_true", help="list the runs with their size, cost and time, and what they lack"
-    )
-    less = parser.add_argument_group("less than the paper", "what is not given stays as in the paper")
-    less.add_argument("--epochs", type=positive_int, metavar="N", help="of each run")
-    less.add_argument("--batch-size", type=positive_int, metavar="N", help="of each run")
-    less.add_argument(
-        "--size", type=picture_size, metavar="HxW", help="input, of the whole picture in place of the paper's crop"
-    )
-    less.add_argument("--clip", metavar="NAME", help="another CLIP of open_clip's list, or RN-mini")
-    less.add_argument("--clip-weights", metavar="TAG|PATH|none", help="weights of the CLIP")
-    less.add_argument("--mixed-precision", choices=("no", "bf16", "fp16"))
-    less.add_argument("--workers", type=positive_int, metavar="N", help="processes that load data")
-    add_sam_arguments(parser.add_argument_group("SAM", "without weights, or --sam mini, rows with SAM are left out"))
-    return parser

@@ -13,9 +13,10 @@ from clipdepth.bundle.box import find_folder
 from clipdepth.cli.overwriting import refuse_overwriting
 from clipdepth.errors import UsageError
 from clipdepth_train.commands.metrics_table import metrics_table
+from clipdepth_train.commands.train_options import parser
 from clipdepth_train.machine import MachineConfig
 from clipdepth_train.named_data import named_data
-from clipdepth_train.recipe import Recipe, trunk_of
+from clipdepth_train.recipe import Recipe
 from clipdepth_train.recipes import RECIPES
 from clipdepth_train.start import like_start, pin_start
 from clipdepth_train.teacher.named import pinned_teacher
@@ -40,7 +41,7 @@ def main(argv: Sequence[str]) -> int:
     """Run the command; see `clipdepth train --help`."""
     console = Console(stderr=True)
     if not argv or argv[0] in ("-h", "--help"):
-        _list_recipes(Console())
+        parser().print_help()
         return 0 if argv else 2
     name, *rest = argv
     if name not in RECIPES:
@@ -78,12 +79,3 @@ def _own_sizes(recipe: Recipe, name: str, console: Console) -> Recipe:
         highlight=False,
     )
     return replace(recipe, frames=replace(asked, other_sizes=()))
-
-
-def _list_recipes(console: Console) -> None:
-    console.print("usage: clipdepth train RECIPE [--data FOLDER|rooms] [--out DIR] [OPTIONS]\n")
-    for name, recipe in RECIPES.items():
-        trunk, size = trunk_of(recipe.model), f"{recipe.frames.height}×{recipe.frames.width}"
-        network = trunk.name if trunk else "no trunk"
-        console.print(f"  {name:<22} {network}, input {size}, {recipe.epochs} epochs", highlight=False)
-    console.print("\n'clipdepth train RECIPE --help' lists every option and its default.", highlight=False)

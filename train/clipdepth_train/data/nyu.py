@@ -7,7 +7,7 @@ that pictures are 625×467 and look as a camera's do.
 """
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -30,30 +30,7 @@ from clipdepth_train.data.layout import (
     write_lists,
     write_rgb,
 )
-
-PAGE = "https://cs.nyu.edu/~fergus/datasets/nyu_depth_v2.html"
-
-
-@dataclass(frozen=True)
-class RemoteFile:
-    """A file of the dataset: where it is and the MD5 of its bytes."""
-
-    url: str
-    md5: str
-
-    @property
-    def name(self) -> str:
-        return self.url.rpartition("/")[2]
-
-
-LABELED = RemoteFile(
-    "http://horatio.cs.nyu.edu/mit/silberman/nyu_depth_v2/nyu_depth_v2_labeled.mat",
-    "520609c519fba3ba5ac58c8fefcc3530",
-)
-SPLITS_MAT = RemoteFile(
-    "http://horatio.cs.nyu.edu/mit/silberman/indoor_seg_sup/splits.mat",
-    "08e3c3aea27130ac7c01ffd739a4535f",
-)
+from clipdepth_train.data.nyu_files import LABELED, PAGE, SPLITS_MAT, RemoteFile
 
 # The colour camera's calibration in NYU's toolbox, camera_params.m, to four digits.
 KINECT = Intrinsics(640, 480, fx=NYU_FOCAL, fy=519.4696, cx=NYU_CENTRE, cy=253.7362)

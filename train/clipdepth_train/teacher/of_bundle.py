@@ -9,7 +9,7 @@ import torch
 
 from clipdepth.bundle.folder import Bundle
 from clipdepth.bundle.manifest import CODE, PRECISIONS
-from clipdepth.engines.choice import AUTO
+from clipdepth.engines import AUTO
 from clipdepth.model import load
 from clipdepth_train.teacher.teacher import Answer, Teacher
 

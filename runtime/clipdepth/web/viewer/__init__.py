@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from clipdepth.errors import MissingExtraError
 from clipdepth.web.address import Address
 from clipdepth.web.allowed import Allowed
-from clipdepth.web.viewer.status import Setup
+from clipdepth.web.viewer.setup import Setup
 
 if TYPE_CHECKING:
     from clipdepth.web.viewer.viewer import Viewer

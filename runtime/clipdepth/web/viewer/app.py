@@ -15,7 +15,8 @@ from clipdepth.web.prometheus import CONTENT_TYPE_LATEST, exposition
 from clipdepth.web.viewer.broadcast import Channel
 from clipdepth.web.viewer.metrics import ViewerMetrics
 from clipdepth.web.viewer.session import Session
-from clipdepth.web.viewer.status import Setup, Status, describe
+from clipdepth.web.viewer.setup import Setup
+from clipdepth.web.viewer.status import Status, describe
 
 _FOLDER = Path(__file__).parent / "page"
 PAGE = {f"/{path.relative_to(_FOLDER).as_posix()}": path for path in _FOLDER.rglob("*.*")}

@@ -5,7 +5,8 @@ from typing import get_args
 
 from clipdepth.pipeline.branch import State
 from clipdepth.web.prometheus import Collector, Metric, counter, gauge, info, latency
-from clipdepth.web.viewer.status import Setup, Status
+from clipdepth.web.viewer.setup import Setup
+from clipdepth.web.viewer.status import Status
 
 STATES = get_args(State)
 

@@ -1,7 +1,7 @@
 """What runs and how well, for the page and for metrics."""
 
 import logging
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from time import monotonic
 from typing import Any
 
@@ -9,31 +9,15 @@ import numpy as np
 
 from clipdepth import __version__
 from clipdepth.bundle.confidence import LEVELS, half_width
-from clipdepth.bundle.kind import METRIC, DepthKind
 from clipdepth.pipeline import Pipeline
 from clipdepth.sinks.depth_picture import INVALID, colourise
+from clipdepth.web.viewer.setup import Setup
 
 _LOG = logging.getLogger(__name__)
 
 COLOURS = 256
 REFRESH_S = 0.5
 """How old a status that is given again may be, seconds."""
-
-
-@dataclass(frozen=True)
-class Setup:
-    """What stays the same while a pipeline runs."""
-
-    engine: str
-    device: str
-    precision: str
-    near: float
-    far: float
-    """The ends of the colours that the page starts with, metres; those of `spread` where depth is not metric."""
-    kind: DepthKind = METRIC
-    """What the depth shown is."""
-    confidence: bool = False
-    """Whether the model says how sure it is."""
 
 
 def describe(setup: Setup, sources: list[str]) -> dict[str, Any]:

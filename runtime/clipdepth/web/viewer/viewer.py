@@ -12,7 +12,8 @@ from clipdepth.web.server import Server
 from clipdepth.web.viewer.app import make_app
 from clipdepth.web.viewer.broadcast import Channel
 from clipdepth.web.viewer.lan import lan_addresses
-from clipdepth.web.viewer.status import Setup, Status
+from clipdepth.web.viewer.setup import Setup
+from clipdepth.web.viewer.status import Status
 
 EVERYWHERE = {"0.0.0.0": socket.AF_INET, "::": socket.AF_INET6}
 """Hosts that stand for all addresses of a family."""
