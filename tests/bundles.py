@@ -61,7 +61,7 @@ def write_bundle(
 
     With another `kind` it says that its answer is of that; it was imported then, and knows no training camera.
     `other_sizes` are heights and widths after the first; each has its graphs and golden frames.
-    With `confident` the graphs have confidence too: a pixel's brightness.
+    With `confident` the graphs have confidence too, a pixel's brightness, and novelty, the frame's.
     """
     path.mkdir(parents=True, exist_ok=True)
     for number, (rows, columns) in enumerate([(height, width), *other_sizes]):
@@ -92,7 +92,7 @@ def write_manifest(
     """Write the manifest of the graphs, the golden frames and the weights, if any, that lie in folder `path`."""
     found = (2, tolerance / 4, tolerance / 2, tolerance, True)
     limits = {name: replace(TOLERANCES[name], mean=tolerance) for name in precisions}
-    sure = {"confidence_change": 0.0} if confident else {}
+    sure = {"confidence_change": 0.0, "novelty_change": 0.0} if confident else {}
 
     def graphs(of: str) -> list[Graph]:
         return [
@@ -133,12 +133,17 @@ def brightness_confidence(frames: NDArray[np.uint8]) -> NDArray[np.float32]:
     return np.asarray(frames.mean(axis=-1) / 255, np.float32)
 
 
+def brightness_novelty(frames: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """What a confident graph computes of whole frames: (..., H, W, 3) uint8 to (...) float32, 1 for a mean of 100."""
+    return np.asarray(frames.mean(axis=(-3, -2, -1)) / 100, np.float32)
+
+
 def brightness_graph(
     height: int, width: int, scale: float = 1.0, max_batch: int = 1, confident: bool = False
 ) -> onnx.ModelProto:
     """The graph: `frame`, uint8 (N, H, W, 3), to `depth`, float32 (N, H, W); N is 1 unless `max_batch` is more.
 
-    With `confident` it gives `confidence`, likewise.
+    With `confident` it gives `confidence`, likewise, and `novelty`, float32 (N,).
     """
     batch = 1 if max_batch == 1 else "batch"
     constants: dict[str, NDArray[Any]] = {
@@ -156,12 +161,20 @@ def brightness_graph(
     if confident:
         constants["white"] = np.array(255, np.float32)
         nodes.append(helper.make_node("Div", ["brightness", "white"], ["confidence"]))
-        outputs.append("confidence")
+        constants |= {"picture": np.array([1, 2], np.int64), "novel": np.array(100, np.float32)}
+        nodes.append(helper.make_node("ReduceMean", ["brightness", "picture"], ["whole"], keepdims=0))
+        nodes.append(helper.make_node("Div", ["whole", "novel"], ["novelty"]))
+        outputs += ["confidence", "novelty"]
     graph = helper.make_graph(
         nodes,
         "brightness",
         [helper.make_tensor_value_info("frame", TensorProto.UINT8, [batch, height, width, 3])],
-        [helper.make_tensor_value_info(name, TensorProto.FLOAT, [batch, height, width]) for name in outputs],
+        [
+            helper.make_tensor_value_info(
+                name, TensorProto.FLOAT, [batch, height, width][: 1 if name == "novelty" else 3]
+            )
+            for name in outputs
+        ],
         [numpy_helper.from_array(value, name) for name, value in constants.items()],
     )
     opset = helper.make_opsetid("", OPSET)
@@ -187,4 +200,5 @@ def _golden(height: int, width: int, count: int, seed: int = 0, confident: bool 
     depth = brightness_depth(frames)
     truth = depth.copy()
     truth[:, : height // 4] = 0
-    return Golden(frames, depth, truth, None, brightness_confidence(frames) if confident else None)
+    sure = (brightness_confidence(frames), brightness_novelty(frames)) if confident else ()
+    return Golden(frames, depth, truth, None, *sure)

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.export import Dim
 
 from clipdepth.bundle.manifest import InputSize
+from clipdepth.engines.contract import ANSWERS
 from clipdepth.errors import ClipdepthError
 from clipdepth.files.atomic import atomic_file
 from clipdepth_train.depth_model import DepthModel
@@ -35,7 +36,7 @@ def trace_depth(
 ) -> torch.onnx.ONNXProgram:
     """Trace a module from `names`, each uint8 (N, H, W, 3), to `depth`, float32 (N, H, W).
 
-    One that is `confident` answers `confidence` as well, likewise.
+    One that is `confident` answers `confidence` as well, likewise, and `novelty`, float32 (N,).
     N is 1, or anything to `size.max_batch`. Raises ExportError where torch cannot export it.
     """
     if isinstance(module, DepthModel):
@@ -44,7 +45,7 @@ def trace_depth(
     # A tensor for each: torch takes one that is given twice for one input.
     inputs = {name: torch.zeros(shape, dtype=torch.uint8) for name in names}
     batch = {0: Dim(BATCH, min=1, max=size.max_batch)} if size.max_batch > 1 else None
-    return trace(module, inputs, ["depth", "confidence"][: 1 + confident], dict.fromkeys(inputs, batch))
+    return trace(module, inputs, list(ANSWERS if confident else ANSWERS[:1]), dict.fromkeys(inputs, batch))
 
 
 def trace(

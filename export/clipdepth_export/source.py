@@ -60,7 +60,7 @@ class ExportSource:
     other_sizes: Sequence[tuple[int, int]] = ()
     """Heights and widths of further inputs that the network was made for."""
     confident: bool = False
-    """Whether `module` and `trained` give confidence beside depth, (N, H, W) float32 from 0 to 1."""
+    """Whether `module` and `trained` give confidence beside depth, (N, H, W) float32 from 0 to 1, and novelty, (N,)."""
     write_weights: Callable[[Path], None] | None = None
     """Writes the weights to train on from; None where clipdepth cannot train the network."""
 

@@ -52,8 +52,8 @@ def sensitive(graph: ir.Graph) -> set[ir.Node]:
 
     The picture's normalisation; all that sums up or takes powers (softmax, means, norms); the cosine similarity, from
     the norm to the softmax over it; and the depth: bins, expectation, resize and clamp, up to the next layer of
-    arithmetic. CLIP's encoders are known to suffer where these are rounded to half. All that serves confidence alone:
-    it is a small product whose result is an exponent.
+    arithmetic. CLIP's encoders are known to suffer where these are rounded to half. All that serves confidence and
+    novelty alone: small products, of which one's result is an exponent and the other's inputs are means.
     """
     layers, softmax = set(nodes_of(graph, *ARITHMETIC)), nodes_of(graph, "Softmax")
     image = set(graph) - after(layers)
@@ -64,8 +64,6 @@ def sensitive(graph: ir.Graph) -> set[ir.Node]:
 
 
 def _confidence_alone(graph: ir.Graph) -> set[ir.Node]:
-    """The nodes that no other output than `confidence` depends on."""
-    if len(graph.outputs) < 2:
-        return set()
-    others = [value.producer() for value in graph.outputs if value.name != "confidence"]
-    return set(graph) - before(node for node in others if node is not None)
+    """The nodes that the output `depth`, the first one, does not depend on."""
+    node = graph.outputs[0].producer()
+    return set(graph) - before([node]) if node is not None and len(graph.outputs) > 1 else set()

@@ -49,6 +49,10 @@ class DepthFrame:
     """Depth of less confidence is left out: `depth` and `raw_depth` are NaN there. `raw` is as the network made it."""
     stamp_ns: int | None = None
     """Unix time in nanoseconds at which the picture was taken, where its source states it, as recordings of ROS do."""
+    novelty: float | None = None
+    """How unlike the model's training frames the picture is as a whole; None where the model does not say it. One in a
+    hundred frames that were held out of training exceeds 1: above it neither depth nor confidence is to be relied on.
+    """
 
     @cached_property
     def depth(self) -> NDArray[np.float32]:

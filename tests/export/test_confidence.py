@@ -1,4 +1,4 @@
-"""A run with confidence, exported in all precisions: both outputs are PyTorch's, and depth's graph stays as it is."""
+"""A run with confidence, exported in all precisions: its outputs are PyTorch's, and depth's graph stays as it is."""
 
 from collections.abc import Mapping
 from contextlib import closing
@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from clipdepth.bundle.agreement import TOLERANCES, Tolerance
+from clipdepth.bundle.answer import Answer
 from clipdepth.bundle.folder import Bundle, open_bundle
 from clipdepth.bundle.manifest import PRECISIONS
 from clipdepth.cli import main
@@ -31,8 +32,9 @@ def run(many: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     frames = DataConfig(64, 96, workers=0)
     made = train_tiny_run(tmp_path_factory.mktemp("confident") / "sure", many, normalisation="clip", frames=frames)
     model, recipe, state = load_run_and_state(made)
-    head = model.add_confidence()
+    head, novelty = model.add_confidence()
     torch.manual_seed(3)
+    torch.nn.init.normal_(novelty.whitened.weight, 0, 2)
     torch.nn.init.normal_(head.local.weight, 0, 0.5)
     torch.nn.init.normal_(head.whole.weight, 0, 0.5)
     torch.nn.init.constant_(head.local.bias, -2.0)  # type: ignore[arg-type]
@@ -43,34 +45,39 @@ def run(many: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def bundle(run: Path, many: Path) -> Bundle:
     # So tiny a network, barely trained, loses more in int8 than a real one.
-    loose: Mapping[str, Tolerance] = {"int8": Tolerance(0.3, None, 0.2)}
+    loose: Mapping[str, Tolerance] = {"int8": Tolerance(0.3, None, 0.2, 0.2)}
     config = ExportConfig(PRECISIONS, 1, loose, other_sizes=SIZES)
     exported = write_bundle(run_source(run, str(many)), run.with_name("sure.bundle"), config)
     assert exported.refused == {}
     return open_bundle(run.with_name("sure.bundle"))
 
 
-def pytorch(run: Path, frames: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def pytorch(run: Path, frames: np.ndarray) -> Answer:
     model, _ = load_run(run)
     with torch.no_grad():
-        depth, confidence = model.with_confidence(torch.from_numpy(frames))
-    return depth.numpy(), confidence.numpy()
+        return Answer(*(part.numpy() for part in model.with_confidence(torch.from_numpy(frames))))
 
 
 @pytest.mark.parametrize("engine", ["onnxruntime", "openvino"])
 @pytest.mark.parametrize("precision", PRECISIONS)
-def test_both_outputs_are_pytorchs(run: Path, bundle: Bundle, engine: str, precision: str) -> None:
+def test_all_outputs_are_pytorchs(run: Path, bundle: Bundle, engine: str, precision: str) -> None:
     pytest.importorskip(engine)
     assert bundle.manifest.confidence
     for sized in bundle.sizes:
         golden = sized.golden()
         assert golden.confidence is not None
-        depth, confidence = pytorch(run, golden.frames)
+        assert golden.novelty is not None
+        depth, confidence, novelty = pytorch(run, golden.frames)
+        assert confidence is not None
+        assert novelty is not None
+        np.testing.assert_allclose(golden.novelty, novelty, rtol=1e-3)
         np.testing.assert_allclose(golden.confidence, confidence, atol=1e-4)
         assert np.ptp(confidence) > 0.2
         with closing(load_engine(sized, engine, precision)) as loaded:
             found = [loaded.infer(frame[None]) for frame in golden.frames]
         limit = TOLERANCES[precision].confidence if precision != "int8" else 0.2
+        rest = 0.01 if precision != "int8" else 0.2
+        np.testing.assert_allclose(np.concatenate([answer.novelty for answer in found]), novelty, rtol=rest)
         for answer, true, sure in zip(found, depth, confidence, strict=True):
             assert answer.confidence is not None
             assert np.abs(answer.confidence[0] - sure).mean() <= limit
@@ -81,6 +88,8 @@ def test_the_manifest_says_what_was_measured(bundle: Bundle) -> None:
     for graph in bundle.manifest.graphs:
         assert graph.verification.confidence_change is not None
         assert 0 <= graph.verification.confidence_change <= (graph.verification.tolerance.confidence or 0)
+        assert graph.verification.novelty_change is not None
+        assert 0 <= graph.verification.novelty_change <= (graph.verification.tolerance.novelty or 0)
     assert main(["verify", str(bundle.path)]) == 0
 
 
@@ -89,12 +98,13 @@ def test_the_head_stays_in_fp32_and_the_depth_does_not(bundle: Bundle) -> None:
     for graph in bundle.manifest.graphs:
         model = onnx.load(bundle.path / graph.file)
         weights = {tensor.name: tensor.data_type for tensor in model.graph.initializer}
-        heads = {kind for name, kind in weights.items() if "confidence.local.weight" in name}
-        assert heads == {onnx.TensorProto.FLOAT}, graph.label
+        for head in ("confidence.local.weight", "novelty.whitened.weight"):
+            kinds = {kind for name, kind in weights.items() if head in name}
+            assert kinds == {onnx.TensorProto.FLOAT}, (graph.label, head)
         if graph.placement == "tensorrt" or graph.precision == "fp16":
             scores = {kind for name, kind in weights.items() if "head.score.weight" in name}
             assert onnx.TensorProto.FLOAT not in scores
-        assert [output.name for output in model.graph.output] == ["depth", "confidence"]
+        assert [output.name for output in model.graph.output] == ["depth", "confidence", "novelty"]
         # Bins last, and both maps enlarged by products.
         (softmax,) = [node for node in model.graph.node if node.op_type == "Softmax"]
         assert softmax.attribute[0].i in (-1, 3)

@@ -18,12 +18,15 @@ from clipdepth_train.confidence.uncertainty import Stated, measure_uncertainty
 from clipdepth_train.data.loader import open_set
 from clipdepth_train.depth_model import build_model
 from clipdepth_train.evaluation import answerer
-from clipdepth_train.models.confidence import ConfidenceHead
+from clipdepth_train.models.confidence import ConfidenceHead, has_confidence
+from clipdepth_train.models.novelty import NoveltyHead
 from clipdepth_train.recipe import DataConfig
 from clipdepth_train.start import load_start
 
 Captured = pytest.CaptureFixture[str]
 WIDTH = 6
+NO_PICTURES = torch.zeros(1, WIDTH)
+"""Where novelty is not tested."""
 
 
 def drawn(pictures: int, pixels: int, seed: int, factor: float = 1.0) -> tuple[Errors, torch.Tensor]:
@@ -35,7 +38,7 @@ def drawn(pictures: int, pixels: int, seed: int, factor: float = 1.0) -> tuple[E
     of_picture = torch.tensor([0.0, 0.3, 0.0, -0.1, 0.1, 0.0])
     scales = torch.exp(-2.0 + features @ of_pixel + means @ of_picture)
     noise = -torch.log(torch.rand(len(scales), generator=generator).clamp(min=1e-12))  # exponential
-    return Errors(features, means, factor * scales * noise), scales
+    return Errors(features, means, factor * scales * noise, NO_PICTURES), scales
 
 
 def stated(head: ConfidenceHead, found: Errors) -> np.ndarray[Any, Any]:
@@ -67,9 +70,9 @@ def test_calibration_makes_up_for_errors_that_are_larger_elsewhere() -> None:
     head = ConfidenceHead(WIDTH)
     fit_head(head, found)
     before = others.errors.numpy() <= half_width(stated(head, others))
-    calibration = calibrate(head, others)
+    calibration = calibrate(head, NoveltyHead(WIDTH), others)
     assert calibration.slope == pytest.approx(1, abs=0.05)
-    apply_calibration(head, calibration)
+    apply_calibration(head, NoveltyHead(WIDTH), calibration)
     after = others.errors.numpy() <= half_width(stated(head, others))
     assert before.mean() == pytest.approx(1 - 0.1**0.5, abs=0.01)
     assert after.mean() == pytest.approx(0.9, abs=0.01)
@@ -83,7 +86,7 @@ def test_the_head_on_a_map_of_features() -> None:
         for picture, (of_map, confidence) in enumerate(zip(features, found, strict=True)):
             pixels = of_map.flatten(1).T
             means = of_map.mean(dim=(1, 2)).expand(len(pixels), -1)
-            expected = stated(head, Errors(pixels, means, torch.zeros(len(pixels))))
+            expected = stated(head, Errors(pixels, means, torch.zeros(len(pixels)), NO_PICTURES))
             np.testing.assert_allclose(confidence.ravel(), expected, rtol=1e-4, err_msg=str(picture))
 
 
@@ -134,15 +137,17 @@ def run(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_command_leaves_the_network_as_it_is(run: Path, data: Path) -> None:
     tensors, recipe, state = read_checkpoint(run / CHECKPOINT)
-    assert set(state["confidence"]) == {"slope", "offset", "own"}
+    assert set(state["confidence"]) == {"slope", "offset", "unusual", "own"}
     model, _ = load_run(run)
     bare = build_model(recipe, pretrained=False)
-    bare.load_state_dict({name: value for name, value in tensors.items() if "confidence" not in name})
-    assert len(tensors) == len(bare.state_dict()) + 3
+    bare.load_state_dict({name: value for name, value in tensors.items() if not has_confidence([name])})
+    assert len(tensors) == len(bare.state_dict()) + 3 + 2
     pair = open_set(str(data), "test", recipe.frames)[0]
-    depth, confidence = answerer(model, recipe.frames)(pair)
+    depth, confidence, novelty = answerer(model, recipe.frames)(pair)
     np.testing.assert_allclose(depth, answerer(bare, recipe.frames)(pair).depth, rtol=1e-5)
-    assert answerer(bare, recipe.frames)(pair).confidence is None
+    assert answerer(bare, recipe.frames)(pair)[1:] == (None, None)
+    assert novelty is not None
+    assert novelty > 0
     assert confidence is not None
     assert confidence.shape == depth.shape
     assert 0 < confidence.min() < confidence.max() < 1
@@ -183,6 +188,7 @@ def test_a_run_that_held_nothing_out(run: Path, data: Path, tmp_path: Path, caps
     states = [read_state(folder / CHECKPOINT)[1]["confidence"] for folder in (whole, run)]
     assert [state["slope"] for state in states] == [states[1]["slope"]] * 2
     assert [state["own"] for state in states] == [False, True]
+    assert states[0]["unusual"] == states[1]["unusual"]
 
 
 def test_a_training_starts_without_the_former_ones_confidence(run: Path) -> None:

@@ -131,6 +131,6 @@ def bundle_answerer(bundle: Bundle, engine: Engine, precision: str) -> AnswerTo:
         depth = found.depth
         if not (trained is None or pair.intrinsics is None or bundle.manifest.kind != METRIC):
             depth = np.asarray(depth * np.float32(pair.intrinsics.focal / found.intrinsics.focal), np.float32)
-        return Answer(depth, found.confidence)
+        return Answer(depth, found.confidence, None if found.novelty is None else np.asarray(found.novelty, np.float32))
 
     return answer

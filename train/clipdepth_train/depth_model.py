@@ -11,6 +11,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from clipdepth.errors import UsageError
 from clipdepth_train.models import ConfidentNetwork, DepthNetwork, build_network
 from clipdepth_train.models.confidence import ConfidenceHead
+from clipdepth_train.models.novelty import NoveltyHead
 from clipdepth_train.recipe import Recipe, trunk_of, without_download
 from clipdepth_train.trunk import trunk_colours
 
@@ -59,18 +60,22 @@ class DepthModel(nn.Module):
         """Whether the network says how sure it is, see `with_confidence`."""
         return isinstance(self.network, ConfidentNetwork) and self.network.confidence is not None
 
-    def add_confidence(self) -> ConfidenceHead:
-        """Give the network a head for confidence, still to be fitted; raises UsageError where it cannot have one."""
+    def add_confidence(self) -> tuple[ConfidenceHead, NoveltyHead]:
+        """Give the network heads for confidence and novelty, still to be fitted.
+
+        Raises UsageError where it cannot have them.
+        """
         if not isinstance(self.network, ConfidentNetwork):
             raise UsageError(f"a {type(self.network).__name__} network cannot say how sure it is; train 'edge'")
         self.network.confidence = ConfidenceHead(self.network.width).to(self.mean.device)
-        return self.network.confidence
+        self.network.novelty = NoveltyHead(self.network.early_width).to(self.mean.device)
+        return self.network.confidence, self.network.novelty
 
-    def with_confidence(self, frame: Tensor) -> tuple[Tensor, Tensor]:
-        """Depth in one pass, as `forward` gives it out of training, and confidence: each (N, H, W) float32."""
+    def with_confidence(self, frame: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Depth in one pass, as `forward` gives it out of training, confidence and novelty, see `Answer`."""
         assert isinstance(self.network, ConfidentNetwork)
-        depth, confidence = self.network.with_confidence(self.image(frame))
-        return depth.clamp(*self.depth_range), confidence
+        depth, confidence, novelty = self.network.with_confidence(self.image(frame))
+        return depth.clamp(*self.depth_range), confidence, novelty
 
     def image(self, frame: Tensor) -> Tensor:
         """Frames as the network takes them: (N, 3, H, W) float32, RGB, normalised."""
@@ -134,13 +139,13 @@ class DepthModel(nn.Module):
 
 
 class ConfidentModel(nn.Module):
-    """The graph of a bundle that has confidence: `DepthModel.with_confidence` as a module."""
+    """The graph of a bundle that says how sure it is: `DepthModel.with_confidence` as a module."""
 
     def __init__(self, model: DepthModel) -> None:
         super().__init__()
         self.model = model
 
-    def forward(self, frame: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, frame: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """See the class."""
         return self.model.with_confidence(frame)
 

@@ -31,7 +31,7 @@ Predict = Callable[[RgbdPair], NDArray[np.float32]]
 
 
 AnswerTo = Callable[[RgbdPair], Answer]
-"""The same with confidence, (H, W) float32, where the model has any."""
+"""The same with confidence, (H, W) float32, and novelty, a number, where the model has them."""
 
 
 def predictor(model: DepthModel, frames: DataConfig, focal: float | None = None) -> Predict:
@@ -58,16 +58,17 @@ def answerer(model: DepthModel, frames: DataConfig, focal: float | None = None) 
         if pair.segmentation is not None:
             inputs.append(box.segmentation(pair.segmentation))
         tensors = [torch.from_numpy(part)[None].to(model.mean.device) for part in inputs]
-        confidence = None
+        confidence, novelty = None, None
         if model.is_confident:
-            depth, sure = model.with_confidence(tensors[0])
+            depth, sure, unlike = model.with_confidence(tensors[0])
+            novelty = unlike[0].cpu().numpy()
             confidence = box.depth(sure[0].float().cpu().numpy())
         if model.mirror or not model.is_confident:
             depth = model(*tensors)
         found = box.depth(depth[0].float().cpu().numpy())
         if focal is not None and pair.intrinsics is not None:
             found = np.asarray(found * np.float32(pair.intrinsics.focal * box.scale / focal), np.float32)
-        return Answer(found, confidence)
+        return Answer(found, confidence, novelty)
 
     return answer
 
@@ -115,8 +116,8 @@ def compare_answers(
         height, width = whole.frame.shape[:2]
         if (height, width) not in regions:
             regions[height, width] = _region_or_all((height, width), frames, crop)
-        depth, confidence = answer(pair)
-        yield Comparison(index, depth, pair.depth, regions[height, width], frames.max_depth, confidence)
+        found = answer(pair)
+        yield Comparison(index, found.depth, pair.depth, regions[height, width], frames.max_depth, found.confidence)
 
 
 def evaluate(

@@ -21,19 +21,22 @@ class Tolerance:
     """Largest change of δ1 against the measured depth, as a share of the pixels; None for any."""
     confidence: float | None = None
     """Largest mean difference of confidence, which is from 0 to 1, where the model states it; None for any."""
+    novelty: float | None = None
+    """Largest mean relative difference of novelty, likewise."""
 
 
 TOLERANCES = {
-    "fp32": Tolerance(1e-4, confidence=1e-4),
-    "fp16": Tolerance(5e-3, 0.002, 0.005),
-    "int8": Tolerance(3e-2, 0.01, 0.03),
+    "fp32": Tolerance(1e-4, confidence=1e-4, novelty=1e-3),
+    "fp16": Tolerance(5e-3, 0.002, 0.005, 0.01),
+    "int8": Tolerance(3e-2, 0.01, 0.03, 0.1),
 }
 """What each precision may differ by, unless an export says otherwise."""
 MOST_LOOSENED = 10
 """How many times its default mean a precision's may be: what differs more is another network's depth."""
 
 
-_LOOSEST_CONFIDENCE = 0.3
+_LOOSEST = 0.3
+"""The most that confidence and novelty may differ by: what differs more tells nothing."""
 
 
 def looser_limits(precision: str, tolerance: Tolerance) -> str | None:
@@ -47,6 +50,8 @@ def looser_limits(precision: str, tolerance: Tolerance) -> str | None:
         parts.append(f"δ1 {stated} instead of {100 * default.delta1:g} points")
     if tolerance.confidence is not None and tolerance.confidence > (default.confidence or 0):
         parts.append(f"confidence {tolerance.confidence:g} instead of {default.confidence:g}")
+    if tolerance.novelty is not None and tolerance.novelty > (default.novelty or 0):
+        parts.append(f"novelty {tolerance.novelty:g} instead of {default.novelty:g}")
     return f"limits looser than {precision}'s own: {', '.join(parts)}" if parts else None
 
 
@@ -75,23 +80,30 @@ class Agreement:
     """δ1 of d less δ1 of r, likewise."""
     confidence_change: float | None = None
     """The mean difference of confidence from PyTorch's; None where there is none."""
+    novelty_change: float | None = None
+    """The mean relative difference of novelty from PyTorch's; None where there is none."""
 
     @property
     def passed(self) -> bool:
-        """Whether everything is finite, and the mean and the changes of δ1 and confidence are within `tolerance`."""
+        """Whether everything is finite, and the mean and the changes of the rest are within `tolerance`."""
         return self.finite and self.mean <= self.tolerance.mean and self.delta1_holds and self.confidence_holds
 
     @property
     def confidence_holds(self) -> bool:
-        """Whether confidence's change is within the tolerance, or neither known nor limited."""
-        limit, change = self.tolerance.confidence, self.confidence_change
-        return limit is None or change is None or change <= limit
+        """Whether the changes of confidence and novelty are within the tolerance, or neither known nor limited."""
+        return all(limit is None or change is None or change <= limit for limit, change in self._confidence_limits)
 
     @property
     def holds_confidence(self) -> bool:
-        """Whether confidence was measured, and is held to a limit that is below any difference there can be."""
-        limit = self.tolerance.confidence
-        return self.confidence_change is not None and limit is not None and limit <= _LOOSEST_CONFIDENCE
+        """Whether confidence and novelty were measured, each held to a limit below what leaves nothing of it."""
+        limits = self._confidence_limits
+        return all(change is not None and limit is not None and limit <= _LOOSEST for limit, change in limits)
+
+    @property
+    def _confidence_limits(self) -> list[tuple[float | None, float | None]]:
+        """The limit and the change of confidence, and of novelty."""
+        held, limits = self, self.tolerance
+        return [(limits.confidence, held.confidence_change), (limits.novelty, held.novelty_change)]
 
     @property
     def delta1_holds(self) -> bool:
@@ -113,6 +125,9 @@ class Agreement:
         if self.confidence_change is not None:
             limit = "" if self.tolerance.confidence is None else f" (tolerance {self.tolerance.confidence:g})"
             found += f", confidence differs by {self.confidence_change:.2g}{limit}"
+        if self.novelty_change is not None:
+            limit = "" if self.tolerance.novelty is None else f" (tolerance {self.tolerance.novelty:g})"
+            found += f", novelty differs by {self.novelty_change:.2g}{limit}"
         return found
 
 
@@ -123,13 +138,16 @@ def compare_answers(
     truth: NDArray[np.float32] | None = None,
     kind: DepthKind = METRIC,
 ) -> Agreement:
-    """Compare an engine's answer with PyTorch's: depth as `compare_depth` does, and confidence where both have it."""
+    """Compare an engine's answer with PyTorch's: depth as `compare_depth`, and the rest where both have it."""
     agreement = compare_depth(found.depth, reference.depth, tolerance, truth, kind)
-    if found.confidence is None or reference.confidence is None or not agreement.finite:
-        return agreement
-    if not np.isfinite(found.confidence).all():
+    if not all(np.isfinite(part).all() for part in found if part is not None):
+        # Zeros and not NaN, so that the manifest and the reports stay valid JSON.
         return Agreement(len(found.depth), 0.0, 0.0, 0.0, False, tolerance)
-    return replace(agreement, confidence_change=float(np.abs(found.confidence - reference.confidence).mean()))
+    if found.confidence is not None and reference.confidence is not None:
+        agreement = replace(agreement, confidence_change=float(np.abs(found.confidence - reference.confidence).mean()))
+    if found.novelty is not None and reference.novelty is not None:
+        agreement = replace(agreement, novelty_change=float(np.abs(found.novelty / reference.novelty - 1).mean()))
+    return agreement
 
 
 def compare_depth(

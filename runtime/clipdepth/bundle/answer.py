@@ -8,23 +8,24 @@ from numpy.typing import NDArray
 
 
 class Answer(NamedTuple):
-    """Depth of frames, (N, H, W) float32, and how sure it is, likewise from 0 to 1; None where the model has no such.
+    """Depth of frames, (N, H, W) float32, and where the model says it how sure it is; else None twice.
 
-    `clipdepth.bundle.confidence` says what a confidence means.
+    `confidence` is likewise, from 0 to 1, and `novelty` (N,) float32, of each frame as a whole: see
+    `clipdepth.bundle.confidence`.
     """
 
     depth: NDArray[np.float32]
     confidence: NDArray[np.float32] | None = None
+    novelty: NDArray[np.float32] | None = None
 
     def frames(self) -> "list[Answer]":
-        """The answer to each frame, (H, W) float32."""
-        confidence = [None] * len(self.depth) if self.confidence is None else [*self.confidence]
-        return [Answer(*of_frame) for of_frame in zip(self.depth, confidence, strict=True)]
+        """The answer to each frame: (H, W) float32, and its novelty, of no dimension."""
+        confidence, novelty = ([None] * len(self.depth) if part is None else [*part] for part in self[1:])
+        return [Answer(*of_frame) for of_frame in zip(self.depth, confidence, novelty, strict=True)]
 
 
 def join(answers: Sequence[Answer]) -> Answer:
     """The answers to some frames as the answer to all."""
-    confidence = [answer.confidence for answer in answers if answer.confidence is not None]
-    return Answer(
-        np.concatenate([answer.depth for answer in answers]), np.concatenate(confidence) if confidence else None
-    )
+    depth, *others = zip(*answers, strict=True)
+    confidence, novelty = (None if part[0] is None else np.concatenate(part) for part in others)
+    return Answer(np.concatenate(depth), confidence, novelty)

@@ -1,7 +1,11 @@
-"""How sure a model is of its depth: what a confidence means, and the interval that follows from it.
+"""How sure a model is of its depth: what confidence and novelty mean, and the interval that follows from confidence.
 
 The relative error |d - t| / t of a pixel is taken to be exponential with a scale b that the model states, as is the
 magnitude of a Laplace error. Confidence is the probability of an error up to WITHIN: 1 - exp(-WITHIN / b).
+
+Novelty is of a frame as a whole: how far the mean of its features is from the mean of training frames, by their own
+covariance (Mahalanobis). Its unit is the distance that one in a hundred frames exceeds which were held out of training:
+above NOVEL a frame is unlike what the model learned from, and so is its confidence.
 """
 
 import math
@@ -11,6 +15,8 @@ from numpy.typing import NDArray
 
 WITHIN = 0.1
 """The relative error that confidence is the probability of staying within."""
+NOVEL = 1.0
+"""The novelty above which a frame is unlike what the model learned from."""
 COVERED = 0.9
 """The share of pixels whose truth lies in the interval that `half_width` gives."""
 LEVELS = 255

@@ -185,7 +185,8 @@ class Manifest(Record, frozen=True):
     other_sizes: list[OtherSize] = msgspec.field(default_factory=list)
     """Further sizes, each with the same precisions; the training camera's focal length in pixels is that of all."""
     confidence: bool = False
-    """Whether the graphs say how sure they are of each pixel, as a second output; see `clipdepth.bundle.confidence`."""
+    """Whether the graphs say how sure they are of each pixel, and how novel a frame is, as a second and a third output;
+    see `clipdepth.bundle.confidence`."""
 
     @property
     def inputs(self) -> tuple[InputSize, ...]:
@@ -263,7 +264,8 @@ def _check_tolerances(manifest: Manifest, where: str) -> None:
             )
         if manifest.confidence and not graph.verification.holds_confidence:
             raise BundleError(
-                f"{where}: field graphs: confidence of {graph.label} is held to nothing; export the bundle again"
+                f"{where}: field graphs: confidence or novelty of {graph.label} is held to nothing; "
+                "export the bundle again"
             )
 
 

@@ -1,10 +1,15 @@
 """The option that leaves out what a model is not sure of."""
 
-import argparse
+from __future__ import annotations
 
-from clipdepth.bundle.manifest import Manifest
+import argparse
+from typing import TYPE_CHECKING
+
 from clipdepth.cli.arguments import share
 from clipdepth.errors import UsageError
+
+if TYPE_CHECKING:
+    from clipdepth.bundle.manifest import Manifest
 
 
 def add_min_confidence(parser: argparse.ArgumentParser) -> None:

@@ -37,6 +37,8 @@ class SourceReport:
     state: State
     """How it was at the end: 'lost' where it was away and still sought."""
     failed: FailureReport | None
+    novel: int | None
+    """How many of those processed are unlike what the model learned from; None where the model does not say it."""
     focal: list[FocalLength]
     """With what its frames were filmed, and where that was known from; the most frequent first."""
     confidence: Confidence | None
@@ -48,15 +50,15 @@ class SourceReport:
         counts, source, failure = branch.counts, branch.source, branch.failure
         dropped, focal = dict(counts.dropped), counts.focal.counted()
         failed = FailureReport(f"{failure.at:%Y-%m-%dT%H:%M:%SZ}", str(failure.error)) if failure else None
-        found = counts.captured, counts.processed, dropped, source.losses, branch.state, failed, focal
+        found = counts.captured, counts.processed, dropped, source.losses, branch.state, failed, counts.novel, focal
         return cls(source.name, *found, counts.confidence.summary())
 
     def __str__(self) -> str:
         dropped = ", ".join(f"{frames} before {stage}" for stage, frames in self.dropped.items()) or "none"
         losses = f"; lost {self.losses}" if self.losses else ""
-        return (
-            f"{self.name}: {self.captured} captured, {self.processed} processed, dropped {dropped}{losses}{self._end}"
-        )
+        novel = f"; {self.novel} unlike what the model learned from" if self.novel else ""
+        processed = f"{self.captured} captured, {self.processed} processed"
+        return f"{self.name}: {processed}, dropped {dropped}{losses}{novel}{self._end}"
 
     @property
     def _end(self) -> str:

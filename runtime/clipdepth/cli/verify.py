@@ -115,11 +115,16 @@ def _ran(verdict: Verdict) -> str:
 
 
 def _confidence(verdict: Verdict) -> str:
-    """How far its confidence is from PyTorch's, which is held to a limit of its own."""
+    """How far its confidence and novelty are from PyTorch's, each held to a limit of its own."""
     found, size = verdict.agreement, "×".join(map(str, verdict.size))
-    limit = "none" if found.tolerance.confidence is None else f"{found.tolerance.confidence:g}"
-    what = f"{verdict.precision} on {verdict.engine} at {size}"
-    return f"{what}: confidence differs by {found.confidence_change:.2g} on average (limit {limit})"
+    changes = [("confidence", found.confidence_change, found.tolerance.confidence)]
+    changes.append(("novelty", found.novelty_change, found.tolerance.novelty))
+    told = [
+        f"{name} differs by {change:.2g} on average (limit {'none' if limit is None else f'{limit:g}'})"
+        for name, change, limit in changes
+        if change is not None
+    ]
+    return f"{verdict.precision} on {verdict.engine} at {size}: {', '.join(told)}"
 
 
 def _numbers(agreement: Agreement) -> list[str]:

@@ -235,8 +235,7 @@ def measure_agreement(infer: Infer, golden: Golden, tolerance: Tolerance, kind: 
     if (found.confidence is None) != (golden.confidence is None):
         which = "golden frames have" if found.confidence is None else "graph has"
         raise EngineError(f"only the {which} confidence; export the bundle again")
-    reference = Answer(golden.depth, golden.confidence)
-    return compare_answers(found, reference, tolerance, golden.truth, kind)
+    return compare_answers(found, golden.answer, tolerance, golden.truth, kind)
 
 
 def infer_golden(infer: Infer, golden: Golden) -> Answer:

@@ -11,15 +11,17 @@ from clipdepth.errors import EngineError
 Port = tuple[str, str]
 """An input's or output's name and NumPy type, such as ('frame', 'uint8')."""
 _FRAMES = [("frame", "uint8"), ("segmentation", "uint8")]
-_ANSWERS = [("depth", "float32"), ("confidence", "float32")]
+ANSWERS = ("depth", "confidence", "novelty")
+"""The names of the outputs: depth alone, or all; each is float32."""
 
 
 def check_contract(graph: Path, inputs: Sequence[Port], outputs: Sequence[Port]) -> None:
     """Raise EngineError where `graph` does not turn a uint8 frame, with or without a segmentation, into depth.
 
-    Confidence may come with it.
+    Confidence and novelty may come with it.
     """
-    if list(inputs) not in (_FRAMES[:1], _FRAMES) or list(outputs) not in (_ANSWERS[:1], _ANSWERS):
+    answers = [(name, "float32") for name in ANSWERS]
+    if list(inputs) not in (_FRAMES[:1], _FRAMES) or list(outputs) not in (answers[:1], answers):
         raise EngineError(f"{graph} does not turn a uint8 'frame' into a float32 'depth'; export it again")
 
 

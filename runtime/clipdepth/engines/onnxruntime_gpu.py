@@ -30,7 +30,7 @@ class BoundCall:
     def __init__(self, session: onnxruntime.InferenceSession, memory: str, device: int = 0) -> None:
         self._session, self._memory, self._device = session, memory, device
         self._binding = session.io_binding()
-        self._outputs = [output.name for output in session.get_outputs()]
+        self._outputs = {output.name: output.shape[1:] for output in session.get_outputs()}
         self._inputs: dict[tuple[object, ...], onnxruntime.OrtValue] = {}
 
     def __call__(self, inputs: dict[str, NDArray[np.uint8]]) -> Answer:
@@ -38,7 +38,8 @@ class BoundCall:
             value = self._input(name, array.shape)
             value.update_inplace(np.ascontiguousarray(array))
             self._binding.bind_ortvalue_input(name, value)  # each time: this is what copies 'cpu' memory to a GPU
-        answers = {name: np.empty(inputs["frame"].shape[:3], np.float32) for name in self._outputs}
+        count = len(inputs["frame"])
+        answers = {name: np.empty((count, *shape), np.float32) for name, shape in self._outputs.items()}
         for name, memory in answers.items():
             # Over the array's own memory. `numpy()` of an output on the GPU, or in memory used again, would copy it.
             self._binding.bind_ortvalue_output(name, onnxruntime.OrtValue.ortvalue_from_numpy(memory))

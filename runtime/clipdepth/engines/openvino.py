@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from clipdepth.bundle.answer import Answer
 from clipdepth.bundle.cache import bundle_cache, make_private
 from clipdepth.bundle.folder import Bundle
-from clipdepth.engines.contract import check_contract, name_inputs
+from clipdepth.engines.contract import ANSWERS, check_contract, name_inputs
 from clipdepth.engines.nvidia import require_device
 from clipdepth.engines.openvino_profile import executed_operations, profile_compiled
 from clipdepth.engines.operations import RUNS, Operation
@@ -39,7 +39,7 @@ class OpenVino:
         self._compiled: openvino.CompiledModel | None = compiled
         self._recompile: Compile | None = recompile
         self._request: openvino.InferRequest | None = compiled.create_infer_request()
-        self._confident = len(compiled.outputs) > 1
+        self._answers = ANSWERS[: len(compiled.outputs)]
 
     def infer(self, frames: NDArray[np.uint8], segmentation: NDArray[np.uint8] | None = None) -> Answer:
         """See `Engine.infer`."""
@@ -50,7 +50,7 @@ class OpenVino:
             found = request.infer(inputs, share_inputs=True)
         except (RuntimeError, TypeError) as error:
             raise EngineError(f"OpenVINO cannot run frames of {frames.shape}: {error}") from error
-        return Answer(found["depth"], found["confidence"] if self._confident else None)
+        return Answer(*(found[name] for name in self._answers))
 
     def operations(self) -> list[Operation]:
         """See `Engine.operations`."""

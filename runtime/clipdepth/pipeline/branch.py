@@ -10,6 +10,7 @@ from time import monotonic_ns, perf_counter_ns
 from typing import Literal
 
 from clipdepth.bundle.answer import Answer
+from clipdepth.bundle.confidence import NOVEL
 from clipdepth.bundle.manifest import InputSize
 from clipdepth.camera.corrections import Corrections
 from clipdepth.frame import DepthFrame
@@ -160,6 +161,8 @@ class Branch:
             self.counts.processed += 1
             self.counts.focal.add(frame.intrinsics)
             self.counts.confidence.add(frame)
+            if frame.novelty is not None:
+                self.counts.novel = (self.counts.novel or 0) + (frame.novelty > NOVEL)
             for name, queue in self._queues:
                 self._drop(name, queue.put(frame))
         for _, queue in self._queues:

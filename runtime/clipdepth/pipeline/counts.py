@@ -18,6 +18,8 @@ class Counts:
     dropped: dict[str, int] = field(default_factory=dict)
     """Frames of a live source that gave way to newer ones, by the stage that was too slow: 'resize', 'engine', or
     a sink (whose frames were processed all the same)."""
+    novel: int | None = None
+    """Frames processed that are unlike what the model learned from; None where the model does not say it."""
     focal: FocalLengths = field(default_factory=FocalLengths)
     """With what the frames processed were filmed."""
     confidence: ConfidenceTally = field(default_factory=ConfidenceTally)

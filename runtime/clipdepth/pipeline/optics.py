@@ -67,6 +67,7 @@ class Optics:
         inside = prepared.letterbox.inside
         raw = np.ascontiguousarray(inside(answer.depth))
         confidence = None if answer.confidence is None else _probability(inside(answer.confidence))
+        novelty = None if answer.novelty is None else float(answer.novelty)
         if prepared.correction is not None:
             raw, pinhole = prepared.correction.depth(raw), prepared.correction.intrinsics
             kind = prepared.correction.kind
@@ -77,7 +78,9 @@ class Optics:
             raw = self._smoother.smooth(inside(prepared.picture), raw, kind)
         time, index, ns = captured.time, captured.index, captured.captured_ns
         least, stamp = self._min_confidence, captured.stamp_ns
-        return DepthFrame(captured.frame, raw, pinhole, time, index, source, ns, kind, confidence, least, stamp)
+        return DepthFrame(
+            captured.frame, raw, pinhole, time, index, source, ns, kind, confidence, least, stamp, novelty
+        )
 
 
 def _probability(answer: NDArray[np.float32]) -> NDArray[np.float32]:

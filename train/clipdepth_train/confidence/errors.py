@@ -1,7 +1,7 @@
-"""What a head for confidence is fitted to: a network's features, and its depth's relative errors, pixel by pixel."""
+"""What the heads for confidence and novelty are fitted to: a network's features, and its depth's relative errors."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import torch
@@ -25,12 +25,14 @@ PIXELS = 256
 class Errors:
     """Pixels of many pictures: `features` (n, C), the same's means over each one's picture, and `errors`, (n,) float32.
 
-    An error is |d - t| / t, of depth d and the truth t.
+    An error is |d - t| / t, of depth d and the truth t. `pictures`, (m, C'), are the means of each picture's early
+    features.
     """
 
     features: Tensor
     means: Tensor
     errors: Tensor
+    pictures: Tensor
 
 
 @torch.no_grad()
@@ -46,8 +48,7 @@ def measure_errors(
     found = [_of_pair(model, _as_evaluated(pairs, index, frames), frames, focal, rng) for index in indices]
     if not any(len(of_pair.errors) for of_pair in found):
         raise DataError("no pixel of these frames has known depth to fit confidence to; check the dataset's depth")
-    features, means, errors = ([getattr(each, name) for each in found] for name in ("features", "means", "errors"))
-    return Errors(torch.cat(features), torch.cat(means), torch.cat(errors))
+    return Errors(**{part.name: torch.cat([getattr(each, part.name) for each in found]) for part in fields(Errors)})
 
 
 def _as_evaluated(pairs: RgbdSet, index: int, frames: DataConfig) -> RgbdPair:
@@ -64,7 +65,7 @@ def _of_pair(
     box = fit(height, width, [InputSize(*size) for size in frames.sizes])
     picture = torch.from_numpy(np.ascontiguousarray(box.picture(pair.frame)))[None].to(model.mean.device)
     image = model.image(picture)
-    joined = network.joined(image)
+    joined, early = network.features(image)
     answered = network.at_size(network.expected(network.scores_of(joined)), image).clamp(*model.depth_range)
     # The picture's pixels in the middle of each pixel of the features.
     rows, columns = (_centres(few, many) for few, many in zip(joined.shape[2:], box.picture_size, strict=True))
@@ -77,7 +78,8 @@ def _of_pair(
     errors = np.abs(depth - truth).ravel()[drawn] / truth.ravel()[drawn]
     features = joined[0].flatten(1)[:, torch.from_numpy(drawn)].T.float().cpu()
     means = joined[0].float().mean(dim=(1, 2)).cpu().expand(len(drawn), -1)
-    return Errors(features, means, torch.from_numpy(errors.astype(np.float32)))
+    picture = early.float().mean(dim=(2, 3)).cpu()
+    return Errors(features, means, torch.from_numpy(errors.astype(np.float32)), picture)
 
 
 def _centres(few: int, many: int) -> np.ndarray[tuple[int], np.dtype[np.intp]]:

@@ -11,7 +11,9 @@ import torch
 from torch import Tensor
 
 from clipdepth_train.confidence.errors import Errors
+from clipdepth_train.confidence.novelty import set_unit, unusual_distance
 from clipdepth_train.models.confidence import ConfidenceHead
+from clipdepth_train.models.novelty import NoveltyHead
 
 RIDGE = 1e-4
 """How much the squared weights of features of variance 1 cost, beside the mean likelihood."""
@@ -25,14 +27,12 @@ class Calibration:
     """What makes an honest scale b' of a head's own b: log b' = slope · log b + offset.
 
     A head that is fitted on the frames that its network learned from knows how errors differ, not how large they are
-    on others.
+    on others. `unusual` is the distance from training pictures that few others exceed, see `unusual_distance`.
     """
 
     slope: float
     offset: float
-
-
-UNCALIBRATED = Calibration(1.0, 0.0)
+    unusual: float
 
 
 def fit_head(head: ConfidenceHead, found: Errors) -> None:
@@ -49,17 +49,18 @@ def fit_head(head: ConfidenceHead, found: Errors) -> None:
         head.whole.weight.copy_(whole[None])
 
 
-def calibrate(head: ConfidenceHead, found: Errors) -> Calibration:
-    """The calibration of a head by errors on frames that neither it nor its network learned from."""
+def calibrate(head: ConfidenceHead, novelty: NoveltyHead, found: Errors) -> Calibration:
+    """The calibration of heads by errors on frames that neither they nor their network learned from."""
     stated = _log_scales(head, found).double()
     mean, deviation = stated.mean(), stated.std(unbiased=False).clamp(min=1e-6)
     weights, constant = _best_line(((stated - mean) / deviation)[:, None], found.errors.double(), 0.0)
     slope = float(weights[0] / deviation)
-    return Calibration(slope, float(constant - slope * mean))
+    return Calibration(slope, float(constant - slope * mean), unusual_distance(novelty, found.pictures))
 
 
-def apply_calibration(head: ConfidenceHead, calibration: Calibration) -> None:
-    """Let the head state the calibrated scale by itself."""
+def apply_calibration(head: ConfidenceHead, novelty: NoveltyHead, calibration: Calibration) -> None:
+    """Let the heads state the calibrated scale and novelty by themselves."""
+    set_unit(novelty, calibration.unusual)
     with torch.no_grad():
         assert head.local.bias is not None
         head.local.weight.mul_(calibration.slope)

@@ -1,7 +1,7 @@
 """Giving a trained run its confidence: fitted on training frames, calibrated on frames that were held out."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, replace
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -10,6 +10,7 @@ from clipdepth.errors import CheckpointError, UsageError
 from clipdepth_train.checkpoint import CHECKPOINT, load_run_and_state, read_state, save_checkpoint
 from clipdepth_train.confidence.errors import Errors, measure_errors
 from clipdepth_train.confidence.fit import Calibration, apply_calibration, calibrate, fit_head
+from clipdepth_train.confidence.novelty import fit_novelty
 from clipdepth_train.data.loader import open_set
 from clipdepth_train.data.sample import Split, evenly_spread
 from clipdepth_train.depth_model import DepthModel
@@ -27,10 +28,10 @@ class Follow(Protocol):
 
 
 def add_confidence(run: Path, data: str, like: Path | None, most: int, follow: Follow) -> Calibration:
-    """Fit the head of `run` on at most `most` frames of `data`, calibrate it, and write both into the run.
+    """Fit the heads of `run` on at most `most` frames of `data`, calibrate them, and write both into the run.
 
     The calibration is of the frames that the run held out, or that of `like`, a run that has its own. The network's
-    other weights stay. Raises UsageError for a run without either, or whose network cannot have the head.
+    other weights stay. Raises UsageError for a run without either, or whose network cannot have the heads.
     """
     calibration = None if like is None else read_calibration(like)
     model, recipe, state = load_run_and_state(run)
@@ -39,12 +40,14 @@ def add_confidence(run: Path, data: str, like: Path | None, most: int, follow: F
             f"{run} held out no training frames to calibrate on, and test frames are none to choose by; name a run of "
             "the same recipe that did (--frames.held-out 5) and has confidence with --like"
         )
-    head = model.add_confidence()
-    fit_head(head, _errors(model, recipe, state, data, "train", most, follow))
+    head, novelty = model.add_confidence()
+    found = _errors(model, recipe, state, data, "train", most, follow)
+    fit_head(head, found)
+    fit_novelty(novelty, found.pictures)
     if calibration is None:
         # The split of tests of a run that holds frames out is of those.
-        calibration = calibrate(head, _errors(model, recipe, state, data, "test", most, follow))
-    apply_calibration(head, calibration)
+        calibration = calibrate(head, novelty, _errors(model, recipe, state, data, "test", most, follow))
+    apply_calibration(head, novelty, calibration)
     noted = {**state, STATE: {**asdict(calibration), "own": like is None}}
     save_checkpoint(run / CHECKPOINT, model.state_dict(), recipe, noted)
     return calibration
@@ -56,7 +59,7 @@ def read_calibration(run: Path) -> Calibration:
     if STATE not in state or not state[STATE].get("own"):
         raise UsageError(f"{run} has no calibration of its own; run 'clipdepth confidence {run}' first")
     try:
-        return Calibration(float(state[STATE]["slope"]), float(state[STATE]["offset"]))
+        return Calibration(**{name.name: float(state[STATE][name.name]) for name in fields(Calibration)})
     except (KeyError, TypeError, ValueError) as error:
         raise CheckpointError(f"{run / CHECKPOINT} holds no calibration that can be read: {error}") from None
 

@@ -1,19 +1,21 @@
-"""How sure a network is of each pixel's depth: a head on the features that its bins are told from."""
+"""How sure a network is: heads beside its bins, for each pixel and for the picture as a whole."""
 
 from abc import abstractmethod
 from collections.abc import Iterable
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from clipdepth.bundle.confidence import WITHIN
 from clipdepth_train.models.network import BinNetwork
+from clipdepth_train.models.novelty import NoveltyHead
 from clipdepth_train.trunk import Trunk
 
 SMALLEST, LARGEST = 0.01, 10.0
 """The scales that a head can state."""
-PREFIX = "confidence."
-"""What the names of the head's tensors begin with, within the network's."""
+PREFIXES = ("network.confidence.", "network.novelty.")
+"""What the names of the heads' tensors begin with."""
 
 
 class ConfidenceHead(nn.Module):
@@ -40,16 +42,29 @@ class ConfidenceHead(nn.Module):
         return stated
 
 
+class Features(NamedTuple):
+    """Of a normalised image."""
+
+    joined: Tensor
+    """What the bins' scores are made of, (N, width, h, w)."""
+    early: Tensor
+    """What an early stage of the trunk sees, (N, early_width, h', w'): light and texture rather than things.
+
+    The deeper features are, the more alike they make pictures that the network does not know.
+    """
+
+
 class ConfidentNetwork(BinNetwork):
-    """A network of bins that may have a head for confidence, which is fitted when all else is trained."""
+    """A network of bins that may have heads for confidence and novelty, which are fitted when all else is trained."""
 
     def __init__(self, trunk: Trunk | None) -> None:
         super().__init__(trunk)
         self.confidence: ConfidenceHead | None = None
+        self.novelty: NoveltyHead | None = None
 
     @abstractmethod
-    def joined(self, image: Tensor) -> Tensor:
-        """The features of a normalised image that the bins' scores are made of, (N, width, h, w)."""
+    def features(self, image: Tensor) -> Features:
+        """The features of a normalised image."""
 
     @abstractmethod
     def scores_of(self, joined: Tensor) -> Tensor:
@@ -58,20 +73,30 @@ class ConfidentNetwork(BinNetwork):
     @property
     @abstractmethod
     def width(self) -> int:
-        """The number of those features."""
+        """The number of features that the scores are made of."""
+
+    @property
+    @abstractmethod
+    def early_width(self) -> int:
+        """The number of early features."""
+
+    def joined(self, image: Tensor) -> Tensor:
+        """What the bins' scores are made of, see `Features`."""
+        return self.features(image).joined
 
     def scores(self, image: Tensor) -> Tensor:
         """See BinNetwork."""
         return self.scores_of(self.joined(image))
 
-    def with_confidence(self, image: Tensor) -> tuple[Tensor, Tensor]:
-        """Depth in metres and confidence, each (N, H, W); only for a network that has the head."""
+    def with_confidence(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Depth in metres and confidence, each (N, H, W), and novelty (N,); only for a network that has the heads."""
         assert self.confidence is not None
-        joined = self.joined(image)
+        assert self.novelty is not None
+        joined, early = self.features(image)
         depth = self.expected(self.scores_of(joined))
-        return self.at_size(depth, image), self.at_size(self.confidence(joined), image)
+        return self.at_size(depth, image), self.at_size(self.confidence(joined), image), self.novelty(early)
 
 
 def has_confidence(names: Iterable[str]) -> bool:
-    """Whether tensors of those names are of a network with the head."""
-    return any(name.startswith(f"network.{PREFIX}") for name in names)
+    """Whether tensors of those names are of a network with the heads."""
+    return any(name.startswith(PREFIXES) for name in names)

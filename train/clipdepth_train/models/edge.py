@@ -1,17 +1,21 @@
 """The edge model: a pretrained trunk, a light pyramid with detail, depth as the mean over bins."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from clipdepth.errors import UsageError
-from clipdepth_train.models.confidence import ConfidentNetwork
+from clipdepth_train.models.confidence import ConfidentNetwork, Features
 from clipdepth_train.models.network import expectation
 from clipdepth_train.pretrained import PretrainedConfig
 from clipdepth_train.trunk import Trunk, load_trunk
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -142,15 +146,24 @@ class Edge(ConfidentNetwork):
         """See ConfidentNetwork."""
         return self.head.score.in_channels
 
-    def joined(self, image: Tensor) -> Tensor:
-        """The pyramid's features of a normalised image: (N, width, h, w)."""
+    @property
+    def early_width(self) -> int:
+        """See ConfidentNetwork."""
+        assert self.trunk is not None
+        return _early(self.trunk.channels[-self.stages :])
+
+    def features(self, image: Tensor) -> Features:
+        """See ConfidentNetwork; the pyramid's, and those of the trunk's stage at stride 8."""
         assert self.trunk is not None
         seen = F.avg_pool2d(image, self.shrink) if self.shrink > 1 else image
-        features = self.trunk(seen)[-self.stages :]  # without one at stride 2
-        if self.detail is not None:
-            features = (self.detail(image), *features)
-        joined: Tensor = self.pyramid(features)
-        return joined
+        stages = self.trunk(seen)[-self.stages :]  # without one at stride 2
+        pyramid = stages if self.detail is None else (self.detail(image), *stages)
+        return Features(self.pyramid(pyramid), _early(stages))
+
+
+def _early(stages: Sequence[T]) -> T:
+    """The second of the trunk's stages, or the only one."""
+    return stages[:2][-1]
 
 
 def build_edge(config: EdgeConfig) -> Edge:

@@ -4,10 +4,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from clipdepth.engines.contract import ANSWERS
 from clipdepth.engines.tensorrt.library import import_tensorrt, tensorrt_log
 from clipdepth.errors import EngineError
 
-_GIVEN = ({"depth": "FLOAT"}, {"depth": "FLOAT", "confidence": "FLOAT"})
+_GIVEN = ({"depth": "FLOAT"}, dict.fromkeys(ANSWERS, "FLOAT"))
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ def _describe(error: Any) -> str:
 def check_contract(parsed: ParsedGraph) -> None:
     """Raise EngineError where the graph does not turn a 'frame', all its inputs being uint8, into float32 'depth'.
 
-    It may give a float32 'confidence' beside it.
+    It may give a float32 'confidence' and 'novelty' beside it.
     """
     network = parsed.network
     taken = {tensor.name: tensor.dtype.name for tensor in map(network.get_input, range(network.num_inputs))}

@@ -30,6 +30,8 @@ class ViewerMetrics(Collector):
             yield counter(name, text, ("source",), [((source["name"],), source[key]) for source in sources])
         states = [((source["name"], state), source["state"] == state) for source in sources for state in STATES]
         yield gauge("source_state", "1 for the state that the source is in.", ("source", "state"), states)
+        novel = [((source["name"],), source["novel"]) for source in sources if source["novel"] is not None]
+        yield counter("frames_novel", "Frames unlike what the model learned from.", ("source",), novel)
         dropped = [((source["name"], stage), n) for source in sources for stage, n in source["dropped"].items()]
         yield counter(
             "frames_dropped", "Frames that gave way to newer ones before the stage.", ("source", "stage"), dropped

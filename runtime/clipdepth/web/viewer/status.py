@@ -77,6 +77,7 @@ class Status:
                 "name": branch.source.name,
                 "captured": branch.counts.captured,
                 "processed": branch.counts.processed,
+                "novel": branch.counts.novel,
                 "dropped": dict(branch.counts.dropped),
                 "losses": branch.source.losses,
                 "state": branch.state,
