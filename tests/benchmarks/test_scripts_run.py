@@ -76,6 +76,23 @@ def test_a_long_script_says_its_help(
     assert "--" in capsys.readouterr().out
 
 
+def test_novelty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """The bundle's novelty is a picture's brightness, in hundreds: dark pictures come last, bright ones first."""
+    made, data = write_bundle(tmp_path / "b", kind="disparity", confident=True), tmp_path / "data"
+    runs.write_rgbd_folder(data, train=2, test=3)
+    run_script(monkeypatch, "novelty.py", made, "--data", data, "--like", data, "--most", 2)
+    heading, tests, *others = rows(capsys.readouterr().out)
+    assert heading[-1] == "AUROC"
+    assert tests[:2] == ["test frames", "3"]
+    told = {name: [float(value.strip("%")) for value in values] for name, *values in others}
+    assert told["lens cap"][2:] == [0, 0]
+    assert told["noise"][1] == pytest.approx(1.275, abs=0.05)
+    assert told["noise"][2] == 100
+    bright = next(values for name, values in told.items() if name.startswith("overexposed"))
+    assert bright[2:] == [100, 1]
+    assert [values[0] for values in told.values()] == [2] * len(others)
+
+
 def test_smoothing(bundle: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     run_script(monkeypatch, "smoothing.py", "--bundle", bundle, "--frames", 2, "--rooms", 1)
     _, plain, average, ours = rows(capsys.readouterr().out)

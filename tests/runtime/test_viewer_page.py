@@ -66,9 +66,10 @@ def ramp() -> np.ndarray:
 
 
 class RampEngine:
-    """Makes the same depth of every frame."""
+    """Makes the same depth of every frame, and says that each is as novel as `novelty`, if that is a number."""
 
     name, device = "ramp", "CPU"
+    novelty: float | None = None
 
     def __init__(self, confidence: np.ndarray | None = None) -> None:
         self._confidence = confidence
@@ -78,7 +79,8 @@ class RampEngine:
             None if each is None else np.broadcast_to(each, (len(frames), *each.shape)).copy()
             for each in (ramp(), self._confidence)
         ]
-        return Answer(*stack)
+        novelty = None if self.novelty is None else np.full(len(frames), self.novelty, np.float32)
+        return Answer(*stack, novelty=novelty)
 
     def close(self) -> None:
         pass
@@ -231,6 +233,22 @@ def test_a_camera_that_nobody_told_is_marked(browser: Any, tmp_path: Path) -> No
             wait_for_frames(page)
             assert page.locator("#assumed").is_visible() == marked
             assert ("camera assumed" in page.locator("header").inner_text()) == marked
+
+
+def test_a_picture_unlike_those_of_training_is_marked(browser: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    with running() as viewer, page_of(browser, viewer.url) as page:
+        wait_for_frames(page)
+        assert page.locator("#novel").is_hidden()
+        assert "unlike training" not in page.locator("#counters").inner_text()
+        monkeypatch.setattr(RampEngine, "novelty", 1.5)
+        page.locator("#novel").wait_for(state="visible")
+        until(page, "document.getElementById('counters').innerText.includes('unlike training')")
+        counted = viewer.status.now()["sources"][0]
+        assert 0 < counted["novel"] <= counted["processed"]
+        exposed = exposition(SETUP, viewer.status, {}).decode()
+        assert re.search(r'clipdepth_frames_novel_total\{source="[^"]+"\} [1-9]', exposed)
+        monkeypatch.setattr(RampEngine, "novelty", 0.9)
+        page.locator("#novel").wait_for(state="hidden")
 
 
 def test_range_changes_colours_and_not_distances(browser: Any) -> None:

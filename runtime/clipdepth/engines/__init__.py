@@ -229,7 +229,6 @@ def measure_agreement(infer: Infer, golden: Golden, tolerance: Tolerance, kind: 
     Raises EngineError where one of the two has confidence and the other has none.
     """
     from clipdepth.bundle.agreement import compare_answers
-    from clipdepth.bundle.answer import Answer
 
     found = infer_golden(infer, golden)
     if (found.confidence is None) != (golden.confidence is None):

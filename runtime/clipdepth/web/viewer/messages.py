@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from clipdepth.bundle.confidence import to_levels
+from clipdepth.bundle.confidence import NOVEL, to_levels
 from clipdepth.bundle.kind import METRIC
 from clipdepth.frame import DepthFrame
 from clipdepth.sinks.depth_png import to_millimetres
@@ -55,6 +55,7 @@ def encode(shot: Shot) -> bytes:
         "captured": round(shot.frame.captured_ns / 1e9, 3),
         "camera": shot.frame.intrinsics.origin,
         "pinhole": pinhole(shot.frame),
+        "novel": shot.frame.novelty is not None and shot.frame.novelty > NOVEL,
         "picture": {"width": image.shape[1], "height": image.shape[0], "bytes": picture.nbytes},
         "depth": {**size, "kind": shot.frame.kind, "bytes": len(packed)},
     }

@@ -55,6 +55,7 @@ export class Numbers {
       ["frames captured", source.captured],
       ["frames processed", source.processed],
       ...(dropped.length ? dropped : [["frames dropped", 0]]),
+      ...(source.novel === null ? [] : [["frames unlike training", source.novel]]),
       ["source lost", source.losses],
       ["viewers", viewers],
     ];

@@ -129,7 +129,7 @@ function forget() {
   shown = undefined;
   freshness.forget();
   cloud.forget();
-  at("assumed").hidden = true;
+  at("assumed").hidden = at("novel").hidden = true;
   state.setCamera(null);
   for (const id of ["picture", "depth"]) at(id).getContext("2d").clearRect(0, 0, at(id).width, at(id).height);
   measure();
@@ -146,6 +146,7 @@ async function showFrame(message, from) {
   at("main").style.setProperty("--aspect", next.picture.width / next.picture.height);
   fit(at("depth"), next.header.depth);
   at("assumed").hidden = next.header.camera !== "assumed";
+  at("novel").hidden = !next.header.novel;
   if (at("auto").checked) setRange(fittingRange(next.depth) ?? range);
   draw();
   if (from instanceof Player) return;
