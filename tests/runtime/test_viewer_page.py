@@ -41,8 +41,10 @@ from clipdepth.sources.frames import FramesSource
 from clipdepth.sources.late import open_late
 from clipdepth.sources.live import Reconnect
 from clipdepth.web import Address, Allowed
+from clipdepth.web.prometheus import exposition
 from clipdepth.web.viewer import Setup, open_viewer
 from clipdepth.web.viewer.messages import pack
+from clipdepth.web.viewer.metrics import ViewerMetrics
 from clipdepth.web.viewer.viewer import Viewer
 from depth_frames import with_depth
 from live_servers import free_port, mjpeg_server
@@ -245,7 +247,7 @@ def test_a_picture_unlike_those_of_training_is_marked(browser: Any, monkeypatch:
         until(page, "document.getElementById('counters').innerText.includes('unlike training')")
         counted = viewer.status.now()["sources"][0]
         assert 0 < counted["novel"] <= counted["processed"]
-        exposed = exposition(SETUP, viewer.status, {}).decode()
+        exposed = exposition(ViewerMetrics(SETUP, viewer.status, {})).decode()
         assert re.search(r'clipdepth_frames_novel_total\{source="[^"]+"\} [1-9]', exposed)
         monkeypatch.setattr(RampEngine, "novelty", 0.9)
         page.locator("#novel").wait_for(state="hidden")
