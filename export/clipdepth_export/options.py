@@ -1,6 +1,7 @@
 """The options of `clipdepth export`."""
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
@@ -29,7 +30,7 @@ def tolerance(text: str) -> tuple[Precision, Tolerance]:
             f"'{text}' allows more than {largest_mean(found):g}, {MOST_LOOSENED} times what {found} may differ by"
         )
     usual = TOLERANCES[found]
-    return found, Tolerance(mean, points[0] / 100 if points else usual.delta1, usual.confidence)
+    return found, replace(usual, mean=mean, delta1=points[0] / 100 if points else usual.delta1)
 
 
 def focal(text: str) -> float | str:

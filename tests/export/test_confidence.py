@@ -17,6 +17,7 @@ from clipdepth.cli import main
 from clipdepth.engines import load_engine
 from clipdepth.errors import VerificationError
 from clipdepth_export.exporter import ExportConfig, write_bundle
+from clipdepth_export.options import tolerance
 from clipdepth_export.sources.run import run_source
 from clipdepth_train.checkpoint import CHECKPOINT, load_run, load_run_and_state, save_checkpoint
 from clipdepth_train.models.confidence import ConfidenceHead
@@ -128,3 +129,16 @@ def test_a_head_that_differs_is_refused(run: Path, bundle: Bundle, tmp_path: Pat
 def test_a_bundle_is_evaluated_with_its_confidence(bundle: Bundle, many: Path, tmp_path: Path) -> None:
     asked = ["--data", str(many), "--uncertainty", "--json", str(tmp_path / "e.json")]
     assert main(["evaluate", str(bundle.path), *asked]) == 0
+
+
+def test_a_looser_limit_of_depth_leaves_those_of_confidence_and_novelty() -> None:
+    usual = TOLERANCES["int8"]
+    precision, found = tolerance("int8=0.05")
+    assert precision == "int8"
+    assert (found.mean, found.delta1, found.confidence, found.novelty) == (
+        0.05,
+        usual.delta1,
+        usual.confidence,
+        usual.novelty,
+    )
+    assert tolerance("int8=0.05,2")[1].delta1 == 0.02
