@@ -25,7 +25,10 @@ def generated() -> dict[str, str]:
 def _commands_page() -> Iterator[str]:
     yield "# Commands"
     yield "Made from the commands' own parsers: this is what `clipdepth COMMAND --help` says of this version."
-    rows = "".join(f"\n| [`{name}`](#clipdepth-{name}) | {_cell(COMMANDS[name].summary)} |" for name in COMMANDS)
+    rows = "".join(
+        f"\n| [`{name}`](#clipdepth-{name.replace(' ', '-')}) | {_cell(command.summary)} |"
+        for name, command in COMMANDS.items()
+    )
     yield f"| command | |\n| --- | --- |{rows}"
     for name, parsers in commands():
         yield f"## clipdepth {name}"
