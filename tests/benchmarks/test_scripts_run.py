@@ -12,6 +12,7 @@ import pytest
 
 import runs
 from benchmarks.scripts import EXPERIMENTS, run_script
+from browsers import CHROMIUM
 from bundles import write_bundle
 from clipdepth.bundle.folder import open_bundle
 from clipdepth.cli import main
@@ -130,6 +131,14 @@ def test_serving(
     assert [png[:2], npy[:2]] == [["png", "4"], ["npy", "4"]]
     assert float(png[3]) > 1
     assert png[4].endswith("%")
+
+
+def test_the_viewers_cloud(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    if CHROMIUM is None:
+        pytest.skip("needs Chromium (Debian: the packages of tests/debian.txt)")
+    run_script(monkeypatch, "runtime/cloud.py", "--minutes", 0.05, "--seconds", 0.5, "--rounds", 1)
+    out = capsys.readouterr().out
+    assert "76800" in out.replace(",", "")
 
 
 @pytest.mark.parametrize("camera", [(), ("--rtsp", "--fps", 30)], ids=["camera", "rtsp"])

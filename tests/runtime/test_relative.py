@@ -96,7 +96,7 @@ def one_line(capsys: pytest.CaptureFixture[str]) -> str:
     return err
 
 
-METRES = ("depth", "x.npz", "x.ply", "x.rrd")
+METRES = ("depth", "x.npz", "x.ply", "x.rrd", "x.mcap")
 COLOURS = ("x.mp4", "x.m4v", "x.mov", "x.mkv", "x.webm")
 
 

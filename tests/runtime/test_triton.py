@@ -37,7 +37,7 @@ def stated_by_graph(folder: Path) -> list[tuple[str, int, list[int]]]:
     ]
 
 
-@pytest.mark.parametrize(("max_batch", "confident"), [(1, False), (8, True)])
+@pytest.mark.parametrize(("max_batch", "confident"), [(1, False), (1, True), (8, True)])
 def test_the_configuration_states_what_the_graph_is(max_batch: int, confident: bool, tmp_path: Path) -> None:
     bundle = write_bundle(tmp_path / "rooms.bundle", max_batch=max_batch, confident=confident)
     assert main(["triton", str(bundle), "--out", str(tmp_path / "repository")]) == 0
@@ -46,7 +46,10 @@ def test_the_configuration_states_what_the_graph_is(max_batch: int, confident: b
     assert (config.name, config.platform) == ("rooms", "onnxruntime_onnx")
     # What Triton adds before the dimensions where it batches.
     batch = [-1] if config.max_batch_size else []
-    told = [(port.name, port.data_type, [*batch, *port.dims]) for port in [*config.input, *config.output]]
+    told = [
+        (port.name, port.data_type, [*batch, *(port.reshape.shape if port.HasField("reshape") else port.dims)])
+        for port in [*config.input, *config.output]
+    ]
     assert told == stated_by_graph(folder)
     assert config.max_batch_size == (max_batch if max_batch > 1 else 0)
     assert config.HasField("dynamic_batching") == (max_batch > 1)

@@ -50,6 +50,8 @@ class TritonModel:
         outputs = ["depth", *(["confidence"] if manifest.confidence else [])]
         frame = _tensor("frame", "TYPE_UINT8", [*batch, size.height, size.width, _CHANNELS])
         answers = [_tensor(name, "TYPE_FP32", [*batch, size.height, size.width]) for name in outputs]
+        if manifest.confidence:
+            answers.append(_tensor("novelty", "TYPE_FP32", batch))
         kind = "KIND_GPU" if self.accelerator == "tensorrt" else "KIND_CPU"
         lines = [
             HEAD,
@@ -123,7 +125,9 @@ def _require_ours(folder: Path) -> None:
 
 
 def _tensor(name: str, data_type: str, dims: Sequence[int]) -> str:
-    return f'{{ name: "{name}", data_type: {data_type}, dims: [{", ".join(map(str, dims))}] }}'
+    # Triton takes no answer without dimensions: one of a number a frame is told of as [1], and made of [].
+    told = f"dims: [{', '.join(map(str, dims))}]" if dims else "dims: [1], reshape: { shape: [] }"
+    return f'{{ name: "{name}", data_type: {data_type}, {told} }}'
 
 
 def _parameter(key: str, value: str) -> str:
