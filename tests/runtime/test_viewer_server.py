@@ -617,6 +617,7 @@ def test_the_status_and_the_metrics_are_the_pipelines() -> None:
             "name": source.name,
             "captured": 12,
             "processed": 12,
+            "novel": None,
             "dropped": {"engine": 5},
             "losses": 0,
             "state": "ended",
