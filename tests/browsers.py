@@ -2,11 +2,16 @@
 
 import re
 import shutil
-from collections.abc import Iterator
+import threading
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from clipdepth.frame import DepthFrame
 from live_servers import wait_until
+
+if TYPE_CHECKING:
+    from clipdepth.web.viewer.viewer import Viewer
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 LOST = "ERR_|WebSocket|401"
@@ -43,6 +48,27 @@ def page_of(browser: Any, url: str, expected: str = "401", script: str = "", **o
         page.goto(url)
         yield page
     assert not [text for text in complaints if not re.search(expected, text)]
+
+
+@contextmanager
+def fed(viewer: "Viewer", name: str, frames: Iterable[DepthFrame], period_s: float) -> "Iterator[Viewer]":
+    """The viewer, open, with a source of that `name` that gives a frame each `period_s` seconds."""
+    sink, stop = viewer.sink(name), threading.Event()
+
+    def feed() -> None:
+        for frame in frames:
+            sink.write(frame)
+            if stop.wait(period_s):
+                return
+
+    feeder = threading.Thread(target=feed)
+    with viewer:
+        feeder.start()
+        try:
+            yield viewer
+        finally:
+            stop.set()
+            feeder.join()
 
 
 def until(page: Any, script: str) -> None:

@@ -1,17 +1,17 @@
 """The viewer's cloud in a real browser, on rooms whose depth is exact."""
 
 import re
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from itertools import count
 from typing import Any
 
 import cv2
 import numpy as np
 import pytest
 
-from browsers import CHROMIUM, PHONE, launched, page_of, until, wait_for_frames
+from browsers import CHROMIUM, PHONE, fed, launched, page_of, until, wait_for_frames
 from clipdepth.camera.pinhole import Intrinsics
 from clipdepth.rooms import Room, default_intrinsics
 from clipdepth.sources import Captured
@@ -73,25 +73,10 @@ def browser() -> Iterator[Any]:
 @contextmanager
 def showing(scene: Scene, setup: Setup = SETUP) -> Iterator[Viewer]:
     """A viewer that gets the scene ten times a second."""
-    stop = threading.Event()
-    viewer = open_viewer(Address("127.0.0.1", 0), None, setup)
-    sink = viewer.sink("room")
-
-    def feed() -> None:
-        index = 0
-        while not stop.wait(0.1):
-            frame = with_depth(Captured(scene.image, index / 10, index), scene.depth, scene.pinhole)
-            sink.write(replace(frame, kind=setup.kind))
-            index += 1
-
-    feeder = threading.Thread(target=feed)
-    with viewer:
-        feeder.start()
-        try:
-            yield viewer
-        finally:
-            stop.set()
-            feeder.join()
+    taken = (Captured(scene.image, index / 10, index) for index in count())
+    frames = (replace(with_depth(each, scene.depth, scene.pinhole), kind=setup.kind) for each in taken)
+    with fed(open_viewer(Address("127.0.0.1", 0), None, setup), "room", frames, 0.1) as viewer:
+        yield viewer
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 
 import json
 import struct
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -13,7 +12,7 @@ import cv2
 import numpy as np
 import pytest
 
-from browsers import CHROMIUM, LOST, becomes, hover, is_dimmed, launched, page_of, until, wait_for_frames
+from browsers import CHROMIUM, LOST, becomes, fed, hover, is_dimmed, launched, page_of, until, wait_for_frames
 from clipdepth.sources import Captured
 from clipdepth.web import Address
 from clipdepth.web.viewer import Setup, open_viewer
@@ -38,26 +37,13 @@ def metres(index: int) -> float:
 @contextmanager
 def counting(address: Address | None = None) -> Iterator[Viewer]:
     """A viewer of a green wall that goes away by a centimetre a frame."""
-    stop = threading.Event()
-    viewer = open_viewer(address or Address("127.0.0.1", 0), None, SETUP)
-    sink = viewer.sink("wall <i>")
-
-    def feed() -> None:
-        image = np.full((HEIGHT, WIDTH, 3), (30, 180, 40), np.uint8)
-        for index in range(10_000):
-            depth = np.full((HEIGHT, WIDTH), metres(index), np.float32)
-            sink.write(with_depth(Captured(image, index / 20, index), depth))
-            if stop.wait(0.05):
-                return
-
-    feeder = threading.Thread(target=feed)
-    with viewer:
-        feeder.start()
-        try:
-            yield viewer
-        finally:
-            stop.set()
-            feeder.join()
+    image = np.full((HEIGHT, WIDTH, 3), (30, 180, 40), np.uint8)
+    frames = (
+        with_depth(Captured(image, index / 20, index), np.full((HEIGHT, WIDTH), metres(index), np.float32))
+        for index in range(10_000)
+    )
+    with fed(open_viewer(address or Address("127.0.0.1", 0), None, SETUP), "wall <i>", frames, 0.05) as viewer:
+        yield viewer
 
 
 @pytest.fixture(scope="module")
