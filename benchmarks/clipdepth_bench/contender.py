@@ -56,6 +56,10 @@ class Contender:
     close: Callable[[], None] = lambda: None
     executed: Callable[[], Precisions] | None = None
     """Reads what its arithmetic really runs in; None for what is no engine."""
+    peer: bool = False
+    """Whether it is another model, which people would use instead."""
+    chosen: str = ""
+    """How its form was chosen among others, in a sentence."""
 
     @property
     def key(self) -> str:

@@ -14,9 +14,10 @@ from benchmarks.fakes import absent_row, report_of
 from benchmarks.pages import EAGER, HOSTILE, Page, failed_row, full_report, full_row
 from clipdepth.errors import MissingExtraError
 from clipdepth_bench.report import require_plots, write_pages
+from clipdepth_bench.report.document import text_of
 from clipdepth_bench.report.html import html
 from clipdepth_bench.report.markdown import markdown
-from clipdepth_bench.report.record import Report, read_report
+from clipdepth_bench.report.record import Memory, Report, read_report
 from clipdepth_bench.report.sections import bench_document
 from clipdepth_bench.roofline.record import Floor, Rate, Roofline, RooflineRow, Work
 
@@ -110,6 +111,32 @@ def test_a_failed_row_is_failed_and_has_no_place_among_the_fast() -> None:
     assert "FAILED, so not timed: onnxruntime int8." in page.text
     assert "openvino int8 agrees with PyTorch and is 9.12 times as fast as PyTorch eager fp32" in page.text
     assert "FAILED" in markdown(bench_document(report))
+
+
+def test_how_a_peers_form_was_chosen_stands_beside_the_table_and_not_in_it() -> None:
+    peer = replace(full_row(), name="Other 64×64", precision="best form", peer=True, chosen="OpenVINO int8, not wrong")
+    sections = {section.title: section for section in bench_document(report_of(EAGER, peer)).sections}
+    (table,) = sections["Other models in their best form"].tables
+    (line,) = table.lines
+    assert [text_of(cell) for cell in line.cells] == ["Other 64×64", "OpenVINO int8, not wrong"]
+    (speed,) = sections["Speed"].tables
+    assert not any("OpenVINO int8" in text_of(cell) for line in speed.lines for cell in line.cells)
+    assert "Other models in their best form" not in page_of(full_report()).text
+
+
+def test_words_are_on_the_left_and_numbers_on_the_right() -> None:
+    (speed, *_) = markdown_rows(markdown(bench_document(full_report())))
+    sides = dict(zip(speed[0], speed[1], strict=True))
+    assert sides["verdict"] == sides["ended by"] == "---"
+    assert sides["p50"] == sides["95% interval"] == sides["n"] == "--:"
+
+
+def test_columns_of_dashes_are_left_out() -> None:
+    with_gpu, without = full_row(), replace(full_row(), memory=Memory(345.678, None))
+    for row, headings in ((with_gpu, 1), (without, 0)):
+        tables = markdown_rows(markdown(bench_document(report_of(EAGER, row))))
+        assert sum("GPU MB" in table[0] for table in tables) == headings
+        assert sum("host MB" in table[0] for table in tables) == 1
 
 
 def test_ratios_come_first() -> None:

@@ -1,19 +1,24 @@
 """What a report's plots show, read from their SVG and their axes."""
 
 import re
+from typing import Any
 from xml.etree import ElementTree
 
 import numpy as np
 import pytest
 from matplotlib.axes import Axes
+from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
 from benchmarks.fakes import absent_row, report_of, timed_row
 from benchmarks.pages import EAGER, HOSTILE, failed_row, full_report, full_row
 from clipdepth_bench.measure.samples import Ratio, ratios_by_round
-from clipdepth_bench.report.figures import COLOURS, svg_of
-from clipdepth_bench.report.plots import latency_plot, speedup_plot, timed_rows
-from clipdepth_bench.report.record import Report
+from clipdepth_bench.report.document import text_of
+from clipdepth_bench.report.figures import COLOURS, SERIES, svg_of
+from clipdepth_bench.report.order import in_order, timed_rows
+from clipdepth_bench.report.plots import latency_plot, speedup_plot
+from clipdepth_bench.report.record import Report, Row
+from clipdepth_bench.report.sections import bench_document
 
 
 def drawn(figure: Figure | None) -> Axes:
@@ -80,9 +85,44 @@ def test_without_a_reference_there_are_no_ratios_and_without_times_no_plot() -> 
     assert latency_plot(report_of(failed_row())) is None
 
 
-def test_unchecked_depth_is_named() -> None:
-    row = timed_row("x fp32", [5.0], status="unchecked", verdict="random weights: latency only")
-    assert "x fp32, 5.00 ms, unchecked" in texts(latency_plot(report_of(row)))
+def peer_row(key: str, medians_ms: list[float], **changes: Any) -> Row:
+    return timed_row(key, medians_ms, status="unchecked", verdict="random weights: time only", peer=True, **changes)
+
+
+def coloured(axes: Axes, x: float) -> set[str]:
+    """The colours of the marks at `x`."""
+    return {to_hex(line.get_color()) for line in axes.lines if x in np.atleast_1d(line.get_xdata())}
+
+
+def test_peers_have_a_colour_of_their_own_that_the_key_names() -> None:
+    ours = timed_row("openvino int8", [10.0] * 3, speedup=Ratio(10.0, 9.9, 10.1))
+    peer = peer_row("Other 64×64 eager", [25.0] * 3, speedup=Ratio(4.0, 3.9, 4.1))
+    report = report_of(EAGER, ours, peer, bundle="mine.bundle")
+    for plot, of_ours, of_peer in ((latency_plot(report), 10.0, 25.0), (speedup_plot(report), 10.0, 4.0)):
+        axes = drawn(plot)
+        assert coloured(axes, of_ours) & set(SERIES) == {SERIES[0]}
+        assert coloured(axes, of_peer) & set(SERIES) == {SERIES[1]}
+        assert {"mine", "other models"} <= set(texts(plot))
+    assert "other models" not in texts(latency_plot(report_of(EAGER, ours)))
+
+
+def test_the_key_names_every_mark() -> None:
+    report = report_of(EAGER, full_row())
+    assert {"p50's 95% interval", "p50", "p90", "p99", "slowest"} <= set(texts(latency_plot(report)))
+    assert {"a round", "median", "p10 to p90"} <= set(texts(speedup_plot(report)))
+
+
+def test_plots_and_tables_have_one_order() -> None:
+    slow = timed_row("slow fp32", [90.0] * 3, speedup=Ratio(1.5, 1.4, 1.6))
+    fast = timed_row("fast fp32", [95.0] * 3, speedup=Ratio(2.0, 1.9, 2.1))
+    report = report_of(EAGER, failed_row(), slow, absent_row("tensorrt", "", "no GPU"), fast)
+    names = ["fast fp32", "slow fp32", "PyTorch eager fp32"]
+    assert [row.key for row in in_order(report)][:3] == names
+    assert {row.key for row in in_order(report)} == {row.key for row in report.rows}
+    drawn_names = [text.partition(",")[0] for text in texts(latency_plot(report)) if re.search(r", [\d.]+ ms", text)]
+    assert drawn_names == names
+    table = bench_document(report).sections[0].tables[0]
+    assert [text_of(line.cells[0]) for line in table.lines] == [*names, failed_row().key]
 
 
 def test_names_are_text_and_not_mathematics() -> None:

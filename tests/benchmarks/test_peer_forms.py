@@ -101,9 +101,11 @@ def test_the_fastest_of_those_that_hold_is_the_row(setup: Setup) -> None:
     forms = [form("slow", seconds=0.05), form("quick"), form("wrong", factor=1.05)]
     row = load_best(setup, TINY, forms)
     assert row.precision == BEST
-    assert row.note.startswith("random weights: latency only; quick, ")
-    assert "here faster than slow" in row.note
-    assert "not wrong (5% from its fp32)" in row.note
+    assert row.note == "random weights: time only"
+    assert row.chosen.startswith("quick, ")
+    assert "here faster than slow" in row.chosen
+    assert "not wrong (5% from its fp32)" in row.chosen
+    assert row.peer
     eager = load_eager(setup, TINY)
     assert row.infer
     assert eager.infer

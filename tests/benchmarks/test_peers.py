@@ -114,7 +114,8 @@ def test_all_layers_of_its_int8_graph_are_int8(tmp_path: Path) -> None:
 def test_a_peer_is_timed_at_its_own_size_on_golden_frames_in_turn(setup: Setup) -> None:
     contender = load_eager(setup, TINY)
     assert contender.infer
-    assert contender.note == "random weights: latency only"
+    assert contender.note == "random weights: time only"
+    assert contender.peer
     depths = [contender.infer(np.zeros((1, 48, 64, 3), np.uint8)).depth for _ in range(4)]
     assert {depth.shape for depth in depths} == {(1, 12, 20)}
     assert (depths[0] != depths[1]).any()

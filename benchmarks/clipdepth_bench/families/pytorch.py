@@ -26,7 +26,7 @@ EAGER = "PyTorch eager"
 FOLDED = "PyTorch folded channels-last"
 COMPILED = "torch.compile"
 NAMES = (EAGER, FOLDED, COMPILED)
-RANDOM_WEIGHTS = "random weights: latency only"
+RANDOM_WEIGHTS = "random weights: time only"
 _FOLDED = ("fp32", "bf16")
 _COMPILERS = ("c++", "g++", "clang++")
 

@@ -9,7 +9,7 @@ from clipdepth_bench.report.columns import Column, record_table
 from clipdepth_bench.report.document import Cell, Document, Line, Number, Picture, Section, Table, text_line
 from clipdepth_bench.report.figures import svg_of
 from clipdepth_bench.report.numbers import NOTHING, count, ratio, span, word
-from clipdepth_bench.report.sections import environment_lines, graph_lines
+from clipdepth_bench.report.sections import environment_lines, graph_lines, machine_sentences
 
 
 def pareto_document(report: ParetoReport) -> Document:
@@ -29,16 +29,12 @@ def pareto_document(report: ParetoReport) -> Document:
 
 
 def _lead(report: ParetoReport) -> list[str]:
-    machine = report.environment
     front = ", ".join(point.title for point in report.front("rel"))
     lead = [f"No other engine here beats these in both rel and p50: {front}."] if front else []
     if report.interrupted:
         lead.append("It was interrupted: this is what was measured until then.")
     lead.append(f"{report.frames} test frames of {report.data}, crop: {report.crop}.")
-    lead.append(
-        f"{machine.cpu}, {machine.threads} threads, {machine.time}. Times are this machine's in this run, in which all "
-        "took turns; another run's may differ by far: compare ratios."
-    )
+    lead.append(machine_sentences(report.environment))
     return lead
 
 

@@ -31,10 +31,10 @@ def time_columns(rows: Iterable[Row], reference: str) -> list[Column]:
     """The columns of time; what times them, and transfers, where it is not the host's clock for all `rows`."""
     columns = [
         Column("engine", "title", word),
-        Column("verdict", "verdict", word),
         Column(f"× {reference} (p10 to p90)", "speedup", ratio),
         Column("p50", "latency_ms.p50"),
         Column("95% interval", "p50_interval_ms", span),
+        Column("verdict", "verdict", word),
         *(Column(name, f"latency_ms.{name}") for name in ("p90", "p99", "max", "mean")),
         Column("n", "latency_ms.n", count),
         Column("ended by", "stopped", word),
@@ -51,8 +51,8 @@ def row_table(rows: Iterable[Row], columns: list[Column], caption: str) -> Table
 
 
 def record_table(pairs: Iterable[tuple[object, Row]], columns: list[Column], caption: str) -> Table:
-    """A line for each record, set off where its row failed."""
+    """A line for each record, set off where its row failed; a column that would hold dashes alone is left out."""
     lines = tuple(
         Line(tuple(column.cell(record) for column in columns), row.status == "failed") for record, row in pairs
     )
-    return Table(tuple(column.heading for column in columns), lines, caption)
+    return Table(tuple(column.heading for column in columns), lines, caption).without_empty_columns()

@@ -1,7 +1,7 @@
 """A document before it is written: sections of text, tables and pictures, the same in Markdown and in HTML."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,20 @@ class Table:
     lines: tuple[Line, ...]
     caption: str = ""
     numbers: bool = True
-    """Whether all cells but the first are short and aligned to the right."""
+    """Whether its cells are short, so that none but a long text is broken into lines."""
+
+    def is_of_words(self, column: int) -> bool:
+        """Whether text stands in that column, which is aligned to the left; numbers and dashes are to the right."""
+        cells = [line.cells[column] for line in self.lines]
+        if column == 0 or not self.numbers:
+            return True
+        return any(_says(cell) for cell in cells if not any(isinstance(part, Number) for part in cell))
+
+    def without_empty_columns(self) -> "Table":
+        """The same without the columns in which no line says anything."""
+        kept = [index for index in range(len(self.heading)) if any(_says(line.cells[index]) for line in self.lines)]
+        lines = (Line(tuple(line.cells[index] for index in kept), line.failed) for line in self.lines)
+        return replace(self, heading=tuple(self.heading[index] for index in kept), lines=tuple(lines))
 
 
 @dataclass(frozen=True)
@@ -66,6 +79,11 @@ class Document:
     def pictures(self) -> list[Picture]:
         """Of all sections."""
         return [picture for section in self.sections for picture in section.pictures]
+
+
+def _says(cell: Cell) -> bool:
+    """Whether it is more than a dash."""
+    return text_of(cell) not in ("", "–")
 
 
 def text_line(*cells: str) -> Line:

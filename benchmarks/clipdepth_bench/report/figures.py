@@ -6,15 +6,16 @@ from io import StringIO
 from typing import Any
 
 import matplotlib as mpl
-from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 INK, QUIET, GRID, PAPER = "#1c1d1f", "#65676b", "#d6d7da", "#fefefe"
-ACCENT = "#0b6ea8"
-SERIES = (ACCENT, "#c2571a", "#3a7d34", "#8a4fa3", "#a3801a", "#b03060")
-"""One colour a bundle. HTML replaces all of these by those of the reader's scheme, so no two are the same."""
+SERIES = ("#0b6ea8", "#c2571a", "#3a7d34", "#8a4fa3", "#a3801a", "#b03060")
+"""One colour a bundle; of a report's plots the first is ours and the second the peers'.
+
+HTML replaces all of these by those of the reader's scheme, so no two are the same.
+"""
 COLOURS = {
     "ink": INK,
     "quiet": QUIET,
@@ -87,10 +88,3 @@ def name_row(axes: Axes, index: int, text: str) -> None:
     """Write `text` above row `index`."""
     ground = {"facecolor": PAPER, "edgecolor": "none", "pad": 0.5}
     axes.text(0.0, -index + 0.22, text, transform=axes.get_yaxis_transform(), va="bottom", bbox=ground)
-
-
-def once_each(axes: Axes) -> tuple[list[Artist], list[str]]:
-    """What a legend takes: each label once, with one of those drawn under it."""
-    handles, labels = axes.get_legend_handles_labels()
-    once = dict(zip(labels, handles, strict=True))
-    return list(once.values()), list(once)

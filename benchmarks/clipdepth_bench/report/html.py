@@ -9,8 +9,9 @@ from clipdepth_bench.report.figures import COLOURS
 
 _STYLE = Path(__file__).with_name("page.css")
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'"
-_LONG = 24
-"""Characters."""
+_LONG = 28
+"""Characters: a longer text may be broken into lines."""
+_RIGHT, _LONG_TEXT = ' class="number"', ' class="text"'
 
 
 def html(document: Document) -> str:
@@ -69,8 +70,12 @@ def inline_svg(picture: Picture) -> str:
 
 
 def _table(table: Table) -> str:
-    heading = "".join(f'<th scope="col">{escape(name)}</th>' for name in table.heading)
-    lines = "\n".join(_line(line) for line in table.lines)
+    numbers = [not table.is_of_words(column) for column in range(len(table.heading))]
+    heading = "".join(
+        f'<th scope="col"{_RIGHT if right else ""}>{escape(name)}</th>'
+        for name, right in zip(table.heading, numbers, strict=True)
+    )
+    lines = "\n".join(_line(line, numbers) for line in table.lines)
     kind = "numbers" if table.numbers else "words"
     caption = f'\n<p class="quiet">{escape(table.caption)}</p>' if table.caption else ""
     return f"""<div class="wide" tabindex="0"><table class="{kind}">
@@ -81,16 +86,14 @@ def _table(table: Table) -> str:
 </table></div>{caption}"""
 
 
-def _line(line: Line) -> str:
+def _line(line: Line, numbers: list[bool]) -> str:
     first, *others = line.cells
-    cells = "".join(f'<td class="{_kind(cell)}">{_cell(cell)}</td>' for cell in others)
+    cells = "".join(
+        f"<td{_RIGHT if right else _LONG_TEXT if len(text_of(cell)) > _LONG else ''}>{_cell(cell)}</td>"
+        for cell, right in zip(others, numbers[1:], strict=True)
+    )
     opening = '<tr class="failed">' if line.failed else "<tr>"
     return f'{opening}<th scope="row">{_cell(first)}</th>{cells}</tr>'
-
-
-def _kind(cell: Cell) -> str:
-    """A long text may be broken into lines, a number not."""
-    return "text" if len(text_of(cell)) > _LONG and not any(isinstance(part, Number) for part in cell) else "short"
 
 
 def _cell(cell: Cell) -> str:

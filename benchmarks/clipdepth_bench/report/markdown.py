@@ -24,7 +24,7 @@ def _section(section: Section) -> list[str]:
 
 
 def _table(table: Table) -> str:
-    rule = ["---", *["--:" if table.numbers else "---"] * (len(table.heading) - 1)]
+    rule = ["---" if table.is_of_words(column) else "--:" for column in range(len(table.heading))]
     rows = [[_escape(text_of(cell)) for cell in line.cells] for line in table.lines]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in [[_escape(name) for name in table.heading], rule, *rows])
 

@@ -79,6 +79,10 @@ class Row(Record, frozen=True):
     """The graph's file, or PyTorch's weights."""
     executed: Precisions | None = None
     """What the engine ran; None where it was not read."""
+    peer: bool = False
+    """Whether it is another model, which people would use instead."""
+    chosen: str = ""
+    """How its form was chosen among others, in a sentence."""
 
     @property
     def key(self) -> str:
@@ -185,6 +189,8 @@ def _row(
         streaming=None,
         memory=None,
         model_mb=None if contender.model_bytes is None else contender.model_bytes / 1e6,
+        peer=contender.peer,
+        chosen=contender.chosen,
     )
 
 

@@ -1,24 +1,23 @@
 """A benchmark's report as a document: what it says, whatever it is written in."""
 
+from datetime import datetime, timezone
 from functools import partial
 
 from msgspec.structs import replace
 
 from clipdepth.bundle.agreement import Agreement
 from clipdepth.bundle.record import Record
+from clipdepth_bench.measure.environment import Environment
 from clipdepth_bench.measure.samples import ratio_text
 from clipdepth_bench.report.columns import Column, row_table, time_columns
 from clipdepth_bench.report.document import Cell, Document, Line, Picture, Section, Table, text_line
 from clipdepth_bench.report.figures import svg_of
 from clipdepth_bench.report.numbers import decimal, points, scientific, word
+from clipdepth_bench.report.order import in_order
 from clipdepth_bench.report.plots import compared_rows, latency_plot, speedup_plot
 from clipdepth_bench.report.ran import ran_section
 from clipdepth_bench.report.record import Report, Row
 from clipdepth_bench.report.roofline import roofline_section
-
-_DRIFT = (
-    "Times are this machine's in this run, in which all took turns; another run's may differ by far: compare ratios."
-)
 
 
 def bench_document(report: Report) -> Document:
@@ -26,6 +25,7 @@ def bench_document(report: Report) -> Document:
     size = report.input
     sections = [
         _speed(report),
+        _peers(report),
         ran_section(report),
         _pipeline(report),
         roofline_section(report),
@@ -41,15 +41,23 @@ def bench_document(report: Report) -> Document:
 
 
 def _lead(report: Report) -> list[str]:
-    machine = report.environment
     lead = [_fastest(report)]
     failed = [row.key for row in report.rows if row.status == "failed"]
     if failed:
         lead.append(f"FAILED, so not timed: {', '.join(failed)}.")
     if report.interrupted:
         lead.append("It was interrupted: this is what was measured until then.")
-    lead.append(f"{machine.cpu}, {machine.threads} threads, {machine.time}. {_DRIFT}")
+    lead.append(machine_sentences(report.environment))
     return [sentence for sentence in lead if sentence]
+
+
+def machine_sentences(environment: Environment) -> str:
+    """Where and when it was measured, and what times of another run are worth."""
+    time = datetime.fromisoformat(environment.time).astimezone(timezone.utc)
+    return (
+        f"{environment.cpu}, {environment.threads} threads, {time:%Y-%m-%d %H:%M} UTC. All took turns in one run. "
+        "Times of another run may differ by far: compare ratios."
+    )
 
 
 def _fastest(report: Report) -> str:
@@ -68,11 +76,11 @@ def _fastest(report: Report) -> str:
 
 def _speed(report: Report) -> Section:
     plots = {
-        "speedup": (speedup_plot(report), "Each round's ratio (lines), their median (dot), p10 to p90 (bar)."),
-        "latency": (latency_plot(report), "From the median, with its 95% interval, to the slowest frame."),
+        "speedup": (speedup_plot(report), "How many times as fast: each round's ratio, and their median."),
+        "latency": (latency_plot(report), "How long a frame takes: from the median to the slowest."),
     }
     pictures = [Picture(name, caption, svg_of(plot)) for name, (plot, caption) in plots.items() if plot]
-    rows = [_without_false_times(row) for row in report.rows if row.status != "absent"]
+    rows = [_without_false_times(row) for row in in_order(report) if row.status != "absent"]
     caption = (
         f"ms a frame, from the host's memory to it. {report.method.rounds} rounds in {report.method.seconds:g} s at "
         f"most; precise: the median's 95% interval is within {report.method.within:.0%} of it, else why timing ended."
@@ -81,13 +89,19 @@ def _speed(report: Report) -> Section:
     return Section("Speed", tuple(pictures), (table,))
 
 
+def _peers(report: Report) -> Section | None:
+    lines = tuple(text_line(row.name, row.chosen) for row in in_order(report) if row.chosen)
+    table = Table(("model", "form that was timed, and the others"), lines, numbers=False)
+    return Section("Other models in their best form", tables=(table,)) if lines else None
+
+
 def _without_false_times(row: Row) -> Row:
     """What failed has none, whatever a file says."""
     return row if row.status != "failed" else replace(row, latency_ms=None, p50_interval_ms=None, speedup=None)
 
 
 def _pipeline(report: Report) -> Section | None:
-    rows = [row for row in report.rows if row.status != "failed" and (row.streaming or row.memory or row.model_mb)]
+    rows = [row for row in in_order(report) if row.status != "failed" and (row.streaming or row.memory or row.model_mb)]
     if not rows:
         return None
     first = next((row.streaming for row in rows if row.streaming), None)
@@ -117,7 +131,7 @@ def _energy(meter: str, joules: dict[str, float] | None) -> Cell:
 
 
 def _agreement(report: Report) -> Section | None:
-    rows = [row for row in report.rows if row.agreement is not None]
+    rows = [row for row in in_order(report) if row.agreement is not None]
     columns = [
         Column("engine", "title", word),
         Column("runs on", "device", word),

@@ -12,6 +12,7 @@ from clipdepth.cli.json_report import console_beside
 from clipdepth.engines.precisions import some
 from clipdepth.files.foreign import shown
 from clipdepth.pipeline.latency import Latency
+from clipdepth_bench.report.order import in_order
 from clipdepth_bench.report.record import Report, Row
 from clipdepth_bench.roofline.table import print_roofline
 
@@ -39,6 +40,8 @@ def print_report(report: Report, console: Console) -> None:
         elif row.executed is not None and row.executed.strayed:
             strayed = f"{row.key}: quantised, and not run in int8: {some(row.executed.strayed)}"
             console.print(shown(strayed), markup=False, highlight=False, soft_wrap=True)
+        elif row.chosen:
+            console.print(shown(f"{row.key}: {row.chosen}"), markup=False, highlight=False, soft_wrap=True)
     if any(row.streaming or row.memory for row in report.rows):
         console.print(device_table(report))
     if report.roofline:
@@ -57,7 +60,7 @@ def time_table(report: Report) -> Table:
     _add_columns(table, ("engine", "device"), ("p50", "±", "p90", "p99", "max", "n", "×eager", "Δ depth"))
     told = any(row.executed is not None for row in report.rows)
     _add_columns(table, (*(["arithmetic"] if told else []), "verdict"), ())
-    for row in report.rows:
+    for row in in_order(report):
         if row.status != "absent":
             engine, device, verdict = (escape(text) for text in (row.title, row.device, row.verdict))
             arithmetic = [str(row.executed) if row.executed and row.executed.layers else ""] if told else []
@@ -78,7 +81,7 @@ def device_table(report: Report) -> Table:
     )
     headings = ("capture to depth p50", "p99", "frames/s", "host MB", "GPU MB", "model MB")
     _add_columns(table, ("engine",), (*headings, *(f"J a frame, {name}" for name in meters)))
-    for row in report.rows:
+    for row in in_order(report):
         if row.latency_ms:
             table.add_row(escape(row.title), *_pipeline(row, meters))
     return table

@@ -81,6 +81,7 @@ def load_eager(setup: Setup, peer: Peer) -> Contender:
         OwnFrames(call.measure, golden, peer.size) if gpu else None,
         _CUDA_EVENTS if gpu else _CLOCK,
         weight_bytes(module),
+        peer=True,
     )
 
 
@@ -105,17 +106,19 @@ def load_best(setup: Setup, peer: Peer, forms: "Sequence[Form] | None" = None) -
         opened.engine.device,
         OwnFrames(opened.engine.infer, golden, peer.size),
         None,
-        _note(works, trials),
+        RANDOM_WEIGHTS,
         model_bytes=opened.model_bytes,
         close=opened.engine.close,
         executed=lambda: count_precisions(opened.engine.operations(), ()),
+        peer=True,
+        chosen=_chosen(works, trials),
     )
 
 
-def _note(works: "Sequence[FormTrial]", trials: "Sequence[FormTrial]") -> str:
+def _chosen(works: "Sequence[FormTrial]", trials: "Sequence[FormTrial]") -> str:
     # Without their times, which are of another hour: those of one run can be compared, and only those.
     best, others = works[0], ", ".join(trial.form for trial in works[1:])
-    parts = [RANDOM_WEIGHTS, f"{best.form}, {100 * (best.difference or 0):.2g}% from its fp32"]
+    parts = [f"{best.form}, {100 * (best.difference or 0):.2g}% from its fp32"]
     if others:
         parts[-1] += f", here faster than {others}"
     refused = [f"{trial.form} ({trial.problem})" for trial in trials if trial.problem]
