@@ -20,7 +20,7 @@ from films import write_films
 from matplotlib.figure import Figure
 
 from clipdepth.files.atomic import write_json
-from clipdepth_bench.report.figures import ACCENT, INK, house_style
+from clipdepth_bench.report.figures import INK, SERIES, house_style
 
 FILMS, FRAMES, HEIGHT, WIDTH = 10, 5000, 240, 320
 
@@ -106,7 +106,7 @@ def _plot(samples: list[dict[str, Any]]) -> Figure:
         axes = figure.add_subplot()
         seconds = [sample["seconds"] for sample in samples]
         axes.plot(seconds, [sample["private"] / 1e6 for sample in samples], color=INK, label="all processes")
-        axes.plot(seconds, [sample["store"] / 1e6 for sample in samples], color=ACCENT, label="mapped object store")
+        axes.plot(seconds, [sample["store"] / 1e6 for sample in samples], color=SERIES[0], label="mapped object store")
         axes.set_ylim(bottom=0)
         axes.set_xlabel("seconds")
         axes.set_ylabel("MB")
