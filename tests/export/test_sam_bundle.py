@@ -14,12 +14,12 @@ from clipdepth.bundle.agreement import Tolerance
 from clipdepth.bundle.folder import Bundle, open_bundle
 from clipdepth.cli import main
 from clipdepth.engines import load_engine
+from clipdepth.engines.sam.painting import paint
 from clipdepth.engines.tensorrt.build import build_plan
 from clipdepth.engines.tensorrt.network import check_contract, parse_graph
 from clipdepth.engines.tensorrt.precisions import check_precisions, network_precisions
 from clipdepth.errors import BundleError
 from clipdepth.rooms import Room, default_intrinsics
-from clipdepth.sam.painting import paint
 from clipdepth_export.exporter import ExportConfig, write_bundle
 from clipdepth_export.sam import exporter as sam_exporter
 from clipdepth_export.sources.run import run_source

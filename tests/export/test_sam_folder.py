@@ -11,10 +11,10 @@ import pytest
 import torch
 
 from clipdepth.bundle.sam_folder import SAM_MANIFEST, open_sam
-from clipdepth.engines.segmenter import load_segmenter
+from clipdepth.engines.sam.painting import COLOURING
+from clipdepth.engines.sam.segmenter import load_segmenter
 from clipdepth.errors import BundleError, ClipdepthError, UsageError, WeightsError
 from clipdepth.rooms import Room, default_intrinsics
-from clipdepth.sam.painting import COLOURING
 from clipdepth_export.sam.command import main
 from clipdepth_export.sam.exporter import export_sam
 from clipdepth_train.segmentation import SamConfig, load_sam

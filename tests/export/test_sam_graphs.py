@@ -11,8 +11,8 @@ from segment_anything import SamPredictor
 from segment_anything.modeling import Sam
 
 from clipdepth.bundle.sam_folder import SamFolder, open_sam
-from clipdepth.engines.sam_onnxruntime import load
-from clipdepth.engines.segmenter import load_segmenter
+from clipdepth.engines.sam.graphs import load
+from clipdepth.engines.sam.segmenter import load_segmenter
 from clipdepth.rooms import Room, default_intrinsics
 from clipdepth_export.sam.exporter import export_sam, trace_encoder, write_sam
 from clipdepth_export.sam.precision import sensitive_sam

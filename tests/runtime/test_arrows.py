@@ -34,7 +34,7 @@ NOT_ON_A_DEVICE = (
 )
 FLOORS = (
     ("errors",),
-    ("files", "sam"),
+    ("files",),
     ("bundle",),
     ("camera",),
     ("engines", "frame", "rooms"),

@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 
 from clipdepth.bundle.answer import Answer
 from clipdepth.engines.operations import Operation
-from clipdepth.engines.segmented import SegmentedEngine
-from clipdepth.sam.painting import paint
+from clipdepth.engines.sam.painting import paint
+from clipdepth.engines.sam.segmented import SegmentedEngine
 
 
 class RedDepth:

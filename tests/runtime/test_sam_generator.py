@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from segment_anything.modeling import Sam
 from segment_anything.utils.transforms import ResizeLongestSide
 
+from clipdepth.engines.sam.generator import MaskGenerator
 from clipdepth.rooms import Room, default_intrinsics
-from clipdepth.sam.generator import MaskGenerator
 from clipdepth_export.sam.graphs import SamDecoder, SamEncoder
 from tiny_sam import best_overlaps, lively_sam, own_masks
 

@@ -5,7 +5,7 @@ from itertools import permutations
 import numpy as np
 from numpy.typing import NDArray
 
-from clipdepth.sam.painting import blend, paint
+from clipdepth.engines.sam.painting import blend, paint
 
 
 def box(top: int, bottom: int, left: int, right: int) -> NDArray[np.bool_]:

@@ -5,7 +5,7 @@ import pytest
 import torch
 from segment_anything.utils.transforms import ResizeLongestSide
 
-from clipdepth.sam.resize import fitting_size, resize_picture, upscale_masks
+from clipdepth.engines.sam.resize import fitting_size, resize_picture, upscale_masks
 from clipdepth_train.segmentation import SamConfig, load_sam
 
 SIZES = [(480, 640), (640, 480), (33, 71), (128, 128), (128, 70), (301, 299), (720, 1280), (96, 400), (1, 7)]

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from segment_anything.utils.amg import batched_mask_to_box, calculate_stability_score
 from torchvision.ops import batched_nms
 
-from clipdepth.sam.selection import bounding_box, stability, suppress_overlaps
+from clipdepth.engines.sam.selection import bounding_box, stability, suppress_overlaps
 
 
 def boxes(seed: int, count: int, side: int) -> NDArray[np.float32]:

@@ -11,9 +11,9 @@ import torch
 from numpy.typing import NDArray
 
 from clipdepth.cli import main
+from clipdepth.engines.sam.painting import paint
 from clipdepth.errors import DataError, UsageError, WeightsError
 from clipdepth.rooms import Room, default_intrinsics
-from clipdepth.sam.painting import paint
 from clipdepth_train.data.folder import read_frame
 from clipdepth_train.data.segments import SEGMENTS, SETTINGS, read_segments, segments_name, segments_path
 from clipdepth_train.segmentation import SamConfig, Segmenter, load_sam

@@ -8,9 +8,9 @@ from torch import nn
 
 from clipdepth.bundle.golden import Golden
 from clipdepth.bundle.sam_record import SamRecord
-from clipdepth.engines.segmenter import load_segmenter
+from clipdepth.engines.sam.painting import paint
+from clipdepth.engines.sam.segmenter import load_segmenter
 from clipdepth.errors import VerificationError
-from clipdepth.sam.painting import paint
 from clipdepth_export.reference import Track, with_depth
 from clipdepth_train.segmentation import SamConfig, Segmenter
 

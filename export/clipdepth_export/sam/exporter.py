@@ -21,9 +21,9 @@ from clipdepth.bundle.sam_agreement import SAM_TOLERANCES, SamAgreement, SamAnsw
 from clipdepth.bundle.sam_folder import SAM_MANIFEST, SAM_SCHEMA, SamManifest, read_sam_manifest
 from clipdepth.bundle.sam_record import SamGraphs, SamPrecision, SamRecord
 from clipdepth.bundle.stored_file import stored_file
+from clipdepth.engines.sam.painting import COLOURING
 from clipdepth.errors import BundleError, UsageError
 from clipdepth.files.atomic import atomic_folder
-from clipdepth.sam.painting import COLOURING
 from clipdepth_export.graph import OPSET, proto_of, trace
 from clipdepth_export.half import rounded
 from clipdepth_export.sam.graphs import SamDecoder, SamEncoder

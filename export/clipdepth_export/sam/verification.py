@@ -12,10 +12,10 @@ from torch import Tensor
 
 from clipdepth.bundle.sam_agreement import SamAgreement, SamAnswer, SamTolerance, compare_answers
 from clipdepth.engines import usable_cores
-from clipdepth.engines.sam_onnxruntime import load
+from clipdepth.engines.sam.generator import MaskGenerator
+from clipdepth.engines.sam.graphs import load
+from clipdepth.engines.sam.resize import LOW_RESOLUTION
 from clipdepth.errors import VerificationError
-from clipdepth.sam.generator import MaskGenerator
-from clipdepth.sam.resize import LOW_RESOLUTION
 
 POINTS_PER_SIDE = 8
 """Points a row and a column of a frame at which masks are compared."""

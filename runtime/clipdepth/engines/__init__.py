@@ -194,8 +194,8 @@ def _sized(load: Callable[[InputSize], Engine], sizes: tuple[InputSize, ...]) ->
 
 
 def _with_sam(engine: Engine, bundle: Bundle, precision: str, threads: int | None) -> Engine:
-    from clipdepth.engines.segmented import SegmentedEngine
-    from clipdepth.engines.segmenter import load_segmenter
+    from clipdepth.engines.sam.segmented import SegmentedEngine
+    from clipdepth.engines.sam.segmenter import load_segmenter
 
     assert bundle.manifest.sam
     masks = load_segmenter(bundle.path, bundle.manifest.sam, bundle.manifest.sam.beside(precision), threads)

@@ -21,9 +21,9 @@ from numpy.typing import NDArray
 from rich.console import Console
 
 from clipdepth.cli.progress import LongProgress
+from clipdepth.engines.sam.painting import COLOURING, paint
 from clipdepth.errors import DataError
 from clipdepth.files.atomic import atomic_file, write_json
-from clipdepth.sam.painting import COLOURING, paint
 from clipdepth_train.data.folder import FolderSet, read_frame
 from clipdepth_train.data.sample import Split
 from clipdepth_train.segmentation import SamConfig, Segmenter, weights_digest

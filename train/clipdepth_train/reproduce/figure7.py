@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from clipdepth.engines.sam.painting import blend
 from clipdepth.errors import UsageError
-from clipdepth.sam.painting import blend
 from clipdepth.sinks.picture_grid import depth_span, depth_tile, draw_grid, measured_tile
 from clipdepth_train.checkpoint import load_run
 from clipdepth_train.data.loader import open_set

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from clipdepth.sam.resize import fitting_size, resize_picture, upscale_masks
-from clipdepth.sam.selection import bounding_box, stability, suppress_overlaps
+from clipdepth.engines.sam.resize import fitting_size, resize_picture, upscale_masks
+from clipdepth.engines.sam.selection import bounding_box, stability, suppress_overlaps
 
 GraphCall = Callable[[Mapping[str, NDArray[Any]]], Mapping[str, NDArray[Any]]]
 """A graph on an engine: from its inputs by name to its outputs by name."""

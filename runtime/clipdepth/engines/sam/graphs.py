@@ -8,8 +8,8 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from clipdepth.engines.onnxruntime_session import session_options
+from clipdepth.engines.sam.generator import GraphCall
 from clipdepth.errors import EngineError
-from clipdepth.sam.generator import GraphCall
 
 _PROVIDER = "CPUExecutionProvider"
 

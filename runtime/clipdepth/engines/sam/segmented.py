@@ -6,8 +6,8 @@ from numpy.typing import NDArray
 from clipdepth.bundle.answer import Answer
 from clipdepth.engines import Engine
 from clipdepth.engines.operations import Operation
-from clipdepth.sam.generator import MaskGenerator
-from clipdepth.sam.painting import paint
+from clipdepth.engines.sam.generator import MaskGenerator
+from clipdepth.engines.sam.painting import paint
 
 
 class SegmentedEngine:

@@ -4,9 +4,9 @@ from pathlib import Path
 
 from clipdepth.bundle.sam_record import SamRecord
 from clipdepth.engines import usable_cores
+from clipdepth.engines.sam.generator import MaskGenerator
+from clipdepth.engines.sam.painting import COLOURING
 from clipdepth.errors import BundleError, MissingExtraError
-from clipdepth.sam.generator import MaskGenerator
-from clipdepth.sam.painting import COLOURING
 
 
 def load_segmenter(folder: Path, sam: SamRecord, precision: str = "fp32", threads: int | None = None) -> MaskGenerator:
@@ -22,7 +22,7 @@ def load_segmenter(folder: Path, sam: SamRecord, precision: str = "fp32", thread
             "train and export again, or install the version of clipdepth that wrote it"
         )
     try:
-        from clipdepth.engines.sam_onnxruntime import load
+        from clipdepth.engines.sam.graphs import load
     except ModuleNotFoundError as error:
         raise MissingExtraError("SAM", error.name or "onnxruntime", "cpu") from None
     encoder, decoder = (load(folder / name, threads or usable_cores()) for name in (graphs.encoder, graphs.decoder))
