@@ -9,7 +9,7 @@ from typing import Any
 from rosbags.typesys import Stores, get_typestore
 
 from clipdepth.frame import DepthFrame
-from clipdepth.sinks.ros.messages import Coding, Messages, metres_or_nan
+from clipdepth.sinks.ros.messages import Coding, Messages
 
 ROS = get_typestore(Stores.ROS2_HUMBLE)
 """The oldest release that is in use: the types are the same in all later ones."""
@@ -52,15 +52,8 @@ class FrameEncoder:
     def _made(self, frame: DepthFrame, header: Any) -> Iterator[tuple[str, Callable[[], Any]]]:
         """What makes the message of each topic."""
         of = self._messages
-        # Before the picture, so that who reads them in turn knows the camera of each.
-        yield "camera_info", lambda: of.camera_info(header, frame.intrinsics)
+        yield from of.of_depth(header, frame, self._points)
         yield "image_rect/compressed", lambda: of.picture(header, frame.image, self._coding)
-        yield "depth", lambda: of.floats(header, metres_or_nan(frame))
-        confidence = frame.confidence
-        if confidence is not None:
-            yield "confidence", lambda: of.floats(header, confidence)
-        if self._points:
-            yield "points", lambda: of.points(header, frame)
 
     def _stamp_ns(self, frame: DepthFrame) -> int:
         if frame.stamp_ns is not None:

@@ -1,6 +1,6 @@
 """A frame and its depth as ROS 2's messages, of whatever classes: those of rosbags, or those of rclpy."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Literal
 
 import cv2
@@ -38,6 +38,21 @@ class Messages:
     def __init__(self, types: Types, sequence: Callable[[NDArray[Any]], Any] = keep) -> None:
         self._types = types
         self._sequence = sequence
+
+    def of_depth(self, header: Any, frame: DepthFrame, points: bool = False) -> Iterator[tuple[str, Callable[[], Any]]]:
+        """The topics of a frame's depth, and what makes the message of each.
+
+        They are camera_info, depth, confidence where it is known, and `points` if asked for. Raises NotMetricError
+        where depth is not metric, UnknownCameraError for points without a camera.
+        """
+        # First, so that who reads them in turn knows the camera of each.
+        yield "camera_info", lambda: self.camera_info(header, frame.intrinsics)
+        yield "depth", lambda: self.floats(header, metres_or_nan(frame))
+        confidence = frame.confidence
+        if confidence is not None:
+            yield "confidence", lambda: self.floats(header, confidence)
+        if points:
+            yield "points", lambda: self.points(header, frame)
 
     def header(self, stamp_ns: int, frame_id: str = OPTICAL_FRAME) -> Any:
         """std_msgs/Header of a Unix time in nanoseconds."""
