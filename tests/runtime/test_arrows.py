@@ -43,6 +43,7 @@ FLOORS = (
     ("model", "web"),
     ("archive",),
     ("cli",),
+    ("ros",),
 )
 """The rooms of the runtime, from the ground up: each imports from floors below its own alone."""
 MOST_ROOMS = 15

@@ -52,10 +52,14 @@ class Corrections:
         return self._conversion.kind
 
     @property
+    def is_told(self) -> bool:
+        """Whether the camera that films was told."""
+        return self._told.fov is not None or self._told.focal_px is not None or self._camera is not None
+
+    @property
     def has_camera(self) -> bool:
         """Whether the camera's focal length is known, so that pixels have places in space."""
-        told = self._told.fov is not None or self._told.focal_px is not None or self._camera is not None
-        return told or self._manifest.camera is not None
+        return self.is_told or self._manifest.camera is not None
 
     def at(self, height: int, width: int, stated: Stated = None) -> Correction:
         """The correction for pictures of `height` × `width`, as `frame.shape[:2]` has them before they are turned.

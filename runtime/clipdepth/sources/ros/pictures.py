@@ -36,7 +36,7 @@ def picture_of(message: Any, topic: str) -> NDArray[np.uint8]:
     if hasattr(message, "format"):
         return np.asarray(decoded(bytes(message.data), cv2.IMREAD_COLOR, topic), np.uint8)
     if message.encoding not in _COLOURS:
-        raise SourceError(f"{topic} has pictures of encoding {message.encoding}; record one of {', '.join(_COLOURS)}")
+        raise SourceError(f"{topic} has pictures of encoding {message.encoding}; give one of {', '.join(_COLOURS)}")
     channels, code = _COLOURS[message.encoding]
     rows = rows_of(message, np.dtype(np.uint8), channels, topic)
     whole = rows.reshape(message.height, message.width, channels) if channels > 1 else rows
@@ -48,7 +48,7 @@ def rows_of(message: Any, dtype: np.dtype[Any], channels: int, topic: str) -> ND
     length = message.width * channels * dtype.itemsize
     data = np.frombuffer(bytes(message.data), np.uint8)
     if message.step < length or len(data) < message.step * message.height:
-        raise SourceError(f"{topic} has a picture with {len(data)} bytes, too few; record it again")
+        raise SourceError(f"{topic} has a picture with {len(data)} bytes, too few; its sender or its file is damaged")
     rows = data[: message.step * message.height].reshape(message.height, message.step)[:, :length]
     return np.ascontiguousarray(rows).view(dtype)
 

@@ -1,0 +1,5 @@
+"""See rclpy.executors."""
+
+
+class ExternalShutdownException(Exception):  # noqa: N818, rclpy's name
+    pass
