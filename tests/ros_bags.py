@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,7 @@ COLOUR, DEPTH = "/camera/color/image_raw", "/camera/aligned_depth_to_color/image
 INFO = "/camera/color/camera_info"
 Message = tuple[str, float, Any]
 """Topic, seconds, and message."""
+Form = Literal["sqlite", "mcap", "ros1"]
 
 
 def header(time: float, frame: str = FRAME, store: Any = ROS2) -> Any:
@@ -80,28 +81,21 @@ def camera_info(
     )
 
 
-def write_bag2(path: Path, messages: Sequence[Message], mcap: bool = False) -> Path:
-    """A folder with metadata.yaml and an SQLite or MCAP file."""
-    plugin = rosbag2.StoragePlugin.MCAP if mcap else rosbag2.StoragePlugin.SQLITE3
-    with rosbag2.Writer(path, version=9, storage_plugin=plugin) as bag:
+def write_bag(path: Path, messages: Sequence[Message], form: Form = "sqlite") -> Path:
+    """A .bag file for 'ros1', else a folder with metadata.yaml and a file of that form."""
+    store, encode = (ROS1, ROS1.serialize_ros1) if form == "ros1" else (ROS2, ROS2.serialize_cdr)
+    with _writer(path, form) as bag:
         connections = {
-            topic: bag.add_connection(topic, message.__msgtype__, typestore=ROS2)
+            topic: bag.add_connection(topic, message.__msgtype__, typestore=store)
             for topic, message in {topic: message for topic, _, message in messages}.items()
         }
         for topic, time, message in messages:
-            data = ROS2.serialize_cdr(message, message.__msgtype__)
-            bag.write(connections[topic], round(time * 1e9), data)
+            bag.write(connections[topic], round(time * 1e9), encode(message, message.__msgtype__))
     return path
 
 
-def write_bag1(path: Path, messages: Sequence[Message]) -> Path:
-    """A .bag file."""
-    with rosbag1.Writer(path) as bag:
-        connections = {
-            topic: bag.add_connection(topic, message.__msgtype__, typestore=ROS1)
-            for topic, message in {topic: message for topic, _, message in messages}.items()
-        }
-        for topic, time, message in messages:
-            data = ROS1.serialize_ros1(message, message.__msgtype__)
-            bag.write(connections[topic], round(time * 1e9), data)
-    return path
+def _writer(path: Path, form: Form) -> Any:
+    if form == "ros1":
+        return rosbag1.Writer(path)
+    plugin = rosbag2.StoragePlugin.MCAP if form == "mcap" else rosbag2.StoragePlugin.SQLITE3
+    return rosbag2.Writer(path, version=9, storage_plugin=plugin)

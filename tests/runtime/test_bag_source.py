@@ -19,7 +19,7 @@ from clipdepth.sources import open_source
 pytest.importorskip("rosbags")
 pytest.importorskip("mcap")
 
-from ros_bags import ROS1, camera_info, compressed, image, write_bag1, write_bag2
+from ros_bags import ROS1, camera_info, compressed, image, write_bag
 
 SIZE = 64, 48
 FOCAL, CENTRE = (60.5, 61.25), (30.125, 24.75)
@@ -45,9 +45,9 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("kind", ["sqlite", "mcap", "mcap by itself", "ros1"])
 def test_pictures_with_their_times_and_their_camera(tmp_path: Path, kind: str) -> None:
     if kind == "ros1":
-        path = write_bag1(tmp_path / "walk.bag", messages(store=ROS1))
+        path = write_bag(tmp_path / "walk.bag", messages(store=ROS1), "ros1")
     else:
-        path = write_bag2(tmp_path / "walk", messages(), mcap=kind != "sqlite")
+        path = write_bag(tmp_path / "walk", messages(), "sqlite" if kind == "sqlite" else "mcap")
     if kind == "mcap by itself":
         path = next(path.glob("*.mcap")).rename(tmp_path / "walk.mcap")
     with open_source(str(path)) as source:
@@ -78,7 +78,7 @@ def project(points: np.ndarray, model: str, distortion: tuple[float, ...]) -> np
     ],
 )
 def test_a_lens_that_bends_is_undone(tmp_path: Path, bundle: Path, model: str, distortion: tuple[float, ...]) -> None:
-    path = write_bag2(tmp_path / "bag", messages(model, distortion), mcap=True)
+    path = write_bag(tmp_path / "bag", messages(model, distortion), "mcap")
     with load(bundle, engine="onnxruntime") as loaded:
         frame = next(loaded.stream(path))
     straight = frame.intrinsics
@@ -94,7 +94,7 @@ def test_a_lens_that_bends_is_undone(tmp_path: Path, bundle: Path, model: str, d
 def test_a_recording_read_back_gives_the_same_depth_to_the_bit(tmp_path: Path, bundle: Path) -> None:
     path, camera = tmp_path / "x.mcap", Camera(fov=71.3)
     with load(bundle, engine="onnxruntime", camera=camera) as model, open_sink(path, 0.3, 6.0) as sink:
-        first = list(model.stream(write_bag2(tmp_path / "bag", messages())))
+        first = list(model.stream(write_bag(tmp_path / "bag", messages())))
         for frame in first:
             sink.write(frame)
     with load(bundle, engine="onnxruntime") as model:
@@ -125,7 +125,7 @@ def test_run_records_and_reads_again(tmp_path: Path, bundle: Path, capsys: pytes
 def test_topics_are_chosen_by_name_or_asked_for(tmp_path: Path) -> None:
     other = ("/rear/image_raw", START, image(START, "bgr8", PICTURES[0]))
     depth = ("/front/depth/image_raw", START, image(START, "16UC1", np.ones((48, 64), np.uint16)))
-    path = write_bag2(tmp_path / "bag", [*messages(), other, depth])
+    path = write_bag(tmp_path / "bag", [*messages(), other, depth])
     with pytest.raises(SourceError, match=r"several topics of picture: /front/.*, /rear/.*; give one with --topic"):
         open_source(str(path))
     with pytest.raises(SourceError, match=r"no pictures in topic /left, but in .*/rear/.*; give another --topic"):
@@ -136,18 +136,18 @@ def test_topics_are_chosen_by_name_or_asked_for(tmp_path: Path) -> None:
 
 def test_pictures_without_a_camera_or_of_one_that_is_not_calibrated(tmp_path: Path) -> None:
     pictures = messages()[1:]
-    path = write_bag2(tmp_path / "none", pictures)
+    path = write_bag(tmp_path / "none", pictures)
     with open_source(str(path)) as source:
         assert [frame.camera for frame in source] == [None] * 3
     uncalibrated = (INFO, START, camera_info(START, SIZE, (0, 0), (0, 0)))
-    path = write_bag2(tmp_path / "zero", [uncalibrated, *pictures])
+    path = write_bag(tmp_path / "zero", [uncalibrated, *pictures])
     with open_source(str(path)) as source:
         assert [frame.camera for frame in source] == [None] * 3
 
 
 def test_a_camera_info_that_comes_after_its_picture_counts(tmp_path: Path) -> None:
     info, *pictures = messages()
-    path = write_bag2(tmp_path / "bag", [*pictures, (info[0], START + 9, info[2])])
+    path = write_bag(tmp_path / "bag", [*pictures, (info[0], START + 9, info[2])])
     with open_source(str(path)) as source:
         assert all(frame.camera is not None for frame in source)
 
@@ -158,12 +158,12 @@ def test_what_cannot_be_read_is_told(tmp_path: Path, capsys: pytest.CaptureFixtu
         open_source(str(tmp_path / "cut.mcap"))
     sdk = [("/device_0/sensor_1/Color_0/image/data", START, messages()[1][2])]
     with pytest.raises(SourceError, match="recording of RealSense's SDK; read it as 'realsense://"):
-        open_source(str(write_bag2(tmp_path / "sdk", sdk)))
-    path = write_bag2(tmp_path / "lens", messages("omni", (0.1, 0.2, 0.3, 0.4)))
+        open_source(str(write_bag(tmp_path / "sdk", sdk)))
+    path = write_bag(tmp_path / "lens", messages("omni", (0.1, 0.2, 0.3, 0.4)))
     with open_source(str(path)) as source, pytest.raises(SourceError, match="omni, a model of lenses that is not"):
         list(source)
     damaged = [(TOPIC, START, compressed(START, "png", b"\x89PNG rest"))]
-    path = write_bag2(tmp_path / "png", damaged)
+    path = write_bag(tmp_path / "png", damaged)
     with open_source(str(path)) as source, pytest.raises(SourceError, match="/front/image_raw"):
         list(source)
     assert main(["run", str(bundle), "--source", "rooms", "--topic", "/x"]) == 2
@@ -173,7 +173,7 @@ def test_what_cannot_be_read_is_told(tmp_path: Path, capsys: pytest.CaptureFixtu
 
 
 def test_a_bag_is_closed_during_a_read(tmp_path: Path) -> None:
-    source = open_source(str(write_bag2(tmp_path / "bag", messages(), mcap=True)))
+    source = open_source(str(write_bag(tmp_path / "bag", messages(), "mcap")))
     frames = iter(source)
     next(frames)
     source.close()
@@ -181,7 +181,7 @@ def test_a_bag_is_closed_during_a_read(tmp_path: Path) -> None:
 
 
 def test_without_rosbags_its_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = write_bag2(tmp_path / "bag", messages())
+    path = write_bag(tmp_path / "bag", messages())
     monkeypatch.setitem(sys.modules, "rosbags.highlevel", None)
     with pytest.raises(MissingExtraError, match=r"clipdepth\[robots\]"):
         open_source(str(path))

@@ -17,7 +17,7 @@ from train.dataset_files import listed, write, write_text
 
 pytest.importorskip("rosbags")
 
-from ros_bags import COLOUR, DEPTH, INFO, Message, camera_info, image, write_bag2
+from ros_bags import COLOUR, DEPTH, INFO, Message, camera_info, image, write_bag
 from train.stray_files import write_recording
 
 PAGE = Path(__file__).parents[2] / "docs" / "own-data.md"
@@ -52,7 +52,7 @@ def write_realsense(folder: Path, seen: Sequence[RgbdFrame]) -> None:
     write_text(folder / "camera_intrinsic.json", about)
 
 
-def write_bag(folder: Path, seen: Sequence[RgbdFrame]) -> None:
+def write_walk(folder: Path, seen: Sequence[RgbdFrame]) -> None:
     camera = (PINHOLE.fx, PINHOLE.fy), (PINHOLE.cx, PINHOLE.cy)
     messages: list[Message] = [(INFO, 1.0, camera_info(1.0, (WIDTH, HEIGHT), *camera))]
     for index, view in enumerate(seen):
@@ -60,7 +60,7 @@ def write_bag(folder: Path, seen: Sequence[RgbdFrame]) -> None:
         messages.append((COLOUR, time, image(time, "rgb8", rgb(view))))
         messages.append((DEPTH, time, image(time, "16UC1", millimetres(view))))
     folder.parent.mkdir()
-    write_bag2(folder, messages)
+    write_bag(folder, messages)
 
 
 def write_plain(folder: Path, seen: Sequence[RgbdFrame]) -> None:
@@ -92,7 +92,7 @@ def test_the_pages_commands_lead_to_a_bundle(tmp_path: Path, monkeypatch: pytest
     monkeypatch.chdir(tmp_path)
     write_realsense(Path("realsense/one"), views(0))
     write_recording(Path("stray/71de12f9"), FRAMES, views=views(1))
-    write_bag(Path("bags/walk"), views(2))
+    write_walk(Path("bags/walk"), views(2))
     write_plain(Path("shop"), views(3))
     write_film(Path("hall.mp4"), views(1))
     told = commands()

@@ -24,8 +24,7 @@ from ros_bags import (
     camera_info,
     compressed,
     image,
-    write_bag1,
-    write_bag2,
+    write_bag,
 )
 
 SIZE = (8, 6)
@@ -52,9 +51,9 @@ def recording(count: int = 10, store: Any = ROS2) -> list[Message]:
 @pytest.mark.parametrize("kind", ["sqlite", "mcap", "mcap by itself", "ros1"])
 def test_pictures_depth_and_camera_of_a_bag(tmp_path: Path, kind: str) -> None:
     if kind == "ros1":
-        source = write_bag1(tmp_path / "walk.bag", recording(store=ROS1))
+        source = write_bag(tmp_path / "walk.bag", recording(store=ROS1), "ros1")
     else:
-        source = write_bag2(tmp_path / "walk", recording(), mcap=kind != "sqlite")
+        source = write_bag(tmp_path / "walk", recording(), "sqlite" if kind == "sqlite" else "mcap")
     if kind == "mcap by itself":
         source = next(source.glob("*.mcap")).rename(tmp_path / "walk.mcap")
     assert prepare("ros2", source, tmp_path / "out") == 0
@@ -79,7 +78,7 @@ STORED = np.array([[500, 0, 0], [0, 1234, 4500]]).repeat(3, 0)[:, [0, 1, 2, 0, 1
 @pytest.mark.parametrize("order", ["<f4", ">f4"])
 def test_depth_in_metres(tmp_path: Path, order: str) -> None:
     messages = one(image(START, "rgb8", picture(0, *SIZE)), image(START, "32FC1", METRES.astype(order), padding=4))
-    assert prepare("ros2", write_bag2(tmp_path / "bag", messages), tmp_path / "out") == 0
+    assert prepare("ros2", write_bag(tmp_path / "bag", messages), tmp_path / "out") == 0
     assert np.abs(listed(tmp_path / "out", "test")[0].units - STORED).max() <= 1
 
 
@@ -100,7 +99,7 @@ RED = (200, 100, 50)
 def test_encodings_of_colour(tmp_path: Path, encoding: str, pixel: tuple[int, ...]) -> None:
     pixels = np.full((6, 8, len(pixel)), pixel, np.uint8)
     messages = one(image(START, encoding, pixels), image(START, "16UC1", ramp(500, *SIZE)))
-    assert prepare("ros2", write_bag2(tmp_path / "bag", messages), tmp_path / "out") == 0
+    assert prepare("ros2", write_bag(tmp_path / "bag", messages), tmp_path / "out") == 0
     (line,) = listed(tmp_path / "out", "test")
     assert line.colour == pytest.approx(RED if len(pixel) > 1 else (120, 120, 120), abs=3)
 
@@ -115,7 +114,7 @@ def mosaic(pattern: str) -> NDArray[np.uint8]:
 @pytest.mark.parametrize("pattern", ["rggb", "bggr", "gbrg", "grbg"])
 def test_bayer_pictures(tmp_path: Path, pattern: str) -> None:
     messages = one(image(START, f"bayer_{pattern}8", mosaic(pattern)), image(START, "16UC1", ramp(500, *SIZE)))
-    assert prepare("ros2", write_bag2(tmp_path / "bag", messages), tmp_path / "out") == 0
+    assert prepare("ros2", write_bag(tmp_path / "bag", messages), tmp_path / "out") == 0
     assert listed(tmp_path / "out", "test")[0].colour == pytest.approx(RED, abs=3)
 
 
@@ -127,7 +126,7 @@ def test_pictures_of_webcams(tmp_path: Path, encoding: str) -> None:
         6, 8, 2
     )
     messages = one(image(START, encoding, pixels), image(START, "16UC1", ramp(500, *SIZE)))
-    assert prepare("ros2", write_bag2(tmp_path / "bag", messages), tmp_path / "out") == 0
+    assert prepare("ros2", write_bag(tmp_path / "bag", messages), tmp_path / "out") == 0
     assert listed(tmp_path / "out", "test")[0].colour == pytest.approx(RED, abs=6)
 
 
@@ -150,7 +149,7 @@ def test_compressed_pictures_and_depth(tmp_path: Path) -> None:
     millimetres = struct.pack("<iff", 0, 0, 0) + encoded(ramp(500, *SIZE), "PNG")
     depth = compressed(START, "16UC1; compressedDepth png", millimetres)
     messages = one(rgb, depth, f"{COLOUR}/compressed", f"{DEPTH}/compressedDepth")
-    assert prepare("ros2", write_bag2(tmp_path / "bag", messages), tmp_path / "out") == 0
+    assert prepare("ros2", write_bag(tmp_path / "bag", messages), tmp_path / "out") == 0
     (line,) = listed(tmp_path / "out", "test")
     assert line.colour == pytest.approx(RED, abs=4)
     assert (line.units == ramp(500, *SIZE)).all()
@@ -159,7 +158,7 @@ def test_compressed_pictures_and_depth(tmp_path: Path) -> None:
 def test_compressed_depth_in_metres(tmp_path: Path) -> None:
     depth = compressed(START, "32FC1; compressedDepth png", quantised())
     messages = one(image(START, "rgb8", picture(0, *SIZE)), depth, depth=f"{DEPTH}/compressedDepth")
-    assert prepare("ros2", write_bag2(tmp_path / "bag", messages), tmp_path / "out") == 0
+    assert prepare("ros2", write_bag(tmp_path / "bag", messages), tmp_path / "out") == 0
     # The transport's own steps: 0.2% of a metre.
     np.testing.assert_allclose(listed(tmp_path / "out", "test")[0].units, STORED, rtol=3e-3)
 
@@ -167,7 +166,7 @@ def test_compressed_depth_in_metres(tmp_path: Path) -> None:
 def test_a_lens_that_bends_is_undone(tmp_path: Path) -> None:
     messages = one(image(START, "rgb8", picture(200, *SIZE)), image(START, "16UC1", np.full((6, 8), 2000, np.uint16)))
     messages[0] = info(distortion=[-0.2, 0.05, 0, 0, 0])
-    assert prepare("ros2", write_bag2(tmp_path / "bag", messages), tmp_path / "out") == 0
+    assert prepare("ros2", write_bag(tmp_path / "bag", messages), tmp_path / "out") == 0
     (line,) = listed(tmp_path / "out", "test")
     assert line.camera[2:] == (3.5, 2.75)
     assert line.camera[0] != 7.5
@@ -178,14 +177,14 @@ def test_rectified_pictures_have_the_camera_of_p(tmp_path: Path) -> None:
     rgb, depth = image(START, "rgb8", picture(200, *SIZE)), image(START, "16UC1", ramp(500, *SIZE))
     messages = one(rgb, depth, "/camera/color/image_rect")
     messages[0] = info(distortion=[-0.2, 0.05, 0, 0, 0])
-    assert prepare("ros2", write_bag2(tmp_path / "bag", messages), tmp_path / "out") == 0
+    assert prepare("ros2", write_bag(tmp_path / "bag", messages), tmp_path / "out") == 0
     assert listed(tmp_path / "out", "test")[0].camera == (15, 14.5, 3.5, 2.75)
 
 
 def test_topics_are_chosen_by_name_or_asked_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     rgb, depth = image(START, "rgb8", picture(200, *SIZE)), image(START, "16UC1", ramp(500, *SIZE))
     others = [("/left/image_raw", START, rgb), ("/right/image_raw", START, rgb), ("/left/depth", START, depth)]
-    bag = write_bag2(tmp_path / "bag", [info(), *others])
+    bag = write_bag(tmp_path / "bag", [info(), *others])
     told = refused(capsys, "ros2", bag, tmp_path / "out")
     assert "/left/image_raw, /right/image_raw" in told
     assert "--picture-topic" in told
@@ -196,7 +195,7 @@ def test_topics_are_chosen_by_name_or_asked_for(tmp_path: Path, capsys: pytest.C
     # Colour that is named so, and depth that is aligned, come first.
     infrared = ("/camera/infra1/image_rect_raw", START, image(START, "mono8", picture(9, *SIZE)[..., 0]))
     unaligned = ("/camera/depth/image_rect_raw", START, image(START, "16UC1", ramp(9, *SIZE), frame="camera_depth"))
-    bag = write_bag2(tmp_path / "all", [*one(rgb, depth), *others, infrared, unaligned])
+    bag = write_bag(tmp_path / "all", [*one(rgb, depth), *others, infrared, unaligned])
     assert prepare("ros2", bag, tmp_path / "all out") == 0
     assert (listed(tmp_path / "all out", "test")[0].units == ramp(500, *SIZE)).all()
 
@@ -204,12 +203,12 @@ def test_topics_are_chosen_by_name_or_asked_for(tmp_path: Path, capsys: pytest.C
 def test_depth_of_another_camera_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     rgb = image(START, "rgb8", picture(200, *SIZE))
     depth = image(START, "16UC1", ramp(500, *SIZE), frame="camera_depth_optical_frame")
-    bag = write_bag2(tmp_path / "bag", one(rgb, depth, depth="/camera/depth/image_rect_raw"))
+    bag = write_bag(tmp_path / "bag", one(rgb, depth, depth="/camera/depth/image_rect_raw"))
     assert "seen from camera_depth_optical_frame" in refused(capsys, "ros2", bag, tmp_path / "out")
     asked = ("--depth-topic", "/camera/depth/image_rect_raw")
     assert prepare("ros2", bag, tmp_path / "out", *asked) == 0
     small = image(START, "16UC1", ramp(500, 4, 3))
-    bag = write_bag2(tmp_path / "small", one(rgb, small))
+    bag = write_bag(tmp_path / "small", one(rgb, small))
     assert "has 4×3 pixels, its camera 8×6" in refused(capsys, "ros2", bag, tmp_path / "out2")
 
 
@@ -218,13 +217,13 @@ def test_damage_and_what_is_missing_are_told(tmp_path: Path, capsys: pytest.Capt
     assert "damaged or no bag" in refused(capsys, "ros2", tmp_path / "cut.mcap", tmp_path / "out")
     (tmp_path / "none").mkdir()
     assert "no metadata.yaml" in refused(capsys, "ros2", tmp_path / "none", tmp_path / "out2")
-    bag = write_bag2(tmp_path / "bag", recording()[1:])
+    bag = write_bag(tmp_path / "bag", recording()[1:])
     assert "no /camera/color/camera_info" in refused(capsys, "ros2", bag, tmp_path / "out3")
     rgb, strange = image(START, "rgb16", picture(0, *SIZE)), image(START, "64FC1", np.ones((6, 8)))
-    bag = write_bag2(tmp_path / "strange", one(rgb, image(START, "16UC1", ramp(0, *SIZE))))
+    bag = write_bag(tmp_path / "strange", one(rgb, image(START, "16UC1", ramp(0, *SIZE))))
     assert "encoding rgb16" in refused(capsys, "ros2", bag, tmp_path / "out4")
-    bag = write_bag2(tmp_path / "stranger", one(image(START, "rgb8", picture(0, *SIZE)), strange))
+    bag = write_bag(tmp_path / "stranger", one(image(START, "rgb8", picture(0, *SIZE)), strange))
     assert "encoding 64FC1" in refused(capsys, "ros2", bag, tmp_path / "out5")
     sdk = [("/device_0/sensor_1/Color_0/image/data", START, rgb)]
-    bag = write_bag2(tmp_path / "sdk", sdk)
+    bag = write_bag(tmp_path / "sdk", sdk)
     assert "recording of RealSense's SDK" in refused(capsys, "ros2", bag, tmp_path / "out6")
