@@ -6,6 +6,7 @@ import sys
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterator
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any
 
 import numpy as np
@@ -13,8 +14,10 @@ import pytest
 
 from bundles import brightness_confidence, write_bundle
 from clipdepth.camera.camera import Camera
-from clipdepth.model import load
+from clipdepth.errors import EngineError
+from clipdepth.model import DepthModel, load
 from clipdepth.ros.__main__ import main
+from clipdepth.ros.depth_maker import DepthMaker
 
 pytest.importorskip("cyclonedds")
 pytest.importorskip("rosbags")
@@ -165,6 +168,27 @@ def all_accounted_for(robot: Robot) -> bool:
     names = ("pictures received", "depths published", "pictures dropped for newer ones")
     received, published, dropped = (int(values(robot).get(name, 0)) for name in names)
     return dropped > 0 and received == published + dropped
+
+
+class BrokenEngine:
+    name, device = "broken", "CPU"
+
+    def infer(self, frames: np.ndarray) -> Any:
+        raise EngineError(f"no answer to {frames.shape}")
+
+
+def test_an_engine_that_fails_ends_the_work(bundle: Path) -> None:
+    failed: SimpleQueue[BaseException] = SimpleQueue()
+    refused: list[str] = []
+    with load(bundle, engine="onnxruntime") as model:
+        broken: Any = BrokenEngine()
+        whole = DepthModel(model.bundle, broken, "fp32")
+        with DepthMaker(whole, (IMAGE, INFO), lambda *_: None, refused.append, failed.put) as maker:
+            maker.take_info(info(70.0))
+            maker.take_picture(image(START, "bgr8", PICTURE))
+            error = failed.get(timeout=30)
+    assert isinstance(error, EngineError)
+    assert refused == []
 
 
 def launch_command(**given: str) -> list[str]:
