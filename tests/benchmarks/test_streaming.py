@@ -70,19 +70,30 @@ def test_what_a_thread_needs_at_its_first_frame_is_not_measured() -> None:
 
     found = measure_streaming(ContenderEngine("tuner", "CPU", engine), GOLDEN, 0.5, [])
     assert len(tuned) == 2
-    assert found.capture_to_depth_ms.max < 500
-    assert found.fps > 15
+    # A second on the way to a depth, or in the half second that frames are counted for, would show.
+    assert found.capture_to_depth_ms.max < 1000
+    assert found.fps > 5
 
 
 def test_a_contender_slower_than_the_time_has_a_frame() -> None:
     assert measure_streaming(ContenderEngine("sleeper", "CPU", Sleeper()), GOLDEN, 0.001, []).capture_to_depth_ms.n >= 1
 
 
-def test_frames_come_again_and_again_at_their_pace() -> None:
-    start = time.monotonic()
-    frames = list(paced([GOLDEN[0], GOLDEN[1]], 0.2, 20.0))
-    assert time.monotonic() - start >= 0.15
-    assert 2 <= len(frames) <= 4
+def test_frames_come_again_and_again_at_their_pace(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 0.0
+
+    def sleep(seconds: float) -> None:
+        nonlocal now
+        now += seconds
+
+    monkeypatch.setattr("clipdepth_bench.bench.streaming.monotonic", lambda: now)
+    monkeypatch.setattr("clipdepth_bench.bench.streaming.sleep", sleep)
+    frames, times = [], []
+    for frame in paced([GOLDEN[0], GOLDEN[1]], 0.25, 16.0):
+        frames.append(frame)
+        times.append(now)
+    assert times == [0, 1 / 16, 2 / 16, 3 / 16]
+    assert all(np.array_equal(frame, GOLDEN[index % 2]) for index, frame in enumerate(frames))
     assert frames[1] is not frames[0]
     assert len(list(paced([GOLDEN[0]], 0.0))) == 1
 

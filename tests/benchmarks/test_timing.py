@@ -182,18 +182,29 @@ def test_times_without_transfers_are_kept_apart() -> None:
 
 
 def test_a_real_sleep_is_measured_to_two_percent() -> None:
+    """What the sleep itself took, which a busy machine makes longer than asked; so it does what lies around it."""
     naps: list[float] = []
+    bounds: dict[float, tuple[float, float]] = {}
 
     def nap(frames: NDArray[np.uint8], segmentation: NDArray[np.uint8] | None = None) -> NDArray[np.float32]:
-        start = time.monotonic()
+        start = time.perf_counter()
         time.sleep(0.05)
-        naps.append(time.monotonic() - start)
+        naps.append(time.perf_counter() - start)
         return np.zeros(frames.shape[:3], np.float32)
 
-    (samples,) = interleave([by_clock(nap)], FRAMES, Limits(rounds=3, per_round=4)).samples
+    measure = by_clock(nap)
+
+    def watched(frames: NDArray[np.uint8]) -> Duration:
+        start = time.perf_counter()
+        measured = measure(frames)
+        bounds[measured.total] = naps[-1], time.perf_counter() - start
+        return measured
+
+    (samples,) = interleave([watched], FRAMES, Limits(rounds=3, per_round=4)).samples
+    assert len(samples.all) == 12
     assert min(samples.all) >= 0.05
-    # What the sleep itself took, which a busy machine makes longer than it was asked to be.
-    assert np.median(samples.all) == pytest.approx(float(np.median(naps)), rel=0.02)
+    assert all(bounds[sample][0] <= sample <= bounds[sample][1] for sample in samples.all)
+    assert min(sample / bounds[sample][0] for sample in samples.all) < 1.02
 
 
 def ratio(slow: list[list[float]], fast: list[list[float]]) -> tuple[float, float, float]:

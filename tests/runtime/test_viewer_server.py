@@ -195,13 +195,17 @@ def test_a_frame_that_waited_long_is_not_shown_to_a_newcomer() -> None:
 
 def test_a_frame_says_when_it_was_taken_on_the_statuses_clock() -> None:
     with serving() as (viewer, [sink]):
-        taken = time.monotonic()
+        before = time.monotonic()
         sink.write(with_depth(*shot(0)))
+        after = time.monotonic()
         time.sleep(0.4)
         with look(viewer) as guest:
             clock = json.loads(guest.recv(5))["clock"]
-            assert next_frame(guest)[0]["captured"] == pytest.approx(taken, abs=0.1)
-        assert 0.35 < clock - taken < 5
+            told = time.monotonic()
+            captured = next_frame(guest)[0]["captured"]
+        rounded = 0.002
+        assert before - rounded < captured < after + rounded
+        assert after + 0.4 - rounded < clock < told + rounded
 
 
 def test_sources_have_channels_of_their_own() -> None:
@@ -565,10 +569,15 @@ def test_half_open_and_silent_connections_keep_nobody_out(monkeypatch: pytest.Mo
 def test_writing_costs_next_to_nothing() -> None:
     with serving() as (viewer, [sink]), look(viewer):
         captured, depth = shot(0, 480, 640)
-        start = time.perf_counter()
-        for _ in range(2000):
-            sink.write(with_depth(captured, depth))
-        assert (time.perf_counter() - start) / 2000 < 0.0005
+
+        def seconds() -> float:
+            start = time.perf_counter()
+            for _ in range(200):
+                sink.write(with_depth(captured, depth))
+            return time.perf_counter() - start
+
+        # Of ten times the best: the others may have waited for a processor.
+        assert min(seconds() for _ in range(10)) / 200 < 0.0005
 
 
 def test_it_stops_within_a_second_whatever_is_connected() -> None:
