@@ -7,8 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -52,27 +50,21 @@ def command(out: Path, data: Path) -> list[str]:
     return ["train", "edge", "--data", str(data), "--out", str(out), *OPTIONS]
 
 
-def started(out: Path, data: Path) -> "subprocess.Popen[str]":
-    """The command in a process and process group of its own, on one thread as here."""
-    return subprocess.Popen(
-        [sys.executable, "-m", "tiny_clipdepth", *command(out, data)],
+def signalled(number: signal.Signals, out: Path, data: Path) -> tuple[int, str]:
+    """The status and the errors of the command, whose process group gets that signal in the second step of epoch 2.
+
+    In a process and process group of its own, on one thread as here. The loader's worker gets the signal as well.
+    """
+    ended = subprocess.run(
+        [sys.executable, "-m", "train.signalled_run", number.name, "6", *command(out, data)],
         env=os.environ | {"PYTHONPATH": str(TESTS), "OMP_NUM_THREADS": "1"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        capture_output=True,
         text=True,
+        timeout=300,
         start_new_session=True,
+        check=False,
     )
-
-
-def finished(process: "subprocess.Popen[str]") -> tuple[int, str, str]:
-    out, err = process.communicate(timeout=300)
-    return process.returncode, out, err
-
-
-def wait_for(condition: Callable[[], bool], process: "subprocess.Popen[str]") -> None:
-    while not condition():
-        assert process.poll() is None, finished(process)
-        time.sleep(0.005)
+    return ended.returncode, ended.stderr
 
 
 def tensors_of(run: Path) -> dict[str, torch.Tensor]:
@@ -157,10 +149,9 @@ def test_the_logs_hold_every_step_and_every_evaluation(undisturbed: Path) -> Non
 def test_a_killed_run_goes_on_to_the_same_bits(
     undisturbed: Path, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    process = started(tmp_path / "run", data)
-    wait_for((tmp_path / "run" / RESUME).is_file, process)
-    os.killpg(process.pid, signal.SIGKILL)
-    assert finished(process)[0] == -signal.SIGKILL
+    status, err = signalled(signal.SIGKILL, tmp_path / "run", data)
+    assert status == -signal.SIGKILL, err
+    assert (tmp_path / "run" / RESUME).is_file()
     assert not (tmp_path / "run" / CHECKPOINT).exists()
     assert main(command(tmp_path / "run", data)) == 0
     assert capsys.readouterr().err.startswith("continuing")
@@ -174,11 +165,7 @@ def test_a_killed_run_goes_on_to_the_same_bits(
 def test_ctrl_c_stops_with_a_checkpoint_and_goes_on_to_the_same_bits(
     undisturbed: Path, data: Path, tmp_path: Path
 ) -> None:
-    process = started(tmp_path / "run", data)
-    wait_for((tmp_path / "run" / RESUME).is_file, process)
-    # A terminal sends it to the whole group: the loader's worker gets it as well.
-    os.killpg(process.pid, signal.SIGINT)
-    status, _, err = finished(process)
+    status, err = signalled(signal.SIGINT, tmp_path / "run", data)
     assert status == 130, err
     assert "Traceback" not in err
     assert "the same command continues" in err
