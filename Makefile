@@ -20,10 +20,10 @@ endif
 demo: $(INSTALLED)
 	$(BIN)/clipdepth demo --out demo
 
-# Two folders at a time: the tests keep to one thread each.
+# Two folders at a time, the longest first: the tests keep to one thread each.
 test: $(INSTALLED)
 	@rm -f $(SKIPPED)
-	$(MAKE) --no-print-directory --jobs 2 --output-sync $(addprefix test-,export train runtime benchmarks packaging)
+	$(MAKE) --no-print-directory --jobs 2 --output-sync $(addprefix test-,runtime export benchmarks train packaging)
 	@if [ -e $(SKIPPED) ]; then cat $(SKIPPED); echo "'make test-packages' brings what these need, save for a GPU"; fi
 
 test-%: $(INSTALLED)
