@@ -1,6 +1,6 @@
 """Trained runs of every kind of model, exported once a session."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -32,6 +32,7 @@ from clipdepth_train.recipe import DataConfig, OptimConfig
 from clipdepth_train.segmentation import SamConfig
 from runs import MOBILE_EDGE, train_tiny_run, write_rgbd_folder
 from tiny_clip import TINY_CLIP, TINY_VIT
+from traces import KeptTraces
 
 # Pictures are twice as wide as the input and as high, so that a mixed-up axis shows.
 PICTURE, INPUT = (64, 192), DataConfig(64, 96, workers=0)
@@ -54,6 +55,14 @@ RECIPES: dict[str, dict[str, Any]] = {
 }
 WITH_SAM = {"model": MsaConfig(TINY, segmentation=True), "optim": OptimConfig(), **MIRRORED}
 SAM = SamConfig("mini", "none", points_per_side=4, pred_iou_thresh=0, stability_score_thresh=0)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def kept_traces() -> Iterator[None]:
+    """The same network is traced once a session, whatever is done with its graph."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(torch.onnx, "export", KeptTraces(torch.onnx.export))
+        yield
 
 
 @pytest.fixture(scope="session")

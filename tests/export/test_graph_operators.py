@@ -15,7 +15,7 @@ from clipdepth_export.graph import proto_of, trace, trace_depth
 from clipdepth_export.sam.exporter import trace_decoder, trace_encoder
 from clipdepth_export.sam.precision import half_sam
 from clipdepth_export.simplification import simplify
-from clipdepth_train.checkpoint import load_run
+from clipdepth_export.sources.run import run_source
 from clipdepth_train.segmentation import SamConfig, load_sam
 
 
@@ -25,11 +25,9 @@ def operators(*models: onnx.ModelProto) -> set[str]:
 
 
 def simplified(run: Path, max_batch: int) -> onnx.ModelProto:
-    model, recipe = load_run(run)
-    model.mirror = False
-    size = InputSize(recipe.frames.height, recipe.frames.width, max_batch)
-    names = ["frame", "segmentation"] if model.network.needs_segmentation else ["frame"]
-    return simplify(proto_of(trace_depth(model.deployable(), size, names)))
+    source = run_source(run)
+    size = InputSize(source.height, source.width, max_batch)
+    return simplify(proto_of(trace_depth(source.module, size, source.inputs, source.confident)))
 
 
 @pytest.mark.slow
