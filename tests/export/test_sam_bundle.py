@@ -25,6 +25,7 @@ from clipdepth_export.sam import exporter as sam_exporter
 from clipdepth_export.sources.run import run_source
 from clipdepth_train.checkpoint import load_run
 from clipdepth_train.segmentation import SamConfig, Segmenter
+from measured import few_calibration_frames
 
 ALL = ("fp32", "fp16", "int8")
 pytest_plugins = ["tensorrt_cpu.plugin"]
@@ -169,7 +170,7 @@ def test_tensorrt_builds_depth_with_masks_and_sams_graphs(
     bundle: Bundle, sam_run: Path, many: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, max_batch: int
 ) -> None:
     if max_batch > 1:
-        monkeypatch.setattr("clipdepth_export.variants.CALIBRATION_FRAMES", 8)
+        few_calibration_frames(monkeypatch)
         anything = {name: Tolerance(1e9) for name in ("fp16", "int8")}
         write_bundle(run_source(sam_run, str(many)), tmp_path / "b", ExportConfig(ALL, max_batch, anything))
         bundle = open_bundle(tmp_path / "b", any_tolerance=True)

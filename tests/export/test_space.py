@@ -17,6 +17,7 @@ from clipdepth_train.depth_model import DepthModel, build_model
 from clipdepth_train.models import SpaceConfig
 from clipdepth_train.pretrained import PretrainedConfig
 from clipdepth_train.recipe import DataConfig
+from measured import few_calibration_frames
 from runs import tiny_recipe, train_tiny_run
 from tensorrt_cpu.builds import build_all
 from tiny_clip import TINY_VIT
@@ -63,8 +64,9 @@ def test_graphs_of_two_sizes_are_of_one_model() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", SIZES)
 def test_it_is_trained_evaluated_exported_and_verified_in_every_precision(
-    name: str, many: Path, tmp_path: Path, tensorrt: object
+    name: str, many: Path, tmp_path: Path, tensorrt: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    few_calibration_frames(monkeypatch)
     run, out = tmp_path / "run", tmp_path / "space.bundle"
     train_tiny_run(run, many, model=config(name), frames=DataConfig(*SIZES[name], workers=0), batch_size=16)
     assert main(["evaluate", str(run)]) == 0

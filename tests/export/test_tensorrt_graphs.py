@@ -10,6 +10,7 @@ from clipdepth.bundle.folder import Bundle, open_bundle
 from clipdepth.bundle.manifest import PRECISIONS
 from clipdepth_export.exporter import ExportConfig, write_bundle
 from clipdepth_export.sources.run import run_source
+from measured import few_calibration_frames
 from tensorrt_cpu.builds import build_all
 
 pytest_plugins = ["tensorrt_cpu.plugin"]
@@ -30,7 +31,7 @@ def test_an_engine_is_built_of_every_model_in_every_precision(
 
     Nor does it matter to TensorRT how many frames the scales were taken from.
     """
-    monkeypatch.setattr("clipdepth_export.variants.CALIBRATION_FRAMES", 8)
+    few_calibration_frames(monkeypatch)
     run = export_once(kind).path.with_suffix("")
     anything = {name: Tolerance(1e9) for name in ("fp16", "int8")}
     config = ExportConfig(PRECISIONS, max_batch, anything)
