@@ -15,6 +15,7 @@ from clipdepth.bundle.folder import Bundle, open_bundle
 from clipdepth.bundle.manifest import PRECISIONS
 from clipdepth.cli import main
 from clipdepth.engines import load_engine
+from clipdepth.engines.tensorrt.network import parse_graph
 from clipdepth.errors import VerificationError
 from clipdepth_export.exporter import ExportConfig, write_bundle
 from clipdepth_export.options import tolerance
@@ -23,7 +24,9 @@ from clipdepth_train.checkpoint import CHECKPOINT, load_run, load_run_and_state,
 from clipdepth_train.models.confidence import ConfidenceHead
 from clipdepth_train.recipe import DataConfig
 from runs import train_tiny_run
+from tensorrt_cpu.builds import build_all
 
+pytest_plugins = ["tensorrt_cpu.plugin"]
 SIZES = ((96, 64),)
 
 
@@ -110,6 +113,20 @@ def test_the_head_stays_in_fp32_and_the_depth_does_not(bundle: Bundle) -> None:
         (softmax,) = [node for node in model.graph.node if node.op_type == "Softmax"]
         assert softmax.attribute[0].i in (-1, 3)
         assert sum(node.op_type == "Einsum" for node in model.graph.node) == 4
+
+
+@pytest.mark.usefixtures("tensorrt")
+def test_tensorrt_builds_all_three_outputs_in_every_precision(bundle: Bundle) -> None:
+    for sized in bundle.sizes:
+        build_all(sized)
+    for precision in PRECISIONS:
+        network = parse_graph(bundle.graph(precision, "tensorrt")).network
+        outputs = [network.get_output(number) for number in range(network.num_outputs)]
+        assert {output.name: tuple(output.shape) for output in outputs} == {
+            "depth": (1, 64, 96),
+            "confidence": (1, 64, 96),
+            "novelty": (1,),
+        }
 
 
 def test_a_head_that_differs_is_refused(run: Path, bundle: Bundle, tmp_path: Path, many: Path) -> None:
