@@ -62,17 +62,23 @@ class DepthModel:
         return self._optics.depth_frame(prepared, self.engine.infer(prepared.picture[None]).frames()[0], "image")
 
     def stream(
-        self, source: Frames, *, mode: CameraMode | None = None, smooth: bool = False, live: bool = False
+        self,
+        source: Frames,
+        *,
+        mode: CameraMode | None = None,
+        smooth: bool = False,
+        live: bool = False,
+        min_confidence: float | None = None,
     ) -> Iterator[DepthFrame]:
         """Depth of frame after frame, while the next ones are read.
 
         Cameras and network streams give their newest depth each time, everything else gives every frame. `mode` is
-        requested of a webcam; `smooth` steadies depth over time; `live` treats an iterable as a camera. Leaving the
-        loop closes the source. An array is one picture, (H, W, 3) uint8 BGR, or several, (N, H, W, 3); pictures of an
+        requested of a webcam; `smooth` steadies depth over time; `live` treats an iterable as a camera; depth of less
+        than `min_confidence`, from 0 to 1, is NaN. Leaving the loop closes the source. An array is one picture, (H, W, 3) uint8 BGR, or several, (N, H, W, 3); pictures of an
         iterable are copied, so that it may fill one buffer again and again. Raises SourceError where the source cannot
-        be opened.
+        be opened, UsageError for a least confidence that is none or that the model does not state.
         """
-        return self._streamed(ExitStack(), source, mode, smooth, live)
+        return self._streamed(ExitStack(), source, mode, smooth, live, min_confidence)
 
     def verify(self) -> Agreement:
         """How far this engine's depth of golden frames is from PyTorch's, at the size where it is worst."""
@@ -97,21 +103,34 @@ class DepthModel:
         self.close()
 
     def _streamed(
-        self, stack: ExitStack, source: Frames, mode: CameraMode | None, smooth: bool, live: bool
+        self,
+        stack: ExitStack,
+        source: Frames,
+        mode: CameraMode | None,
+        smooth: bool,
+        live: bool,
+        min_confidence: float | None,
     ) -> Iterator[DepthFrame]:
         """Open at once, close what `stack` holds at the end."""
-        frames = self._frames(stack, source, mode, smooth, live)
+        frames = self._frames(stack, source, mode, smooth, live, min_confidence)
         # Up to its first yield, which gives None: what is wrong with the arguments is told now, and a generator that
         # was begun closes what it holds even if nobody asks it for a frame.
         next(frames)
         return frames  # type: ignore[return-value]
 
     def _frames(
-        self, stack: ExitStack, source: Frames, mode: CameraMode | None, smooth: bool, live: bool
+        self,
+        stack: ExitStack,
+        source: Frames,
+        mode: CameraMode | None,
+        smooth: bool,
+        live: bool,
+        min_confidence: float | None,
     ) -> Iterator[DepthFrame | None]:
         with stack:
+            least = self.bundle.manifest.least_confidence(min_confidence, "min_confidence")
             opened = stack.enter_context(_open(source, mode, live))
-            feed = Feed(opened, (), self._corrections, Smoother() if smooth else None)
+            feed = Feed(opened, (), self._corrections, Smoother() if smooth else None, least)
             pipeline = Pipeline(self.engine, self.bundle.manifest.inputs, [feed])
             frames = pipeline.branches[0].queue("the loop", capacity=1)
             yield None
@@ -157,12 +176,13 @@ def stream(
     camera: Camera | None = None,
     smooth: bool = False,
     live: bool = False,
+    min_confidence: float | None = None,
 ) -> Iterator[DepthFrame]:
     """Depth of frame after frame: `load` and `DepthModel.stream` in one; leaving the loop frees the device."""
     model = load(bundle, engine=engine, precision=precision, threads=threads, device=device, camera=camera)
     stack = ExitStack()
     stack.enter_context(model)
-    return model._streamed(stack, source, mode, smooth, live)
+    return model._streamed(stack, source, mode, smooth, live, min_confidence)
 
 
 def _open(source: Frames, mode: CameraMode | None, live: bool) -> Source:

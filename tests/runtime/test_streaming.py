@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import clipdepth
-from bundles import brightness_depth, write_bundle
+from bundles import brightness_confidence, brightness_depth, write_bundle
 from clipdepth.errors import BundleError, SourceError, UsageError
 from live_servers import mjpeg_server, wait_until
 from slow_stages import threads
@@ -74,6 +74,27 @@ def test_a_wrong_array_is_told_at_the_call(bundle: Path, source: object, told: s
     with pytest.raises(SourceError, match=f"^{told}") as error:
         clipdepth.stream(bundle, source, threads=1)  # type: ignore[arg-type]
     assert "\n" not in str(error.value)
+
+
+def test_pixels_of_too_little_confidence_are_left_out(tmp_path: Path) -> None:
+    sure = write_bundle(tmp_path / "sure.bundle", confident=True)
+    given = np.random.default_rng(0).integers(0, 256, (3, 48, 64, 3), dtype=np.uint8)
+    frames = list(clipdepth.stream(sure, given, threads=1, min_confidence=0.5))
+    for frame, picture, confidence in zip(frames, given, brightness_confidence(given), strict=True):
+        clear = np.abs(confidence - 0.5) > 1e-5
+        np.testing.assert_array_equal(np.isnan(frame.depth)[clear], (confidence < 0.5)[clear])
+        kept = clear & (confidence > 0.5)
+        assert 0 < kept.mean() < 1
+        np.testing.assert_allclose(frame.depth[kept], brightness_depth(picture)[kept], rtol=1e-5)
+
+
+def test_a_least_confidence_that_means_nothing_is_told_at_the_call(bundle: Path, tmp_path: Path) -> None:
+    with clipdepth.load(bundle, engine="onnxruntime") as model, pytest.raises(UsageError, match="does not state how"):
+        model.stream(np.zeros((48, 64, 3), np.uint8), min_confidence=0.5)
+    sure = write_bundle(tmp_path / "sure.bundle", confident=True)
+    for nonsense in (1.5, -0.1, float("nan")):
+        with pytest.raises(UsageError, match="min_confidence is .*; give a number from 0 to 1"):
+            clipdepth.stream(sure, np.zeros((48, 64, 3), np.uint8), engine="onnxruntime", min_confidence=nonsense)
 
 
 def test_a_path_a_pattern_or_a_string_is_opened(bundle: Path, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from clipdepth.bundle.kind import METRIC, DepthKind
 from clipdepth.bundle.metrics import Align, DepthMetrics
 from clipdepth.bundle.record import FileName, Positive, Record, Sha256, decode_record
 from clipdepth.bundle.sam_record import SamRecord
-from clipdepth.errors import BundleError
+from clipdepth.errors import BundleError, UsageError
 
 SCHEMA = 3
 MANIFEST = "manifest.json"
@@ -223,6 +223,22 @@ class Manifest(Record, frozen=True):
     def looser_limits(self, precision: str) -> str | None:
         """See `agreement.looser_limits`, of the graphs of that precision."""
         return looser_limits(precision, self.tolerance(precision))
+
+    def least_confidence(self, asked: float | None, option: str) -> float:
+        """The confidence that depth needs, 0 where none is asked for.
+
+        Raises UsageError, which names the option, for a number that is no probability and for a model that states none.
+        """
+        if asked is None:
+            return 0.0
+        if not 0 <= asked <= 1:
+            raise UsageError(f"{option} is {asked:g}; give a number from 0 to 1")
+        if not self.confidence:
+            raise UsageError(
+                f"{option}: {self.name} does not state how sure it is; leave it out, or export a run after "
+                "'clipdepth confidence'"
+            )
+        return asked
 
 
 def decode_manifest(data: bytes, where: str, any_tolerance: bool = False) -> Manifest:

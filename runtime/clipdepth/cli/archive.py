@@ -27,7 +27,7 @@ from clipdepth.camera.corrections import Corrections
 from clipdepth.cli.archive_options import ArchiveOptions, parse_options
 from clipdepth.cli.interruption import exit_status, sigterm_interrupts
 from clipdepth.cli.logs import in_json, log_event
-from clipdepth.cli.min_confidence import least_confidence
+from clipdepth.cli.min_confidence import MIN_CONFIDENCE
 from clipdepth.cli.overwriting import refuse_overwriting
 from clipdepth.cli.progress import LongProgress, bytes_for_people
 
@@ -106,7 +106,7 @@ def _settings(options: ArchiveOptions, bundle: Bundle) -> Settings:
         start=options.start,
         end=options.end,
         camera=camera,
-        min_confidence=least_confidence(options.min_confidence, bundle.manifest),
+        min_confidence=bundle.manifest.least_confidence(options.min_confidence, MIN_CONFIDENCE),
     )
 
 

@@ -19,7 +19,7 @@ from clipdepth.cli.interruption import Ending, exit_status, interruptions_noted,
 from clipdepth.cli.json_report import console_beside, write_report
 from clipdepth.cli.live_at import announce
 from clipdepth.cli.logs import in_json, log_event
-from clipdepth.cli.min_confidence import least_confidence
+from clipdepth.cli.min_confidence import MIN_CONFIDENCE
 from clipdepth.cli.models import licences_line
 from clipdepth.cli.overwriting import refuse_overwriting
 from clipdepth.cli.run_options import RunOptions, parse_options
@@ -183,7 +183,7 @@ def _shown(feed: Feed, *screens: "Viewer | Window | Foxglove | RerunViewer | Non
 def _feeds(sources: list[Source], bundle: Bundle, options: RunOptions, span: tuple[float, float]) -> list[Feed]:
     """Each source with sinks of its own."""
     feeds, manifest = [], bundle.manifest
-    least = least_confidence(options.min_confidence, manifest)
+    least = manifest.least_confidence(options.min_confidence, MIN_CONFIDENCE)
     for source, paths in zip(sources, _outputs(options), strict=True):
         corrections = Corrections(manifest, options.camera)
         form = partial(
