@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from clipdepth.bundle.confidence import SHAPE
 from clipdepth.frame import DepthFrame
 from clipdepth.rooms import default_intrinsics
 from clipdepth.web.viewer import Setup
@@ -67,7 +68,7 @@ def test_a_message_without_it_says_nothing_of_it() -> None:
 
 
 def test_margins_hold_the_truth_nine_times_in_ten() -> None:
-    """Of errors drawn from the law that a confidence stands for: exponential, with that share of them within 10%."""
+    """Of errors drawn from the law that a confidence stands for: of that shape, with that share of them within 10%."""
     setup = Setup("slow", "CPU", "fp32", 0.5, 5.0)
     assert describe(setup, [])["margins"] is None
     margins = describe(replace(setup, confidence=True), [])["margins"]
@@ -75,7 +76,7 @@ def test_margins_hold_the_truth_nine_times_in_ten() -> None:
     assert margins[0] is None
     assert 0 < margins[255] < margins[254]
     assert json.loads(json.dumps(margins, allow_nan=False)) == margins
-    errors = np.random.default_rng(0).exponential(size=100_000)
+    errors = np.random.default_rng(0).weibull(SHAPE, size=100_000)
     for level in (10, 128, 250):
         scale = 0.1 / np.quantile(errors, level / 255)
         assert (errors * scale <= margins[level]).mean() == pytest.approx(0.9, abs=0.01)

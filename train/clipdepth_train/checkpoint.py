@@ -77,7 +77,11 @@ def load_run(run: Path) -> tuple[DepthModel, Recipe]:
 
 def load_run_and_state(run: Path) -> tuple[DepthModel, Recipe, dict[str, Any]]:
     """What `load_run` gives, and the state that was saved beside the weights."""
-    path = run / CHECKPOINT
+    return load_checkpoint(run / CHECKPOINT)
+
+
+def load_checkpoint(path: Path) -> tuple[DepthModel, Recipe, dict[str, Any]]:
+    """The same of a file of weights: a run's checkpoint, or those in a bundle."""
     tensors, recipe, state = read_checkpoint(path)
     model = build_model(recipe, pretrained=False)
     if has_confidence(tensors):

@@ -1,7 +1,7 @@
 """How sure a model is of its depth: what confidence and novelty mean, and the interval that follows from confidence.
 
-The relative error |d - t| / t of a pixel is taken to be exponential with a scale b that the model states, as is the
-magnitude of a Laplace error. Confidence is the probability of an error up to WITHIN: 1 - exp(-WITHIN / b).
+The relative error |d - t| / t of a pixel is taken to have a Weibull law of shape SHAPE and of a scale b that the model
+states. Confidence is the probability of an error up to WITHIN: 1 - exp(-(WITHIN / b)^SHAPE).
 
 Novelty is of a frame as a whole: how far the mean of its features is from the mean of training frames, by their own
 covariance (Mahalanobis). Its unit is the distance that one in a hundred frames exceeds which were held out of training:
@@ -15,6 +15,11 @@ from numpy.typing import NDArray
 
 WITHIN = 0.1
 """The relative error that confidence is the probability of staying within."""
+SHAPE = 1.1
+"""Of the law of errors; 1 is an exponential one, as of the magnitude of a Laplace error, which has more that are small.
+
+Where confidence is right, intervals of 90% by this shape hold 90.6% of the pixels of NYU frames that were held out of
+training, and by an exponential law 93.1%."""
 NOVEL = 1.0
 """The novelty above which a frame is unlike what the model learned from."""
 COVERED = 0.9
@@ -30,8 +35,8 @@ def half_width(confidence: NDArray[np.float32]) -> NDArray[np.float32]:
     infinite where the confidence is 0.
     """
     with np.errstate(divide="ignore"):
-        scale = -WITHIN / np.log1p(-np.asarray(confidence, np.float32))
-    return np.asarray(-math.log(1 - COVERED) * scale, np.float32)
+        hazard = -np.log1p(-np.asarray(confidence, np.float32))
+        return np.asarray(WITHIN * (-math.log(1 - COVERED) / hazard) ** (1 / SHAPE), np.float32)
 
 
 def leave_out(depth: NDArray[np.float32], confidence: NDArray[np.float32] | None, least: float) -> NDArray[np.float32]:

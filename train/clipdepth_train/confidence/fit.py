@@ -1,22 +1,31 @@
-"""Fitting a head for confidence, and calibrating it, both by the likelihood of the errors.
+"""Fitting a head for confidence by the likelihood of errors, and calibrating it by that of what confidence promises.
 
-An error e of scale b has the likelihood exp(-e / b) / b. Its negative logarithm, log b + e / b, is convex in log b,
-and the head's log b is linear in its weights: there is one best fit, and it takes seconds to find.
+An error e of scale b has, but for a factor, the likelihood exp(-(e / b)^SHAPE) / b^SHAPE. Its negative logarithm,
+SHAPE log b + (e / b)^SHAPE, is convex in log b, and the head's log b is linear in its weights: there is one best fit,
+and it takes seconds to find.
+
+Errors follow that law only roughly. So calibration does not look at their sizes, only at which are within 10%, whose
+probability is 1 - exp(-(0.1 / b)^SHAPE). That likelihood is convex in log b too.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from clipdepth.bundle.confidence import SHAPE, WITHIN
 from clipdepth_train.confidence.errors import Errors
 from clipdepth_train.confidence.novelty import set_unit, unusual_distance
 from clipdepth_train.models.confidence import ConfidenceHead
 from clipdepth_train.models.novelty import NoveltyHead
 
-RIDGE = 1e-4
-"""How much the squared weights of features of variance 1 cost, beside the mean likelihood."""
+RIDGE = 1e-2
+"""How much the squared weights of features of variance 1 cost, beside the mean likelihood.
+
+A tenth or a hundredth of it tells training errors better and others worse.
+"""
 _STEPS = 200
 _STEEPEST = 20.0
 """A difference of log b from the mean one is limited to this: far from the best fit its exponential overflows."""
@@ -39,7 +48,14 @@ def fit_head(head: ConfidenceHead, found: Errors) -> None:
     """Fit the head to errors, from scratch."""
     both = torch.cat((found.features, found.means), dim=1).double()
     mean, deviation = both.mean(dim=0), both.std(dim=0, unbiased=False).clamp(min=1e-6)
-    weights, constant = _best_line((both - mean) / deviation, found.errors.double(), RIDGE)
+    errors = found.errors.double()
+    start = float(errors.mean().clamp(min=1e-6).log())
+
+    def surprise(log_scale: Tensor) -> Tensor:
+        likely = log_scale.clamp(start - _STEEPEST, start + _STEEPEST)
+        return SHAPE * log_scale + errors**SHAPE * torch.exp(-SHAPE * likely)
+
+    weights, constant = _best_line((both - mean) / deviation, surprise, start, RIDGE)
     weights = weights / deviation
     local, whole = weights.chunk(2)
     with torch.no_grad():
@@ -53,7 +69,13 @@ def calibrate(head: ConfidenceHead, novelty: NoveltyHead, found: Errors) -> Cali
     """The calibration of heads by errors on frames that neither they nor their network learned from."""
     stated = _log_scales(head, found).double()
     mean, deviation = stated.mean(), stated.std(unbiased=False).clamp(min=1e-6)
-    weights, constant = _best_line(((stated - mean) / deviation)[:, None], found.errors.double(), 0.0)
+    within = found.errors.double() <= WITHIN
+
+    def surprise(log_scale: Tensor) -> Tensor:
+        hazard = torch.exp(SHAPE * (math.log(WITHIN) - log_scale.clamp(-_STEEPEST, _STEEPEST)))
+        return torch.where(within, -torch.log(-torch.expm1(-hazard)), hazard)
+
+    weights, constant = _best_line(((stated - mean) / deviation)[:, None], surprise, float(mean), 0.0)
     slope = float(weights[0] / deviation)
     return Calibration(slope, float(constant - slope * mean), unusual_distance(novelty, found.pictures))
 
@@ -76,18 +98,20 @@ def _log_scales(head: ConfidenceHead, found: Errors) -> Tensor:
     return (local + found.means.to(device) @ head.whole.weight[0]).cpu()
 
 
-def _best_line(inputs: Tensor, errors: Tensor, ridge: float) -> tuple[Tensor, float]:
-    """The weights (C,) and the constant of the log b = inputs @ weights + constant under which errors are likeliest."""
+def _best_line(
+    inputs: Tensor, surprise: Callable[[Tensor], Tensor], start: float, ridge: float
+) -> tuple[Tensor, float]:
+    """The weights (C,) and the constant of the log b = inputs @ weights + constant of the least mean surprise.
+
+    `surprise` is the negative logarithm of each pixel's likelihood, (n,), given log b, (n,).
+    """
     weights = torch.zeros(inputs.shape[1], dtype=inputs.dtype, requires_grad=True)
-    constant = errors.mean().clamp(min=1e-6).log().detach().requires_grad_()
-    start = float(constant.detach())
+    constant = torch.tensor(start, dtype=inputs.dtype, requires_grad=True)
     optimizer = torch.optim.LBFGS([weights, constant], max_iter=_STEPS, line_search_fn="strong_wolfe")
 
     def loss() -> Tensor:
         optimizer.zero_grad()
-        log_scale = inputs @ weights + constant
-        likelihood = log_scale + errors * torch.exp(-log_scale.clamp(start - _STEEPEST, start + _STEEPEST))
-        cost: Tensor = likelihood.mean() + ridge * weights.square().sum()
+        cost: Tensor = surprise(inputs @ weights + constant).mean() + ridge * weights.square().sum()
         cost.backward()  # type: ignore[no-untyped-call]
         return cost
 

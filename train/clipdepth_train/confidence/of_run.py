@@ -1,4 +1,4 @@
-"""Giving a trained run its confidence: fitted on training frames, calibrated on frames that were held out."""
+"""Giving a trained model its confidence: fitted on training frames, calibrated on frames that were held out."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, fields, replace
@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from clipdepth.bundle.manifest import TrainingCamera
 from clipdepth.errors import CheckpointError, UsageError
-from clipdepth_train.checkpoint import CHECKPOINT, load_run_and_state, read_state, save_checkpoint
+from clipdepth_train.checkpoint import CHECKPOINT, load_checkpoint, read_state, save_checkpoint
 from clipdepth_train.confidence.errors import Errors, measure_errors
 from clipdepth_train.confidence.fit import Calibration, apply_calibration, calibrate, fit_head
 from clipdepth_train.confidence.novelty import fit_novelty
@@ -27,18 +27,19 @@ class Follow(Protocol):
         """See the class."""
 
 
-def add_confidence(run: Path, data: str, like: Path | None, most: int, follow: Follow) -> Calibration:
-    """Fit the heads of `run` on at most `most` frames of `data`, calibrate them, and write both into the run.
+def add_confidence(weights: Path, run: Path, data: str, like: Path | None, most: int, follow: Follow) -> Calibration:
+    """Fit the heads of the model in the file `weights` on at most `most` frames of `data` and calibrate them.
 
-    The calibration is of the frames that the run held out, or that of `like`, a run that has its own. The network's
-    other weights stay. Raises UsageError for a run without either, or whose network cannot have the heads.
+    The model is written to `run`, with its other weights as they are. The calibration is of the frames that the model
+    held out, or that of `like`, a run that has its own. Raises UsageError for a model without either, or whose network
+    cannot have the heads.
     """
     calibration = None if like is None else read_calibration(like)
-    model, recipe, state = load_run_and_state(run)
+    model, recipe, state = load_checkpoint(weights)
     if calibration is None and not recipe.frames.held_out:
         raise UsageError(
-            f"{run} held out no training frames to calibrate on, and test frames are none to choose by; name a run of "
-            "the same recipe that did (--frames.held-out 5) and has confidence with --like"
+            f"{weights.parent} held out no training frames to calibrate on, and test frames are none to choose by; "
+            "name a run of the same recipe that did (--frames.held-out 5) and has confidence with --like"
         )
     head, novelty = model.add_confidence()
     found = _errors(model, recipe, state, data, "train", most, follow)

@@ -1,5 +1,6 @@
 """How sure a network is: heads beside its bins, for each pixel and for the picture as a whole."""
 
+import math
 from abc import abstractmethod
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -7,7 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from clipdepth.bundle.confidence import WITHIN
+from clipdepth.bundle.confidence import SHAPE, WITHIN
 from clipdepth_train.models.network import BinNetwork
 from clipdepth_train.models.novelty import NoveltyHead
 from clipdepth_train.trunk import Trunk
@@ -32,8 +33,8 @@ class ConfidenceHead(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """(N, width, h, w) to confidence (N, h, w), from 0 to 1."""
-        log_scale = self.log_scale(features).clamp(*torch.tensor([SMALLEST, LARGEST]).log().tolist())
-        return 1 - torch.exp(-WITHIN / torch.exp(log_scale))
+        log_scale = self.log_scale(features).clamp(math.log(SMALLEST), math.log(LARGEST))
+        return 1 - torch.exp(-torch.exp(SHAPE * (math.log(WITHIN) - log_scale)))
 
     def log_scale(self, features: Tensor) -> Tensor:
         """The logarithm of the scale that is stated, before it is limited, (N, h, w)."""
