@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from clipdepth.bundle.manifest import MANIFEST, InputSize, Manifest
+from clipdepth.cli.models import conditions, confidence_line
 from clipdepth.cli.overwriting import refuse_overwriting
 from clipdepth.cli.progress import LongProgress
 from clipdepth.files.foreign import shown
@@ -68,6 +69,16 @@ def _print(exported: Exported, out: Path) -> None:
     console.print(_table(manifest))
     frames = manifest.graphs[0].verification.frames
     console.print(f"depth differs so much from PyTorch's on {frames} test frames, relatively; Δδ1 is in points")
+    if manifest.confidence:
+        # Not as columns: the table would not fit into 80.
+        changes = (
+            f"{graph.label} {graph.verification.confidence_change:.1e}, {graph.verification.novelty_change:.1e}"
+            for graph in manifest.graphs
+        )
+        console.print(f"confidence, from 0 to 1, and novelty, relatively, differ by {'; '.join(changes)}")
+    for found in manifest.accuracy:
+        if found.confidence:
+            console.print(f"{conditions(found)}: {confidence_line(found.confidence)}")
     for graph in manifest.graphs:
         if graph.excluded:
             worst = graph.excluded[0]

@@ -5,12 +5,30 @@ from typing import Literal
 
 import msgspec
 
-from clipdepth.bundle.manifest import Accuracy
+from clipdepth.bundle.manifest import Accuracy, StatedConfidence
 from clipdepth.bundle.metrics import Align, DepthMetrics
 from clipdepth.errors import DataError
 
 PYTORCH = "pytorch"
 """The engine of an evaluated run; an evaluated bundle has another."""
+
+
+class _RelByShare(msgspec.Struct):
+    all: float = msgspec.field(name="1")
+    surest: float = msgspec.field(name="0.8")
+
+
+class _Uncertainty(msgspec.Struct):
+    """What `--uncertainty` adds; see `clipdepth_train.confidence.uncertainty`."""
+
+    confidence: float
+    within: float
+    coverage: float
+    rel: _RelByShare
+
+    def stated(self) -> StatedConfidence:
+        change = self.rel.surest / self.rel.all - 1 if self.rel.all else 0.0
+        return StatedConfidence(self.confidence, self.within, self.coverage, change)
 
 
 class _Evaluation(msgspec.Struct):
@@ -24,6 +42,7 @@ class _Evaluation(msgspec.Struct):
     metrics: dict[str, DepthMetrics]
     align: Align = "none"
     engine: str = PYTORCH
+    uncertainty: _Uncertainty | None = None
 
 
 def read_accuracy(path: Path, run: str) -> Accuracy:
@@ -48,4 +67,5 @@ def read_accuracy(path: Path, run: str) -> Accuracy:
         mirrored=found.mirrored,
         metrics=found.metrics[run],
         align=found.align,
+        confidence=found.uncertainty.stated() if found.uncertainty else None,
     )

@@ -88,7 +88,7 @@ def parser() -> ArgumentParser:
         nargs="+",
         default=[],
         metavar="FILE",
-        help="state what 'clipdepth evaluate RUN --json FILE' measured",
+        help="state what 'clipdepth evaluate RUN --json FILE' measured, with --uncertainty also of confidence",
     )
     add("--description", default="", metavar="TEXT", help="state the trunk and the data in a line")
     add("--sam-weights", metavar="PATH", help="SAM's weights, for a model that was trained with its masks")

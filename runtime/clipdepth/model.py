@@ -74,9 +74,10 @@ class DepthModel:
 
         Cameras and network streams give their newest depth each time, everything else gives every frame. `mode` is
         requested of a webcam; `smooth` steadies depth over time; `live` treats an iterable as a camera; depth of less
-        than `min_confidence`, from 0 to 1, is NaN. Leaving the loop closes the source. An array is one picture, (H, W, 3) uint8 BGR, or several, (N, H, W, 3); pictures of an
-        iterable are copied, so that it may fill one buffer again and again. Raises SourceError where the source cannot
-        be opened, UsageError for a least confidence that is none or that the model does not state.
+        than `min_confidence`, from 0 to 1, is NaN. Leaving the loop closes the source. An array is one picture,
+        (H, W, 3) uint8 BGR, or several, (N, H, W, 3); pictures of an iterable are copied, so that it may fill one
+        buffer again and again. Raises SourceError where the source cannot be opened, UsageError for a least confidence
+        that is no probability or that the model does not state.
         """
         return self._streamed(ExitStack(), source, mode, smooth, live, min_confidence)
 

@@ -1,5 +1,6 @@
 """A run with confidence, exported in all precisions: its outputs are PyTorch's, and depth's graph stays as it is."""
 
+import json
 from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
@@ -146,6 +147,30 @@ def test_a_head_that_differs_is_refused(run: Path, bundle: Bundle, tmp_path: Pat
 def test_a_bundle_is_evaluated_with_its_confidence(bundle: Bundle, many: Path, tmp_path: Path) -> None:
     asked = ["--data", str(many), "--uncertainty", "--json", str(tmp_path / "e.json")]
     assert main(["evaluate", str(bundle.path), *asked]) == 0
+
+
+def test_what_confidence_is_worth_is_printed_and_stated(
+    run: Path, many: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = ["--data", str(many), "--uncertainty", "--json", str(tmp_path / "e.json")]
+    assert main(["evaluate", str(run), *asked]) == 0
+    found = json.loads((tmp_path / "e.json").read_text())["uncertainty"]
+    capsys.readouterr()
+    out = tmp_path / "stated.bundle"
+    assert (
+        main(["export", str(run), "--data", str(many), "--out", str(out), "--accuracy", str(tmp_path / "e.json")]) == 0
+    )
+    printed = capsys.readouterr().out
+    manifest = open_bundle(out).manifest
+    measured = manifest.graphs[0].verification
+    assert f"differ by fp32 {measured.confidence_change:.1e}, {measured.novelty_change:.1e}\n" in printed
+    assert f"without the least sure fifth rel changes by {found['rel']['0.8'] / found['rel']['1'] - 1:+.1%}" in printed
+    (accuracy,) = manifest.accuracy
+    assert accuracy.confidence is not None
+    assert accuracy.confidence.stated == found["confidence"]
+    assert accuracy.confidence.observed == found["within"]
+    assert accuracy.confidence.covered == found["coverage"]
+    assert accuracy.confidence.surest == pytest.approx(found["rel"]["0.8"] / found["rel"]["1"] - 1)
 
 
 def test_a_looser_limit_of_depth_leaves_those_of_confidence_and_novelty() -> None:

@@ -4,10 +4,11 @@ import json
 import math
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from bundles import write_bundle
-from clipdepth.bundle.manifest import Accuracy
+from clipdepth.bundle.manifest import Accuracy, StatedConfidence
 from clipdepth.bundle.metrics import DepthMetrics
 from clipdepth.cli.models import main
 
@@ -46,6 +47,15 @@ def test_a_row_for_each_model(
     assert "kitchen (test), 60 frames, all pixels, mirrored average, median aligned: rel 0.100" in " ".join(out.split())
     assert "58 px focal length at 48×64, 58° across" in " ".join(out.split())
     assert out.count("graph: MIT") == 2
+
+
+def test_what_confidence_is_worth(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    sure = msgspec.structs.replace(PLAIN, confidence=StatedConfidence(0.4, 0.391, 0.914, -0.096))
+    write_bundle(tmp_path / "sure", accuracy=[sure], confident=True)
+    assert main([], tmp_path) == 0
+    out = " ".join(capsys.readouterr().out.split())
+    assert "39.1% of the pixels are within 10% of the truth, 40.0% by their confidence; the interval of 90%" in out
+    assert "holds 91.4%; without the least sure fifth rel changes by -9.6%" in out
 
 
 def test_its_json(box: Path, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from huggingface_hub import ModelCard, constants
 
 from bundles import WEIGHTS, brightness_depth, write_bundle
 from clipdepth.bundle.folder import open_bundle
-from clipdepth.bundle.manifest import MANIFEST, Accuracy, Licence, decode_manifest
+from clipdepth.bundle.manifest import MANIFEST, Accuracy, Licence, StatedConfidence, decode_manifest
 from clipdepth.bundle.metrics import DepthMetrics
 from clipdepth.bundle.record import encode_record
 from clipdepth.cli import main
@@ -70,6 +70,20 @@ def test_what_was_pushed_is_loaded_by_its_name(hub: Hub, bundle: Path, capsys: p
     frame = np.random.default_rng(1).integers(0, 256, (48, 64, 3), dtype=np.uint8)
     depth = load(f"hf:{NAME}", engine="onnxruntime")(frame).depth
     np.testing.assert_allclose(depth, brightness_depth(frame), atol=1e-5)
+
+
+def test_the_card_of_a_model_that_says_how_sure_it_is(
+    hub: Hub, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    measured = msgspec.structs.replace(MEASURED, confidence=StatedConfidence(0.4, 0.391, 0.914, -0.096))
+    bundle = write_bundle(tmp_path / "sure", confident=True, accuracy=[MEASURED, measured])
+    text, _ = card_of(bundle, tmp_path / "card", capsys)
+    assert "| limit | Δδ1 | confidence | novelty |" in text
+    assert text.count("39.1% of the pixels are within 10% of the truth, 40.0% by their confidence; the interval") == 1
+    assert "of 90% holds 91.4%; without the least sure fifth rel changes by -9.6%." in text
+    assert "confidence and novelty |" in text
+    bare, _ = card_of(write_bundle(tmp_path / "bare"), tmp_path / "other", capsys)
+    assert "onfidence" not in bare
 
 
 def test_a_second_push_takes_old_graphs_away_and_leaves_what_is_the_owners(

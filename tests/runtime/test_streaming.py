@@ -93,7 +93,7 @@ def test_a_least_confidence_that_means_nothing_is_told_at_the_call(bundle: Path,
         model.stream(np.zeros((48, 64, 3), np.uint8), min_confidence=0.5)
     sure = write_bundle(tmp_path / "sure.bundle", confident=True)
     for nonsense in (1.5, -0.1, float("nan")):
-        with pytest.raises(UsageError, match="min_confidence is .*; give a number from 0 to 1"):
+        with pytest.raises(UsageError, match=r"min_confidence is .*; give a number from 0 to 1"):
             clipdepth.stream(sure, np.zeros((48, 64, 3), np.uint8), engine="onnxruntime", min_confidence=nonsense)
 
 

@@ -9,7 +9,7 @@ import msgspec
 from clipdepth.bundle.agreement import MOST_LOOSENED, Agreement, Tolerance, largest_mean, looser_limits
 from clipdepth.bundle.kind import METRIC, DepthKind
 from clipdepth.bundle.metrics import Align, DepthMetrics
-from clipdepth.bundle.record import FileName, Positive, Record, Sha256, decode_record
+from clipdepth.bundle.record import FileName, Positive, Record, Sha256, Share, decode_record
 from clipdepth.bundle.sam_record import SamRecord
 from clipdepth.errors import BundleError, UsageError
 
@@ -134,6 +134,19 @@ class StoredFile(Record, frozen=True):
     size: Positive
 
 
+class StatedConfidence(Record, frozen=True):
+    """What confidence was worth on the pixels that accuracy was measured on; see `clipdepth.bundle.confidence`."""
+
+    stated: Share
+    """The mean confidence."""
+    observed: Share
+    """The share of pixels whose depth is within 10% of the truth."""
+    covered: Share
+    """The share of pixels whose truth lies in the interval of 90%."""
+    surest: float
+    """By how much rel changes without the least sure fifth of the pixels, as a share: -0.1 is a tenth less."""
+
+
 class Accuracy(Record, frozen=True):
     """What 'clipdepth evaluate' measured of the run that a bundle was exported from, in PyTorch fp32.
 
@@ -147,6 +160,8 @@ class Accuracy(Record, frozen=True):
     mirrored: bool
     metrics: DepthMetrics
     align: Align = "none"
+    confidence: StatedConfidence | None = None
+    """None where it was not measured."""
 
 
 class OtherSize(Record, frozen=True):

@@ -7,7 +7,7 @@ from clipdepth.bundle.folder import Bundle
 from clipdepth.bundle.hub_name import HubName, is_hub_name, parse_hub_name
 from clipdepth.bundle.kind import MEANINGS, METRIC
 from clipdepth.bundle.manifest import Licence, Manifest
-from clipdepth.cli.models import conditions, describe_camera, megabytes, sizes_line
+from clipdepth.cli.models import conditions, confidence_line, describe_camera, megabytes, sizes_line
 from clipdepth.errors import UsageError
 from clipdepth.files.foreign import shown
 
@@ -88,6 +88,9 @@ def _figures(manifest: Manifest) -> Iterator[str]:
     ]
     yield _table(["measured on", "rel ↓", "rmse ↓", "log10 ↓", "δ1 ↑", "δ2 ↑", "δ3 ↑"], rows)
     yield "Of the network in PyTorch fp32. Never compare a figure that is aligned with one that is not.\n"
+    for found in manifest.accuracy:
+        if found.confidence:
+            yield f"Confidence, {_text(conditions(found))}: {confidence_line(found.confidence)}.\n"
 
 
 def _graphs(manifest: Manifest) -> Iterator[str]:
@@ -98,14 +101,19 @@ def _graphs(manifest: Manifest) -> Iterator[str]:
         change = "-" if found.delta1_change is None else f"{100 * found.delta1_change:+.2f}"
         megabytes_read = f"{manifest.bytes_of(graph) / 1e6:.1f}"
         numbers = [f"{found.mean:.2g}", f"{found.largest:.2g}", f"{found.tolerance.mean:.2g}", change]
+        if manifest.confidence:
+            numbers += [f"{found.confidence_change:.2g}", f"{found.novelty_change:.2g}"]
         label = f"{graph.label}, {size}" if several else graph.label
         rows.append([label, graph.file, megabytes_read, str(graph.operators), *numbers])
-    yield _table(["graph", "file", "MB", "operators", "mean", "largest", "limit", "Δδ1"], rows)
+    more = ["confidence", "novelty"] if manifest.confidence else []
+    yield _table(["graph", "file", "MB", "operators", "mean", "largest", "limit", "Δδ1", *more], rows)
     frames = max(graph.verification.frames for graph in manifest.graphs)
     yield (
         f"The relative difference from PyTorch fp32's depth on {frames} frames; the limit is on the mean; "
         "Δδ1 is the change against the measured depth, in points.\n"
     )
+    if manifest.confidence:
+        yield "Confidence, from 0 to 1, differs so much on average, and novelty so much relatively.\n"
 
 
 def _facts(manifest: Manifest) -> Iterator[str]:
@@ -113,7 +121,7 @@ def _facts(manifest: Manifest) -> Iterator[str]:
     at_once = "one frame at a time" if size.max_batch == 1 else f"1 to {size.max_batch} frames at a time"
     rows = [
         ["input", f"{sizes_line(manifest)} pixels, uint8 BGR, {at_once}"],
-        ["output", MEANINGS[manifest.kind]],
+        ["output", MEANINGS[manifest.kind] + (", confidence and novelty" if manifest.confidence else "")],
         ["range", f"{manifest.depth.minimum:g} to {manifest.depth.maximum:g} m" if manifest.depth else "not metric"],
         ["training camera", describe_camera(manifest)],
         ["parameters", f"{model.parameters / 1e6:.1f} M"],
