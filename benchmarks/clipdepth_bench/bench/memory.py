@@ -1,14 +1,13 @@
 """Peak memory of one contender, in a process of its own: one that holds them all says nothing of each."""
 
 import json
-import resource
 import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from clipdepth.bundle.folder import open_bundle
-from clipdepth.errors import EngineError
+from clipdepth.errors import EngineError, MissingExtraError
 from clipdepth_bench.contender import Setup
 from clipdepth_bench.measure.nvml import used_megabytes
 from clipdepth_bench.registry import find_entry
@@ -63,10 +62,19 @@ def main(argv: Sequence[str]) -> None:
 
 
 def peak_megabytes() -> float:
-    """The largest resident set this process had."""
+    """The largest resident set this process had; Windows' name for it is the peak working set."""
+    if sys.platform == "win32":
+        try:
+            import psutil
+        except ModuleNotFoundError:
+            raise MissingExtraError("peak memory", "psutil", "bench") from None
+        return float(psutil.Process().memory_info().peak_wset / 1e6)
     try:
         # Not getrusage, whose peak on Linux is that of the process which started this one, where that was larger.
         lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
         return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:")) * 1024 / 1e6
     except (OSError, StopIteration):
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6  # bytes on macOS
+        import resource  # which Windows does not have
+
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return peak / 1e6 if sys.platform == "darwin" else peak * 1024 / 1e6

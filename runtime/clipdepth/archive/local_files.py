@@ -34,20 +34,25 @@ def local_files(root: str) -> Iterator[Listed]:
                 folders.clear()
                 continue
             seen.add(identity)
-            paths = [f"{here.rstrip('/')}/{name}" for name in folders]
+            paths = [_below(here, name) for name in folders]
             later.extend(path for path in paths if os.path.islink(path))  # noqa: PTH114, no path of pyarrow's
             yield from _files(here, names)
 
 
 def _files(here: str, names: list[str]) -> Iterator[Listed]:
     for name in names:
-        path = f"{here.rstrip('/')}/{name}"
+        path = _below(here, name)
         try:
             found = os.stat(path)  # noqa: PTH116
         except OSError:  # a link to nothing
             continue
         if stat.S_ISREG(found.st_mode):
             yield Listed(path, found.st_size, found.st_mtime_ns)
+
+
+def _below(folder: str, name: str) -> str:
+    # As pyarrow has paths, on Windows too.
+    return f"{folder.replace(os.sep, '/').rstrip('/')}/{name}"
 
 
 def _identity(path: str) -> tuple[int, int] | None:

@@ -1,6 +1,5 @@
 """Files and folders wherever pyarrow's file systems or fsspec reach: local disks, S3, GCS and others."""
 
-import os
 import re
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,6 +12,7 @@ import pyarrow as pa
 from pyarrow.fs import FileInfo, FileSelector, FileSystem, FileType, FSSpecHandler, LocalFileSystem, PyFileSystem
 
 from clipdepth.errors import OutputError, UsageError
+from clipdepth.files.flush import flush
 from clipdepth.files.foreign import shown
 from clipdepth.sources.network import redacted
 
@@ -155,13 +155,8 @@ class Uri:
 
     def _sync(self, path: str) -> None:
         """Have the disk keep a file or folder now; other systems do so by themselves."""
-        if not self.is_local:
-            return
-        descriptor = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        if self.is_local:
+            flush(Path(path))
 
 
 def open_uri(spec: str) -> Uri:
@@ -176,7 +171,7 @@ def open_uri(spec: str) -> Uri:
         raise UsageError(f"'{shown(spec)}' is not UTF-8; rename it") from None
     scheme, separator, _ = spec.partition("://")
     if not separator:
-        return Uri(LocalFileSystem(), str(Path(spec).absolute()))
+        return Uri(LocalFileSystem(), Path(spec).absolute().as_posix())
     query = f"?{spec.partition('?')[2]}" if "?" in spec else ""
     try:
         system, path = FileSystem.from_uri(spec)

@@ -12,6 +12,7 @@ from clipdepth.bundle.manifest import Manifest
 from clipdepth.bundle.record import encode_record
 from clipdepth.errors import OutputError
 from clipdepth.files.atomic import make_folder
+from clipdepth.files.no_link import open_no_link
 
 
 def bundle_cache(manifest: Manifest) -> Path:
@@ -53,17 +54,18 @@ def make_private(folder: Path) -> None:
 def read_own(path: Path) -> bytes | None:
     """What a file in the cache holds; None where it cannot be read or is no plain file of this user's own."""
     try:
-        with open(path, "rb", opener=_open_plain) as file:
+        with open(path, "rb", opener=open_no_link) as file:
             found = os.fstat(file.fileno())
-            return file.read() if stat.S_ISREG(found.st_mode) and found.st_uid == os.geteuid() else None
+            return file.read() if stat.S_ISREG(found.st_mode) and _is_own(found) else None
     except OSError:
         return None
 
 
-def _open_plain(path: str, flags: int) -> int:
-    return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK)
-
-
 def _require_own(path: Path, found: os.stat_result) -> None:
-    if found.st_uid != os.geteuid():
+    if not _is_own(found):
         raise OutputError(f"{path} in the cache belongs to another user; remove it, or set XDG_CACHE_HOME")
+
+
+def _is_own(found: os.stat_result) -> bool:
+    # Windows has no user numbers: there the home folder is closed to others.
+    return not hasattr(os, "geteuid") or found.st_uid == os.geteuid()

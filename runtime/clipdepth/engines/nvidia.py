@@ -1,6 +1,7 @@
 """NVIDIA's driver, asked by ctypes before a library that may end the process looks for a GPU."""
 
 import ctypes
+import sys
 
 from clipdepth.errors import EngineError, MissingDeviceError
 
@@ -11,7 +12,7 @@ def require_gpu(device: int | None) -> None:
     Raises MissingDeviceError without a driver, EngineError without the GPU.
     """
     try:
-        driver = ctypes.CDLL("libcuda.so.1")
+        driver = ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
     except OSError as error:
         raise MissingDeviceError(
             f"no NVIDIA driver here ({error}); install it, or give the container the GPU"

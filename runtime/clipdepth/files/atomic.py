@@ -12,6 +12,8 @@ from typing import Any
 
 from clipdepth.errors import OutputError
 from clipdepth.files.claim import claimed
+from clipdepth.files.flush import flush
+from clipdepth.files.no_link import open_no_link
 
 _STEM = 48
 """So many characters of a name go into a draft's: names have at most 255 bytes."""
@@ -31,13 +33,13 @@ def atomic_file(path: Path, durable: bool = True) -> Iterator[Path]:
         try:
             yield partial
             if durable:
-                _flush(partial)
+                flush(partial)
             partial.replace(path)
         except OSError as error:
             _name(error, path)
             raise
     if durable:
-        _flush(path.parent)
+        flush(path.parent)
 
 
 @contextmanager
@@ -45,7 +47,7 @@ def draft_file(path: Path) -> Iterator[Path]:
     """Yield a new, empty file beside `path` with a name that nobody can foresee; at the end it is removed."""
     draft = path.with_name(f".{path.stem[:_STEM]}.{token_hex(8)}.partial{path.suffix}")
     # Made here, where no link is followed: what writes to it opens it by its name.
-    os.close(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o666))
+    os.close(open_no_link(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL))
     try:
         yield draft
     finally:
@@ -78,7 +80,7 @@ def atomic_folder(path: Path) -> Iterator[Path]:
     with claimed(path):
         remove_drafts(path)
         yield from _written(path)
-    _flush(path.parent)
+    flush(path.parent)
 
 
 def _written(path: Path) -> Iterator[Path]:
@@ -89,7 +91,7 @@ def _written(path: Path) -> Iterator[Path]:
     try:
         yield partial
         for file in partial.rglob("*"):
-            _flush(file)
+            flush(file)
         if path.exists():
             path.replace(replaced)
         partial.replace(path)
@@ -135,11 +137,3 @@ def _settle(path: Path, replaced: Path) -> None:
         shutil.rmtree(replaced, ignore_errors=True)
     elif replaced.exists():
         replaced.replace(path)
-
-
-def _flush(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -1,14 +1,17 @@
 """One writer at a time: an output is claimed while it is written, and a crash gives it back."""
 
 import errno
-import fcntl
 import os
 import stat
+import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from clipdepth.errors import OutputError
+from clipdepth.files.lock import lock as lock_open_file
+from clipdepth.files.lock import unlock
+from clipdepth.files.no_link import open_no_link
 
 _NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP}
 """What file systems without locks answer; two writers are not told of each other there, and both stay whole."""
@@ -27,17 +30,14 @@ def claimed(path: Path, wait: bool = False) -> Iterator[None]:
     try:
         yield
     finally:
-        # Removed while it is locked still: whoever has opened it by then finds that it is not there any more.
-        if _is_at(descriptor, lock):
-            lock.unlink(missing_ok=True)
-        os.close(descriptor)
+        _give_back(descriptor, lock)
 
 
 def _locked(lock: Path, path: Path, wait: bool) -> int:
     while True:
         descriptor = _opened(lock)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+            lock_open_file(descriptor, wait)
         except OSError as error:
             if error.errno not in _NO_LOCKS:
                 os.close(descriptor)
@@ -52,7 +52,7 @@ def _locked(lock: Path, path: Path, wait: bool) -> int:
 def _opened(lock: Path) -> int:
     """Open the file, made where it is missing; NFS locks only what may be written."""
     try:
-        descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK, 0o666)
+        descriptor = open_no_link(lock, os.O_RDWR | os.O_CREAT)
     except OSError as error:
         if error.errno in (errno.ELOOP, errno.EISDIR, errno.ENXIO):
             raise _no_file(lock) from None
@@ -61,6 +61,19 @@ def _opened(lock: Path) -> int:
         os.close(descriptor)
         raise _no_file(lock)
     return descriptor
+
+
+def _give_back(descriptor: int, lock: Path) -> None:
+    if sys.platform == "win32":  # which removes no open file: one that the next writer has opened stays
+        unlock(descriptor)
+        os.close(descriptor)
+        with suppress(PermissionError):
+            lock.unlink(missing_ok=True)
+        return
+    # Removed while it is locked still: whoever has opened it by then finds that it is not there any more.
+    if _is_at(descriptor, lock):
+        lock.unlink(missing_ok=True)
+    os.close(descriptor)
 
 
 def _no_file(lock: Path) -> OutputError:

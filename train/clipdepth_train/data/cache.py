@@ -7,9 +7,9 @@ import shutil
 import struct
 import tempfile
 import weakref
-from multiprocessing.reduction import DupFd
-from pathlib import Path
 from typing import Any
+
+import psutil
 
 from clipdepth_train.data.sample import RgbdPair, RgbdSet
 
@@ -23,11 +23,13 @@ class PairCache:
     """The pairs of a set as they were read the first time; those that `budget` bytes do not hold are read each time.
 
     Each pair has a slot of its own, and each writer writes the same into it, so that no process waits for another.
-    The file has no name and goes with the last process that holds it. Index i + len is pair i again.
+    The file has no name and goes with the last process that holds it. Index i + len is pair i again. On Windows, where
+    no two processes can read one open file at places of their own, every pair is read each time.
     """
 
     def __init__(self, pairs: RgbdSet, budget: int) -> None:
         self._pairs = pairs
+        budget = budget if hasattr(os, "pread") else 0
         self.slot_bytes = _HEADER.size + len(_record(pairs[0])) + _SLACK if budget > 0 else 1
         self.kept = min(len(pairs), max(budget, 0) // self.slot_bytes)
         """How many pairs have a slot."""
@@ -74,7 +76,11 @@ class PairCache:
 
     def __getstate__(self) -> dict[str, Any]:
         """For workers that are not forked."""
-        return {**vars(self), "_file": DupFd(self._file) if self._file >= 0 else None}
+        if self._file < 0:
+            return {**vars(self), "_file": None}
+        from multiprocessing.reduction import DupFd  # which Windows does not have
+
+        return {**vars(self), "_file": DupFd(self._file)}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         passed = state.pop("_file")
@@ -85,15 +91,7 @@ class PairCache:
 
 def usual_budget() -> int:
     """Bytes: half of what memory and the temporary folder have left, whichever is less."""
-    return min(_available_memory(), shutil.disk_usage(tempfile.gettempdir()).free) // 2
-
-
-def _available_memory() -> int:
-    try:
-        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
-        return next(1024 * int(line.split()[1]) for line in lines if line.startswith("MemAvailable"))
-    except (OSError, StopIteration, ValueError):
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
+    return min(psutil.virtual_memory().available, shutil.disk_usage(tempfile.gettempdir()).free) // 2
 
 
 def _record(pair: RgbdPair) -> bytes:

@@ -24,6 +24,7 @@ from clipdepth import __version__
 from clipdepth.cli.progress import LongProgress, bytes_for_people
 from clipdepth.errors import ClipdepthError, DownloadError, OutputError
 from clipdepth.files.claim import claimed
+from clipdepth.files.no_link import open_no_link
 
 TIMEOUT_SECONDS = 30.0
 CHUNK_BYTES = 1 << 16
@@ -109,7 +110,7 @@ def _save(response: HTTPResponse, partial: Path, start: int) -> None:
     total = None if response.length is None else start + response.length
     with _writing(partial):
         # By no link: the name of what came so far can be foreseen.
-        file = open(partial, "ab" if start else "wb", opener=_not_through_links)  # noqa: SIM115
+        file = open(partial, "ab" if start else "wb", opener=open_no_link)  # noqa: SIM115
     with file, _progress() as progress:
         task = progress.add_task(partial.stem, total=total, completed=start)
         while chunk := response.read(CHUNK_BYTES):
@@ -171,7 +172,3 @@ def _writing(path: Path) -> Iterator[None]:
     except OSError as error:
         reason = error.strerror or error
         raise OutputError(f"cannot write {path}: {reason}; free some space or choose another place") from error
-
-
-def _not_through_links(name: str, flags: int) -> int:
-    return os.open(name, flags | os.O_NOFOLLOW, 0o666)

@@ -51,7 +51,7 @@ def _inet() -> Iterator[LanAddress]:
 
 def _inet6() -> Iterator[LanAddress]:
     with suppress(OSError):
-        for line in _INET6.read_text().splitlines():
+        for line in _INET6.read_text(encoding="ascii").splitlines():
             digits, *_, name = line.split()
             yield LanAddress(str(IPv6Address(bytes.fromhex(digits))), name)
 

@@ -34,7 +34,7 @@ def read(source: Path, options: Options) -> Iterator[Pair]:
         raise DataError(f"no {BAG_METADATA} and no {', '.join(BAG_SUFFIXES)} in {source}; give a folder with bags")
     for bag in bags:
         scene = bag.relative_to(source).with_suffix("") if bag != source else Path(bag.stem)
-        yield from read_bag(bag, str(scene), options)
+        yield from read_bag(bag, scene.as_posix(), options)
 
 
 def read_bag(path: Path, scene: str, options: Options) -> Iterator[Pair]:

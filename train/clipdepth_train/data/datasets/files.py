@@ -45,4 +45,4 @@ def sequences(source: Path, holds: str) -> list[Path]:
 def scene_name(source: Path, folder: Path) -> str:
     """What a folder of a dataset is called in ours: its way from `source`, or its own name."""
     below = folder.relative_to(source)
-    return str(below) if below.parts else folder.resolve().name
+    return below.as_posix() if below.parts else folder.resolve().name

@@ -42,7 +42,7 @@ def read(source: Path, options: Options) -> Iterator[Pair]:
     if not paired:
         raise DataError(f"no video in {source} has its depth in {kept} as VIDEO.mp4{VIDEO}; see docs/data.md")
     for video, depth in paired:
-        yield from _film(video, depth, str(video.relative_to(source)), options.camera)
+        yield from _film(video, depth, video.relative_to(source).as_posix(), options.camera)
 
 
 def _film(video: Path, depth: Path, scene: str, camera: Camera) -> Iterator[Pair]:

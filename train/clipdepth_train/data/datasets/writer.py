@@ -18,7 +18,7 @@ from pathlib import Path
 
 from clipdepth.camera.pinhole import Intrinsics
 from clipdepth.cli.progress import follow
-from clipdepth.errors import DataError, UsageError
+from clipdepth.errors import DataError, OutputError, UsageError
 from clipdepth.files.atomic import make_folder, write_json, write_text
 from clipdepth.files.picture_file import picture_size
 from clipdepth_train.data.datasets.held_out import splits_of
@@ -93,7 +93,13 @@ def _claim(target: Target) -> None:
     write_json(path, about)
     link = target.out / LINK
     if not link.is_symlink():
-        link.symlink_to(target.source.resolve(), target_is_directory=True)
+        try:
+            link.symlink_to(target.source.resolve(), target_is_directory=True)
+        except OSError as error:
+            raise OutputError(
+                f"{link} cannot be made a link ({error.strerror}); choose a disk that takes links; on "
+                "Windows switch on the developer mode"
+            ) from None
 
 
 def _line(target: Target, pair: Pair) -> str:
@@ -135,6 +141,6 @@ def _checked(target: Target, path: Path, camera: Intrinsics) -> Path:
 def _listed(target: Target, path: Path) -> str:
     """As a line names it: below OUT, by the link where it lies in the dataset."""
     below = path.relative_to(target.out) if target.out in path.parents else LINK / path.relative_to(target.source)
-    if len(str(below).split()) != 1:
+    if len(below.as_posix().split()) != 1:
         raise DataError(f"{path} has a blank in its name, which lists part at; rename it")
-    return str(below)
+    return below.as_posix()
