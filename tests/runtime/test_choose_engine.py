@@ -67,7 +67,9 @@ def test_a_device_leaves_engines_on_gpus(bundle: Bundle, monkeypatch: pytest.Mon
     monkeypatch.setattr("clipdepth.engines.choice.try_apart", fail)
     with pytest.raises(EngineError, match=r"^no engine runs .* on device 1; 'clipdepth doctor .* --device 1' tells"):
         choose_engine(bundle, ["fp32"], device=1)
-    assert asked == [(name, 1) for name in ("onnxruntime-cuda", "onnxruntime-rtx", "openvino-gpu", "tensorrt")]
+    assert asked == [
+        (name, 1) for name in ("onnxruntime-cuda", "onnxruntime-rtx", "openvino-gpu", "directml", "tensorrt")
+    ]
 
 
 def test_a_trial_that_fails_says_why(bundle: Bundle) -> None:

@@ -90,7 +90,7 @@ class Engine(Protocol):
         """Free the device; the engine cannot be used after."""
 
 
-Hardware = Literal["CPU", "NVIDIA", "GPU", "NPU"]
+Hardware = Literal["CPU", "NVIDIA", "GPU", "NPU", "DirectX", "Apple"]
 """What an engine runs on; GPU and NPU are Intel's."""
 
 
@@ -115,27 +115,32 @@ class EngineEntry:
     @property
     def on_gpus(self) -> bool:
         """Whether there may be several of its devices, of which one is chosen."""
-        return self.hardware in ("NVIDIA", "GPU")
+        return self.hardware in ("NVIDIA", "GPU", "DirectX")
 
 
 _CPU = "clipdepth.engines.onnxruntime_cpu"
 _GPU = "clipdepth.engines.onnxruntime_gpu"
+_COREML = "clipdepth.engines.onnxruntime_coreml"
+_DIRECTML = "clipdepth.engines.onnxruntime_directml"
 _OPENVINO = "clipdepth.engines.openvino"
 _TENSORRT = "clipdepth.engines.tensorrt.engine"
 _ORT = ("onnxruntime",)
 _ORT_GPU = ("onnxruntime-gpu",)
+_ORT_DIRECTML = ("onnxruntime-directml",)
 _RTX = ("onnxruntime-ep-nv-tensorrt-rtx-cu13", "onnxruntime-ep-nv-tensorrt-rtx-cu12")
 _RTX_PLUGIN = "onnxruntime_ep_nv_tensorrt_rtx"
 _OV = ("openvino",)
 _TRT = ("tensorrt", "tensorrt-cu13", "tensorrt-cu12")
 
 ENGINES = {
-    "onnxruntime": EngineEntry(_CPU, "load", "cpu", _ORT + _ORT_GPU, _ORT),
+    "onnxruntime": EngineEntry(_CPU, "load", "cpu", _ORT + _ORT_GPU + _ORT_DIRECTML, _ORT),
     "onnxruntime-cuda": EngineEntry(_GPU, "load_cuda", "gpu", _ORT_GPU, _ORT, "NVIDIA"),
     "onnxruntime-rtx": EngineEntry(_GPU, "load_rtx", "rtx", _RTX, (*_ORT, _RTX_PLUGIN), "NVIDIA", "tensorrt"),
     "openvino": EngineEntry(_OPENVINO, "load", "openvino", _OV, _OV),
     "openvino-gpu": EngineEntry(_OPENVINO, "load_gpu", "openvino", _OV, _OV, "GPU"),
     "openvino-npu": EngineEntry(_OPENVINO, "load_npu", "openvino", _OV, _OV, "NPU"),
+    "coreml": EngineEntry(_COREML, "load", "coreml", _ORT, _ORT, "Apple"),
+    "directml": EngineEntry(_DIRECTML, "load", "directml", _ORT_DIRECTML, _ORT, "DirectX"),
     "tensorrt": EngineEntry(_TENSORRT, "load", "tensorrt", _TRT, ("tensorrt",), "NVIDIA", "tensorrt"),
 }
 

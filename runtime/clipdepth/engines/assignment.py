@@ -1,7 +1,7 @@
 """Which nodes of a graph ONNX Runtime gave to another execution provider than the one that was asked for."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -37,22 +37,37 @@ class AssignedSubgraph(Protocol):
         """Its nodes, by their names in the ONNX file unless they are several in one."""
 
 
-def refuse_elsewhere(session: onnxruntime.InferenceSession, graph: Path, wanted: str) -> None:
-    """Check that a session of `RECORD` computes pictures on `wanted` alone.
+def refuse_elsewhere(
+    session: onnxruntime.InferenceSession, graph: Path, wanted: str, operators: Container[str] | None = None
+) -> None:
+    """Check that a session of `RECORD` computes pictures on `wanted` alone, or the `operators` among what it computes.
 
     Raises MisplacedError with the operators that are elsewhere, and before ONNX Runtime 1.24, which does not tell.
+    """
+    found = count_elsewhere(session, graph, wanted)
+    misplaced = Counter({name: count for name, count in found.items() if operators is None or name in operators})
+    if misplaced:
+        raise MisplacedError(
+            f"ONNX Runtime runs {misplaced.total()} nodes of {graph} elsewhere than on {wanted}: {listed(misplaced)}; "
+            "choose another precision or engine"
+        )
+
+
+def count_elsewhere(session: onnxruntime.InferenceSession, graph: Path, wanted: str) -> Counter[str]:
+    """How many nodes of each operator of a session of `RECORD` work on pictures and are not on `wanted`.
+
+    Raises MisplacedError before ONNX Runtime 1.24, which does not tell.
     """
     if not hasattr(session, "get_provider_graph_assignment_info"):
         raise MisplacedError(
             f"onnxruntime {onnxruntime.__version__} does not tell which nodes {wanted} runs; install 1.24 or newer"
         )
-    found = nodes_elsewhere(session.get_provider_graph_assignment_info(), OnnxFile(graph).nodes, wanted)
-    if found:
-        counts = ", ".join(f"{count} {operator}" for operator, count in found.most_common())
-        raise MisplacedError(
-            f"ONNX Runtime runs {found.total()} nodes of {graph} elsewhere than on {wanted}: {counts}; "
-            "choose another precision or engine"
-        )
+    return nodes_elsewhere(session.get_provider_graph_assignment_info(), OnnxFile(graph).nodes, wanted)
+
+
+def listed(operators: Counter[str]) -> str:
+    """Such as '2 Cast, 1 Einsum'."""
+    return ", ".join(f"{count} {operator}" for operator, count in operators.most_common())
 
 
 def nodes_elsewhere(subgraphs: Iterable[AssignedSubgraph], nodes: Sequence[Node], wanted: str) -> Counter[str]:

@@ -7,15 +7,12 @@ from pathlib import Path
 from shutil import copyfile
 from tempfile import TemporaryDirectory
 
-import numpy as np
 import onnxruntime
-from numpy.typing import NDArray
 
-from clipdepth.bundle.answer import Answer
 from clipdepth.bundle.folder import Bundle
 from clipdepth.bundle.onnx_file import OnnxFile
 from clipdepth.engines.hardware import overflows_in_int8
-from clipdepth.engines.onnxruntime_session import CPU, OnnxRuntime, open_session, session_options
+from clipdepth.engines.onnxruntime_session import CPU, OnnxRuntime, open_session, run_session, session_options
 
 _EXACT_INT8 = ("session.x64quantprecision", "1")
 """Kernels of unsigned by unsigned numbers, which do not overflow and take twice as long."""
@@ -40,7 +37,7 @@ def load_graph(graph: Path, threads: int, in_half: bool = False) -> OnnxRuntime:
             return open_session(path, options, CPU, [(CPU, {})])
 
     session = reopen()
-    return OnnxRuntime("onnxruntime", session, partial(_run, session), reopen)
+    return OnnxRuntime("onnxruntime", session, partial(run_session, session), reopen)
 
 
 @contextmanager
@@ -59,7 +56,3 @@ def _restored(graph: Path) -> Iterator[Path]:
         options.optimized_model_filepath = str(path)
         open_session(graph, options, CPU, [(CPU, {})])
         yield path
-
-
-def _run(session: onnxruntime.InferenceSession, inputs: dict[str, NDArray[np.uint8]]) -> Answer:
-    return Answer(*session.run(None, inputs))

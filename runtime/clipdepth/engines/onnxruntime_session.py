@@ -1,6 +1,6 @@
 """ONNX Runtime's sessions: opened for one execution provider, refused where they or their nodes land on another."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +66,11 @@ class OnnxRuntime:
             raise EngineError(f"ONNX Runtime cannot profile this graph: {error}") from error
 
 
+def run_session(session: onnxruntime.InferenceSession, inputs: dict[str, NDArray[np.uint8]]) -> Answer:
+    """A `Call` of a session whose inputs and outputs lie in the computer's own memory."""
+    return Answer(*session.run(None, inputs))
+
+
 def session_options(threads: int, profile: str = "") -> onnxruntime.SessionOptions:
     """Options for `threads` threads that sleep between frames; `profile` is where to write one, if not ''."""
     options = onnxruntime.SessionOptions()
@@ -79,12 +84,16 @@ def session_options(threads: int, profile: str = "") -> onnxruntime.SessionOptio
 
 
 def open_session(
-    graph: Path, options: onnxruntime.SessionOptions, wanted: str, providers: Sequence[Provider] | None
+    graph: Path,
+    options: onnxruntime.SessionOptions,
+    wanted: str,
+    providers: Sequence[Provider] | None,
+    operators: Container[str] | None = None,
 ) -> onnxruntime.InferenceSession:
     """Open an ONNX file on execution provider `wanted`; `providers` is None where the options hold it.
 
-    Raises EngineError where ONNX Runtime refuses the graph, runs it or some of its arithmetic on another provider, or
-    it is none of ours.
+    Raises EngineError where ONNX Runtime refuses the graph, runs it or some of its arithmetic (or, where they are
+    given, some of those `operators`) on another provider, or it is none of ours.
     """
     if wanted != CPU:
         options.add_session_config_entry(*RECORD)
@@ -96,7 +105,7 @@ def open_session(
     if session.get_providers()[0] != wanted:
         raise EngineError(f"ONNX Runtime runs {graph} on {session.get_providers()[0]}, asked for {wanted}")
     if wanted != CPU:
-        refuse_elsewhere(session, graph, wanted)
+        refuse_elsewhere(session, graph, wanted, operators)
     ports = [[(node.name, _TYPES.get(node.type, node.type)) for node in side] for side in _sides(session)]
     check_contract(graph, *ports)
     return session

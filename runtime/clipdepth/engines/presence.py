@@ -10,6 +10,7 @@ from clipdepth.errors import ClipdepthError, MissingDeviceError, MissingExtraErr
 
 # WSL has one device file for all.
 _DEVICE_FILES: dict[Hardware, tuple[str, ...]] = {"GPU": ("dri/renderD*", "dxg"), "NPU": ("accel/accel*", "dxg")}
+_SYSTEMS: dict[Hardware, tuple[str, str]] = {"Apple": ("darwin", "a Mac"), "DirectX": ("win32", "Windows")}
 _REMEDIES: dict[Hardware, str] = {
     "GPU": "it needs one of Intel's with the driver, and a container has to be given /dev/dri",
     "NPU": "it needs one of Intel's with the driver, and a container has to be given /dev/accel",
@@ -22,6 +23,9 @@ def find_absence(name: str, devices: Path = Path("/dev")) -> ClipdepthError | No
     missing = next((module for module in entry.imports if find_spec(module) is None), None)
     if missing:
         return MissingExtraError(f"engine '{name}'", missing, entry.extra)
+    system, called = _SYSTEMS.get(entry.hardware, (sys.platform, ""))
+    if system != sys.platform:
+        return MissingDeviceError(f"engine '{name}' runs on {called} alone; choose another one")
     if entry.hardware == "NVIDIA":
         return _driver_absence()
     patterns = _DEVICE_FILES.get(entry.hardware)
