@@ -9,6 +9,7 @@ from clipdepth.cli.json_report import add_json_argument, console_beside, write_r
 from clipdepth.files.foreign import shown
 from clipdepth.sources.found import FoundCamera, find_cameras
 from clipdepth.sources.mode import CameraMode
+from clipdepth.sources.permission import permission
 
 NONE = (
     "no camera was found; plug one in, or check that it may be read. A Jetson's camera is csi://0, which no list has, "
@@ -21,7 +22,7 @@ def main(argv: Sequence[str]) -> int:
     options = parser().parse_args(argv)
     cameras = list(find_cameras())
     console = console_beside(options.json)
-    for line in [line for camera in cameras for line in describe(camera)] or [NONE]:
+    for line in [line for camera in cameras for line in describe(camera)] or [NONE + permission()]:
         console.print(shown(line), highlight=False, markup=False, soft_wrap=True)
     if options.json:
         write_report(options.json, {"cameras": [asdict(camera) for camera in cameras]})

@@ -16,6 +16,11 @@ from clipdepth.errors import SourceError
 from clipdepth.sources.capture import Reading
 from clipdepth.sources.live import LiveSource, Reconnect
 from clipdepth.sources.mode import CameraMode
+from clipdepth.sources.permission import permission
+
+BACKENDS = {"linux": cv2.CAP_V4L2, "win32": cv2.CAP_DSHOW, "darwin": cv2.CAP_AVFOUNDATION}
+"""OpenCV's way to cameras on each system. On Windows there are two, which number cameras differently: this one opens
+them at once, where the other one takes seconds."""
 
 _LOG = logging.getLogger(__name__)
 
@@ -84,7 +89,9 @@ def camera_source(
     def connect() -> Device:
         device = open_device()
         if not device.isOpened():
-            raise SourceError(f"{name} cannot be opened; check that it is plugged in, yours to use and not in use")
+            raise SourceError(
+                f"{name} cannot be opened; check that it is plugged in, yours to use and not in use{permission()}"
+            )
         ask(device, mode)
         return device
 
@@ -113,7 +120,9 @@ def read_back(device: Device, name: str) -> CameraMode:
     """What a camera really gives: the size of a frame that is read, rate and pixel format as the driver says."""
     reading = DeviceCapture(device).read()
     if reading is None:
-        raise SourceError(f"{name} can be opened but gives no picture; plug it in again, or ask for another mode")
+        raise SourceError(
+            f"{name} can be opened but gives no picture; plug it in again, or ask for another mode{permission()}"
+        )
     code = int(device.get(cv2.CAP_PROP_FOURCC))
     letters = "".join(chr(code >> shift & 0xFF) for shift in (0, 8, 16, 24)) if code > 0 else ""
     fourcc = letters if len(letters) == 4 and letters.isascii() and letters.isprintable() else None
@@ -133,5 +142,4 @@ def stated(value: float) -> float | None:
 
 
 def _open_device(spec: str) -> Device:
-    backend = cv2.CAP_V4L2 if sys.platform == "linux" else cv2.CAP_ANY
-    return cv2.VideoCapture(int(spec) if spec.isdigit() else spec, backend)
+    return cv2.VideoCapture(int(spec) if spec.isdigit() else spec, BACKENDS.get(sys.platform, cv2.CAP_ANY))

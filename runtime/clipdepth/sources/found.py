@@ -1,5 +1,6 @@
 """Which cameras are here, and their modes."""
 
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -19,11 +20,17 @@ class FoundCamera:
 
 
 def find_cameras() -> Iterator[FoundCamera]:
-    """V4L2's, then those that GStreamer knows besides and RealSenses, where their libraries are installed."""
+    """V4L2's, or on Windows and macOS those with numbers; then GStreamer's own and RealSenses, where there are any."""
     from clipdepth.sources.gstreamer_devices import gstreamer_cameras
     from clipdepth.sources.realsense import realsense_cameras
-    from clipdepth.sources.v4l2 import video_devices
 
-    yield from video_devices()
+    if sys.platform in ("win32", "darwin"):
+        from clipdepth.sources.numbered_cameras import numbered_cameras
+
+        yield from numbered_cameras()
+    else:
+        from clipdepth.sources.v4l2 import video_devices
+
+        yield from video_devices()
     yield from gstreamer_cameras()
     yield from realsense_cameras()
