@@ -13,7 +13,9 @@ import numpy as np
 import pytest
 
 from bundles import TERMS, write_bundle
+from clipdepth.errors import MissingLibraryError, OutputError
 from clipdepth.sinks.depth_picture import side_by_side
+from clipdepth.sinks.window import open_window
 from clipdepth.sinks.window_picture import WindowPicture, metres
 from live_servers import wait_until
 
@@ -174,6 +176,15 @@ def test_a_key_ends_a_calibration_with_what_it_has(display: str, tmp_path: Path)
     assert process.returncode == 1
     assert "0 different views of a 8x5 board" in err
     assert err.count("\n") == 1
+
+
+def test_a_python_without_tk_and_a_mac_are_told_of_the_browser(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("clipdepth.sinks.screen.find_spec", lambda name: None)
+    with pytest.raises(MissingLibraryError, match=r"no Tk; install python3-tk .*, or use --serve to look"):
+        open_window(NEAR, FAR)
+    monkeypatch.setattr(sys, "platform", "darwin")
+    with pytest.raises(OutputError, match=r"a Mac opens windows for a program's first thread alone.*; use --serve"):
+        open_window(NEAR, FAR)
 
 
 def test_without_a_display_one_line_names_the_browser(tmp_path: Path) -> None:

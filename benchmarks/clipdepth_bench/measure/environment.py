@@ -13,7 +13,8 @@ from clipdepth.engines import ENGINES, usable_cores
 from clipdepth.engines.hardware import cpu_name
 from clipdepth_bench.measure.nvml import Gpu, find_gpus
 
-_OURS = ("numpy", "opencv-python", "torch", "open_clip_torch", "timm", "nvidia-cudnn-cu13", "nvidia-cudnn-cu12")
+_OPENCV = ("opencv-python-headless", "opencv-python")
+_OURS = ("numpy", *_OPENCV, "torch", "open_clip_torch", "timm", "nvidia-cudnn-cu13", "nvidia-cudnn-cu12")
 LIBRARIES = (*_OURS, *sorted({package for entry in ENGINES.values() for package in entry.packages}))
 _FREQUENCY = Path("/sys/devices/system/cpu/cpu0/cpufreq")
 
