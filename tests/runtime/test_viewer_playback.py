@@ -1,8 +1,11 @@
 """Recordings of the viewer's page, played in it, in a real browser."""
 
+import base64
 import json
+import re
 import struct
 import time
+import zlib
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -218,3 +221,38 @@ def test_a_damaged_frame_stops_it_with_a_word(browser: Any, recording: Path, tmp
         seek(page, 0)
         page.wait_for_timeout(200)
         assert wall_seen(page) == pytest.approx(metres(frames_in(recording)[0][1]), abs=0.0011)
+
+
+def test_a_frame_of_absurd_size_is_refused_in_a_sentence(browser: Any, recording: Path, tmp_path: Path) -> None:
+    data = recording.read_bytes()
+    head, tail = data[: (place := data.rindex(b'"depth":{'))], data[place:]
+    size = re.search(rb'"width":\d+,"height":\d+', tail)
+    assert size
+    path = tmp_path / "absurd.mp4"
+    path.write_bytes(head + tail.replace(size[0], b'"width":9e9,"height":9'.ljust(len(size[0])), 1))
+    assert path.stat().st_size == len(data)
+    with counting() as viewer, page_of(browser, viewer.url) as page:
+        wait_for_frames(page)
+        show(page, path)
+        words = "absurd.mp4 is damaged here: its depth is 9000000000×9, and this page shows 4194304 pixels at most"
+        until(page, f"document.getElementById('unreadable').textContent === '{words}'")
+        assert page.is_visible("#unreadable")
+        becomes(page, "playing a recording")
+
+
+def test_no_more_of_a_plane_is_inflated_than_it_has_pixels(browser: Any) -> None:
+    """A megabyte that inflates to a gigabyte, for a depth of four pixels; and too little."""
+    jpeg = cv2.imencode(".jpg", np.zeros((2, 2, 3), np.uint8))[1].tobytes()
+    deflate = zlib.compressobj()
+    bomb = b"".join(deflate.compress(bytes(2**20)) for _ in range(2**10)) + deflate.flush()
+    script = """async (message) => { const { decode } = await import("/depth.js");
+        const bytes = Uint8Array.from(atob(message), (each) => each.charCodeAt(0));
+        try { await decode(bytes.buffer); return ""; } catch (error) { return error.message; } }"""
+    with counting() as viewer, page_of(browser, viewer.url) as page:
+        wait_for_frames(page)
+        for packed in (bomb, zlib.compress(bytes(6))):
+            head = {"picture": {"bytes": len(jpeg)}, "depth": {"width": 2, "height": 2, "bytes": len(packed)}}
+            text = json.dumps(head).encode()
+            message = len(text).to_bytes(4, "little") + text + jpeg + packed
+            said = page.evaluate(script, base64.b64encode(message).decode())
+            assert said == "its depth has another size than it says"

@@ -1,15 +1,20 @@
 // Depth: decoding, colours, the bar that says what they mean.
 
 const SURE = 64; // Steps in which colours fade.
+const MOST_CELLS = 2 ** 22; // Forty times what a server sends: a larger depth is none, and would fill the memory.
 
 /**
  * Split a message, see clipdepth/web/viewer/messages.py: {header, picture: ImageBitmap, depth: Uint16Array, confidence:
  * Uint8Array}. Depth is in mm where header.depth.kind is metric; else it goes from 1000, the frame's nearest, to 2000, its
  * farthest. Confidence goes from 0 to 255, which is 1, and is null where the model says nothing of it.
+ * Throws where depth is larger than MOST_CELLS, or another size than the header says.
  */
 export async function decode(message) {
   const length = new DataView(message).getUint32(0, true);
   const header = JSON.parse(new TextDecoder().decode(new Uint8Array(message, 4, length)));
+  const { width, height } = header.depth;
+  const cells = width * height;
+  if (!(cells <= MOST_CELLS)) throw new Error(`its depth is ${width}×${height}, and this page shows ${MOST_CELLS} pixels at most`);
   let start = 4 + length;
   const [jpeg, ...planes] = ["picture", "depth", "confidence"].map((name) => {
     if (!header[name]) return null;
@@ -19,22 +24,28 @@ export async function decode(message) {
   });
   const [picture, depth, confidence] = await Promise.all([
     createImageBitmap(new Blob([jpeg], { type: "image/jpeg" })),
-    unpack(planes[0], Uint16Array),
-    planes[1] && unpack(planes[1], Uint8Array),
+    unpack(planes[0], new Uint16Array(cells)),
+    planes[1] && unpack(planes[1], new Uint8Array(cells)),
   ]);
-  const cells = header.depth.width * header.depth.height;
-  if ([depth, confidence ?? depth].some(({ length }) => length !== cells)) throw new Error("depth of another size than announced");
   return { header, picture, depth, confidence };
 }
 
-async function unpack(bytes, Plane) {
-  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
-  const view = new DataView(await new Response(stream).arrayBuffer());
-  const size = Plane.BYTES_PER_ELEMENT;
-  const plane = new Plane(view.byteLength / size);
+/** Fill a plane from its bytes, of which no more is inflated than the plane holds; see `pack` in messages.py. */
+async function unpack(bytes, plane) {
+  const inflated = new Uint8Array(plane.byteLength);
+  const reader = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate")).getReader();
+  let taken = 0;
+  for (let part; !(part = await reader.read()).done; ) {
+    taken += part.value.length;
+    if (taken > inflated.length) break;
+    inflated.set(part.value, taken - part.value.length);
+  }
+  await reader.cancel();
+  if (taken !== inflated.length) throw new Error("its depth has another size than it says");
+  const view = new DataView(inflated.buffer);
   let value = 0;
   for (let i = 0; i < plane.length; i++) {
-    value = (value + (size === 1 ? view.getUint8(i) : view.getUint16(2 * i, true))) & 0xffff;
+    value = (value + (plane.BYTES_PER_ELEMENT === 1 ? view.getUint8(i) : view.getUint16(2 * i, true))) & 0xffff;
     plane[i] = value;
   }
   return plane;
