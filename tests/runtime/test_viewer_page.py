@@ -541,8 +541,10 @@ def test_another_cameras_picture_is_not_left_behind(browser: Any) -> None:
     with viewer, page_of(browser, viewer.url) as page:
         write(sinks[0])
         becomes(page, "live")
+        assert page.inner_text("#age").endswith(" ms")
         page.select_option("#source", "1")
         becomes(page, "waiting for a picture")
+        assert page.inner_text("#age") == "–"
         assert pixel(page, "picture", 0.5, 0.5) == [0, 0, 0]
         assert not page.is_visible("#date")
 

@@ -16,6 +16,9 @@ export class Numbers {
   /** Count from anew, as for another source. */
   reset() {
     this.before = null;
+    this.rates.clear();
+    this.ages.clear();
+    this.at("rate").textContent = this.at("age").textContent = "–";
   }
 
   /** Show how long the newest frame took, seconds. */

@@ -15,6 +15,12 @@ export class Plot {
     this.draw();
   }
 
+  clear() {
+    this.values = [];
+    const { context, width, height } = sharp(this.canvas);
+    context.clearRect(0, 0, width, height);
+  }
+
   draw() {
     const { context, width, height } = sharp(this.canvas);
     const top = roundUp(Math.max(...this.values, 1e-9));
