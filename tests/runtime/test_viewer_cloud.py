@@ -1,7 +1,7 @@
 """The viewer's cloud in a real browser, on rooms whose depth is exact."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import count
@@ -14,6 +14,7 @@ import pytest
 from browsers import CHROMIUM, PHONE, fed, launched, page_of, until, wait_for_frames
 from clipdepth.camera.pinhole import Intrinsics
 from clipdepth.rooms import Room, default_intrinsics
+from clipdepth.sinks.depth_picture import INVALID
 from clipdepth.sources import Captured
 from clipdepth.web import Address
 from clipdepth.web.viewer import Setup, open_viewer
@@ -29,6 +30,11 @@ SETUP = Setup("rooms", "CPU", "exact", 0.5, 9)
 MARKS = {(0, 255, 0): (45, 40), (0, 0, 255): (220, 180)}
 """Colours, BGR, and the pixels, (column, row), that squares of them lie around, each on one plane of the room."""
 HALF = 5
+GRAPHICS = """const real = WebGL2RenderingContext.prototype.getParameter;
+    WebGL2RenderingContext.prototype.getParameter = function (name) {
+        return name === 0x9246 ? "a graphics processor" : real.call(this, name); };"""
+"""Makes the page take software that stands in for a graphics processor for one: WebGL draws the cloud."""
+PAINTERS = pytest.mark.parametrize("script", ["", GRAPHICS], ids=["processor", "graphics"])
 
 
 @dataclass(frozen=True)
@@ -71,10 +77,11 @@ def browser() -> Iterator[Any]:
 
 
 @contextmanager
-def showing(scene: Scene, setup: Setup = SETUP) -> Iterator[Viewer]:
-    """A viewer that gets the scene ten times a second."""
+def showing(scene: Scene, setup: Setup = SETUP, confidence: np.ndarray | None = None) -> Iterator[Viewer]:
+    """A viewer that gets the scene ten times a second, with its confidence, if any, (H, W) float32."""
     taken = (Captured(scene.image, index / 10, index) for index in count())
-    frames = (replace(with_depth(each, scene.depth, scene.pinhole), kind=setup.kind) for each in taken)
+    changes: dict[str, Any] = {"kind": setup.kind, "raw_confidence": confidence}
+    frames = (replace(with_depth(each, scene.depth, scene.pinhole), **changes) for each in taken)
     with fed(open_viewer(Address("127.0.0.1", 0), None, setup), "room", frames, 0.1) as viewer:
         yield viewer
 
@@ -86,16 +93,16 @@ def cloud_of(browser: Any, viewer: Viewer, **options: Any) -> Iterator[Any]:
         wait_for_frames(page)
         page.click("#solid")
         page.wait_for_selector("#cloud")
-        assert wait_until(lambda: len(marks_seen(page)) == len(MARKS), 15)
+        assert wait_until(lambda: len(marks_seen(page)) == len(MARKS), 60)
         yield page
 
 
-def marks_seen(page: Any) -> list[tuple[float, float]]:
-    """Where the marks are in the page as it is on the screen, CSS pixels; those that are seen."""
+def marks_seen(page: Any, colours: Iterable[Any] = MARKS) -> list[tuple[float, float]]:
+    """Where marks of these colours are in the page as it is on the screen, CSS pixels; those that are seen."""
     box = page.locator("#cloud").bounding_box()
     picture = cv2.imdecode(np.frombuffer(page.screenshot(clip=box, scale="css"), np.uint8), cv2.IMREAD_COLOR)
     found = []
-    for colour in MARKS:
+    for colour in colours:
         mask = np.abs(picture.astype(int) - colour).max(axis=2) < 60
         rows, columns = np.nonzero(mask)
         if len(rows) >= 9:
@@ -140,8 +147,9 @@ def fingers(page: Any, *ways: tuple[tuple[float, float], tuple[float, float]]) -
     line.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
 
 
-def test_a_distance_is_the_renderers_from_every_side(browser: Any, scene: Scene) -> None:
-    with showing(scene) as viewer, cloud_of(browser, viewer) as page:
+@PAINTERS
+def test_a_distance_is_the_renderers_from_every_side(browser: Any, scene: Scene, script: str) -> None:
+    with showing(scene) as viewer, cloud_of(browser, viewer, script=script) as page:
         # What a pixel is allowed to change is little: a wrong axis or focal length would be seen.
         assert np.ptp(scene.distances()) < 0.04 * scene.distances().min()
         assert is_the_renderers(measured(page, page.mouse.click), scene)
@@ -188,6 +196,31 @@ def test_fingers_turn_and_pinch_on_a_phone(browser: Any, scene: Scene) -> None:
         assert is_the_renderers(measured(page, page.touchscreen.tap), scene)
 
 
+@PAINTERS
+def test_what_is_unsure_fades_and_where_nothing_is_known_there_are_no_points(
+    browser: Any, scene: Scene, script: str
+) -> None:
+    """As beside the picture: green is half sure, red not at all."""
+    confidence = np.full(scene.depth.shape, 0.5, np.float32)
+    confidence[:, WIDTH // 2 :] = 0
+    green, red = MARKS
+    faded = np.add(INVALID, np.subtract(green, INVALID) * 0.5)
+    setup = replace(SETUP, confidence=True)
+    with showing(scene, setup, confidence) as viewer, page_of(browser, viewer.url, script=script) as page:
+        wait_for_frames(page)
+        page.click("#solid")
+        assert page.is_checked("#fade")
+        assert wait_until(lambda: len(marks_seen(page, [faded])) == 1, 15)
+        assert not marks_seen(page, [red])
+        page.uncheck("#fade")
+        assert wait_until(lambda: len(marks_seen(page)) == 2, 15)
+        page.mouse.click(*marks_seen(page)[1])
+        until(page, "document.getElementById('span').textContent === 'now the second point'")
+        page.check("#fade")
+        until(page, "document.getElementById('span').textContent === 'unknown'")
+        assert wait_until(lambda: not marks_seen(page), 15)
+
+
 def test_frames_share_the_graphics_memory_of_the_first(browser: Any, scene: Scene) -> None:
     counting = """window.made = 0;
         for (const name of ["createTexture", "createBuffer", "createProgram", "texStorage2D", "bufferData"]) {
@@ -197,15 +230,15 @@ def test_frames_share_the_graphics_memory_of_the_first(browser: Any, scene: Scen
                 return real.apply(this, given);
             };
         }"""
-    with showing(scene) as viewer, cloud_of(browser, viewer, script=counting) as page:
+    with showing(scene) as viewer, cloud_of(browser, viewer, script=GRAPHICS + counting) as page:
         made, sent = page.evaluate("window.made"), viewer.status.sent
         assert made > 0
-        assert wait_until(lambda: viewer.status.sent > sent + 20, 15)
+        assert wait_until(lambda: viewer.status.sent > sent + 20, 60)
         assert page.evaluate("window.made") == made
 
 
 def test_a_lost_graphics_processor_comes_back(browser: Any, scene: Scene) -> None:
-    with showing(scene) as viewer, cloud_of(browser, viewer) as page:
+    with showing(scene) as viewer, cloud_of(browser, viewer, script=GRAPHICS) as page:
         page.evaluate("""window.away = document.getElementById("cloud").getContext("webgl2")
             .getExtension("WEBGL_lose_context"); away.loseContext()""")
         assert wait_until(lambda: not marks_seen(page), 5)
@@ -213,8 +246,9 @@ def test_a_lost_graphics_processor_comes_back(browser: Any, scene: Scene) -> Non
         assert wait_until(lambda: len(marks_seen(page)) == len(MARKS), 10)
 
 
-def test_a_snapshot_is_of_the_cloud_and_what_was_measured(browser: Any, scene: Scene) -> None:
-    with showing(scene) as viewer, cloud_of(browser, viewer) as page:
+@PAINTERS
+def test_a_snapshot_is_of_the_cloud_and_what_was_measured(browser: Any, scene: Scene, script: str) -> None:
+    with showing(scene) as viewer, cloud_of(browser, viewer, script=script) as page:
         measured(page, page.mouse.click)
         with page.expect_download() as download:
             page.click("#snapshot")
@@ -254,14 +288,44 @@ def test_what_has_no_place_in_space_says_so(
         assert page.is_visible("#depth")
 
 
-def test_a_browser_without_webgl_says_so(browser: Any, scene: Scene) -> None:
+def test_a_browser_without_webgl_has_the_cloud_too(browser: Any, scene: Scene) -> None:
     without = """const real = HTMLCanvasElement.prototype.getContext;
         HTMLCanvasElement.prototype.getContext = function (kind, ...given) {
             return kind === "webgl2" ? null : real.call(this, kind, ...given); };"""
-    with showing(scene) as viewer, page_of(browser, viewer.url, script=without) as page:
-        wait_for_frames(page)
-        page.click("#solid")
-        until(page, "document.getElementById('obstacle').textContent.includes('no WebGL 2')")
-        assert page.is_visible("#obstacle")
+    with showing(scene) as viewer, cloud_of(browser, viewer, script=without) as page:
+        assert page.is_hidden("#obstacle")
+        assert is_the_renderers(measured(page, page.mouse.click), scene)
         page.click("#solid")
         assert page.is_visible("#depth")
+
+
+def test_both_painters_draw_the_same_from_every_side(browser: Any, scene: Scene) -> None:
+    """Points that WebGL draws as squares are boxes in the other, so edges differ, by a pixel or two."""
+    turns = ([], ["ArrowRight"] * 3, ["ArrowUp"] * 2 + ["+"] * 4, ["ArrowRight"] * 14)
+    pictures: dict[bool, list[np.ndarray]] = {}
+    for script in ("", GRAPHICS):
+        with showing(scene) as viewer, cloud_of(browser, viewer, script=script) as page:
+            page.click("#pause")
+            by_graphics = page.evaluate("document.getElementById('cloud').getContext('2d') === null")
+            pictures[by_graphics] = []
+            for keys in turns:
+                for key in keys:
+                    page.press("#cloud", key)
+                page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+                pictures[by_graphics].append(picture_of(page))
+    for one, other in zip(pictures[False], pictures[True], strict=True):
+        assert (one.max(axis=2) > 30).mean() > 0.1
+        assert differing(one, other) < 0.03
+    assert differing(pictures[True][0], pictures[True][1]) > 0.1
+
+
+def picture_of(page: Any) -> np.ndarray:
+    """The cloud on the screen, (H, W, 3) int BGR."""
+    box = page.locator("#cloud").bounding_box()
+    return cv2.imdecode(np.frombuffer(page.screenshot(clip=box), np.uint8), cv2.IMREAD_COLOR).astype(int)
+
+
+def differing(one: np.ndarray, other: np.ndarray) -> float:
+    """The share of pixels that differ from all those around them in the other picture."""
+    ways = [np.roll(other, (dx, dy), (1, 0)) for dx in range(-2, 3) for dy in range(-2, 3)]
+    return float((np.min([np.abs(one - each).max(axis=2) for each in ways], axis=0) > 24).mean())

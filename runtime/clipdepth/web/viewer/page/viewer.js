@@ -24,7 +24,7 @@ const numbers = new Numbers(at);
 const confidence = new Confidence(at);
 const freshness = new Freshness();
 const state = new State(at, freshness, isPaused);
-const cloud = new Cloud(at);
+const cloud = new Cloud(at, confidence);
 const playback = new Playback(at, { open: play, seek: (ms) => connection.seek(ms), live: chooseSource });
 let about, palette, range, connection, shown, pointer; // The connection is a player while a recording is shown.
 
@@ -277,7 +277,10 @@ at("auto").addEventListener("change", () => {
   if (at("auto").checked && shown) setRange(fittingRange(shown.depth) ?? range);
   draw();
 });
-at("fade").addEventListener("change", draw);
+at("fade").addEventListener("change", () => {
+  cloud.retake();
+  draw();
+});
 at("solid").addEventListener("click", toggleCloud);
 at("pause").addEventListener("click", () => setPaused(!isPaused()));
 at("snapshot").addEventListener("click", takeSnapshot);

@@ -1,21 +1,21 @@
 // The second view: a frame as a cloud of points over a grid, that a person turns and measures in.
 
+import { Colours } from "/cloud/colours.js";
 import { listen } from "/cloud/gestures.js";
 import { Grid } from "/cloud/grid.js";
 import { Orbit } from "/cloud/orbit.js";
-import { Points } from "/cloud/points.js";
+import { painterOf } from "/cloud/painter.js";
 import { Ruler } from "/cloud/ruler.js";
 import { boundsOf, obstacle, placeOf, raysOf } from "/cloud/space.js";
 import { sharp } from "/plot.js";
 
-const NO_WEBGL = "This browser has no WebGL 2, or it is switched off, so there is no cloud.";
 const SOME = 2000; // Places that are looked at to choose the view.
-const SHARPEST = 2; // Device pixels for each of CSS; more would cost much and show little.
 
 export class Cloud {
-  /** `at` gives the page's element of an id. */
-  constructor(at) {
-    Object.assign(this, { at, canvas: at("cloud"), orbit: new Orbit(), ruler: new Ruler(), scene: null, gl: null });
+  /** `at` gives the page's element of an id; `confidence`, what is unsure. */
+  constructor(at, confidence) {
+    Object.assign(this, { at, confidence, canvas: at("cloud"), scene: null, painter: null });
+    Object.assign(this, { orbit: new Orbit(), grid: new Grid(), ruler: new Ruler(), colours: new Colours() });
     this.waiting = false;
     this.isShown = false;
     listen(this.canvas, this.orbit, () => this.refresh(), (...click) => this.measure(...click));
@@ -25,39 +25,48 @@ export class Cloud {
     new ResizeObserver(() => this.refresh()).observe(this.canvas);
   }
 
-  /** Show it or hide it. What is hidden takes no time; textures stay for when it is shown again. */
+  /** Show it or hide it. What is hidden takes no time; what draws it stays for when it is shown again. */
   show(isShown) {
     this.isShown = isShown;
     if (!isShown) return;
-    this.gl ??= this.canvas.getContext("webgl2", { alpha: false, antialias: false });
-    if (this.gl && !this.points) this.begin();
-    else this.take(this.shot);
+    if (this.painter) this.retake();
+    else this.begin();
   }
 
   begin() {
-    this.points = new Points(this.gl);
-    this.grid = new Grid(this.gl);
-    this.gl.enable(this.gl.DEPTH_TEST);
-    this.gl.clearColor(0.06, 0.06, 0.06, 1);
-    this.take(this.shot);
+    this.painter = painterOf(this.canvas);
+    this.painter.lay(this.grid.strokes);
+    this.retake();
   }
 
   /** Take a frame, as `decode` gives it; undefined for none. Its picture must stay open until the next one. */
   take(shot) {
     this.shot = shot;
+    this.retake();
+  }
+
+  /** Take the frame again: what is unsure shows or not. */
+  retake() {
     if (!this.isShown) return;
-    if (!this.gl) return this.refresh();
+    const { shot } = this;
     const isSolid = shot && !obstacle(shot.header);
-    this.scene = isSolid ? { depth: shot.depth, rays: raysOf(shot.header) } : null;
-    this.points.take(isSolid ? shot : null);
+    this.scene = isSolid ? this.sceneOf(shot) : null;
+    this.painter.take(this.scene);
     if (this.scene && !this.grid.step) this.fit();
     this.refresh();
+  }
+
+  /** What is drawn and measured: depth; its rays, see `raysOf`; colours, RGBA for each cell; the pinhole of the header. */
+  sceneOf(shot) {
+    const { width, height } = shot.header.depth;
+    const colours = this.confidence.fade(this.colours.of(shot.picture, width, height), shot);
+    return { depth: this.confidence.known(shot), rays: raysOf(shot.header), colours, pinhole: shot.header.pinhole };
   }
 
   /** Forget the camera: another one's pictures follow. */
   forget() {
     this.ruler.clear();
-    this.grid?.clear();
+    this.grid.clear();
     this.take(undefined);
   }
 
@@ -72,6 +81,7 @@ export class Cloud {
     const bounds = this.scene && boundsOf(this.scene.depth, this.scene.rays);
     if (!bounds) return;
     this.grid.lay(bounds, this.scene.rays);
+    this.painter.lay(this.grid.strokes);
     this.orbit.resize(this.canvas.clientWidth, this.canvas.clientHeight);
     this.orbit.look([[0, 0, 0], ...this.some().filter(([, , z]) => z <= bounds.far)]);
   }
@@ -100,23 +110,17 @@ export class Cloud {
   }
 
   draw() {
-    const why = this.gl ? this.shot && obstacle(this.shot.header) : NO_WEBGL;
+    const why = this.shot && obstacle(this.shot.header);
     this.at("obstacle").hidden = !why;
     this.at("obstacle").textContent = why ?? "";
-    if (!this.gl) return;
-    const { gl, canvas, orbit } = this;
-    const ratio = Math.min(window.devicePixelRatio || 1, SHARPEST);
+    const { painter, canvas, orbit } = this;
+    const ratio = Math.min(window.devicePixelRatio || 1, painter.sharpness);
     const { clientWidth: width, clientHeight: height } = canvas;
     const [w, h] = [Math.round(width * ratio), Math.round(height * ratio)];
     if (canvas.width !== w || canvas.height !== h) Object.assign(canvas, { width: w, height: h });
-    gl.viewport(0, 0, w, h);
-    gl.clear(gl.COLOR_BUFFER_BIT | gl.DEPTH_BUFFER_BIT);
-    if (this.scene) {
-      orbit.resize(w, h);
-      orbit.aim();
-      this.grid.draw(orbit);
-      this.points.draw(orbit);
-    }
+    orbit.resize(w, h);
+    orbit.aim();
+    painter.paint(orbit);
     orbit.resize(width, height);
     this.write();
   }

@@ -1,36 +1,19 @@
 // The ground in metres, and the camera that filmed: lines, and the numbers beside them.
 
-import { makeProgram } from "/cloud/webgl.js";
-
 const STEPS = [0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20]; // Metres between lines.
 const MOST = 10; // Lines ahead, at most.
 const ROOM = 14; // Pixels for a number.
 const CAMERA = 0.06; // How far ahead the camera's drawing reaches, as a part of the scene's depth.
-const VERTEX = `
-uniform mat4 view;
-layout(location = 0) in vec3 place;
-void main() { gl_Position = view * vec4(place, 1.0); }`;
-const FRAGMENT = `
-uniform vec3 colour;
-out vec4 painted;
-void main() { painted = vec4(colour, 1.0); }`;
+const GREY = [0.32, 0.32, 0.32];
+const BLUE = [0.35, 0.78, 0.95];
 
 export class Grid {
-  constructor(gl) {
-    this.gl = gl;
-    this.shader = makeProgram(gl, VERTEX, FRAGMENT);
-    this.lines = gl.createVertexArray();
-    this.buffer = gl.createBuffer();
-    gl.bindVertexArray(this.lines);
-    gl.bindBuffer(gl.ARRAY_BUFFER, this.buffer);
-    gl.enableVertexAttribArray(0);
-    gl.vertexAttribPointer(0, 3, gl.FLOAT, false, 0, 0);
-    gl.bindVertexArray(null);
+  constructor() {
     this.clear();
   }
 
   clear() {
-    Object.assign(this, { step: 0, ground: 0, camera: 0, labels: [] });
+    Object.assign(this, { step: 0, strokes: [], labels: [] });
   }
 
   /** Lay it below the scene, at the height of its lowest points; see `boundsOf` and `raysOf` for the arguments. */
@@ -42,27 +25,10 @@ export class Grid {
     const lines = [];
     for (let x = left; x <= right; x++) lines.push(...at(x, 0), ...at(x, far));
     for (let z = 0; z <= far; z++) lines.push(...at(left, z), ...at(right, z));
-    const ground = lines.length / 3;
-    lines.push(...pyramid(across, down, CAMERA * bounds.far));
-    const { gl } = this;
-    gl.bindBuffer(gl.ARRAY_BUFFER, this.buffer);
-    gl.bufferData(gl.ARRAY_BUFFER, new Float32Array(lines), gl.STATIC_DRAW);
     const text = (z) => `${Number((z * step).toFixed(2))} m`;
     const labels = Array.from({ length: far }, (_, z) => ({ ends: [at(left, z + 1), at(right, z + 1)], text: text(z + 1) }));
-    Object.assign(this, { step, ground, camera: lines.length / 3 - ground, labels });
-  }
-
-  draw(orbit) {
-    const { gl, ground, camera } = this;
-    const { program, at } = this.shader;
-    gl.useProgram(program);
-    gl.bindVertexArray(this.lines);
-    gl.uniformMatrix4fv(at.view, false, orbit.matrix);
-    gl.uniform3f(at.colour, 0.32, 0.32, 0.32);
-    gl.drawArrays(gl.LINES, 0, ground);
-    gl.uniform3f(at.colour, 0.35, 0.78, 0.95);
-    gl.drawArrays(gl.LINES, ground, camera);
-    gl.bindVertexArray(null);
+    const camera = pyramid(across, down, CAMERA * bounds.far);
+    Object.assign(this, { step, labels, strokes: [{ ends: lines, colour: GREY }, { ends: camera, colour: BLUE }] });
   }
 
   /** Write the metres ahead at the lines' ends that are nearer to the eye; `context` is that of a canvas in the orbit's pixels. */
@@ -77,9 +43,12 @@ export class Grid {
       if (!left || !right) continue;
       const isRight = right[2] < left[2];
       const [x, y] = isRight ? right : left;
+      if (y < ROOM || y > orbit.height - ROOM / 2) continue; // Half a number would be cut off.
       if (last && Math.abs(last[1] - y) < ROOM && Math.abs(last[0] - x) < 3 * ROOM) continue;
       last = [x, y];
-      const at = [isRight === right[0] > left[0] ? x + 6 : x - 6 - context.measureText(text).width, y + 4];
+      const wide = context.measureText(text).width;
+      const beside = isRight === right[0] > left[0] ? x + 6 : x - 6 - wide;
+      const at = [Math.max(4, Math.min(beside, orbit.width - wide - 4)), y + 4];
       context.strokeText(text, ...at);
       context.fillText(text, ...at);
     }

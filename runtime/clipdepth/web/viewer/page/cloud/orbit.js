@@ -24,7 +24,8 @@ export class Orbit {
 
   /** Look at places, each [x, y, z], from the side and above, so that depth is seen and all fit into the picture. */
   look(places) {
-    Object.assign(this, { yaw: 0.35, pitch: 0.3, target: places[0], distance: 1 });
+    const target = [0, 1, 2].map((i) => places.reduce((sum, place) => sum + place[i], 0) / places.length); // So it turns in place.
+    Object.assign(this, { yaw: 0.35, pitch: 0.3, target, distance: 1 });
     const axes = Object.values(this.axes());
     const [wide, high] = this.slopes().map((slope) => slope * FILLED);
     for (let turn = 0; turn < 5; turn++) {

@@ -25,7 +25,7 @@ export function placeOf(depth, { across, down }, cell) {
   return z ? [across[column] * z, down[(cell - column) / across.length] * z, z] : null;
 }
 
-/** What holds all but the outermost 2% of the cells on each side: {left, right, top, bottom, near, middle, far}; null where nothing is known. */
+/** What holds all but the outermost 2% of the cells on each side: {left, right, bottom, far}; null where nothing is known. */
 export function boundsOf(depth, rays) {
   const columns = rays.across.length;
   const known = Uint32Array.from(depth.keys()).filter((cell) => depth[cell]);
@@ -35,9 +35,7 @@ export function boundsOf(depth, rays) {
   const y = along((cell) => (rays.down[Math.floor(cell / columns)] * depth[cell]) / 1000);
   const z = along((cell) => depth[cell] / 1000);
   const at = (sorted, share) => sorted[Math.round((sorted.length - 1) * share)];
-  const ends = (sorted) => [at(sorted, 0.02), at(sorted, 0.98)];
-  const [[left, right], [top, bottom], [near, far]] = [ends(x), ends(y), ends(z)];
-  return { left, right, top, bottom, near, middle: at(z, 0.5), far };
+  return { left: at(x, 0.02), right: at(x, 0.98), bottom: at(y, 0.98), far: at(z, 0.98) };
 }
 
 /** The pixel in the middle of each of `cells` equal parts of a row. */

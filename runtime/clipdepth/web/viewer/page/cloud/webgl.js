@@ -1,5 +1,17 @@
 // What WebGL 2 needs for every drawing.
 
+const SOFTWARE = /swiftshader|llvmpipe|softpipe|software|basic render/i; // What stands in for a graphics processor.
+
+/** Whether a graphics processor draws what this browser is asked to draw by WebGL 2. */
+export function hasGraphics() {
+  const gl = document.createElement("canvas").getContext("webgl2", { failIfMajorPerformanceCaveat: true });
+  if (!gl) return false;
+  const known = gl.getExtension("WEBGL_debug_renderer_info");
+  const name = gl.getParameter(known ? known.UNMASKED_RENDERER_WEBGL : gl.RENDERER);
+  gl.getExtension("WEBGL_lose_context")?.loseContext(); // Browsers allow a page few contexts.
+  return !SOFTWARE.test(name);
+}
+
 /** Shaders as one program, with the places of its uniforms by name. */
 export function makeProgram(gl, vertex, fragment) {
   const program = gl.createProgram();
@@ -21,13 +33,12 @@ export function makeProgram(gl, vertex, fragment) {
 
 /** A texture that takes one picture after another, in the same memory while their size stays. */
 export class Texture {
-  constructor(gl, unit, { inside, format, type, filter }) {
+  constructor(gl, unit, { inside, format, type }) {
     Object.assign(this, { gl, unit, inside, format, type, width: 0, height: 0 });
-    this.filter = filter;
     this.texture = null;
   }
 
-  /** Fill it with an ImageBitmap or an array, row after row from the top. */
+  /** Fill it with an array, row after row from the top. */
   fill(width, height, pixels) {
     const { gl } = this;
     if (width !== this.width || height !== this.height) this.allocate(width, height);
@@ -42,7 +53,7 @@ export class Texture {
     this.texture = gl.createTexture();
     Object.assign(this, { width, height });
     this.bind();
-    for (const end of [gl.TEXTURE_MIN_FILTER, gl.TEXTURE_MAG_FILTER]) gl.texParameteri(gl.TEXTURE_2D, end, this.filter);
+    for (const end of [gl.TEXTURE_MIN_FILTER, gl.TEXTURE_MAG_FILTER]) gl.texParameteri(gl.TEXTURE_2D, end, gl.NEAREST);
     for (const side of [gl.TEXTURE_WRAP_S, gl.TEXTURE_WRAP_T]) gl.texParameteri(gl.TEXTURE_2D, side, gl.CLAMP_TO_EDGE);
     gl.texStorage2D(gl.TEXTURE_2D, 1, this.inside, width, height);
   }
