@@ -3,7 +3,8 @@
     python benchmarks/experiments/runtime/cloud.py [--minutes 10] [--seconds 10] [--rounds 3] [--chromium PATH]
 
 Frames are of a drawn room, 320×240 with exact depth, 20 a second. A headless Chromium turns the cloud at each of its
-pictures; what that takes of processor time, decoding of frames and all, does not depend on other work on the cores.
+pictures, drawn in turn by the processor, as the page does without a graphics processor, and by WebGL in software. What
+a drawing takes of processor time, decoding of frames and all, depends less than its rate on other work on the cores.
 Then the page just shows live frames. Every tenth of the minutes its garbage is collected and its heap read, and the
 resident memory of the page's process and of the one that draws. Needs Playwright and Chromium.
 """
@@ -15,7 +16,6 @@ from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import cycle
-from threading import Event, Thread
 from typing import Any
 
 from figures import TESTS, note, print_heading, print_machine, print_row, spread
@@ -28,12 +28,14 @@ from clipdepth.web import Address
 from clipdepth.web.viewer import Setup, open_viewer
 
 sys.path.insert(0, str(TESTS))
+from browsers import fed
 from depth_frames import with_depth
 
 HEIGHT, WIDTH, FPS = 240, 320, 20
 WANTED_FPS = 30
 SIZES = {"wide, 1280×800": {"width": 1280, "height": 800}, "phone, 390×844": {"width": 390, "height": 844}}
 PARTS = 10
+WARM_UP_S = 1
 TURN = """(seconds) => new Promise((done) => {
     const [cloud, start] = [document.getElementById("cloud"), performance.now()];
     const step = (now) => {
@@ -44,13 +46,21 @@ TURN = """(seconds) => new Promise((done) => {
     requestAnimationFrame(step);
 })"""
 COUNT = """window.drawn = 0;
-const draw = WebGL2RenderingContext.prototype.drawArrays;
+const [draw, put] = [WebGL2RenderingContext.prototype.drawArrays, CanvasRenderingContext2D.prototype.putImageData];
 WebGL2RenderingContext.prototype.drawArrays = function (kind, first, count) {
     draw.call(this, kind, first, count);
-    if (kind !== this.POINTS) return;
-    window.points = count;
-    window.drawn++;
+    if (kind === this.POINTS) window.drawn++;
+};
+CanvasRenderingContext2D.prototype.putImageData = function (...given) {
+    put.apply(this, given);
+    if (this.canvas.id === "cloud") window.drawn++;
 };"""
+WEBGL = """const real = WebGL2RenderingContext.prototype.getParameter;
+WebGL2RenderingContext.prototype.getParameter = function (name) {
+    return name === 0x9246 ? "a graphics processor" : real.call(this, name);
+};"""
+"""Makes the page take software that stands in for a graphics processor for one."""
+PAINTERS = {"processor": "", "WebGL in software": WEBGL}
 
 
 def main() -> None:
@@ -64,10 +74,11 @@ def main() -> None:
     print_machine()
     with showing() as url, sync_playwright() as engine:
         browser = engine.chromium.launch(executable_path=options.chromium, args=["--no-sandbox"])
-        print_heading("page", "points", f"drawings a second, {WANTED_FPS} wanted", "processor time of one, ms", "n")
+        wanted = f"drawings a second, {WANTED_FPS} wanted"
+        print_heading("page", "drawn by", "points", wanted, "processor time of one, ms", "n")
         for name, size in SIZES.items():
             note(f"turning: {name}")
-            show_turning(browser, cloud_of(browser, url, size), name, options.rounds, options.seconds)
+            show_turning(browser, url, name, size, options.rounds, options.seconds)
         note(f"memory over {options.minutes:g} minutes")
         show_memory(browser, cloud_of(browser, url, next(iter(SIZES.values()))), options.minutes)
         browser.close()
@@ -76,50 +87,44 @@ def main() -> None:
 @contextmanager
 def showing() -> Iterator[str]:
     """A viewer of a walk through a room; its URL."""
-    pinhole, stop = default_intrinsics(HEIGHT, WIDTH), Event()
-    room = Room(100)
+    pinhole, room = default_intrinsics(HEIGHT, WIDTH), Room(100)
     walk = [room.render(index / 10, pinhole) for index in range(30)]
+    shots = enumerate(cycle(walk + walk[::-1]))
+    frames = (with_depth(Captured(shot.frame, i / FPS, i), shot.depth, pinhole) for i, shot in shots)
     viewer = open_viewer(Address("127.0.0.1", 0), None, Setup("rooms", "CPU", "exact", 0.5, 8))
-    sink = viewer.sink("room")
-
-    def feed() -> None:
-        for index, shot in enumerate(cycle(walk + walk[::-1])):
-            sink.write(with_depth(Captured(shot.frame, index / FPS, index), shot.depth, pinhole))
-            if stop.wait(1 / FPS):
-                return
-
-    feeder = Thread(target=feed)
-    with viewer:
-        feeder.start()
-        try:
-            yield viewer.url
-        finally:
-            stop.set()
-            feeder.join()
+    with fed(viewer, "room", frames, 1 / FPS):
+        yield viewer.url
 
 
-def cloud_of(browser: Any, url: str, size: dict[str, int]) -> Any:
-    """A page with the cloud."""
+def cloud_of(browser: Any, url: str, size: dict[str, int], script: str = "") -> Any:
+    """A page with the cloud, opened after `script` ran in it."""
     page = browser.new_page(viewport=size)
-    page.add_init_script(COUNT)
+    page.add_init_script(COUNT + script)
     page.goto(url)
     page.click("#solid")
-    while not page.evaluate("window.points"):
+    while not page.evaluate("window.drawn"):
         time.sleep(0.2)
     return page
 
 
-def show_turning(browser: Any, page: Any, name: str, rounds: int, seconds: float) -> None:
-    """Turn the cloud, and print how often it was drawn."""
-    rates, costs, whole = [], [], browser.new_browser_cdp_session()
+def show_turning(browser: Any, url: str, name: str, size: dict[str, int], rounds: int, seconds: float) -> None:
+    """Turn the cloud by one painter after the other, and print how often each drew it."""
+    rates: dict[str, list[float]] = {painter: [] for painter in PAINTERS}
+    costs: dict[str, list[float]] = {painter: [] for painter in PAINTERS}
+    whole = browser.new_browser_cdp_session()
     for _ in range(rounds):
-        busy, drawn = processor_seconds(whole), page.evaluate("window.drawn")
-        page.evaluate(TURN, seconds)
-        drawn = page.evaluate("window.drawn") - drawn
-        rates.append(drawn / seconds)
-        costs.append(1000 * (processor_seconds(whole) - busy) / drawn)
-    print_row(name, page.evaluate("window.points"), spread(rates), spread(costs), f"{rounds} × {seconds:g} s")
-    page.close()
+        for painter, script in PAINTERS.items():
+            page = cloud_of(browser, url, size, script)
+            page.evaluate(TURN, WARM_UP_S)
+            busy, drawn = processor_seconds(whole), page.evaluate("window.drawn")
+            page.evaluate(TURN, seconds)
+            drawn = page.evaluate("window.drawn") - drawn
+            rates[painter].append(drawn / seconds)
+            costs[painter].append(1000 * (processor_seconds(whole) - busy) / drawn)
+            page.close()
+    for painter in PAINTERS:
+        figures = spread(rates[painter]), spread(costs[painter])
+        print_row(name, painter, HEIGHT * WIDTH, *figures, f"{rounds} × {seconds:g} s")
 
 
 def show_memory(browser: Any, page: Any, minutes: float) -> None:
