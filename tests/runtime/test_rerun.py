@@ -38,6 +38,8 @@ def test_a_recording_holds_camera_picture_and_depth_over_time(tmp_path: Path) ->
     assert [file.name for file in path.parent.iterdir()] == ["x.rrd"]
     found = read(path)
 
+    right, down, forward = 3, 2, 5  # Rerun's numbers of the axes x, y and z.
+    assert found["/"]["ViewCoordinates:xyz"] == [[[right, down, forward]]]
     depth = found["/camera/depth"]
     assert depth["frame"] == [0, 2, 4]
     assert [time.total_seconds() for time in depth["capture"]] == [0, 0.25, 0.5]

@@ -43,6 +43,7 @@ class RerunSink:
             if self._stream is None:
                 self._stream = rerun.RecordingStream("clipdepth")
                 self._stream.save(self._file.enter_context(atomic_file(self.path)))
+                log_axes(self._stream)
             log_frame(self._stream, frame)
             self._stream.flush(timeout_sec=FLUSH_S)
         except RuntimeError as error:
@@ -58,6 +59,11 @@ class RerunSink:
         if self._stream is not None:
             self._stream.disconnect()
         self._file.__exit__(kind, error, None)
+
+
+def log_axes(stream: rerun.RecordingStream) -> None:
+    """Say that y goes down; without it the viewer takes z, which goes ahead, for up, and the scene lies on its back."""
+    stream.log("/", rerun.ViewCoordinates.RDF, static=True)
 
 
 def log_frame(stream: rerun.RecordingStream, frame: DepthFrame) -> None:

@@ -6,7 +6,7 @@ import rerun
 
 from clipdepth.errors import OutputError
 from clipdepth.frame import DepthFrame
-from clipdepth.sinks.rerun import log_frame
+from clipdepth.sinks.rerun import log_axes, log_frame
 
 _LOG = logging.getLogger(__name__)
 
@@ -43,6 +43,7 @@ class RerunViewerSink:
         assert self._stream is not None
         try:
             self._stream.connect_grpc(self._url)
+            log_axes(self._stream)
             self._stream.flush(timeout_sec=CONNECT_S)
         except RuntimeError as error:
             self._stream = None
