@@ -11,7 +11,6 @@ from clipdepth.bundle.kind import require_metric
 from clipdepth.camera.corrections import Corrections
 from clipdepth.cli.arguments import ArgumentParser
 from clipdepth.cli.logs import log_failure, set_up_logging
-from clipdepth.cli.min_confidence import least_confidence
 from clipdepth.errors import ClipdepthError
 from clipdepth.model import DepthModel, load
 from clipdepth.ros.library import require_ros
@@ -59,7 +58,7 @@ def _loaded(parameters: Parameters) -> DepthModel:
     """The model; raises NotMetricError where its depth is not in metres."""
     bundle = open_bundle(parameters.bundle)
     require_metric(Corrections(bundle.manifest, parameters.camera).kind, "depth in metres", parameters.bundle)
-    least_confidence(parameters.min_confidence or None, bundle.manifest)
+    bundle.manifest.least_confidence(parameters.min_confidence or None, "min_confidence")
     return load(
         bundle,
         engine=parameters.engine,

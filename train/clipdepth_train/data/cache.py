@@ -91,7 +91,8 @@ class PairCache:
 
 def usual_budget() -> int:
     """Bytes: half of what memory and the temporary folder have left, whichever is less."""
-    return min(psutil.virtual_memory().available, shutil.disk_usage(tempfile.gettempdir()).free) // 2
+    memory: int = psutil.virtual_memory().available
+    return min(memory, shutil.disk_usage(tempfile.gettempdir()).free) // 2
 
 
 def _record(pair: RgbdPair) -> bytes:
