@@ -50,7 +50,8 @@ __all__ = [
     "stream",
 ]
 
-__version__ = "0.1.0"
+__version__: str
+"""The installed package's version, which git's tags gave its build; "0+unknown" for sources not installed."""
 
 _MODULES = {
     "Camera": "camera.camera",
@@ -65,9 +66,20 @@ _MODULES = {
 
 def __getattr__(name: str) -> Any:
     """Import what is asked for on first use, so that `import clipdepth` stays light."""
+    if name == "__version__":
+        return _version()
     if name not in __all__:
         raise AttributeError(f"module 'clipdepth' has no attribute '{name}'")
     return getattr(import_module(f"clipdepth.{_MODULES.get(name, 'errors')}"), name)
+
+
+def _version() -> str:
+    from importlib.metadata import PackageNotFoundError, version  # takes as long as all of `clipdepth --help`
+
+    try:
+        return version("clipdepth")
+    except PackageNotFoundError:
+        return "0+unknown"
 
 
 def __dir__() -> list[str]:

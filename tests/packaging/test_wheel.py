@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -15,7 +16,6 @@ import cv2
 import numpy as np
 import pytest
 
-import clipdepth
 from bundles import brightness_depth, write_bundle
 
 ROOT = Path(__file__).parents[2]
@@ -77,6 +77,13 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return target
 
 
+@pytest.fixture(scope="module")
+def version() -> str:
+    """What sources without git's tags are."""
+    (found,) = re.findall(r'^fallback-version = "(.+)"$', (ROOT / "pyproject.toml").read_text(), re.MULTILINE)
+    return str(found)
+
+
 def names(wheel: Path) -> set[str]:
     with zipfile.ZipFile(wheel) as archive:
         return set(archive.namelist())
@@ -88,8 +95,9 @@ def read(wheel: Path, ending: str) -> str:
         return archive.read(name).decode()
 
 
-def test_it_holds_the_four_packages_and_nothing_else(wheel: Path) -> None:
-    information = f"clipdepth-{clipdepth.__version__}.dist-info"
+def test_it_holds_the_four_packages_and_nothing_else(wheel: Path, version: str) -> None:
+    assert wheel.name == f"clipdepth-{version}-py3-none-any.whl"
+    information = f"clipdepth-{version}.dist-info"
     assert {name.partition("/")[0] for name in names(wheel)} == {*PACKAGES, information}
     assert not any(part.startswith(("test", "conftest")) for name in names(wheel) for part in Path(name).parts)
 
@@ -102,9 +110,9 @@ def test_every_module_and_type_marker_is_in_it(wheel: Path) -> None:
         assert {*sources, f"{package}/py.typed"} <= names(wheel)
 
 
-def test_its_metadata(wheel: Path) -> None:
+def test_its_metadata(wheel: Path, version: str) -> None:
     metadata = Parser().parsestr(read(wheel, "/METADATA"))
-    assert (metadata["Name"], metadata["Version"]) == ("clipdepth", clipdepth.__version__)
+    assert (metadata["Name"], metadata["Version"]) == ("clipdepth", version)
     assert (metadata["License-Expression"], metadata["Requires-Python"]) == ("MIT", ">=3.10")
     needed = [line for line in metadata.get_all("Requires-Dist", []) if "extra ==" not in line]
     assert not any(line.startswith(NOT_ON_A_DEVICE) for line in needed)
@@ -124,12 +132,42 @@ def device(installed: Path, *arguments: str | Path, cwd: Path) -> str:
     return run(sys.executable, "-W", "error", "-c", code, *arguments, cwd=cwd, env=environment)
 
 
-def test_it_starts(installed: Path, tmp_path: Path) -> None:
+def test_it_starts(installed: Path, version: str, tmp_path: Path) -> None:
     environment = {**os.environ, "PYTHONPATH": str(installed)}
-    version = f"clipdepth {clipdepth.__version__}\n"
-    assert run(sys.executable, "-m", "clipdepth", "--version", cwd=tmp_path, env=environment) == version
-    assert run(installed / "bin" / "clipdepth", "--version", cwd=tmp_path, env=environment) == version
-    assert device(installed, "--version", cwd=tmp_path) == version
+    told = f"clipdepth {version}\n"
+    assert run(sys.executable, "-m", "clipdepth", "--version", cwd=tmp_path, env=environment) == told
+    assert run(installed / "bin" / "clipdepth", "--version", cwd=tmp_path, env=environment) == told
+    assert device(installed, "--version", cwd=tmp_path) == told
+
+
+def build_version(sources: Path, path: str | None = None) -> str:
+    """The version that a build of `sources` has, where programs are found on `path`."""
+    environment = {**os.environ, **({} if path is None else {"PATH": path})}
+    return run(sys.executable, "-m", "hatchling", "version", cwd=sources, env=environment).strip()
+
+
+def test_its_version_is_that_of_gits_tags(version: str, tmp_path: Path) -> None:
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, tmp_path)
+    git = ("git", "-C", tmp_path, "-c", "user.name=Ada", "-c", "user.email=ada@example.org")
+    run(*git, "init", "--quiet")
+    run(*git, "add", ".")
+    run(*git, "commit", "--quiet", "--message", "one")
+    run(*git, "commit", "--quiet", "--message", "two", "--allow-empty")
+    node = run(*git, "rev-parse", "HEAD")[:7]
+    base = version.removesuffix(".dev0")
+    assert build_version(tmp_path).startswith(f"{base}.dev2+g{node}")
+    run(*git, "tag", "v9.8.7")
+    assert build_version(tmp_path) == "9.8.7"
+    run(*git, "commit", "--quiet", "--message", "three", "--allow-empty")
+    assert build_version(tmp_path).startswith("9.8.8.dev1+g")
+    assert build_version(tmp_path, path="") == version
+
+
+def test_sources_that_are_not_installed_have_no_version(tmp_path: Path) -> None:
+    shutil.copy(ROOT / "runtime" / "clipdepth" / "__init__.py", tmp_path / "clipdepth.py")
+    code = "import clipdepth; print(clipdepth.__version__)"
+    assert run(sys.executable, "-S", "-c", code, cwd=tmp_path, env={}) == "0+unknown\n"
 
 
 def test_it_turns_pictures_into_depth_without_pytorch(installed: Path, tmp_path: Path) -> None:

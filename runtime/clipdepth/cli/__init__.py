@@ -9,7 +9,7 @@ from difflib import get_close_matches
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from clipdepth import __version__
+import clipdepth
 from clipdepth.cli.interruption import exit_status
 from clipdepth.cli.logs import log_failure, set_up_logging
 from clipdepth.errors import ClipdepthError, MissingExtraError, UsageError
@@ -134,7 +134,7 @@ def _dispatch(arguments: list[str]) -> int:
             _say(_help())
             return 0 if arguments else 2
         case ["-V" | "--version", *_]:
-            _say(f"clipdepth {__version__}")
+            _say(f"clipdepth {clipdepth.__version__}")
             return 0
         case ["help", *words]:
             return _dispatch([*words, "--help"])
