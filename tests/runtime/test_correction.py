@@ -123,10 +123,9 @@ def test_a_lens_that_bends_is_corrected_for_the_view_that_is_left(room: Room, ma
     wide = room.render(TIME, Intrinsics(960, 720, 600.0, 600.0, 479.5, 359.5))
     y, x = np.mgrid[:HEIGHT, :WIDTH].astype(np.float64)
     pixels = np.stack([x.ravel(), y.ravel()], 1)[:, None]
+    undistort = getattr(cv2, "undistortPointsIter", cv2.undistortPoints)  # of OpenCV 4, and of 5
     criteria = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 100, 1e-9)
-    rays = cv2.undistortPoints(
-        pixels, camera.intrinsics.matrix, camera.coefficients, R=np.eye(3), P=np.eye(3), criteria=criteria
-    )
+    rays = undistort(pixels, camera.intrinsics.matrix, camera.coefficients, R=np.eye(3), P=np.eye(3), criteria=criteria)
     looked_up = (rays.reshape(HEIGHT, WIDTH, 2) * 600 + [479.5, 359.5]).astype(np.float32)
     bent = np.asarray(cv2.remap(wide.frame, looked_up[..., 0], looked_up[..., 1], cv2.INTER_LINEAR), np.uint8)
 

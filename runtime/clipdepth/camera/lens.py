@@ -14,6 +14,10 @@ ACCURATE = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 200, 1e-10)
 """When to stop inverting the lens's polynomial: OpenCV's own few steps miss by pixels in the corners."""
 
 
+# OpenCV 5 took the one into the other.
+_undistort_points = getattr(cv2, "undistortPointsIter", cv2.undistortPoints)
+
+
 class Lens(Protocol):
     """A model of lenses: `matrix` is the bent picture's K, (3, 3), and `coefficients` its distortion, (N,) float64."""
 
@@ -53,7 +57,7 @@ class PinholeLens:
 
     def straighten(self, pixels: Points, matrix: Points, coefficients: Points) -> Points:
         """See `Lens`."""
-        rays = cv2.undistortPoints(pixels[:, None], matrix, coefficients, R=np.eye(3), P=np.eye(3), criteria=ACCURATE)
+        rays = _undistort_points(pixels[:, None], matrix, coefficients, R=np.eye(3), P=np.eye(3), criteria=ACCURATE)
         return np.asarray(rays[:, 0], np.float64)
 
     def maps(self, matrix: Points, coefficients: Points, straight: Points, size: tuple[int, int]) -> Maps:

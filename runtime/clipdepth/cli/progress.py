@@ -58,6 +58,11 @@ class LongProgress(Progress):
         self._amount = amount
         self._said = dict[TaskID, tuple[float, float]]()
 
+    def stop(self) -> None:
+        """See Progress."""
+        if not self.disable:  # else versions before 14.3 write an empty line
+            super().stop()
+
     def add_task(self, description: str, *given: Any, **fields: Any) -> TaskID:
         """See Progress."""
         number = super().add_task(description, *given, **fields)
