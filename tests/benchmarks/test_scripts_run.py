@@ -35,6 +35,7 @@ LONG = (
     "nyu/taught.py",
     "placers.py",
     "runtime/faults.py",
+    "runtime/installed.py",
 )
 """What takes minutes, a network, Ray's cluster or a GPU; `nyu/report.py`, `nyu/sweep.py` have tests of their own."""
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import numpy as np
@@ -346,6 +347,15 @@ def without_a_pass() -> Rows:
     return {label: (spread(found[f"base, without {name}"]["of_all"]),) for label, name in labels.items()}
 
 
+def installed() -> Rows:
+    found = {package["name"]: package["mb"] for package in read("amd-epyc-2-cores/installed.json")["packages"]}
+    rich = sum(found[name] for name in ("rich", "Pygments", "markdown-it-py", "mdurl"))
+    names = ("opencv-python", "av", "onnxruntime", "numpy", "clipdepth")
+    rows = {name: ((found[name],), None) for name in names}
+    sums = {"rich, with Pygments and two more": ((rich,), None), "all": ((sum(found.values()),), None)}
+    return {**rows, **sums}
+
+
 @dataclass(frozen=True)
 class Table:
     """A table of a page, by the start of its head, and where its figures come from.
@@ -398,6 +408,7 @@ TABLES = [
     Table(NYU, "| GFLOP | rel ↓ | δ1 ↑ | aligned δ1 ↑ | 16:9", other_shapes),
     Table(NYU, "| ONNX Runtime, ms | × eager", trunks),
     Table(NYU, "| ms | × PyTorch eager's speed", speed),
+    Table("docs/devices.md", "package | MB", installed),
     Table(EDGE, "without | × (p10 to p90)", without_a_pass),
     Table(EDGE, "change | rel ↓", tried_for_edge),
 ]
@@ -446,6 +457,8 @@ def sentences() -> Iterable[tuple[str, str, Sequence[float]]]:
     metrics = evaluated("nyu/with-kitchen/edge-nyu-eigen.json")
     aligned = evaluated("nyu/with-kitchen/edge-nyu-aligned.json")
     kitchen = evaluated("nyu/with-kitchen/edge-nyu-kitchen.json")
+    starts = read("amd-epyc-2-cores/installed.json")["start_processor_s"]
+    imported, python, helped = (median(starts[name]) for name in ("import clipdepth", "python", "clipdepth run --help"))
     int8 = next(g for g in box()["graphs"] if g["placement"] == "cpu")["verification"]
     row = report(HERE)["openvino int8"]
     yolo = times_as_long("YOLO26n-depth 256×320 best form", "openvino int8")
@@ -471,6 +484,8 @@ def sentences() -> Iterable[tuple[str, str, Sequence[float]]]:
         r"\[`edge-nyu`\].*\| (\S+) M \| (\S+) \|",
         (box()["model"]["parameters"] / 1e6, box()["model"]["flops"] / 1e9),
     )
+    starting = r"takes (\S+) s of the processor's time, Python's own (\S+) s included, .* --help` (\S+) s"
+    yield "docs/devices.md", starting, (imported, python, helped)
     yield NYU, r"parameters \| (\S+) M", (box()["model"]["parameters"] / 1e6,)
     yield NYU, r"`edge-nyu` has rel (\S+) and δ1 ([\d.]+):", (aligned["rel"], aligned["delta1"])
     yield NYU, r"another Kinect .*: rel (\S+), δ1 (\S+), nothing", (kitchen["rel"], kitchen["delta1"])
