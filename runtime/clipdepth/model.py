@@ -19,7 +19,7 @@ from clipdepth.frame import DepthFrame, checked_image
 from clipdepth.pipeline import Feed, Pipeline
 from clipdepth.pipeline.optics import Optics
 from clipdepth.pipeline.smoothing import Smoother
-from clipdepth.sources import Captured, Source, open_source
+from clipdepth.sources import Captured, Source, SourceOptions, open_source
 from clipdepth.sources.frames import FramesSource, array_source
 from clipdepth.sources.mode import CameraMode
 
@@ -188,7 +188,7 @@ def stream(
 
 def _open(source: Frames, mode: CameraMode | None, live: bool) -> Source:
     if isinstance(source, int | str | Path):
-        return open_source(str(source), mode)
+        return open_source(str(source), SourceOptions(mode or CameraMode()))
     if isinstance(source, np.ndarray):
         return array_source(source, live=live)
     if not isinstance(source, Iterable):

@@ -14,7 +14,7 @@ from clipdepth.cli import main
 from clipdepth.errors import MissingExtraError, SourceError
 from clipdepth.model import load
 from clipdepth.sinks import open_sink
-from clipdepth.sources import open_source
+from clipdepth.sources import SourceOptions, open_source
 
 pytest.importorskip("rosbags")
 pytest.importorskip("mcap")
@@ -129,8 +129,8 @@ def test_topics_are_chosen_by_name_or_asked_for(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match=r"several topics of picture: /front/.*, /rear/.*; give one with --topic"):
         open_source(str(path))
     with pytest.raises(SourceError, match=r"no pictures in topic /left, but in .*/rear/.*; give another --topic"):
-        open_source(str(path), topic="/left")
-    with open_source(str(path), topic=TOPIC) as source:
+        open_source(str(path), SourceOptions(topic="/left"))
+    with open_source(str(path), SourceOptions(topic=TOPIC)) as source:
         assert len(list(source)) == 3
 
 

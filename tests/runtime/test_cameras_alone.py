@@ -19,6 +19,7 @@ from clipdepth.cli import main
 from clipdepth.cli.run_options import parse_options
 from clipdepth.errors import OutputError, SourceError, UsageError
 from clipdepth.pipeline import Feed, Pipeline
+from clipdepth.sources import SourceOptions
 from clipdepth.sources.camera import FAILED_READS, camera_source
 from clipdepth.sources.frames import FramesSource
 from clipdepth.sources.late import LateSource, open_late
@@ -136,8 +137,8 @@ def test_a_camera_that_is_away_at_the_start_comes_later_and_one_that_never_does_
     port, never = free_port(), free_port()
     late, staying = Kept(), Kept()
     sources = [
-        open_late(f"http://u:hunter2@127.0.0.1:{port}/camera", None, SOON),
-        open_late(f"http://127.0.0.1:{never}/camera", None, BRIEFLY),
+        open_late(f"http://u:hunter2@127.0.0.1:{port}/camera", SourceOptions(reconnect=SOON)),
+        open_late(f"http://127.0.0.1:{never}/camera", SourceOptions(reconnect=BRIEFLY)),
         FramesSource(steady(), live=True),
     ]
     assert all(source.live for source in sources)
@@ -184,7 +185,8 @@ def test_a_source_is_opened_when_it_is_first_read() -> None:
 
 
 def test_closing_ends_the_search_for_a_source_that_is_not_there() -> None:
-    source = open_late(f"http://127.0.0.1:{free_port()}/x", None, Reconnect(first_s=1000, longest_s=1000))
+    options = SourceOptions(reconnect=Reconnect(first_s=1000, longest_s=1000))
+    source = open_late(f"http://127.0.0.1:{free_port()}/x", options)
     with Pipeline(SlowEngine(), [SIZE], [Feed(source)]) as pipeline:
         assert wait_until(lambda: states(pipeline) == ["waiting"])
         time.sleep(0.2)
@@ -196,7 +198,7 @@ def test_closing_ends_the_search_for_a_source_that_is_not_there() -> None:
 def test_a_video_on_a_server_is_no_live_source_however_late_it_is_opened(tmp_path: Path) -> None:
     write_clip(tmp_path / "v.mp4", room_frames(0, 40))
     sink = Kept(0.005)
-    with web_server(tmp_path) as url, open_late(f"{url}/v.mp4", None, SOON) as source:
+    with web_server(tmp_path) as url, open_late(f"{url}/v.mp4", SourceOptions(reconnect=SOON)) as source:
         with Pipeline(SlowEngine(0.005), [SIZE], [Feed(source, [sink])]) as pipeline:
             assert pipeline.wait(60)
         assert not source.live

@@ -11,7 +11,7 @@ from bundles import write_bundle
 from clipdepth.cli import main
 from clipdepth.errors import SourceError, UsageError
 from clipdepth.files.hwaccel import HardwareDecoder, find_decoder
-from clipdepth.sources import open_source
+from clipdepth.sources import SourceOptions, open_source
 from clips import room_frames, write_clip
 
 
@@ -37,7 +37,7 @@ def test_a_device_that_is_not_here_is_told_in_a_line() -> None:
 def test_auto_takes_what_is_here_and_pictures_stay_the_same(clip: Path) -> None:
     """Hardware rounds colours otherwise than FFmpeg's own decoder does, by a level or two."""
     decoder = find_decoder("auto")
-    with open_source(str(clip)) as plain, open_source(str(clip), decoder=decoder) as source:
+    with open_source(str(clip)) as plain, open_source(str(clip), SourceOptions(decoder=decoder)) as source:
         pairs = list(zip(plain, source, strict=True))
     assert len(pairs) == 6
     for one, other in pairs:
@@ -52,7 +52,7 @@ def test_a_codec_that_the_device_does_not_know_is_decoded_in_software(
     decoder = HardwareDecoder("drm")
     with (
         open_source(str(clip)) as plain,
-        open_source(str(clip), decoder=decoder) as source,
+        open_source(str(clip), SourceOptions(decoder=decoder)) as source,
         caplog.at_level(logging.WARNING),
     ):
         for one, other in zip(plain, source, strict=True):

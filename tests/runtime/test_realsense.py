@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from clipdepth.errors import MissingExtraError, SourceError, UsageError
-from clipdepth.sources import has_modes, open_source
+from clipdepth.sources import SourceOptions, has_modes, open_source
 from clipdepth.sources.live import Reconnect
 from clipdepth.sources.mode import CameraMode
 from clipdepth.sources.realsense import open_realsense, realsense_cameras
@@ -82,4 +82,4 @@ def test_a_missing_library_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     assert realsense_cameras() == []
     assert has_modes("realsense://")
     with pytest.raises(UsageError, match="--fourcc is for webcams"):
-        open_source("realsense://", CameraMode(fourcc="MJPG"))
+        open_source("realsense://", SourceOptions(CameraMode(fourcc="MJPG")))

@@ -36,7 +36,7 @@ from clipdepth.camera.corrections import Corrections
 from clipdepth.pipeline import Feed, Pipeline
 from clipdepth.sinks.depth_picture import INVALID, colourise
 from clipdepth.sinks.relative import FARTHEST, NEAREST
-from clipdepth.sources import Captured
+from clipdepth.sources import Captured, SourceOptions
 from clipdepth.sources.frames import FramesSource
 from clipdepth.sources.late import open_late
 from clipdepth.sources.live import Reconnect
@@ -445,7 +445,8 @@ def test_a_camera_that_gives_no_more_is_seen_by_who_looks_and_who_comes(browser:
 def test_the_state_of_each_camera_is_said(browser: Any) -> None:
     viewer = open_viewer(Address("127.0.0.1", 0), None, SETUP)
     stop, port = threading.Event(), free_port()
-    away = open_late(f"http://127.0.0.1:{port}/camera", None, Reconnect(0.05, 0.1, give_up_s=10**6))
+    options = SourceOptions(reconnect=Reconnect(0.05, 0.1, give_up_s=10**6))
+    away = open_late(f"http://127.0.0.1:{port}/camera", options)
     sources = [FramesSource(camera(stop), live=True, name="kitchen"), away]
     feeds = [Feed(source, [viewer.sink(source.name)]) for source in sources]
     with viewer, Pipeline(RampEngine(), [SIZE], feeds) as pipeline:

@@ -16,7 +16,7 @@ from source_faults import ENGINE, NAME, sees
 from clipdepth.errors import SourceError
 from clipdepth.model import load
 from clipdepth.pipeline import Feed, Pipeline
-from clipdepth.sources import Source
+from clipdepth.sources import Source, SourceOptions
 from clipdepth.sources.late import open_late
 from clipdepth.sources.live import Reconnect
 from live_servers import free_port, mjpeg_server, wait_until
@@ -45,7 +45,8 @@ def three_cameras(bundle: Path, frames: list[Frame], restarts: int) -> Fault:
         dying, flapping = staying.enter_context(ExitStack()), staying.enter_context(ExitStack())
         servers = [dying.enter_context(serve()), flapping.enter_context(serve(port)), staying.enter_context(serve())]
         patience = (GIVE_UP_S, math.inf, math.inf)
-        sources = [open_late(url, None, Reconnect(give_up_s=s)) for (url, _), s in zip(servers, patience, strict=True)]
+        asked = [SourceOptions(reconnect=Reconnect(give_up_s=seconds)) for seconds in patience]
+        sources = [open_late(url, options) for (url, _), options in zip(servers, asked, strict=True)]
         feeds = [Feed(source, [sink]) for source, sink in zip(sources, stamps, strict=True)]
         pipeline = Pipeline(model.engine, model.bundle.manifest.inputs, feeds)
         with suppress(SourceError), pipeline:

@@ -23,7 +23,7 @@ from clipdepth.cli.lens_window import LensWindow
 from clipdepth.cli.newest import newest_frames
 from clipdepth.cli.overwriting import refuse_overwriting
 from clipdepth.errors import SourceError, UsageError
-from clipdepth.sources import Source, has_modes, open_source
+from clipdepth.sources import Source, SourceOptions, has_modes, open_source
 from clipdepth.sources.mode import CameraMode
 
 _LOG = logging.getLogger(__name__)
@@ -61,7 +61,7 @@ def main(argv: Sequence[str]) -> int:
     """Run the command; return 0."""
     options = LensOptions(**vars(lens_parser().parse_args(argv)))
     refuse_overwriting([options.source], [options.out])
-    with open_source(options.source, options.mode) as source:
+    with open_source(options.source, SourceOptions(options.mode)) as source:
         views = _collect(source, options)
     with Console(stderr=True).status(f"fitting a lens to {len(views.kept)} views"):
         model: LensModel = "fisheye" if options.fisheye else "plumb_bob"

@@ -33,7 +33,7 @@ from clipdepth.model import DepthModel, load
 from clipdepth.pipeline import Feed, Pipeline
 from clipdepth.pipeline.smoothing import Smoother
 from clipdepth.sinks import open_foxglove, open_rerun_viewer, open_sink
-from clipdepth.sources import Source
+from clipdepth.sources import Source, SourceOptions
 from clipdepth.sources.late import open_late
 from clipdepth.web.viewer import Setup, open_viewer
 
@@ -71,8 +71,8 @@ def _run(options: RunOptions, bundle: Bundle) -> tuple[RunReport, BaseException 
         # Files and outputs first: what is wrong with them is told before engines are tried. Cameras open after that:
         # what they gave in the meantime would wait in their drivers, and be taken for new.
         decoder = find_decoder(options.hwaccel) if options.hwaccel else None
-        given = options.mode, options.reconnect, decoder, options.topic
-        sources = [stack.enter_context(open_late(spec, *given)) for spec in options.source]
+        asked = SourceOptions(options.mode, options.reconnect, decoder, options.topic)
+        sources = [stack.enter_context(open_late(spec, asked)) for spec in options.source]
         kind = Corrections(bundle.manifest, options.camera).kind
         span = options.span(kind)
         feeds = _feeds(sources, bundle, options, span)

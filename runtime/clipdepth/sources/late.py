@@ -6,13 +6,9 @@ from functools import partial
 from threading import Event
 
 from clipdepth.errors import SourceError
-from clipdepth.files.hwaccel import HardwareDecoder
-from clipdepth.sources import Captured, Source, has_modes, is_camera, is_sought, open_source
-from clipdepth.sources.camera import camera_name
-from clipdepth.sources.gstreamer import pipeline_name
+from clipdepth.sources import Captured, Source, SourceOptions
+from clipdepth.sources.kinds import kind_of
 from clipdepth.sources.live import Reconnect, Search
-from clipdepth.sources.mode import CameraMode
-from clipdepth.sources.network import stream_name
 
 _LOG = logging.getLogger(__name__)
 
@@ -101,24 +97,9 @@ class LateSource:
         return None
 
 
-def open_late(
-    spec: str,
-    mode: CameraMode | None = None,
-    reconnect: Reconnect | None = None,
-    decoder: HardwareDecoder | None = None,
-    topic: str | None = None,
-) -> Source:
+def open_late(spec: str, options: SourceOptions | None = None) -> Source:
     """A `LateSource` of a camera or a stream, anything else as `open_source` does, and raises."""
-    if not is_sought(spec):
-        return open_source(spec, decoder=decoder, topic=topic)
-    reconnect = reconnect or Reconnect()
-    return LateSource(_name(spec), partial(open_source, spec, mode, reconnect, decoder), reconnect)
-
-
-def _name(spec: str) -> str:
-    """What messages call a camera or a stream before it is open."""
-    if is_camera(spec):
-        return camera_name(spec)
-    if spec.startswith("gst:"):
-        return pipeline_name(spec)
-    return spec if has_modes(spec) else stream_name(spec)
+    kind, options = kind_of(spec), options or SourceOptions()
+    if kind.name is None:
+        return kind.open(spec, options)
+    return LateSource(kind.name(spec), partial(kind.open, spec, options), options.reconnect or Reconnect())
