@@ -53,6 +53,9 @@ class DepthFrame:
     """How unlike the model's training frames the picture is as a whole; None where the model does not say it. One in a
     hundred frames that were held out of training exceeds 1: above it neither depth nor confidence is to be relied on.
     """
+    measured: NDArray[np.float32] | None = None
+    """The depth that a sensor of the source measured, (H, W) float32 metres, of `image` pixel by pixel; NaN where it
+    saw nothing. It has that sensor's own errors. None where the source has no such sensor."""
 
     @cached_property
     def depth(self) -> NDArray[np.float32]:

@@ -69,7 +69,7 @@ def test_keeps_depth_and_video_and_reports(
     (source,) = report["sources"]
     counts = {"name": str(images), "captured": 4, "processed": 4, "dropped": {}, "losses": 0, "state": "ended"}
     focal = {"origin": "assumed", "focal_px": pytest.approx(0.9 * 64), "width": 64, "height": 48, "frames": 4}
-    assert source == {**counts, "failed": None, "focal": [focal], "confidence": None, "novel": None}
+    assert source == {**counts, "failed": None, "focal": [focal], "confidence": None, "novel": None, "measured": None}
     assert report["agreement"]["tolerance"]["mean"] == 1e-4
 
     out, err = capsys.readouterr()

@@ -627,6 +627,7 @@ def test_the_status_and_the_metrics_are_the_pipelines() -> None:
             "captured": 12,
             "processed": 12,
             "novel": None,
+            "measured": None,
             "dropped": {"engine": 5},
             "losses": 0,
             "state": "ended",

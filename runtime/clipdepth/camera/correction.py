@@ -42,6 +42,10 @@ class Correction:
         """The frame without distortion and turned, (H, W, 3) uint8 BGR: what the network sees and depth belongs to."""
         return self.turn.frame(self.view.frame(frame) if self.view else frame)
 
+    def undistort_measured(self, depth: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Measured depth of the camera's frame, (H, W) float32, as that of the one of `undistort`; 0 where none is."""
+        return self.turn.frame(self.view.measured_depth(depth) if self.view else depth)
+
     def undistort_points(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
         """Where pixels (x, y) of the camera's frame, (N, 2) float64, lie in the one of `undistort`."""
         return self.turn.points(self.view.points(points) if self.view else points, self.intrinsics)

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from clipdepth.errors import UsageError
 
@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from clipdepth.camera.pinhole import Intrinsics
+
+    Pixels = TypeVar("Pixels", NDArray[np.uint8], NDArray[np.float32])
 
 ANGLES = 90, 180, 270
 
@@ -30,15 +32,15 @@ class Turn:
         if self.rotate not in (0, *ANGLES):
             raise UsageError(f"pictures cannot be rotated by {self.rotate}°; give 90, 180 or 270, clockwise")
 
-    def frame(self, frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """The turned picture of a frame, both (H, W, 3) uint8."""
+    def frame(self, frame: Pixels) -> Pixels:
+        """A frame, (H, W, 3) uint8, or depth, (H, W) float32, turned."""
         import cv2
         import numpy as np
 
         if self.rotate:
             turns = (cv2.ROTATE_90_CLOCKWISE, cv2.ROTATE_180, cv2.ROTATE_90_COUNTERCLOCKWISE)
-            frame = np.asarray(cv2.rotate(frame, turns[ANGLES.index(self.rotate)]), np.uint8)
-        return np.asarray(cv2.flip(frame, 1), np.uint8) if self.mirror else frame
+            frame = np.asarray(cv2.rotate(frame, turns[ANGLES.index(self.rotate)]), frame.dtype)
+        return np.asarray(cv2.flip(frame, 1), frame.dtype) if self.mirror else frame
 
     def points(self, points: NDArray[np.float64], turned: Intrinsics) -> NDArray[np.float64]:
         """Where pixels (x, y), (N, 2) float64, lie in the picture after the turn, whose pinhole is `turned`."""

@@ -41,6 +41,16 @@ class Undistortion:
         straight = cv2.remap(frame, *self.maps, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         return np.asarray(straight, np.uint8)
 
+    def measured_depth(self, depth: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The straight picture's measured depth, both (H, W) float32, 0 where there is none.
+
+        By nearest neighbours: a mean of two surfaces is on neither.
+        """
+        # Of fixed-point maps OpenCV's nearest neighbour takes the whole part, half a pixel off.
+        maps = cv2.convertMaps(*self.maps, cv2.CV_32FC1)
+        straight = cv2.remap(depth, *maps, cv2.INTER_NEAREST, borderMode=cv2.BORDER_CONSTANT, borderValue=0)
+        return np.asarray(straight, np.float32)
+
     def points(self, points: Points) -> Points:
         """Where pixels (x, y) of the bent picture, (N, 2) float64, lie in the straight one, (N, 2) float64.
 

@@ -71,7 +71,7 @@ def _run(options: RunOptions, bundle: Bundle) -> tuple[RunReport, BaseException 
         # Files and outputs first: what is wrong with them is told before engines are tried. Cameras open after that:
         # what they gave in the meantime would wait in their drivers, and be taken for new.
         decoder = find_decoder(options.hwaccel) if options.hwaccel else None
-        asked = SourceOptions(options.mode, options.reconnect, decoder, options.topic)
+        asked = SourceOptions(options.mode, options.reconnect, decoder, options.topic, options.measured)
         sources = [stack.enter_context(open_late(spec, asked)) for spec in options.source]
         kind = Corrections(bundle.manifest, options.camera).kind
         span = options.span(kind)

@@ -17,7 +17,7 @@ from clipdepth.cli.engine_options import add_engine_arguments
 from clipdepth.cli.json_report import add_json_argument
 from clipdepth.cli.min_confidence import add_min_confidence
 from clipdepth.errors import UsageError
-from clipdepth.sources import has_modes, is_bag, is_sought
+from clipdepth.sources import has_measured, has_modes, is_bag, is_sought
 from clipdepth.sources.live import Reconnect
 from clipdepth.sources.mode import CameraMode
 from clipdepth.web import Address, parse_address
@@ -42,6 +42,7 @@ class RunOptions(TurnedCameraOptions, AccessOptions):
     give_up: float | None
     hwaccel: str | None
     topic: str | None
+    measured: str | None
     output: list[Path]
     points: bool
     frames: int | None
@@ -90,6 +91,8 @@ def parse_options(argv: Sequence[str]) -> RunOptions:
         raise UsageError("--give-up is for cameras and streams, and no --source is one; leave it out")
     if options.topic is not None and not any(is_bag(spec) for spec in options.source):
         raise UsageError("--topic is for bags of ROS, and no --source is one; leave it out")
+    if options.measured is not None and not any(has_measured(spec) for spec in options.source):
+        raise UsageError("--measured is for bags of ROS and folders of images, and no --source is one; leave it out")
     if (options.token is not None or options.metrics or options.behind_proxy) and not options.serve:
         raise UsageError("--token, --allowed-host, --allowed-origin and --metrics are for --serve; give it too")
     if options.points and not (options.foxglove or any(path.suffix.lower() == ".mcap" for path in options.output)):
@@ -127,6 +130,13 @@ def parser() -> ArgumentParser:
         f"(default: {Reconnect().give_up_s:g}s; the other sources go on)",
     )
     add("--topic", metavar="NAME", help="the topic of pictures in a bag of ROS with several")
+    add(
+        "--measured",
+        metavar="WHERE",
+        help="compare with depth that a sensor measured, aligned with the pictures: the topic of a bag of ROS, or a "
+        "folder or pattern of 16-bit PNGs in millimetres, one for each picture "
+        "(a RealSense's own depth is always compared)",
+    )
     add(
         "--hwaccel",
         metavar="KIND[:DEVICE]",

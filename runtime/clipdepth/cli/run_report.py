@@ -10,6 +10,7 @@ from clipdepth.bundle.agreement import Agreement
 from clipdepth.bundle.kind import DepthKind
 from clipdepth.files.foreign import shown
 from clipdepth.pipeline.branch import Branch, State
+from clipdepth.pipeline.comparison import Comparison
 from clipdepth.pipeline.confidence import Confidence
 from clipdepth.pipeline.focal import FocalLength, describe_focal
 from clipdepth.pipeline.latency import Latency
@@ -43,6 +44,8 @@ class SourceReport:
     """With what its frames were filmed, and where that was known from; the most frequent first."""
     confidence: Confidence | None
     """How sure the model was; None where it does not say it."""
+    measured: Comparison | None
+    """How far depth is from what the source's own sensor measured; None where it has none."""
 
     @classmethod
     def of(cls, branch: Branch) -> "SourceReport":
@@ -51,7 +54,7 @@ class SourceReport:
         dropped, focal = dict(counts.dropped), counts.focal.counted()
         failed = FailureReport(f"{failure.at:%Y-%m-%dT%H:%M:%SZ}", str(failure.error)) if failure else None
         found = counts.captured, counts.processed, dropped, source.losses, branch.state, failed, counts.novel, focal
-        return cls(source.name, *found, counts.confidence.summary())
+        return cls(source.name, *found, counts.confidence.summary(), counts.comparison.summary())
 
     def __str__(self) -> str:
         dropped = ", ".join(f"{frames} before {stage}" for stage, frames in self.dropped.items()) or "none"
@@ -110,6 +113,7 @@ def print_report(report: RunReport, console: Console) -> None:
         "engine": f"{report.engine} on {report.device}, {report.precision}, {threads}",
         "depth": str(report.agreement) + (f", by {report.looser_limits}" if report.looser_limits else ""),
         **_sure(report.sources),
+        **_measured(report.sources),
         "written": ", ".join(map(shown, report.outputs)) or "nothing; give --output to keep the depth",
     }
     for name, fact in facts.items():
@@ -131,6 +135,19 @@ def _sure(sources: Sequence[SourceReport]) -> dict[str, str]:
 def _confidence(found: Confidence) -> str:
     left_out = f"; {found.left_out:.0%} of the pixels were left out" if found.left_out else ""
     return f"depth is within 10% of the truth with a probability of {found.mean:.2f} on average{left_out}"
+
+
+def _measured(sources: Sequence[SourceReport]) -> dict[str, str]:
+    """How far depth is from each source's own sensor, where it has one."""
+    lines = [_name(source, sources) + _comparison(source.measured) for source in sources if source.measured]
+    return {"sensor": "\n         ".join(lines)} if lines else {}
+
+
+def _comparison(found: Comparison) -> str:
+    return (
+        f"AbsRel {found.rel:.3f}, δ1 {found.delta1:.3f}, ours is {found.median_ratio:.3f} times its depth (median), "
+        f"over {found.share:.0%} of the pixels of {found.frames} frames; it has errors of its own"
+    )
 
 
 def _name(source: SourceReport, sources: Sequence[SourceReport]) -> str:

@@ -161,6 +161,7 @@ class Branch:
             self.counts.processed += 1
             self.counts.focal.add(frame.intrinsics)
             self.counts.confidence.add(frame)
+            self.counts.comparison.add(frame)
             if frame.novelty is not None:
                 self.counts.novel = (self.counts.novel or 0) + (frame.novelty > NOVEL)
             for name, queue in self._queues:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from clipdepth.pipeline.comparison import ComparisonTally
 from clipdepth.pipeline.confidence import ConfidenceTally
 from clipdepth.pipeline.focal import FocalLengths
 from clipdepth.pipeline.latency import Histogram, Latency, LatencyRing
@@ -24,6 +25,8 @@ class Counts:
     """With what the frames processed were filmed."""
     confidence: ConfidenceTally = field(default_factory=ConfidenceTally)
     """How sure the model was of the frames processed."""
+    comparison: ComparisonTally = field(default_factory=ComparisonTally)
+    """How far their depth is from what the source's own sensor measured."""
 
 
 class StageTimes:

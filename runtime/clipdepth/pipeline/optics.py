@@ -13,6 +13,7 @@ from clipdepth.camera.correction import Correction
 from clipdepth.camera.corrections import Corrections
 from clipdepth.camera.letterbox import Letterbox, fit
 from clipdepth.camera.pinhole import Intrinsics
+from clipdepth.errors import SourceError
 from clipdepth.frame import DepthFrame
 from clipdepth.pipeline.smoothing import Smoother
 from clipdepth.sources import Captured
@@ -48,15 +49,18 @@ class Optics:
     def prepare(self, captured: Captured) -> Prepared:
         """Undistort a frame, turn it and fit it into the network's size of the nearest shape.
 
-        Raises SourceError for a size that the camera is not known at.
+        Raises SourceError for a size that the camera is not known at, and for measured depth of another size.
         """
-        frame, correction = captured.frame, None
+        frame, measured, correction = captured.frame, captured.measured, None
         height, width = frame.shape[:2]
+        if measured is not None:
+            measured = _of_picture(measured, height, width)
         if self._corrections is not None:
             correction = self._corrections.at(height, width, captured.camera or captured.focal_px)
             frame = correction.undistort(frame)
-        if frame is not captured.frame:
-            captured = replace(captured, frame=frame)
+            measured = None if measured is None else correction.undistort_measured(measured)
+        if frame is not captured.frame or measured is not None:
+            captured = replace(captured, frame=frame, measured=measured)
         height, width = frame.shape[:2]
         letterbox = fit(height, width, self._sizes)
         return Prepared(captured, letterbox, letterbox.picture(frame), correction)
@@ -78,9 +82,24 @@ class Optics:
             raw = self._smoother.smooth(inside(prepared.picture), raw, kind)
         time, index, ns = captured.time, captured.index, captured.captured_ns
         least, stamp = self._min_confidence, captured.stamp_ns
+        measured = None if captured.measured is None else _or_nan(captured.measured)
         return DepthFrame(
-            captured.frame, raw, pinhole, time, index, source, ns, kind, confidence, least, stamp, novelty
+            captured.frame, raw, pinhole, time, index, source, ns, kind, confidence, least, stamp, novelty, measured
         )
+
+
+def _of_picture(measured: NDArray[np.float32], height: int, width: int) -> NDArray[np.float32]:
+    if measured.shape != (height, width):
+        has = "×".join(map(str, measured.shape[::-1]))
+        raise SourceError(
+            f"the measured depth has {has} pixels and its picture {width}×{height}; give depth aligned with the picture"
+        )
+    return measured
+
+
+def _or_nan(measured: NDArray[np.float32]) -> NDArray[np.float32]:
+    known = np.isfinite(measured) & (measured > 0)
+    return measured if known.all() else np.where(known, measured, np.float32(np.nan))
 
 
 def _probability(answer: NDArray[np.float32]) -> NDArray[np.float32]:

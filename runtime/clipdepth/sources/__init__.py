@@ -8,7 +8,16 @@ from time import monotonic_ns
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol
 
-from clipdepth.sources.kinds import BAG_METADATA, BAG_SUFFIXES, has_modes, is_bag, is_camera, is_sought, kind_of
+from clipdepth.sources.kinds import (
+    BAG_METADATA,
+    BAG_SUFFIXES,
+    has_measured,
+    has_modes,
+    is_bag,
+    is_camera,
+    is_sought,
+    kind_of,
+)
 from clipdepth.sources.options import SourceOptions
 
 if TYPE_CHECKING:
@@ -23,6 +32,7 @@ __all__ = [
     "Captured",
     "Source",
     "SourceOptions",
+    "has_measured",
     "has_modes",
     "is_bag",
     "is_camera",
@@ -39,6 +49,8 @@ class Captured:
     `captured_ns` is the computer's `time.monotonic_ns()` when the frame had been read. `focal_px` is the focal length
     in pixels of `frame` that its own file or its camera states, such as EXIF; None where neither does. `camera` is all
     that a recording states of the camera, its lens included, and `stamp_ns` the Unix time of the picture, nanoseconds.
+    `measured` is the depth that a sensor measured with this picture, (H, W) float32 metres along the optical axis and
+    aligned with `frame`; 0 or not finite where it saw nothing, None where the source has no such sensor.
     """
 
     frame: NDArray[np.uint8]
@@ -48,6 +60,7 @@ class Captured:
     focal_px: float | None = None
     camera: SizedCamera | None = None
     stamp_ns: int | None = None
+    measured: NDArray[np.float32] | None = field(default=None, compare=False)
 
 
 class Source(Protocol):

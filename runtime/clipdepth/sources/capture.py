@@ -19,6 +19,8 @@ class Reading:
     """Seconds by the sender's clock, from any start; None where it has none."""
     focal_px: float | None = None
     """The focal length in pixels that the camera states; None where it states none."""
+    measured: NDArray[np.float32] | None = None
+    """See `Captured.measured`."""
 
 
 class Capture(Protocol):

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clipdepth.errors import SourceError
+from clipdepth.files.depth_file import read_depth
 from clipdepth.files.depth_likeness import depth_likeness, file_likeness, is_named_like_depth
 from clipdepth.files.focal_length import picture_focal
 from clipdepth.files.picture_file import PictureError, decode_picture, jpeg_segments
@@ -34,10 +35,24 @@ class FolderSource:
     fps = None
     is_lost = False
 
-    def __init__(self, name: str, files: Sequence[Path]) -> None:
+    def __init__(self, name: str, files: Sequence[Path], measured: Sequence[Path] = ()) -> None:
         self.name = name
         self.losses = 0
         self._files = tuple(files)
+        self._measured = tuple(measured)
+
+    def with_measured(self, where: str) -> "FolderSource":
+        """The same with depth that a sensor measured, from `depth_images`, one for each picture in the same order.
+
+        Raises SourceError where they are not as many.
+        """
+        found = depth_images(where)
+        if len(found) != len(self._files):
+            raise SourceError(
+                f"{where} has {len(found)} images of depth for the {len(self._files)} pictures of {self.name}; "
+                "give a 16-bit PNG in millimetres for each, in the same order"
+            )
+        return FolderSource(self.name, self._files, found)
 
     @property
     def frame_count(self) -> int:
@@ -50,6 +65,7 @@ class FolderSource:
             try:
                 data = _read(file)
                 image = decode_image(data, str(file))
+                measured = next(read_depth(self._measured[index])).depth if self._measured else None
             except SourceError as error:
                 self.losses += 1
                 if self.losses == len(self._files):
@@ -57,7 +73,8 @@ class FolderSource:
                 _LOG.warning("%s", error, extra={"source": self.name})
             else:
                 height, width = image.shape[:2]
-                yield Captured(image, float(index), index, focal_px=picture_focal(data, width, height))
+                focal = picture_focal(data, width, height)
+                yield Captured(image, float(index), index, focal_px=focal, measured=measured)
 
     def close(self) -> None:
         """See `Source.close`."""
@@ -87,6 +104,14 @@ def colour_images(path: Path) -> list[Path]:
     images = _images(path.iterdir())
     colour = [file for file in images if file.name.startswith("rgb_")] or _without_depth(images)
     return sorted(colour, key=lambda file: natural_order(file.name))
+
+
+def depth_images(where: str) -> list[Path]:
+    """The PNGs of 16 bits in a folder, or of a pattern such as 'room/*_depth.png', in natural order."""
+    path = Path(where)
+    names = path.iterdir() if path.is_dir() else map(Path, glob.glob(where, recursive=True))  # noqa: PTH207
+    found = [file for file in names if file.suffix.lower() == ".png" and file_likeness(file)]
+    return sorted(found, key=lambda file: [natural_order(part) for part in file.parts])
 
 
 def open_images(pattern: str) -> FolderSource:

@@ -52,6 +52,11 @@ def is_sought(spec: str) -> bool:
     return kind_of(spec).name is not None
 
 
+def has_measured(spec: str) -> bool:
+    """Whether `spec` is a bag or files, beside which measured depth may lie."""
+    return "measured" in kind_of(spec).takes
+
+
 def is_bag(spec: str) -> bool:
     """Whether `spec` is a bag of ROS by its name, or a folder with the metadata of one."""
     path = Path(spec)
@@ -103,7 +108,7 @@ def _webcam_name(spec: str) -> str:
 
 
 def _is_board_camera(spec: str) -> bool:
-    return spec.startswith(("csi://", "libcamera://"))
+    return spec.startswith(("csi:", "libcamera:"))
 
 
 def _open_board_camera(spec: str, options: SourceOptions) -> Source:
@@ -113,7 +118,7 @@ def _open_board_camera(spec: str, options: SourceOptions) -> Source:
 
 
 def _is_realsense(spec: str) -> bool:
-    return spec.startswith("realsense://")
+    return spec.startswith("realsense:")
 
 
 def _open_realsense(spec: str, options: SourceOptions) -> Source:
@@ -142,7 +147,7 @@ def _open_bag(spec: str, options: SourceOptions) -> Source:
     from clipdepth.sources.ros.source import BagSource
 
     with _problems_told(spec):
-        return BagSource(Path(spec), options.topic)
+        return BagSource(Path(spec), options.topic, options.measured)
 
 
 def _open_files(spec: str, options: SourceOptions) -> Source:
@@ -151,14 +156,17 @@ def _open_files(spec: str, options: SourceOptions) -> Source:
 
     path = Path(spec)
     with _problems_told(spec):
-        if path.is_dir():
-            return open_folder(path)
-        if path.is_file():
-            is_image = path.suffix.lower() in IMAGE_SUFFIXES
-            return open_image(path) if is_image else open_video(path, options.decoder)
-    if any(character in spec for character in "*?["):
-        return open_images(spec)
-    raise SourceError(f"there is no video or folder at '{spec}'; check the path, or give 'rooms'")
+        if path.is_file() and path.suffix.lower() not in IMAGE_SUFFIXES:
+            if options.measured:
+                raise UsageError(f"--measured is for bags of ROS and folders of images, and {spec} is a video")
+            return open_video(path, options.decoder)
+        if path.exists():
+            pictures = open_folder(path) if path.is_dir() else open_image(path)
+        elif any(character in spec for character in "*?["):
+            pictures = open_images(spec)
+        else:
+            raise SourceError(f"there is no video or folder at '{spec}'; check the path, or give 'rooms'")
+        return pictures.with_measured(options.measured) if options.measured else pictures
 
 
 @contextmanager
@@ -182,7 +190,7 @@ KINDS = (
     Kind(_is_board_camera, _open_board_camera, str, ("mode",)),
     Kind(_is_realsense, _open_realsense, str, ("mode",)),
     Kind(_is_stream, _open_stream, _stream_name),
-    Kind(is_bag, _open_bag, takes=("topic",)),
-    Kind(_is_anything, _open_files),
+    Kind(is_bag, _open_bag, takes=("topic", "measured")),
+    Kind(_is_anything, _open_files, takes=("measured",)),
 )
 """In the order in which a spec is tried."""

@@ -106,7 +106,7 @@ class LiveSource:
                     search, self.is_lost = None, False
                 time = clock.time(now / 1e9, reading.sent)
                 start = start if index else time
-                yield Captured(reading.frame, time - start, index, now, reading.focal_px)
+                yield Captured(reading.frame, time - start, index, now, reading.focal_px, measured=reading.measured)
                 index += 1
             elif not self._closed.is_set():
                 search = search or self._lost()

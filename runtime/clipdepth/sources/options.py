@@ -27,3 +27,5 @@ class SourceOptions:
     """What decodes videos and network streams whose codec it knows."""
     topic: str | None = None
     """Which pictures of a bag are read."""
+    measured: str | None = None
+    """Where a sensor's depth of the pictures is: the topic of a bag, or the folder or pattern of 16-bit PNGs."""

@@ -1,4 +1,4 @@
-"""The colour camera of an Intel RealSense, or of a recording of one, through pyrealsense2."""
+"""An Intel RealSense, or a recording of one, through pyrealsense2: its colour, and its own depth aligned with that."""
 
 import math
 import re
@@ -22,8 +22,9 @@ RECORDINGS = (".db3", ".bag")
 def open_realsense(spec: str, mode: CameraMode, reconnect: Reconnect | None = None) -> LiveSource:
     """Open 'realsense://', the first one, 'realsense://SERIAL', or 'realsense://PATH' of a recording.
 
-    Frames have the focal length that the camera states. A `mode` is required of it. Raises UsageError for another
-    spec, SourceError where there is no such camera or mode, MissingExtraError without pyrealsense2.
+    Frames have the focal length that the camera states, and its own depth as `measured`. A `mode` of colour is required
+    of it. Raises UsageError for another spec, SourceError where there is no such camera or mode, MissingExtraError
+    without pyrealsense2.
     """
     if mode.fourcc:
         raise UsageError(f"--fourcc is for webcams; leave it out for {spec}")
@@ -56,6 +57,8 @@ class RealsenseCapture:
                 f"{spec} cannot be opened ({reason}); 'clipdepth cameras' lists what is here, with modes"
             ) from None
         weakref.finalize(self, pipeline.stop)
+        has_depth = any(each.stream_type() == rs.stream.depth for each in profile.get_streams())
+        self._align = rs.align(rs.stream.color) if has_depth else None
         stream = profile.get_stream(rs.stream.color).as_video_stream_profile()
         lens = stream.get_intrinsics()
         self._pipeline = pipeline
@@ -68,9 +71,14 @@ class RealsenseCapture:
         came, frames = self._pipeline.try_wait_for_frames(int(READ_TIMEOUT_S * 1000))
         if not came:
             return None
+        measured = None
+        if self._align and frames.get_depth_frame():
+            frames = self._align.process(frames)
+            depth = frames.get_depth_frame()
+            measured = np.asarray(np.asanyarray(depth.get_data()) * np.float32(depth.get_units()), np.float32)
         colour = frames.get_color_frame()
         picture = np.array(np.asanyarray(colour.get_data()), np.uint8)
-        return Reading(picture, colour.get_timestamp() / 1000, self._focal_px)
+        return Reading(picture, colour.get_timestamp() / 1000, self._focal_px, measured)
 
 
 def _library() -> Any:
@@ -92,6 +100,7 @@ def _config(rs: Any, spec: str, mode: CameraMode) -> Any:
             config.enable_device(which)
         asked = mode.width or 0, mode.height or 0, rs.format.bgr8, round(mode.fps or 0)
         config.enable_stream(rs.stream.color, -1, *asked)
+        config.enable_stream(rs.stream.depth)
     else:
         raise UsageError(f"'{spec}' is no RealSense; write realsense://, or its serial number or a recording after it")
     return config

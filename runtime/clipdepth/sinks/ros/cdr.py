@@ -27,7 +27,7 @@ class Encoded:
 
 
 class FrameEncoder:
-    """Encodes frames with their depth: picture, depth, confidence where it is known, camera, and points if asked for.
+    """Encodes frames: picture, depth, camera, points if asked for, and confidence and measured depth if there is any.
 
     `camera` is the namespace of the topics. Depth is along the straight picture's optical axis, and the camera is that
     picture's pinhole, so one CameraInfo is for all.

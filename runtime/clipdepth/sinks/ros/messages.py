@@ -42,7 +42,7 @@ class Messages:
     def of_depth(self, header: Any, frame: DepthFrame, points: bool = False) -> Iterator[tuple[str, Callable[[], Any]]]:
         """The topics of a frame's depth, and what makes the message of each.
 
-        They are camera_info, depth, confidence where it is known, and `points` if asked for. Raises NotMetricError
+        They are camera_info, depth, confidence and measured depth where they are known, and `points` if asked for. Raises NotMetricError
         where depth is not metric, UnknownCameraError for points without a camera.
         """
         # First, so that who reads them in turn knows the camera of each.
@@ -51,6 +51,9 @@ class Messages:
         confidence = frame.confidence
         if confidence is not None:
             yield "confidence", lambda: self.floats(header, confidence)
+        measured = frame.measured
+        if measured is not None:
+            yield "measured", lambda: self.floats(header, measured)
         if points:
             yield "points", lambda: self.points(header, frame)
 

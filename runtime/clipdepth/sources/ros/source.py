@@ -12,15 +12,18 @@ from clipdepth.camera.sized import SizedCamera
 from clipdepth.errors import SourceError
 from clipdepth.sources import Captured
 from clipdepth.sources.ros.bag import Bag, open_bag, stamp_ns
+from clipdepth.sources.ros.depth import depth_of
+from clipdepth.sources.ros.pairing import Stamped, paired
 from clipdepth.sources.ros.pictures import picture_of
-from clipdepth.sources.ros.topics import infos_of, is_rectified, named_topics, picture_topic
+from clipdepth.sources.ros.topics import chosen, images, infos_of, is_rectified, named_topics, picture_topic
 
 
 class BagSource:
     """The pictures of one topic of a bag. Each has its newest CameraInfo as its camera, and the time of its header.
 
-    Where CameraInfo is missing or not calibrated, no camera is stated. Raises SourceError where there is no picture, or
-    no single topic of pictures or of their camera.
+    Depth of the topic `measured`, aligned with the picture, comes with it where one was taken at that time. Where
+    CameraInfo is missing or not calibrated, no camera is stated. Raises SourceError where there is no picture or no
+    such depth, or no single topic of pictures or of their camera.
     """
 
     live = False
@@ -28,16 +31,16 @@ class BagSource:
     losses = 0
     is_lost = False
 
-    def __init__(self, path: Path, topic: str | None = None) -> None:
+    def __init__(self, path: Path, topic: str | None = None, measured: str | None = None) -> None:
         self.name = str(path)
         self._reading = Lock()
         self._closed = False
         with ExitStack() as opening:
             self._bag = opening.enter_context(open_bag(path))
-            self._choose(self._bag, topic)
+            self._choose(self._bag, topic, measured)
             self._held = opening.pop_all()
 
-    def _choose(self, bag: Bag, topic: str | None) -> None:
+    def _choose(self, bag: Bag, topic: str | None, measured: str | None) -> None:
         if bag.is_of_sdk:
             raise SourceError(f"{self.name} is a recording of RealSense's SDK; read it as 'realsense://{self.name}'")
         self._topic = picture_topic(self.name, bag.types, topic, "--topic")
@@ -52,25 +55,37 @@ class BagSource:
                 "topics as ROS does, with camera_info beside the picture, and record again"
             )
         self._info = infos[0] if infos else None
+        self._measured = measured
+        if measured is not None:
+            chosen(self.name, measured, images(bag.types), (), _any, "depth", "--measured")
+            if not bag.count(measured):
+                raise SourceError(f"{self.name} has no depth in {measured}; record it again")
 
     def __iter__(self) -> Iterator[Captured]:
         """See `Source.__iter__`; raises SourceError for damage, and for a picture or a camera that is not known."""
-        start = index = 0
+        start = 0
+        # Without a topic of depth nothing is waited for.
+        pairs = ((one, None) for one in self._stamped()) if self._measured is None else paired(self._stamped())
+        for index, (picture, depth) in enumerate(pairs):
+            start = start or picture.stamp_ns
+            time, frame = (picture.stamp_ns - start) / 1e9, picture_of(picture.message, f"{self.name}: {self._topic}")
+            measured = depth_of(depth.message, f"{self.name}: {self._measured}") if depth else None
+            yield Captured(frame, time, index, camera=picture.camera, stamp_ns=picture.stamp_ns, measured=measured)
+
+    def _stamped(self) -> Iterator[Stamped]:
+        """Pictures with their camera, and depth, in the order of the recording."""
         camera = None
         for topic, recorded, message in self._messages():
             if topic == self._info:
                 camera = self._camera(message)
-                continue
-            stamp = stamp_ns(message, recorded)
-            start = start or stamp
-            picture = picture_of(message, f"{self.name}: {topic}")
-            yield Captured(picture, (stamp - start) / 1e9, index, camera=camera, stamp_ns=stamp)
-            index += 1
+            else:
+                yield Stamped(message, stamp_ns(message, recorded), recorded, topic == self._measured, camera)
 
     def _messages(self) -> Iterator[tuple[str, int, Any]]:
         """The first CameraInfo, which some drivers send after its picture, and then all in turn, until `close`."""
         infos = [self._info] if self._info else []
-        messages = chain(islice(self._bag.messages(*infos), 1 if infos else 0), self._bag.messages(self._topic, *infos))
+        topics = [self._topic, *infos, *([self._measured] if self._measured else [])]
+        messages = chain(islice(self._bag.messages(*infos), 1 if infos else 0), self._bag.messages(*topics))
         while True:
             with self._reading:
                 message = None if self._closed else next(messages, None)
@@ -92,3 +107,7 @@ class BagSource:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _any(topic: str) -> tuple[bool, ...]:
+    return ()

@@ -32,6 +32,12 @@ class ViewerMetrics(Collector):
         yield gauge("source_state", "1 for the state that the source is in.", ("source", "state"), states)
         novel = [((source["name"],), source["novel"]) for source in sources if source["novel"] is not None]
         yield counter("frames_novel", "Frames unlike what the model learned from.", ("source",), novel)
+        compared = [(source["name"], source["measured"]) for source in sources if source["measured"]]
+        for name, key, text in (
+            ("measured_abs_rel", "rel", "Mean of |depth - measured| / measured, of the source's own sensor."),
+            ("measured_median_ratio", "median_ratio", "Median of depth / measured, of the source's own sensor."),
+        ):
+            yield gauge(name, text, ("source",), [((source,), found[key]) for source, found in compared])
         dropped = [((source["name"], stage), n) for source in sources for stage, n in source["dropped"].items()]
         yield counter(
             "frames_dropped", "Frames that gave way to newer ones before the stage.", ("source", "stage"), dropped

@@ -78,6 +78,7 @@ class Status:
                 "captured": branch.counts.captured,
                 "processed": branch.counts.processed,
                 "novel": branch.counts.novel,
+                "measured": asdict(compared) if (compared := branch.counts.comparison.summary()) else None,
                 "dropped": dict(branch.counts.dropped),
                 "losses": branch.source.losses,
                 "state": branch.state,

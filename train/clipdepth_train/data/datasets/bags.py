@@ -18,11 +18,11 @@ from clipdepth.camera.sized import SizedCamera
 from clipdepth.errors import DataError
 from clipdepth.sources import BAG_METADATA, BAG_SUFFIXES
 from clipdepth.sources.ros.bag import Bag, open_bag, stamp_ns
+from clipdepth.sources.ros.depth import depth_of
 from clipdepth.sources.ros.pictures import picture_of
 from clipdepth.sources.ros.topics import is_rectified
 from clipdepth_train.data.datasets.association import associate
 from clipdepth_train.data.datasets.pair import Depth, Options, Pair, Picture
-from clipdepth_train.data.datasets.ros_depth import depth_of
 from clipdepth_train.data.datasets.straight import Straight, straight_of
 from clipdepth_train.data.datasets.topics import Topics, choose_topics
 

@@ -2,9 +2,6 @@
 
 from dataclasses import dataclass
 
-import cv2
-import numpy as np
-
 from clipdepth.camera.pinhole import Intrinsics
 from clipdepth.camera.sized import SizedCamera
 from clipdepth.camera.undistortion import Undistortion, undistortion_of
@@ -30,12 +27,7 @@ class Straight:
 
     def depth(self, depth: Depth) -> Depth:
         """The straight depth, by nearest neighbours: a mean of two surfaces is on neither."""
-        if self._view is None:
-            return depth
-        # Of fixed-point maps OpenCV's nearest neighbour takes the whole part, half a pixel off.
-        maps = cv2.convertMaps(*self._view.maps, cv2.CV_32FC1)
-        moved = cv2.remap(depth, *maps, cv2.INTER_NEAREST, borderMode=cv2.BORDER_CONSTANT, borderValue=0)
-        return np.asarray(moved, np.float32)
+        return depth if self._view is None else self._view.measured_depth(depth)
 
 
 def straight_of(camera: SizedCamera) -> Straight:
