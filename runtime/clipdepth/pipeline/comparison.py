@@ -56,4 +56,5 @@ class ComparisonTally:
         """The means; None where nothing was measured."""
         if not self._frames:
             return None
-        return Comparison(*(self._sums / self._frames).tolist(), self._frames)
+        rel, delta1, ratio, share = (self._sums / self._frames).tolist()
+        return Comparison(rel, delta1, ratio, share, self._frames)
