@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from clipdepth.cli.demo_report import VIDEO
 from clipdepth.sinks import open_sink
 from clipdepth.sinks.video_writer import FORMATS
 from clipdepth.sources import Captured
@@ -68,3 +69,20 @@ def test_chromium_shows_each_picture_at_its_time_and_in_its_colours(browser: Any
     # When it seeks in a WebM, Chromium guesses how long a picture stands that is followed by another cluster.
     sure = [0, 1, 3] if suffix == ".webm" else [0, 1, 2, 3]
     assert np.abs(np.array(found["levels"])[sure] - np.array(colours)[sure]).max() <= 8
+
+
+def test_the_demos_report_plays_its_clip(browser: Any, tmp_path: Path) -> None:
+    with open_sink(tmp_path / "depth.mp4", 0.3, 6) as sink:
+        for index, seconds in enumerate(TIMES):
+            picture = np.full((48, 64, 3), 60 * index, np.uint8)
+            sink.write(with_depth(Captured(picture, seconds, index), np.full((48, 64), 2, np.float32)))
+    (tmp_path / "report.html").write_text(f"<!doctype html><title>x</title>{VIDEO}")
+    page = browser.new_page()
+    with web_server(tmp_path) as url:
+        page.goto(f"{url}/report.html")
+        page.wait_for_function("document.querySelector('video').readyState >= 2")
+        page.evaluate("document.querySelector('video').play()")
+        page.wait_for_function("document.querySelector('video').currentTime > 0.2")
+        assert page.evaluate("document.querySelector('video').videoHeight") == 48
+        assert page.evaluate("document.querySelector('video').duration") == pytest.approx(1.4 + 0.8, abs=0.05)
+    page.close()

@@ -3,6 +3,8 @@
 from typing import Any
 
 METRICS = {"rel": "rel ↓", "rmse": "rmse (m) ↓", "delta1": "δ1 ↑", "delta2": "δ2 ↑", "delta3": "δ3 ↑"}
+VIDEO = '<video src="depth.mp4" width="960" controls muted loop></video>'
+"""Markdown passes HTML on; a viewer that does not leaves the file's name in the text below."""
 
 
 def markdown(report: dict[str, Any]) -> str:
@@ -42,6 +44,8 @@ allowed.
 ## Latency
 
 {_latency(report)}
+
+{VIDEO}
 
 The clip `depth.mp4` ({report["stream"]["frames"]} frames, 480×640): {stages["total"]["p50"]:.1f} ms a frame from
 picture to depth (p50), of which the engine takes {stages["engine"]["p50"]:.1f} ms.
