@@ -22,6 +22,7 @@ RESULTS = EXPERIMENTS.parent / "results"
 DOCS = EXPERIMENTS.parents[1] / "docs"
 LONG = (
     "archive/ray_memory.py",
+    "archive/stages.py",
     "archive/throughput.py",
     "arm/emulated.py",
     "edge/latency.py",

@@ -1,6 +1,7 @@
 """Frames a second of `clipdepth archive` with one and two workers, on one core and two, and where the time goes.
 
-    python benchmarks/experiments/archive/throughput.py edge.bundle --out benchmarks/results/archive [--rounds 2]
+    python benchmarks/experiments/archive/throughput.py edge-nyu --out benchmarks/results/archive [--rounds 2]
+        [--films 4] [--frames 600]
 
 Films of 640×480 are drawn into a temporary folder. Results go to `OUT/throughput.json` and, as a table, to stdout.
 """
@@ -18,7 +19,7 @@ from films import write_films
 
 from clipdepth.files.atomic import write_json
 
-FILMS, FRAMES, HEIGHT, WIDTH = 4, 600, 480, 640
+HEIGHT, WIDTH = 480, 640
 CASES = ((1, 1), (2, 1), (2, 2))
 """Cores and workers."""
 STAGES = ("decoding", "inference", "encoding", "joining")
@@ -30,6 +31,8 @@ def main() -> None:
     parser.add_argument("bundle")
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results/archive"))
     parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--films", type=int, default=4)
+    parser.add_argument("--frames", type=int, default=600, help="of each film")
     parser.add_argument("--engine", default="openvino")
     parser.add_argument("--precision", default="int8")
     options = parser.parse_args()
@@ -37,15 +40,15 @@ def main() -> None:
     runs = []
     with TemporaryDirectory() as scratch:
         films = Path(scratch, "films")
-        write_films(films, FILMS, FRAMES, HEIGHT, WIDTH)
+        write_films(films, options.films, options.frames, HEIGHT, WIDTH)
         for number in range(options.rounds):
             for cores, workers in CASES:
                 out = Path(scratch, f"{cores}-{workers}-{number}")
                 runs.append(_run([options.bundle, str(films), "--out", str(out), *engine], cores, workers))
                 _say(runs[-1])
     found = {
-        "films": FILMS,
-        "frames": FILMS * FRAMES,
+        "films": options.films,
+        "frames": options.films * options.frames,
         "height": HEIGHT,
         "width": WIDTH,
         "runs": runs,

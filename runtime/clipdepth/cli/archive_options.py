@@ -123,7 +123,12 @@ def parser() -> ArgumentParser:
         help=f"{LOCAL}: on this machine; auto: the cluster that it belongs to; or a cluster's address "
         "(default: %(default)s)",
     )
-    add("--workers", type=positive_int, metavar="N", help="how many infer (default: as there is room for)")
+    add(
+        "--workers",
+        type=positive_int,
+        metavar="N",
+        help="how many infer (default: one for each GPU, else half of the cores: the rest decode and encode)",
+    )
     add(
         "--cpus",
         type=positive_float,
