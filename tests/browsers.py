@@ -44,7 +44,7 @@ def page_of(browser: Any, url: str, expected: str = "401", script: str = "", **o
         page.set_default_timeout(15_000)
         page.add_init_script(script)
         page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("console", lambda message: message.type == "error" and complaints.append(message.text))
+        page.on("console", lambda message: complaints.extend([message.text] if message.type == "error" else []))
         page.goto(url)
         yield page
     assert not [text for text in complaints if not re.search(expected, text)]

@@ -42,8 +42,8 @@ class Messages:
     def of_depth(self, header: Any, frame: DepthFrame, points: bool = False) -> Iterator[tuple[str, Callable[[], Any]]]:
         """The topics of a frame's depth, and what makes the message of each.
 
-        They are camera_info, depth, confidence and measured depth where they are known, and `points` if asked for. Raises
-        NotMetricError where depth is not metric, UnknownCameraError for points without a camera.
+        They are camera_info, depth, confidence and measured depth where they are known, and `points` if asked for.
+        Raises NotMetricError where depth is not metric, UnknownCameraError for points without a camera.
         """
         # First, so that who reads them in turn knows the camera of each.
         yield "camera_info", lambda: self.camera_info(header, frame.intrinsics)
