@@ -76,6 +76,10 @@ def test_a_layer_that_another_size_refuses_is_left_out(tmp_path: Path) -> None:
     assert "layer2.weight" in constants(model)
 
 
+def test_few_are_left_out_although_more_do_worse_by_chance(tmp_path: Path) -> None:
+    assert choose(tmp_path, hostile(), 0.9, lambda layers: len(layers) == 3)[0] == ["layer2"]
+
+
 def test_more_than_half_in_fp32_is_no_int8(tmp_path: Path) -> None:
     weights = [*hostile()[:3], *hostile()[3:]]
     with pytest.raises(VerificationError, match=r"more than half of 4 layers out; .*: layer2 \(0\.\d+\), layer"):

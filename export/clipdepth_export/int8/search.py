@@ -85,10 +85,16 @@ def _reason(damage: float) -> str:
 
 
 def _fewest(enough: Callable[[int], bool], most: int) -> int | None:
-    """The smallest count up to `most` that is enough, taking it that more never do worse; None where none is."""
-    if not enough(most):
-        return None
-    low, high = 1, most
+    """A small count up to `most` that is enough while the one below it is not; None where none was found.
+
+    Begins with few: more may do worse by chance, as δ1 of a few frames changes, and would hide that few were enough.
+    """
+    high = min(1, most)
+    while not enough(high):
+        if high >= most:
+            return None
+        high = min(2 * high, most)
+    low = high // 2 + 1
     while low < high:
         middle = (low + high) // 2
         low, high = (low, middle) if enough(middle) else (middle + 1, high)
