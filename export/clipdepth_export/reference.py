@@ -23,6 +23,7 @@ HELD_OUT = 32
 MOST_GOLDEN, OTHERS_GOLDEN = 8, 2
 """Golden frames of a bundle's first size, and of each other one, at most."""
 MOST_BYTES = 4_000_000
+_CONFIDENCE_STEPS = np.float32(2**14)
 
 Item = TypeVar("Item")
 
@@ -84,11 +85,17 @@ def _middle(pair: RgbdPair, size: InputSize) -> RgbdPair:
 
 
 def golden_frames(reference: Golden, most: int = MOST_GOLDEN) -> Golden:
-    """At most so many of the frames, evenly spread, for a file under 4 MB: fewer where they are large, at least one."""
+    """At most so many of the frames, evenly spread; fewer for a file under 4 MB, at least one.
+
+    Confidence comes besides, rounded to 14 bits, a third of what fp32 may differ by: half the bytes.
+    """
+    if reference.confidence is not None:
+        rounded = np.round(reference.confidence * _CONFIDENCE_STEPS) / _CONFIDENCE_STEPS
+        reference = replace(reference, confidence=rounded)
     count = min(most, len(reference.frames))
     while True:
         golden = reference.at(evenly_spread(len(reference.frames), count))
-        written = _bytes(golden)
+        written = _bytes(replace(golden, confidence=None))
         if written < MOST_BYTES or count == 1:
             return golden
         count = max(1, min(count - 1, count * MOST_BYTES // written))

@@ -1,5 +1,6 @@
 """Reference and golden frames: which pictures, whose depth, and how much room they take."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -116,3 +117,12 @@ def test_frames_are_the_pictures_shrunk_by_area(edge: Bundle, data: Path) -> Non
     assert picture is not None
     halves = picture.reshape(32, 2, 96, 2, 3).astype(float).mean(axis=(1, 3))
     assert np.abs(edge.golden().frames[0][16:48] - halves).max() <= 0.5
+
+
+def test_golden_confidence_is_rounded_to_14_bits(model: DepthModel) -> None:
+    held_out = reference(model, 3)
+    exact = np.random.default_rng(0).random(held_out.depth.shape, np.float32)
+    kept = golden_frames(replace(held_out, confidence=exact)).confidence
+    assert kept is not None
+    assert kept.dtype == np.float32
+    np.testing.assert_allclose(kept, exact, rtol=0, atol=2**-15)
