@@ -263,6 +263,22 @@ def precisions() -> Rows:
     return rows
 
 
+def how_sure() -> Rows:
+    found = [read(f"nyu/confidence/{name}.json")["uncertainty"] for name in ("nyu", "kitchen")]
+    shares = {
+        "pixels within 10%, by confidence": "confidence",
+        "pixels within 10%, observed": "within",
+        "truths in the interval that should hold 90%": "coverage",
+    }
+    rel = {
+        "rel of all pixels": ("rel", "1"),
+        "rel without the least sure fifth": ("rel", "0.8"),
+        "rel without the worst fifth, if it were known": ("best", "0.8"),
+    }
+    rows: dict[str, Sequence[Cell]] = {label: [(100 * part[name],) for part in found] for label, name in shares.items()}
+    return rows | {label: [(part[order][left],) for part in found] for label, (order, left) in rel.items()}
+
+
 def with_the_kitchen() -> Rows:
     rows: dict[str, Sequence[Cell]] = {}
     for label, name in {"edge-nyu": "edge-nyu", "with the kitchen": "nyukit"}.items():
@@ -394,6 +410,7 @@ TABLES = [
     Table(BENCHMARKS, "| p50 ms | p99 ms | n | frames/s", on_h100),
     Table(NYU, "| δ1 ↑ | δ2 ↑", reached, others=QUOTED),
     Table(NYU, "graph | MB | depth differs", precisions),
+    Table(NYU, "| NYU, 327 frames | a kitchen", how_sure),
     Table(
         NYU,
         "| what differs | rel ↓ | δ1 ↑ | rmse m ↓ | aligned rel ↓ | aligned δ1 ↑ | kitchen rel ↓ | kitchen δ1",

@@ -113,7 +113,7 @@ def _figures(manifest: Manifest) -> tuple[str, str, str]:
     plain = next((found for found in manifest.accuracy if found.align == "none"), None)
     if plain is None:
         return "-", "-", "-"
-    same = msgspec.structs.replace(plain, align="median")
+    same = msgspec.structs.replace(plain, align="median", confidence=None)
     aligned = [
         found.metrics.delta1
         for found in manifest.accuracy
