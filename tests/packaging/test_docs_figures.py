@@ -366,7 +366,7 @@ def without_a_pass() -> Rows:
 def installed() -> Rows:
     found = {package["name"]: package["mb"] for package in read("amd-epyc-2-cores/installed.json")["packages"]}
     rich = sum(found[name] for name in ("rich", "Pygments", "markdown-it-py", "mdurl"))
-    names = ("opencv-python", "av", "onnxruntime", "numpy", "clipdepth")
+    names = ("opencv-python-headless", "av", "onnxruntime", "numpy", "clipdepth")
     rows = {name: ((found[name],), None) for name in names}
     sums = {"rich, with Pygments and two more": ((rich,), None), "all": ((sum(found.values()),), None)}
     return {**rows, **sums}
