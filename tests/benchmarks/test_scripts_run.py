@@ -96,6 +96,20 @@ def test_novelty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest
     assert [values[0] for values in told.values()] == [2] * len(others)
 
 
+def test_the_sheet_of_confidence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Four rows: depth in colours, and in grey how sure it is and where it is right."""
+    made, data = write_bundle(tmp_path / "b", confident=True), tmp_path / "data"
+    runs.write_rgbd_folder(data, train=2, test=2)
+    run_script(monkeypatch, "nyu/confidence_sheet.py", made, "--data", data, "--frames", 2, "--out", tmp_path / "x.jpg")
+    sheet = cv2.imread(str(tmp_path / "x.jpg"))
+    assert sheet is not None
+    assert sheet.shape[1] == 1600
+    parts = np.array_split(sheet[:, :1400].astype(np.float32), 4)
+    spread = [float(np.ptp(row, axis=2).mean()) for row in parts]
+    assert spread[1] > 20, "depth is in colours"
+    assert max(spread[2:]) < 5, "confidence is grey"
+
+
 def test_smoothing(bundle: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     run_script(monkeypatch, "smoothing.py", "--bundle", bundle, "--frames", 2, "--rooms", 1)
     _, plain, average, ours = rows(capsys.readouterr().out)
