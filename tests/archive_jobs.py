@@ -9,19 +9,19 @@ import pytest
 from numpy.typing import NDArray
 
 from bundles import brightness_depth, write_bundle
-from clipdepth.archive.chunk import Chunk, pack, unpack
-from clipdepth.archive.decode import decode
-from clipdepth.archive.encode import encode
-from clipdepth.archive.infer import infer_sizes
-from clipdepth.archive.job import Job
-from clipdepth.archive.plan import plan
-from clipdepth.archive.sent_bundle import bundle_sha256
-from clipdepth.archive.settings import Settings
-from clipdepth.archive.sources import Item
 from clipdepth.bundle.answer import Answer
 from clipdepth.bundle.folder import open_bundle
 from clipdepth.camera.camera import Camera
 from clipdepth.camera.corrections import Corrections
+from clipdepth.cluster.archive.chunk import Chunk, pack, unpack
+from clipdepth.cluster.archive.decode import decode
+from clipdepth.cluster.archive.encode import encode
+from clipdepth.cluster.archive.infer import infer_sizes
+from clipdepth.cluster.archive.job import Job
+from clipdepth.cluster.archive.plan import plan
+from clipdepth.cluster.archive.settings import Settings
+from clipdepth.cluster.archive.sources import Item
+from clipdepth.cluster.sent_bundle import bundle_sha256
 from clipdepth.engines import Infer
 
 HEIGHT, WIDTH = 48, 64
@@ -55,7 +55,7 @@ def make_job(
 
 def small_chunks(job: Job, frames: int, monkeypatch: pytest.MonkeyPatch) -> Job:
     """The same job, while the test lasts with chunks of at most so many frames."""
-    monkeypatch.setattr("clipdepth.archive.job.CHUNK_BYTES", frames * HEIGHT * WIDTH * 3)
+    monkeypatch.setattr("clipdepth.cluster.archive.job.CHUNK_BYTES", frames * HEIGHT * WIDTH * 3)
     assert job.chunk_frames == frames
     return job
 

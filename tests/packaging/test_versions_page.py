@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from clipdepth.archive import settings
-from clipdepth.archive.uri import open_uri
 from clipdepth.bundle import manifest, sam_folder
 from clipdepth.camera import calibration
+from clipdepth.cluster.archive import settings
+from clipdepth.cluster.archive.uri import open_uri
 from clipdepth.engines.tensorrt import record
 from clipdepth.errors import ClipdepthError
 from clipdepth_bench.pareto import report as pareto

@@ -41,7 +41,7 @@ FLOORS = (
     ("sinks", "sources"),
     ("pipeline",),
     ("model", "web"),
-    ("archive",),
+    ("cluster",),
     ("cli",),
     ("ros",),
 )

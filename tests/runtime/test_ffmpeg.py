@@ -15,8 +15,8 @@ import av
 import numpy as np
 import pytest
 
-from clipdepth.archive.uri import open_uri
-from clipdepth.archive.video import open_video
+from clipdepth.cluster.archive.uri import open_uri
+from clipdepth.cluster.archive.video import open_video
 from clipdepth.errors import SourceError
 from clipdepth.files.depth_file import read_depth
 from clipdepth.files.ffmpeg import HEAD_BYTES

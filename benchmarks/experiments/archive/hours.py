@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from statistics import median
 
-from clipdepth.archive.job import CHUNK_BYTES
+from clipdepth.cluster.archive.job import CHUNK_BYTES
 
 FPS, HOUR, MILLION = 30, 3600, 10**6
 NETWORK = 240 * 320

@@ -21,21 +21,21 @@ from typing import Any
 
 from films import write_films
 
-from clipdepth.archive.chunk import Chunk, pack, unpack
-from clipdepth.archive.decode import decode
-from clipdepth.archive.encode import encode
-from clipdepth.archive.infer import infer_sizes
-from clipdepth.archive.job import Job
-from clipdepth.archive.join import join
-from clipdepth.archive.plan import plan
-from clipdepth.archive.sent_bundle import bundle_sha256
-from clipdepth.archive.settings import Settings
-from clipdepth.archive.sources import find_items
-from clipdepth.archive.uri import open_uri
 from clipdepth.bundle.box import find_folder
 from clipdepth.bundle.folder import open_bundle
 from clipdepth.camera.camera import Camera
 from clipdepth.camera.corrections import Corrections
+from clipdepth.cluster.archive.chunk import Chunk, pack, unpack
+from clipdepth.cluster.archive.decode import decode
+from clipdepth.cluster.archive.encode import encode
+from clipdepth.cluster.archive.infer import infer_sizes
+from clipdepth.cluster.archive.job import Job
+from clipdepth.cluster.archive.join import join
+from clipdepth.cluster.archive.plan import plan
+from clipdepth.cluster.archive.settings import Settings
+from clipdepth.cluster.archive.sources import find_items
+from clipdepth.cluster.archive.uri import open_uri
+from clipdepth.cluster.sent_bundle import bundle_sha256
 from clipdepth.model import load
 
 HEIGHT, WIDTH = 480, 640

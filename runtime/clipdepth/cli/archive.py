@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from json import dumps
 from time import monotonic
 from typing import Any
@@ -10,15 +10,6 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-from clipdepth.archive.cluster import LOCAL, Resources, StorePeak, connect
-from clipdepth.archive.job import Job
-from clipdepth.archive.left import complete, units
-from clipdepth.archive.report import ArchiveReport, print_report
-from clipdepth.archive.run import Tally
-from clipdepth.archive.sent_bundle import bundle_sha256, send
-from clipdepth.archive.settings import Settings, read_settings, write_settings
-from clipdepth.archive.sources import Item, find_items
-from clipdepth.archive.uri import open_uri
 from clipdepth.bundle.box import find_folder, portable
 from clipdepth.bundle.folder import Bundle, open_bundle
 from clipdepth.bundle.kind import require_metric
@@ -30,6 +21,16 @@ from clipdepth.cli.logs import in_json, log_event
 from clipdepth.cli.min_confidence import MIN_CONFIDENCE
 from clipdepth.cli.overwriting import refuse_overwriting
 from clipdepth.cli.progress import LongProgress, bytes_for_people
+from clipdepth.cluster.archive.job import Job
+from clipdepth.cluster.archive.left import complete, units
+from clipdepth.cluster.archive.report import ArchiveReport, print_report
+from clipdepth.cluster.archive.run import Tally
+from clipdepth.cluster.archive.settings import Settings, read_settings, write_settings
+from clipdepth.cluster.archive.sources import Item, find_items
+from clipdepth.cluster.archive.uri import open_uri
+from clipdepth.cluster.connection import LOCAL, Resources, StorePeak, connect
+from clipdepth.cluster.sent_bundle import bundle_sha256, send
+from clipdepth.cluster.sent_model import cause, settle
 
 REPORT = "report.json"
 LOG_S = 30.0
@@ -49,7 +50,7 @@ def main(argv: Sequence[str]) -> int:
     if before:
         settings = settings.after(before, out)
     items = find_items(options.source, out)
-    threads = max(int(options.cpus), 1)
+    threads = options.resources.threads
     job = Job(out.uri, portable(bundle.path), settings, threads, bundle.manifest.inputs, corrections, options.device)
     console = Console(stderr=True, quiet=in_json())
     done = complete(items, job) if before else None
@@ -70,8 +71,7 @@ def _make(
     with console.status("starting Ray"):
         import ray
 
-        from clipdepth.archive.infer import settle
-        from clipdepth.archive.pipeline import results
+        from clipdepth.cluster.archive.pipeline import results
     try:
         with ExitStack() as stack:
             with console.status("starting Ray"):
@@ -80,8 +80,7 @@ def _make(
             stack.enter_context(sigterm_interrupts())
             sent = send(bundle) if resources.address != LOCAL else None
             with console.status("verifying the bundle on a worker"):
-                remote = ray.remote(settle).options(num_cpus=resources.cpus, num_gpus=resources.gpus)
-                job = replace(job, settings=ray.get(remote.remote(job, sent)))
+                job = job.settled(settle(job.model(sent), resources))
             write_settings(job.folder, job.settings)
             found, _ = units(items, job)
             made = results(found, job, resources, sent) if found else ()
@@ -90,7 +89,7 @@ def _make(
             report.store_peak_bytes = peak.bytes
             return report, status
     except ray.exceptions.RayTaskError as error:
-        raise _cause(error) from None
+        raise cause(error) from None
 
 
 def _settings(options: ArchiveOptions, bundle: Bundle) -> Settings:
@@ -160,12 +159,3 @@ def _progress(total: int, console: Console) -> Iterator[Bar]:
     ) as progress:
         progress.add_task("planning", total=total)
         yield Bar(progress)
-
-
-def _cause(error: BaseException) -> BaseException:
-    """What a task of Ray's raised, without the traces of Ray's around it."""
-    import ray
-
-    while isinstance(error, ray.exceptions.RayTaskError):
-        error = error.cause
-    return error

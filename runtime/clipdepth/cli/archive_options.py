@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from clipdepth.archive.cluster import LOCAL, Resources
 from clipdepth.cli.arguments import (
     BUNDLE_HELP,
     ArgumentParser,
@@ -14,6 +13,8 @@ from clipdepth.cli.arguments import (
 )
 from clipdepth.cli.camera_options import CameraOptions, add_camera_arguments
 from clipdepth.cli.min_confidence import add_min_confidence
+from clipdepth.cli.worker_options import CPUS, WorkerOptions, add_worker_arguments
+from clipdepth.cluster.connection import LOCAL, Resources
 from clipdepth.engines import AUTO, ENGINES, engines_for
 from clipdepth.errors import UsageError
 
@@ -21,7 +22,7 @@ LEAST_STORE_GB = 0.1
 
 
 @dataclass(frozen=True)
-class ArchiveOptions(CameraOptions):
+class ArchiveOptions(CameraOptions, WorkerOptions):
     """The arguments of `clipdepth archive`; its help says what each is."""
 
     bundle: str
@@ -36,9 +37,6 @@ class ArchiveOptions(CameraOptions):
     device: int | None
     precision: str | None
     ray: str
-    workers: int | None
-    cpus: float
-    gpus: float | None
     store: float
 
     @property
@@ -47,7 +45,7 @@ class ArchiveOptions(CameraOptions):
         # Ray hides GPUs that it does not give out, so that a GPU which was named is not Ray's to give.
         own = self.device is not None
         workers, gpus = (self.workers or 1, 0.0) if own else (self.workers, self.gpus)
-        return Resources(self.ray, workers, self.cpus, gpus, int(self.store * 1e9), sees_all_gpus=own)
+        return Resources(self.ray, workers, self.cpus or CPUS, gpus, int(self.store * 1e9), sees_all_gpus=own)
 
 
 def parse_options(argv: Sequence[str]) -> ArchiveOptions:
@@ -123,24 +121,8 @@ def parser() -> ArgumentParser:
         help=f"{LOCAL}: on this machine; auto: the cluster that it belongs to; or a cluster's address "
         "(default: %(default)s)",
     )
-    add(
-        "--workers",
-        type=positive_int,
-        metavar="N",
-        help="how many infer (default: one for each GPU, else half of the cores: the rest decode and encode)",
-    )
-    add(
-        "--cpus",
-        type=positive_float,
-        default=1.0,
-        metavar="N",
-        help="CPUs of each worker, and its engine's threads (default: %(default)g)",
-    )
-    add(
-        "--gpus",
-        type=float_from_0,
-        metavar="F",
-        help="GPUs of each worker, such as 0.25 (default: 1 where there are any)",
+    add_worker_arguments(
+        parser, "how many infer (default: one for each GPU, else half of the cores: the rest decode and encode)"
     )
     add(
         "--store",

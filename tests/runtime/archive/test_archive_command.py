@@ -21,6 +21,7 @@ from archive_jobs import make_job
 from bundles import brightness_depth, write_bundle
 from clipdepth.camera.camera import Camera
 from clipdepth.cli import main
+from clipdepth.cluster.connection import LOCAL
 from clipdepth.sinks.depth_png import to_millimetres
 from clips import decoded, room_frames, write_clip
 
@@ -170,15 +171,20 @@ def test_what_is_killed_or_interrupted_loses_nothing(films: Path, bundle: Path, 
     assert not (out / ".work").exists()
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def cluster() -> Iterator[str]:
     """A Ray that was there before, on the loopback."""
     script = Path(sys.executable).with_name("ray")
-    environment = {**os.environ, **LOOPBACK}
-    start = ["start", "--head", "--port=0", "--num-cpus=4", "--include-dashboard=false", "--disable-usage-stats"]
-    subprocess.run([script, *start], env=environment, check=True, capture_output=True)
-    yield "auto"
-    subprocess.run([script, "stop", "--force"], env=environment, check=True, capture_output=True)
+    environment = {**os.environ, **LOOPBACK, "PYTHONUNBUFFERED": "1"}
+    # In a process that stops it: 'ray stop' stops every Ray of this user.
+    start = ["start", "--head", "--block", "--port=0", "--num-cpus=4", "--include-dashboard=false"]
+    start += ["--resources", '{"theirs": 1}']
+    with subprocess.Popen([script, *start], env=environment, stdout=subprocess.PIPE, text=True) as head:
+        assert head.stdout
+        assert any("Ray runtime started" in line for line in head.stdout)
+        yield "auto"
+        head.terminate()
+        head.communicate(timeout=60)
 
 
 def test_a_cluster_does_mixed_sources_and_lists_what_fails(
@@ -226,19 +232,31 @@ def test_a_node_that_lacks_the_bundle_is_sent_it(tmp_path: Path, cluster: str, m
         monkeypatch.setenv(name, value)
     job = make_job(tmp_path, engine="auto", precision="")
     sends = f"""
-import pickle, ray, sys
-from clipdepth.archive.cluster import Resources, connect
-from clipdepth.archive.infer import settle
-from clipdepth.archive.sent_bundle import send
+import pickle, sys
+from clipdepth.cluster.connection import Resources, connect
+from clipdepth.cluster.sent_bundle import send
+from clipdepth.cluster.sent_model import settle
 from clipdepth.bundle.folder import open_bundle
 job = pickle.load(sys.stdin.buffer)
-with connect(Resources({cluster!r}, 1, 1.0, 0.0, 10**8)):
-    settings = ray.get(ray.remote(settle).remote(job, send(open_bundle({job.bundle!r}))))
+with connect(Resources({cluster!r}, 1, 1.0, 0.0, 10**8)) as resources:
+    settings = job.settled(settle(job.model(send(open_bundle({job.bundle!r}))), resources)).settings
     print(settings.bundle, settings.precision)
 """
     given = pickle.dumps(replace(job, bundle=str(tmp_path / "nowhere")))
     ended = subprocess.run([sys.executable, "-c", sends], input=given, capture_output=True, timeout=300)
     assert ended.stdout.decode() == f"{job.settings.bundle} fp32\n", ended.stderr.decode()
+
+
+@pytest.mark.usefixtures("cluster")
+def test_a_ray_of_its_own_is_a_new_one_whatever_runs_here() -> None:
+    code = f"""
+import ray
+from clipdepth.cluster.connection import Resources, connect
+with connect(Resources({LOCAL!r}, 1, 1.0, 0.0, 10**8)):
+    print("theirs" in ray.cluster_resources())
+"""
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300)
+    assert ended.stdout == "False\n", ended.stderr
 
 
 def test_where_nothing_is_left_ray_is_not_started(

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 
 from archive_jobs import HEIGHT, OPEN_GOP, WIDTH, item_of, make_job, planned, small_chunks
-from clipdepth.archive.chunk import Chunk, pack, unpack
-from clipdepth.archive.decode import decode
-from clipdepth.archive.job import Job
-from clipdepth.archive.results import Failed
-from clipdepth.archive.sources import Item
 from clipdepth.camera.camera import Camera
 from clipdepth.camera.resize import resize_frame
+from clipdepth.cluster.archive.chunk import Chunk, pack, unpack
+from clipdepth.cluster.archive.decode import decode
+from clipdepth.cluster.archive.job import Job
+from clipdepth.cluster.archive.results import Failed
+from clipdepth.cluster.archive.sources import Item
 from clips import decoded, room_frames, write_clip
 
 

@@ -12,13 +12,13 @@ from pyarrow import parquet
 import clipdepth
 from archive_jobs import HEIGHT, WIDTH, item_of, make_job, run_stages, small_chunks
 from bundles import brightness_confidence, brightness_depth
-from clipdepth.archive.chunk import Frame
-from clipdepth.archive.ffv1 import encode_ffv1, matroska
-from clipdepth.archive.index import describe
-from clipdepth.archive.join import join
-from clipdepth.archive.results import Failed, Joined, Part
-from clipdepth.archive.sources import Item
 from clipdepth.camera.pinhole import Intrinsics
+from clipdepth.cluster.archive.chunk import Frame
+from clipdepth.cluster.archive.ffv1 import encode_ffv1, matroska
+from clipdepth.cluster.archive.index import describe
+from clipdepth.cluster.archive.join import join
+from clipdepth.cluster.archive.results import Failed, Joined, Part
+from clipdepth.cluster.archive.sources import Item
 from clipdepth.sinks.depth_png import to_millimetres
 from clips import NTSC, decoded, room_frames, write_clip
 
@@ -166,7 +166,7 @@ def test_the_index_says_how_sure_depth_is_and_what_is_less_sure_is_unknown(tmp_p
 
 
 def test_lost_frames_are_remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from clipdepth.archive import decode
+    from clipdepth.cluster.archive import decode
 
     path = write_clip(tmp_path / "x.mp4", room_frames(1, 20))
     job = make_job(tmp_path)
@@ -199,8 +199,8 @@ def test_lost_frames_are_remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 def test_a_video_without_one_good_frame_fails_and_leaves_nothing(tmp_path: Path) -> None:
     path = write_clip(tmp_path / "x.mp4", room_frames(1, 3))
     job = make_job(tmp_path)
-    from clipdepth.archive.chunk import Stream
-    from clipdepth.archive.part import PartFacts, write_part
+    from clipdepth.cluster.archive.chunk import Stream
+    from clipdepth.cluster.archive.part import PartFacts, write_part
 
     write_part(job.parts(item_of(path)), 0, [], PartFacts(Stream(48, 64, Fraction(1, 25)), 3))
     assert isinstance(join(item_of(path), job), Failed)

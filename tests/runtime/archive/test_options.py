@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 
 from archive_jobs import item_of, make_job, run_stages
-from clipdepth.archive.cluster import Resources, decide
-from clipdepth.archive.left import units
-from clipdepth.archive.settings import FILE, read_settings, write_settings
-from clipdepth.archive.uri import open_uri
 from clipdepth.cli.archive_options import parse_options
+from clipdepth.cluster.archive.left import units
+from clipdepth.cluster.archive.settings import FILE, read_settings, write_settings
+from clipdepth.cluster.archive.uri import open_uri
+from clipdepth.cluster.connection import Resources, decide
 from clipdepth.errors import OutputError, UsageError
 from clipdepth.rooms import Room, default_intrinsics
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from archive_jobs import HEIGHT, OPEN_GOP, WIDTH, item_of, make_job, planned, run_stages, small_chunks
-from clipdepth.archive.chunk import Frame, Span
-from clipdepth.archive.results import Complete, Failed, Joinable
 from clipdepth.bundle.manifest import InputSize
+from clipdepth.cluster.archive.chunk import Frame, Span
+from clipdepth.cluster.archive.results import Complete, Failed, Joinable
 from clips import NTSC, decoded, room_frames, write_clip
 
 
@@ -107,7 +107,7 @@ def test_what_is_no_video_fails_with_a_reason(tmp_path: Path, content: bytes) ->
 
 
 def test_a_video_that_changed_after_it_was_done_fails(tmp_path: Path) -> None:
-    from clipdepth.archive.join import join
+    from clipdepth.cluster.archive.join import join
 
     path = write_clip(tmp_path / "x.mp4", room_frames(1, 10))
     job = make_job(tmp_path)

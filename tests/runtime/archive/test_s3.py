@@ -14,11 +14,11 @@ from pyarrow import parquet
 import clipdepth
 from archive_jobs import make_job, run_stages, small_chunks
 from bundles import brightness_depth
-from clipdepth.archive.join import join
-from clipdepth.archive.left import units
-from clipdepth.archive.results import Joined
-from clipdepth.archive.sources import find_items
-from clipdepth.archive.uri import Uri, open_uri
+from clipdepth.cluster.archive.join import join
+from clipdepth.cluster.archive.left import units
+from clipdepth.cluster.archive.results import Joined
+from clipdepth.cluster.archive.sources import find_items
+from clipdepth.cluster.archive.uri import Uri, open_uri
 from clipdepth.sinks.depth_png import to_millimetres
 from clips import decoded, room_frames, write_clip
 

@@ -4,8 +4,8 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
-from clipdepth.archive.settings import FILE, SCHEMA, Settings, read_settings
-from clipdepth.archive.uri import open_uri
+from clipdepth.cluster.archive.settings import FILE, SCHEMA, Settings, read_settings
+from clipdepth.cluster.archive.uri import open_uri
 
 
 def test_what_was_not_said_of_the_camera_makes_no_difference(tmp_path: Path) -> None:

@@ -9,10 +9,10 @@ from pyarrow import parquet
 
 import clipdepth
 from archive_jobs import HEIGHT, WIDTH, item_of, make_job, run_stages
-from clipdepth.archive.job import Job
-from clipdepth.archive.results import Failed, Part
-from clipdepth.archive.sources import Item
 from clipdepth.camera.camera import Camera
+from clipdepth.cluster.archive.job import Job
+from clipdepth.cluster.archive.results import Failed, Part
+from clipdepth.cluster.archive.sources import Item
 from clipdepth.files.quicktime import FOCAL_35MM
 from clipdepth.sinks.depth_png import to_millimetres
 from clips import room_frames, write_clip

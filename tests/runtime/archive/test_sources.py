@@ -8,8 +8,8 @@ import fsspec
 import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 
-from clipdepth.archive.sources import find_items
-from clipdepth.archive.uri import open_uri
+from clipdepth.cluster.archive.sources import find_items
+from clipdepth.cluster.archive.uri import open_uri
 from clipdepth.errors import SourceError, UsageError
 from clipdepth.sources.folder import IMAGE_SUFFIXES
 

@@ -9,7 +9,7 @@ from fsspec.implementations.local import LocalFileSystem
 from pyarrow import PythonFile
 from pyarrow.fs import FSSpecHandler, PyFileSystem
 
-from clipdepth.archive.uri import Uri, open_uri
+from clipdepth.cluster.archive.uri import Uri, open_uri
 from clipdepth.errors import OutputError, UsageError
 
 EVERY = pytest.mark.parametrize("scheme", ["", "file://", "memory://"])

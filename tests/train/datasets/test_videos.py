@@ -100,8 +100,8 @@ def test_depth_of_an_archive_with_the_same_calibration_is_straight_already(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     pytest.importorskip("pyarrow")
-    from clipdepth.archive.settings import Settings, write_settings
-    from clipdepth.archive.uri import open_uri
+    from clipdepth.cluster.archive.settings import Settings, write_settings
+    from clipdepth.cluster.archive.uri import open_uri
 
     lens = opencv_file(tmp_path / "lens.yml", PLUMB_BOB)
     write_film(tmp_path / "films" / "kitchen.mp4")

@@ -9,10 +9,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from math import ceil
 from threading import Event, Thread
-from typing import Literal
+from typing import Any, Literal
 
 from clipdepth.engines import usable_cores
-from clipdepth.errors import EngineError, UsageError
+from clipdepth.errors import EngineError, MissingExtraError, UsageError
 
 LOCAL = "local"
 _QUIET = {
@@ -42,33 +42,44 @@ class Resources:
     sees_all_gpus: bool = False
     """Whether workers that have no GPU of Ray's see those of the machine."""
 
+    @property
+    def threads(self) -> int:
+        """Of each engine."""
+        return max(int(self.cpus), 1)
+
 
 @contextmanager
 def connect(wanted: Resources) -> Iterator[Resources]:
     """Start Ray or join it; yield the resources with what was left open decided; stop it or leave it at the end.
 
     A local Ray counts the workers' CPUs on top of the cores, since it counts and does not bind: decoding and encoding
-    take their turns on the same ones. Raises EngineError where there is no cluster at the address, UsageError where
-    it is too small.
+    take their turns on the same ones. It is a new one whatever Ray runs on this machine. Raises EngineError where there
+    is no cluster at the address or Ray does not start, UsageError where it is too small, MissingExtraError without Ray.
     """
     os.environ.update(_QUIET, RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO="0" if wanted.sees_all_gpus else "1")
     is_local = wanted.address == LOCAL
     if is_local:
         os.environ.update(_LOOPBACK)
-    import ray
+    try:
+        import ray
+    except ModuleNotFoundError as error:
+        raise MissingExtraError("a cluster", str(error.name), "cluster") from None
 
     logging.getLogger("ray.data").setLevel(logging.ERROR)
     _check_that_it_answers(wanted.address)
     cores = usable_cores()
     workers = wanted.workers or _half(cores, wanted)
     counted = cores + ceil(workers * wanted.cpus)
-    here = {"num_cpus": counted, "object_store_memory": wanted.store, "include_dashboard": False}
-    elsewhere = {"address": wanted.address}
+    own: dict[str, Any] = {"num_cpus": counted, "object_store_memory": wanted.store, "include_dashboard": False}
     try:
         with _stderr_closed():
-            ray.init(logging_level=logging.ERROR, log_to_driver=False, **(here if is_local else elsewhere))
+            ray.init(wanted.address, logging_level=logging.ERROR, log_to_driver=False, **(own if is_local else {}))
     except ConnectionError:
         raise _no_answer(wanted.address) from None
+    except Exception as error:
+        # Ray raises nothing narrower on a machine that is too busy to start it within 30 seconds.
+        why = " ".join(str(error).split())
+        raise EngineError(f"Ray did not start: {why} Start the command again") from None
     try:
         there = _resources("cluster")
         # Something has to decode: elsewhere on a CPU that no worker has.
@@ -90,7 +101,8 @@ def _check_that_it_answers(address: str) -> None:
 
 def _no_answer(address: str) -> EngineError:
     return EngineError(
-        f"no Ray cluster answers at '{address}'; start one with 'ray start --head', or give --ray {LOCAL}"
+        f"no Ray cluster answers at '{address}'; start one with 'ray start --head', set RAY_AUTH_MODE=token where it "
+        f"wants a token, or give --ray {LOCAL}"
     )
 
 

@@ -4,10 +4,10 @@ from dataclasses import dataclass, field
 
 from rich.console import Console
 
-from clipdepth.archive.results import Failed
-from clipdepth.archive.settings import Settings
 from clipdepth.camera.camera import UNKNOWN_REMEDY
 from clipdepth.camera.pinhole import Origin
+from clipdepth.cluster.archive.results import Failed
+from clipdepth.cluster.archive.settings import Settings
 from clipdepth.files.foreign import shown
 from clipdepth.pipeline.focal import TEXTS
 

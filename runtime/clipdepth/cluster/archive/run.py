@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any, Protocol
 
-from clipdepth.archive.job import Job
-from clipdepth.archive.join import join
-from clipdepth.archive.report import ArchiveReport, WorkerReport
-from clipdepth.archive.results import Complete, Failed, Joinable, Joined, Part
-from clipdepth.archive.sources import Item
+from clipdepth.cluster.archive.job import Job
+from clipdepth.cluster.archive.join import join
+from clipdepth.cluster.archive.report import ArchiveReport, WorkerReport
+from clipdepth.cluster.archive.results import Complete, Failed, Joinable, Joined, Part
+from clipdepth.cluster.archive.sources import Item
 
 
 class Watcher(Protocol):

@@ -7,13 +7,13 @@ from time import perf_counter
 
 import pyarrow as pa
 
-from clipdepth.archive.ffv1 import matroska
-from clipdepth.archive.index import SCHEMA, Facts, write_index
-from clipdepth.archive.job import Job
-from clipdepth.archive.part import list_parts, read_part
-from clipdepth.archive.results import Failed, Joined
-from clipdepth.archive.sources import Item
-from clipdepth.archive.uri import Uri
+from clipdepth.cluster.archive.ffv1 import matroska
+from clipdepth.cluster.archive.index import SCHEMA, Facts, write_index
+from clipdepth.cluster.archive.job import Job
+from clipdepth.cluster.archive.part import list_parts, read_part
+from clipdepth.cluster.archive.results import Failed, Joined
+from clipdepth.cluster.archive.sources import Item
+from clipdepth.cluster.archive.uri import Uri
 
 
 def join(item: Item, job: Job) -> Joined | Failed:

@@ -5,10 +5,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 from pyarrow import parquet
 
-from clipdepth.archive.index import IMAGES, Facts, read_facts
-from clipdepth.archive.job import Job
-from clipdepth.archive.results import Complete
-from clipdepth.archive.sources import Item
+from clipdepth.cluster.archive.index import IMAGES, Facts, read_facts
+from clipdepth.cluster.archive.job import Job
+from clipdepth.cluster.archive.results import Complete
+from clipdepth.cluster.archive.sources import Item
 
 IMAGES_TOGETHER = 64
 """How many images make a chunk, at most."""

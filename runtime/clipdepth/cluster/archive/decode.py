@@ -6,12 +6,12 @@ from time import perf_counter
 import cv2
 import numpy as np
 
-from clipdepth.archive.chunk import NOTHING, Chunk, Frame, Row, Span, pack, unpack
-from clipdepth.archive.job import Job
-from clipdepth.archive.results import Failed
-from clipdepth.archive.video import open_video
 from clipdepth.camera.correction import Correction
 from clipdepth.camera.letterbox import Letterbox
+from clipdepth.cluster.archive.chunk import NOTHING, Chunk, Frame, Row, Span, pack, unpack
+from clipdepth.cluster.archive.job import Job
+from clipdepth.cluster.archive.results import Failed
+from clipdepth.cluster.archive.video import open_video
 from clipdepth.errors import SourceError
 from clipdepth.files.focal_length import focal_of_35mm, picture_focal
 from clipdepth.pipeline.optics import Optics

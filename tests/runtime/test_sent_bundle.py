@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from bundles import WEIGHTS, write_bundle
-from clipdepth.archive.sent_bundle import SentBundle, bundle_sha256, open_meant
 from clipdepth.bundle.box import DEFAULT
 from clipdepth.bundle.folder import Bundle, open_bundle
+from clipdepth.cluster.sent_bundle import SentBundle, bundle_sha256, open_meant
 from clipdepth.errors import BundleError
 
 pytestmark = pytest.mark.usefixtures("own_cache")

@@ -1,7 +1,6 @@
 """The third stage: from pictures to depth, by actors that load and verify the bundle once."""
 
 from collections.abc import Sequence
-from contextlib import ExitStack
 from dataclasses import replace
 from itertools import groupby
 from time import perf_counter
@@ -10,14 +9,11 @@ import numpy as np
 import ray
 from numpy.typing import NDArray
 
-from clipdepth.archive.chunk import Chunk, Row, pack, unpack
-from clipdepth.archive.job import Job
-from clipdepth.archive.sent_bundle import SentBundle, open_meant
-from clipdepth.archive.settings import Settings
 from clipdepth.camera.letterbox import Letterbox
+from clipdepth.cluster.archive.chunk import Chunk, Row, pack, unpack
+from clipdepth.cluster.archive.job import Job
+from clipdepth.cluster.sent_bundle import SentBundle
 from clipdepth.engines import Infer
-from clipdepth.errors import VerificationError
-from clipdepth.model import DepthModel, load
 
 
 class Inference:
@@ -26,7 +22,7 @@ class Inference:
     def __init__(self, job: Job, sent: SentBundle | None) -> None:
         self._batch = job.max_batch
         self._worker = ray.get_runtime_context().get_actor_id() or ""
-        self._model = load_verified(job, sent)
+        self._model = job.model(sent).load()
 
     def __call__(self, row: Row) -> Row:
         """From a chunk's pictures to what `infer_sizes` gives, in metres of the training camera; results pass."""
@@ -59,27 +55,3 @@ def infer_sizes(
             if answer.confidence is not None:
                 answers[together, 1, :height, :width] = answer.confidence
     return answers
-
-
-def settle(job: Job, sent: SentBundle | None) -> Settings:
-    """The settings with an engine and a precision, tried on one worker for all; raises as `load_verified`."""
-    with load_verified(job, sent) as model:
-        return replace(job.settings, engine=model.engine.name, precision=model.precision)
-
-
-def load_verified(job: Job, sent: SentBundle | None = None) -> DepthModel:
-    """Load the job's model, which has to agree with PyTorch's depth on this node; see `open_meant` for the bundle.
-
-    Raises VerificationError where depth differs, and what `open_meant` and `load` raise.
-    """
-    settings = job.settings
-    opened = open_meant(job.bundle, settings.bundle, sent)
-    precision = settings.precision or None
-    with ExitStack() as stack:
-        model = load(opened, engine=settings.engine, precision=precision, threads=job.threads, device=job.device)
-        stack.enter_context(model)
-        agreement = model.verify()
-        if not agreement.passed:
-            raise VerificationError(f"{model.engine.name} {model.precision} on {model.engine.device}: {agreement}")
-        stack.pop_all()
-    return model

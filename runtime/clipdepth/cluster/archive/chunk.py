@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from clipdepth.archive.sources import Item
 from clipdepth.camera.conversion import Conversion
 from clipdepth.camera.letterbox import Letterbox
 from clipdepth.camera.pinhole import Intrinsics
+from clipdepth.cluster.archive.sources import Item
 
 Row = dict[str, Any]
 """A row of Ray Data's: 'message', pickled, and for a chunk 'array', its pictures or their depth."""

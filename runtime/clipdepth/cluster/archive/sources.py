@@ -9,8 +9,8 @@ from posixpath import basename, dirname, relpath, splitext
 from fsspec.utils import glob_translate
 from pyarrow.fs import FileInfo, FileType
 
-from clipdepth.archive.local_files import Listed, local_files
-from clipdepth.archive.uri import Uri, open_uri
+from clipdepth.cluster.archive.local_files import Listed, local_files
+from clipdepth.cluster.archive.uri import Uri, open_uri
 from clipdepth.errors import SourceError, UsageError
 from clipdepth.files.foreign import shown
 from clipdepth.sources.folder import IMAGE_SUFFIXES, VIDEO_SUFFIXES, natural_order

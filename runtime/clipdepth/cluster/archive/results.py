@@ -3,8 +3,8 @@
 from collections import Counter
 from dataclasses import dataclass
 
-from clipdepth.archive.sources import Item
 from clipdepth.camera.pinhole import Origin
+from clipdepth.cluster.archive.sources import Item
 
 
 @dataclass(frozen=True)

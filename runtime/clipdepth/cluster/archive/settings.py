@@ -4,7 +4,7 @@ import json
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from clipdepth.archive.uri import Uri
+from clipdepth.cluster.archive.uri import Uri
 from clipdepth.engines import AUTO
 from clipdepth.errors import OutputError, UsageError
 

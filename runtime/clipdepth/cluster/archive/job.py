@@ -1,13 +1,15 @@
 """What the stages of an archive have to do, and the folders that its output goes to."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 
-from clipdepth.archive.settings import Settings
-from clipdepth.archive.sources import Item
-from clipdepth.archive.uri import Uri, open_uri
 from clipdepth.bundle.manifest import InputSize
 from clipdepth.camera.corrections import Corrections
+from clipdepth.cluster.archive.settings import Settings
+from clipdepth.cluster.archive.sources import Item
+from clipdepth.cluster.archive.uri import Uri, open_uri
+from clipdepth.cluster.sent_bundle import SentBundle
+from clipdepth.cluster.sent_model import SentModel
 
 CHUNK_BYTES = 32 << 20
 """How many bytes of pictures go through Ray's object store together."""
@@ -31,6 +33,15 @@ class Job:
     """For the camera that filmed."""
     device: int | None = None
     """The GPU's number, where one is named."""
+
+    def model(self, sent: SentBundle | None) -> SentModel:
+        """What a worker loads."""
+        engine, precision = self.settings.engine, self.settings.precision
+        return SentModel(self.bundle, self.settings.bundle, engine, precision, self.threads, self.device, sent)
+
+    def settled(self, model: SentModel) -> "Job":
+        """The same job with the engine and the precision of `model`."""
+        return replace(self, settings=replace(self.settings, engine=model.engine, precision=model.precision))
 
     @property
     def chunk_frames(self) -> int:

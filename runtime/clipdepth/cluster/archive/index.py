@@ -8,11 +8,11 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from pyarrow import parquet
 
-from clipdepth.archive.chunk import Frame
-from clipdepth.archive.job import Job
-from clipdepth.archive.sources import Item
-from clipdepth.archive.uri import Uri
 from clipdepth.camera.pinhole import Intrinsics
+from clipdepth.cluster.archive.chunk import Frame
+from clipdepth.cluster.archive.job import Job
+from clipdepth.cluster.archive.sources import Item
+from clipdepth.cluster.archive.uri import Uri
 
 SCHEMA = pa.schema(
     [

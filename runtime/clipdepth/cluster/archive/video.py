@@ -7,8 +7,8 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-from clipdepth.archive.chunk import Stream
-from clipdepth.archive.uri import Uri
+from clipdepth.cluster.archive.chunk import Stream
+from clipdepth.cluster.archive.uri import Uri
 from clipdepth.errors import SourceError
 from clipdepth.files.ffmpeg import open_handle
 from clipdepth.files.quicktime import open_video_focal_35mm

@@ -8,15 +8,15 @@ from typing import Any
 import ray
 from ray.data import ActorPoolStrategy, DataContext, ExecutionResources
 
-from clipdepth.archive.chunk import unpack
-from clipdepth.archive.cluster import Resources
-from clipdepth.archive.decode import decode
-from clipdepth.archive.encode import encode
-from clipdepth.archive.infer import Inference
-from clipdepth.archive.job import CHUNK_BYTES, Job
-from clipdepth.archive.plan import plan
-from clipdepth.archive.sent_bundle import SentBundle
-from clipdepth.archive.sources import Item
+from clipdepth.cluster.archive.chunk import unpack
+from clipdepth.cluster.archive.decode import decode
+from clipdepth.cluster.archive.encode import encode
+from clipdepth.cluster.archive.infer import Inference
+from clipdepth.cluster.archive.job import CHUNK_BYTES, Job
+from clipdepth.cluster.archive.plan import plan
+from clipdepth.cluster.archive.sources import Item
+from clipdepth.cluster.connection import Resources
+from clipdepth.cluster.sent_bundle import SentBundle
 
 MANY, PLANNED_TOGETHER = 1000, 16
 """With more videos than that, a task plans several, one after the other."""

@@ -10,15 +10,15 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from clipdepth.archive.chunk import Chunk, Row, pack, unpack
-from clipdepth.archive.ffv1 import encode_ffv1
-from clipdepth.archive.index import IMAGES, SCHEMA, describe, write_index
-from clipdepth.archive.job import Job
-from clipdepth.archive.part import PartFacts, write_part
-from clipdepth.archive.results import Failed, Part, PartSeconds
 from clipdepth.bundle.confidence import leave_out
 from clipdepth.camera.conversion import Conversion
 from clipdepth.camera.letterbox import Letterbox
+from clipdepth.cluster.archive.chunk import Chunk, Row, pack, unpack
+from clipdepth.cluster.archive.ffv1 import encode_ffv1
+from clipdepth.cluster.archive.index import IMAGES, SCHEMA, describe, write_index
+from clipdepth.cluster.archive.job import Job
+from clipdepth.cluster.archive.part import PartFacts, write_part
+from clipdepth.cluster.archive.results import Failed, Part, PartSeconds
 from clipdepth.sinks.depth_png import to_millimetres
 
 

@@ -8,9 +8,9 @@ from posixpath import basename, splitext
 import pyarrow as pa
 from pyarrow import parquet
 
-from clipdepth.archive.chunk import Stream
-from clipdepth.archive.index import SCHEMA, to_parquet
-from clipdepth.archive.uri import Uri
+from clipdepth.cluster.archive.chunk import Stream
+from clipdepth.cluster.archive.index import SCHEMA, to_parquet
+from clipdepth.cluster.archive.uri import Uri
 
 PART = SCHEMA.append(pa.field("data", pa.large_binary()))
 """The index's rows, each with the frame's FFV1 packet, where it does not lie in a PNG."""

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from itertools import pairwise
 from math import ceil, inf
 
-from clipdepth.archive.chunk import Frame, Row, Span, pack
-from clipdepth.archive.index import read_facts
-from clipdepth.archive.job import Job
-from clipdepth.archive.part import list_parts
-from clipdepth.archive.results import Complete, Failed, Joinable
-from clipdepth.archive.sources import Item
-from clipdepth.archive.video import ArchivedVideo, open_video
+from clipdepth.cluster.archive.chunk import Frame, Row, Span, pack
+from clipdepth.cluster.archive.index import read_facts
+from clipdepth.cluster.archive.job import Job
+from clipdepth.cluster.archive.part import list_parts
+from clipdepth.cluster.archive.results import Complete, Failed, Joinable
+from clipdepth.cluster.archive.sources import Item
+from clipdepth.cluster.archive.video import ArchivedVideo, open_video
 from clipdepth.errors import SourceError
 
 
