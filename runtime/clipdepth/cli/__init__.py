@@ -62,7 +62,9 @@ COMMANDS = {
     "build": Command("clipdepth.cli.build", "tensorrt", "build TensorRT engines of a bundle on this device"),
     "verify": Command("clipdepth.cli.verify", None, "check a bundle's depth against PyTorch's"),
     "run": Command("clipdepth.cli.run", None, "stream frames through a bundle", "clipdepth.cli.run_options"),
-    "serve": Command("clipdepth.cli.serve", "viewer", "answer pictures with their depth, over HTTP"),
+    "serve": Command(
+        "clipdepth.cli.serve", "viewer", "answer pictures with their depth, over HTTP", "clipdepth.cli.serve_options"
+    ),
     "triton": Command("clipdepth.cli.triton", None, "write a bundle as a model repository for Triton"),
     "archive": Command(
         "clipdepth.cli.archive", "cluster", "depth of many videos and images, on Ray", "clipdepth.cli.archive_options"

@@ -1,23 +1,23 @@
 """`clipdepth serve`: answer pictures with their depth, over HTTP."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from time import sleep
+from typing import Protocol
 
 from rich.console import Console
 
-from clipdepth.bundle.folder import open_bundle
+from clipdepth.bundle.folder import Bundle, open_bundle
 from clipdepth.bundle.kind import require_metric
 from clipdepth.camera.corrections import Corrections
-from clipdepth.cli.access_options import AccessOptions, add_access_arguments
-from clipdepth.cli.arguments import BUNDLE_HELP, ArgumentParser
-from clipdepth.cli.camera_options import CameraOptions, add_camera_arguments
 from clipdepth.cli.choice_report import print_choice
-from clipdepth.cli.engine_options import add_engine_arguments
-from clipdepth.cli.interruption import exit_status, interruptions_noted, sigterm_interrupts
+from clipdepth.cli.interruption import Ending, exit_status, interruptions_noted, sigterm_interrupts
 from clipdepth.cli.logs import in_json, log_event
+from clipdepth.cli.serve_options import ServeOptions, parse_options
+from clipdepth.cluster.connection import connect
+from clipdepth.cluster.sent_model import send_model, settle
+from clipdepth.cluster.service import open_ray_service
 from clipdepth.model import load
-from clipdepth.web import Address, parse_address
 from clipdepth.web.service import open_service
 
 OPEN = "every user of this computer can ask; with --token only those who know the token"
@@ -25,21 +25,17 @@ LOOK_S = 0.1
 """How soon Ctrl-C is seen, seconds."""
 
 
-@dataclass(frozen=True)
-class ServeOptions(CameraOptions, AccessOptions):
-    """The arguments of `clipdepth serve`; its help says what each is."""
+class Serving(Protocol):
+    """What serves."""
 
-    bundle: str
-    address: Address
-    engine: str
-    device: int | None
-    precision: str | None
-    threads: int | None
+    @property
+    def url(self) -> str:
+        """Where pictures are sent."""
 
 
 def main(argv: Sequence[str]) -> int:
     """Run the command until Ctrl-C or SIGTERM; return 130 or 143."""
-    options = ServeOptions(**vars(parser().parse_args(argv)))
+    options = parse_options(argv)
     with sigterm_interrupts():
         return _serve(options)
 
@@ -48,6 +44,19 @@ def _serve(options: ServeOptions) -> int:
     bundle, console = open_bundle(options.bundle), Console(stderr=True, quiet=in_json())
     require_metric(Corrections(bundle.manifest, options.camera).kind, "depth in metres", options.bundle)
     token = options.token_for(options.address)
+    serving = _on_this_machine if options.ray is None else _on_ray
+    with serving(bundle, token, options, console) as (service, ending):
+        _announce(service.url, token, options, console)
+        while not ending.interruption:
+            sleep(LOOK_S)
+    log_event("ended")
+    return exit_status(ending.interruption)
+
+
+@contextmanager
+def _on_this_machine(
+    bundle: Bundle, token: str | None, options: ServeOptions, console: Console
+) -> Iterator[tuple[Serving, Ending]]:
     with console.status("loading"):
         model = load(
             bundle, engine=options.engine, precision=options.precision, threads=options.threads, device=options.device
@@ -66,11 +75,27 @@ def _serve(options: ServeOptions) -> int:
             allowed=options.allowed,
         )
         with service:
-            _announce(service.url, token, options, console)
-            while not ending.interruption:
-                sleep(LOOK_S)
-    log_event("ended")
-    return exit_status(ending.interruption)
+            yield service, ending
+
+
+@contextmanager
+def _on_ray(
+    bundle: Bundle, token: str | None, options: ServeOptions, console: Console
+) -> Iterator[tuple[Serving, Ending]]:
+    with ExitStack() as stack:
+        with console.status("starting Ray"):
+            resources = stack.enter_context(connect(options.resources))
+            # Ray sets a handler of its own for SIGTERM when it starts.
+            stack.enter_context(sigterm_interrupts())
+        with console.status("verifying the bundle on a worker"):
+            model = settle(send_model(bundle, options.engine, options.precision or "", resources), resources)
+        workers = f"{resources.workers} workers run {model.engine} {model.precision}"
+        console.print(workers, highlight=False, soft_wrap=True)
+        service = open_ray_service(options.address, token, model, resources, options.camera, options.allowed)
+        with console.status("starting the workers"):
+            stack.enter_context(service)
+        with interruptions_noted() as ending:
+            yield service, ending
 
 
 def _announce(url: str, token: str | None, options: ServeOptions, console: Console) -> None:
@@ -80,25 +105,3 @@ def _announce(url: str, token: str | None, options: ServeOptions, console: Conso
     lines = [f"POST pictures to {url}", *([f"with the header Authorization: Bearer {made}"] if made else [])]
     for line in [*lines, *([] if token else [OPEN])]:
         console.print(line, highlight=False, markup=False, soft_wrap=True)
-
-
-def parser() -> ArgumentParser:
-    """The options of `clipdepth serve`."""
-    parser = ArgumentParser(
-        "clipdepth serve",
-        "Answer pictures with their depth, over HTTP: POST /depth.",
-        "clipdepth serve edge-nyu --address 127.0.0.1:8000",
-    )
-    add = parser.add_argument
-    add("bundle", metavar="BUNDLE", help=BUNDLE_HELP)
-    add(
-        "--address",
-        type=parse_address,
-        default=Address(),
-        metavar="HOST:PORT",
-        help="where to listen (default: %(default)s)",
-    )
-    add_camera_arguments(parser)
-    add_access_arguments(parser, "clients")
-    add_engine_arguments(parser)
-    return parser

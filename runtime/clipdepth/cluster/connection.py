@@ -21,6 +21,8 @@ _QUIET = {
 }
 _LOOPBACK = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
 """Ray's switch between all interfaces, its habit on Linux, and 127.0.0.1, so that nobody else can give it work."""
+_PATIENT = {"RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S": "60"}
+"""Ray Serve gives up what listens after five seconds, which are too few for a busy machine."""
 SAMPLE_S = 0.5
 CONNECT_S = 10.0
 
@@ -60,6 +62,8 @@ def connect(wanted: Resources) -> Iterator[Resources]:
     is_local = wanted.address == LOCAL
     if is_local:
         os.environ.update(_LOOPBACK)
+        for name, value in _PATIENT.items():
+            os.environ.setdefault(name, value)
     try:
         import ray
     except ModuleNotFoundError as error:

@@ -3,8 +3,10 @@
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
-from clipdepth.cluster.connection import Resources
-from clipdepth.cluster.sent_bundle import SentBundle, open_meant
+from clipdepth.bundle.box import portable
+from clipdepth.bundle.folder import Bundle
+from clipdepth.cluster.connection import LOCAL, Resources
+from clipdepth.cluster.sent_bundle import SentBundle, bundle_sha256, open_meant, send
 from clipdepth.errors import VerificationError
 from clipdepth.model import DepthModel, load
 
@@ -53,6 +55,12 @@ class SentModel:
         """The same with an engine and a precision, tried on this machine for all; raises as `load`."""
         with self.load() as model:
             return replace(self, engine=model.engine.name, precision=model.precision)
+
+
+def send_model(bundle: Bundle, engine: str, precision: str, resources: Resources) -> SentModel:
+    """A model for workers of Ray, which has been joined. They fetch what they lack of the bundle."""
+    sent = send(bundle) if resources.address != LOCAL else None
+    return SentModel(portable(bundle.path), bundle_sha256(bundle), engine, precision, resources.threads, files=sent)
 
 
 def settle(model: SentModel, resources: Resources) -> SentModel:

@@ -8,5 +8,7 @@ MAX_AT_ONCE = 32
 """Requests that are read or wait for depth."""
 BODY_S = 30
 """How long a client may take to send a picture, seconds."""
+FAREWELL_S = 10
+"""How long requests under way have to be answered at the end, seconds."""
 MAX_POINTS = 100_000
 """Of an answer in JSON."""

@@ -10,9 +10,7 @@ from clipdepth.web.server import Server
 from clipdepth.web.service.app import make_app
 from clipdepth.web.service.counts import Served
 from clipdepth.web.service.depth_maker import DepthMaker
-
-FAREWELL_S = 10
-"""How long requests under way have to be answered at the end, seconds."""
+from clipdepth.web.service.limits import FAREWELL_S
 
 
 class Service:
