@@ -25,6 +25,7 @@ OPERATORS = frozenset(
         "Div",
         "Einsum",
         "Erf",
+        "Exp",
         "Expand",
         "Gather",
         "Gemm",
@@ -33,6 +34,7 @@ OPERATORS = frozenset(
         "MatMul",
         "MaxPool",
         "Mul",
+        "Neg",
         "Pow",
         "QuantizeLinear",
         "ReduceL2",
@@ -58,7 +60,6 @@ OPERATORS = frozenset(
 OTHER_TRUNKS = frozenset(
     [
         "Elu",
-        "Exp",
         "Greater",
         "HardSigmoid",
         "HardSwish",
@@ -67,7 +68,6 @@ OTHER_TRUNKS = frozenset(
         "LeakyRelu",
         "Log",
         "Mish",
-        "Neg",
         "PRelu",
         "Pad",
         "Reciprocal",
