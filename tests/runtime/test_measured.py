@@ -84,7 +84,7 @@ def test_a_bag_with_depth_is_compared_and_kept(
     """Depth comes before its picture, after it, and 15 ms off; that of the last picture is missing."""
     pytest.importorskip("rosbags")
     pytest.importorskip("mcap")
-    from ros_bags import camera_info, image, write_bag2
+    from ros_bags import camera_info, image, write_bag
 
     views = seen(4)
     fx = default_intrinsics(HEIGHT, WIDTH).fx
@@ -93,7 +93,7 @@ def test_a_bag_with_depth_is_compared_and_kept(
         time = START + index / 2
         messages.append((TOPIC, time + 0.001, image(time, "bgr8", picture)))
         messages.append((DEPTH, time + off + 0.002, image(time + off, "32FC1", depth)))
-    bag = write_bag2(tmp_path / "walk", sorted(messages, key=lambda each: each[1]), mcap=True)
+    bag = write_bag(tmp_path / "walk", sorted(messages, key=lambda each: each[1]), "mcap")
     kept, report = tmp_path / "kept", tmp_path / "r.json"
     outputs = ("--output", kept / "x.npz", "--output", tmp_path / "x.mcap", "--json", report)
     assert run(bundle, "--source", bag, "--measured", DEPTH, *outputs) == 0

@@ -13,6 +13,7 @@ from clipdepth.sources import open_source
 from clipdepth.sources.found import find_cameras
 from clipdepth.sources.live import Reconnect
 from clipdepth.sources.mode import CameraMode
+from clipdepth.sources.options import SourceOptions
 from fake_camera import FakeCamera
 
 SYSTEMS = {"win32": cv2.CAP_DSHOW, "darwin": cv2.CAP_AVFOUNDATION, "linux": cv2.CAP_V4L2, "freebsd14": cv2.CAP_ANY}
@@ -35,7 +36,7 @@ def test_a_number_is_opened_by_the_systems_own_way_and_in_the_mode(
 
     monkeypatch.setattr(sys, "platform", system)
     monkeypatch.setattr(cv2, "VideoCapture", capture)
-    with open_source("1", mode=CameraMode(1280, 720, 30, "MJPG")) as source:
+    with open_source("1", SourceOptions(mode=CameraMode(1280, 720, 30, "MJPG"))) as source:
         assert source.name == "camera 1 (1280×720 30/s MJPG)"
     assert opened == [(1, SYSTEMS[system])]
 
@@ -54,7 +55,7 @@ def test_a_lost_camera_is_sought_by_the_same_way(system: str, monkeypatch: pytes
 
     monkeypatch.setattr(sys, "platform", system)
     monkeypatch.setattr(cv2, "VideoCapture", capture)
-    with open_source("0", reconnect=Reconnect(0.01, 0.01, 30)) as source:
+    with open_source("0", SourceOptions(reconnect=Reconnect(0.01, 0.01, 30))) as source:
         frames = iter(source)
         assert [next(frames).frame.shape for _ in range(3)] == [(480, 640, 3)] * 3
     assert opened == [SYSTEMS[system]] * 3
