@@ -184,7 +184,7 @@ def test_relative_depth_has_colours_and_no_metres(browser: Any, tmp_path: Path) 
 
 
 def test_depth_that_is_unsure_fades_and_says_how_far_off_it_may_be(browser: Any) -> None:
-    """Surer from top to bottom. The interval is of an exponential law that has `sure` of its mass within 10%."""
+    """Surer from top to bottom. The interval is of Weibull's law of shape 1.1 that has `sure` of its mass within 10%."""
     sure = np.tile(np.linspace(0, 1, SIZE.height, dtype=np.float32)[:, None], (1, SIZE.width))
     unknown = np.full(3, INVALID)
     with (
@@ -195,7 +195,7 @@ def test_depth_that_is_unsure_fades_and_says_how_far_off_it_may_be(browser: Any)
         for x, y in ((0.11, 0.99), (0.51, 0.76), (0.9, 0.51)):  # inside a pixel of the network's depth
             row, column = int(y * SIZE.height), int(x * SIZE.width)
             level = min(round(float(sure[row, 0]) * 255), 254.5) / 255
-            metres, share = float(ramp()[0, column]), 0.1 * np.log(0.1) / np.log(1 - level)
+            metres, share = float(ramp()[0, column]), 0.1 * (np.log(0.1) / np.log(1 - level)) ** (1 / 1.1)
             assert hovered(page, x, y) == f"{metres:.3f} m ± {metres * share:.2f} m"
             colour = colourise(ramp()[:1, column : column + 1], NEAR, FAR)[0, 0, ::-1].astype(int)
             page.check("#fade")
