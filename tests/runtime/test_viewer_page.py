@@ -184,7 +184,7 @@ def test_relative_depth_has_colours_and_no_metres(browser: Any, tmp_path: Path) 
 
 
 def test_depth_that_is_unsure_fades_and_says_how_far_off_it_may_be(browser: Any) -> None:
-    """Surer from top to bottom. The interval is of Weibull's law of shape 1.1 that has `sure` of its mass within 10%."""
+    """Surer from top to bottom. The interval is of the Weibull law of shape 1.1 with `sure` of its mass within 10%."""
     sure = np.tile(np.linspace(0, 1, SIZE.height, dtype=np.float32)[:, None], (1, SIZE.width))
     unknown = np.full(3, INVALID)
     with (
@@ -208,7 +208,7 @@ def test_depth_that_is_unsure_fades_and_says_how_far_off_it_may_be(browser: Any)
         for row in range(SIZE.height // 8, SIZE.height // 3):
             said = hovered(page, 0.51, (row + 0.5) / SIZE.height)
             assert said.startswith(metres)
-            assert said.endswith(", unsure") == (sure[row, 0] < 1 - 0.1**0.1)
+            assert said.endswith(", unsure") == (sure[row, 0] < 1 - 0.1 ** (0.1**1.1))
 
 
 def test_without_confidence_there_is_nothing_to_fade(browser: Any) -> None:
