@@ -204,7 +204,7 @@ def test_depth_that_is_unsure_fades_and_says_how_far_off_it_may_be(browser: Any)
             assert np.abs(np.subtract(pixel(page, "depth", x, y), colour)).max() <= 4
         metres = f"{ramp()[0, SIZE.width // 2]:.3f} m"
         assert hovered(page, 0.51, 0.01) == f"{metres}, unsure"
-        # Where the interval would begin behind the camera: fewer than 1 - 10 ** -0.1 = 20.6% are within 10%.
+        # Where the interval would begin behind the camera: fewer than 1 - 0.1 ** 0.1 ** 1.1 = 16.7% are within 10%.
         for row in range(SIZE.height // 8, SIZE.height // 3):
             said = hovered(page, 0.51, (row + 0.5) / SIZE.height)
             assert said.startswith(metres)

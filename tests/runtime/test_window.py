@@ -69,7 +69,7 @@ def test_the_text_stays_inside_the_picture_and_says_the_depth_of_the_pixel(monke
 
 
 def test_the_text_says_how_far_off_depth_may_be_where_that_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nine tenths of an exponential law lie within 0.1 · log 0.1 / log(1 - p), where p of it lie within 0.1."""
+    """Nine tenths of Weibull's law lie within 0.1 (log 0.1 / log(1 - p))^(1 / 1.1), where p of it lie within 0.1."""
     sure = np.tile(np.linspace(0, 0.99, 1280, dtype=np.float32), (720, 1))
     depth = np.full((720, 1280), 3, np.float32)
     picture = WindowPicture(np.zeros((720, 1280, 3), np.uint8), depth, NEAR, FAR, confidence=sure)
@@ -77,7 +77,7 @@ def test_the_text_says_how_far_off_depth_may_be_where_that_is_known(monkeypatch:
     monkeypatch.setattr(cv2, "putText", lambda _, text, *__: texts.append(text))
     for x in (100, 300, 500, 639):
         picture.pointed((x, 100))
-        expected = 3 * 0.1 * np.log(0.1) / np.log1p(-sure[0, 2 * x])
+        expected = 3 * 0.1 * (np.log(0.1) / np.log1p(-sure[0, 2 * x])) ** (1 / 1.1)
         if expected > 3:
             assert texts[-1] == "3.00 m, unsure"
         else:
