@@ -160,7 +160,7 @@ def test_without_nncf_the_other_forms_are_tried_and_the_row_says_what_to_install
     monkeypatch.setitem(sys.modules, "nncf", None)
     row = load_best(setup, TINY, [ROUNDED["OpenVINO int8 (NNCF, mixed)"], form("quick")])
     assert row.infer
-    assert "not OpenVINO int8 (NNCF, mixed) (no nncf); pip install --group peers" in row.note
+    assert "not OpenVINO int8 (NNCF, mixed) (no nncf); pip install --group peers" in row.chosen
 
 
 LONELY = """
