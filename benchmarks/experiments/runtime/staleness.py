@@ -75,7 +75,7 @@ class Naive:
 
     def __init__(self, fps: float, seconds: float) -> None:
         self.ages: list[float] = []
-        self._buffer: Queue[float] = Queue()
+        self._buffer: Queue[float | None] = Queue()
         self._stop = Event()
         self._threads = [Thread(target=self._fill, args=[1 / fps]), Thread(target=self._work, args=[seconds])]
 
@@ -94,10 +94,10 @@ class Naive:
         while not self._stop.wait(max(0.0, due - time.monotonic())):
             self._buffer.put(time.monotonic())
             due += period
+        self._buffer.put(None)  # so that who waits for a frame ends
 
     def _work(self, seconds: float) -> None:
-        while not self._stop.is_set():
-            captured = self._buffer.get()
+        while not self._stop.is_set() and (captured := self._buffer.get()) is not None:
             time.sleep(seconds)
             self.ages.append(time.monotonic() - captured)
 
