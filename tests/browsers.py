@@ -73,7 +73,8 @@ def fed(viewer: "Viewer", name: str, frames: Iterable[DepthFrame], period_s: flo
 
 def until(page: Any, script: str) -> None:
     """Wait until a script is true. Not Playwright's own, which the page's policy forbids: it evaluates text there."""
-    assert wait_until(lambda: bool(page.evaluate(script)), 15), script
+    if not wait_until(lambda: bool(page.evaluate(script)), 15):
+        raise AssertionError(f"{script} is not true; the page says: {page.evaluate('document.body.innerText')}")
 
 
 def wait_for_frames(page: Any) -> None:
