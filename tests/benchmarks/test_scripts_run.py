@@ -110,6 +110,16 @@ def test_the_sheet_of_confidence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert max(spread[2:]) < 5, "confidence is grey"
 
 
+def test_two_bundles(bundle: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    run_script(monkeypatch, "two_bundles.py", bundle, bundle, "--engine", "onnxruntime", "--rounds", 3, "--frames", 2)
+    heading, row = rows(capsys.readouterr().out)
+    assert heading[1] == "×"
+    ratio, low, high = (float(part) for part in row[1].replace("(", "").replace(")", "").split() if part != "to")
+    assert row[0] == "onnxruntime fp32"
+    assert low <= ratio <= high
+    assert float(row[2]) > 0
+
+
 def test_smoothing(bundle: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     run_script(monkeypatch, "smoothing.py", "--bundle", bundle, "--frames", 2, "--rooms", 1)
     _, plain, average, ours = rows(capsys.readouterr().out)
