@@ -162,7 +162,8 @@ def test_it_plays_at_its_pace_in_both_views_and_again(browser: Any, recording: P
     with counting() as viewer, page_of(browser, viewer.url) as page:
         wait_for_frames(page)
         show(page, recording)
-        until(page, "document.getElementById('seek').valueAsNumber > 0")
+        # Before a recording is open the bar, which is hidden, stands in its middle.
+        until(page, "!document.getElementById('playback').hidden && document.getElementById('seek').valueAsNumber > 0")
         sent, start = viewer.status.sent, time.monotonic()
         page.click("#solid")
         until(page, "document.getElementById('pause').textContent === 'Resume'")
