@@ -79,7 +79,7 @@ class DepthModel:
         buffer again and again. Raises SourceError where the source cannot be opened, UsageError for a least confidence
         that is no probability or that the model does not state.
         """
-        return self._streamed(ExitStack(), source, mode, smooth, live, min_confidence)
+        return _begun(self._frames(ExitStack(), source, mode, smooth, live, min_confidence))
 
     def verify(self) -> Agreement:
         """How far this engine's depth of golden frames is from PyTorch's, at the size where it is worst."""
@@ -103,22 +103,6 @@ class DepthModel:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _streamed(
-        self,
-        stack: ExitStack,
-        source: Frames,
-        mode: CameraMode | None,
-        smooth: bool,
-        live: bool,
-        min_confidence: float | None,
-    ) -> Iterator[DepthFrame]:
-        """Open at once, close what `stack` holds at the end."""
-        frames = self._frames(stack, source, mode, smooth, live, min_confidence)
-        # Up to its first yield, which gives None: what is wrong with the arguments is told now, and a generator that
-        # was begun closes what it holds even if nobody asks it for a frame.
-        next(frames)
-        return frames  # type: ignore[return-value]
-
     def _frames(
         self,
         stack: ExitStack,
@@ -128,6 +112,7 @@ class DepthModel:
         live: bool,
         min_confidence: float | None,
     ) -> Iterator[DepthFrame | None]:
+        """None once what it takes is open, then the frames; what `stack` holds is closed at the end."""
         with stack:
             least = self.bundle.manifest.least_confidence(min_confidence, "min_confidence")
             opened = stack.enter_context(_open(source, mode, live))
@@ -138,6 +123,16 @@ class DepthModel:
             with pipeline:
                 yield from frames
                 pipeline.wait()
+
+
+def _begun(frames: Iterator[DepthFrame | None]) -> Iterator[DepthFrame]:
+    """What `DepthModel._frames` gives, after its first yield, which gives None.
+
+    So what is wrong with the arguments is told now, and a generator that was begun closes what it holds even if
+    nobody asks it for a frame.
+    """
+    next(frames)
+    return frames  # type: ignore[return-value]
 
 
 def load(
@@ -183,7 +178,7 @@ def stream(
     model = load(bundle, engine=engine, precision=precision, threads=threads, device=device, camera=camera)
     stack = ExitStack()
     stack.enter_context(model)
-    return model._streamed(stack, source, mode, smooth, live, min_confidence)
+    return _begun(model._frames(stack, source, mode, smooth, live, min_confidence))
 
 
 def _open(source: Frames, mode: CameraMode | None, live: bool) -> Source:
