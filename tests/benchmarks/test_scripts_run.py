@@ -111,7 +111,9 @@ def test_the_sheet_of_confidence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 
 def test_two_bundles(bundle: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    run_script(monkeypatch, "two_bundles.py", bundle, bundle, "--engine", "onnxruntime", "--rounds", 3, "--frames", 2)
+    run_script(
+        monkeypatch, "runtime/two_bundles.py", bundle, bundle, "--engine", "onnxruntime", "--rounds", 3, "--frames", 2
+    )
     heading, row = rows(capsys.readouterr().out)
     assert heading[1] == "×"
     ratio, low, high = (float(part) for part in row[1].replace("(", "").replace(")", "").split() if part != "to")

@@ -1,6 +1,6 @@
 """How many times as long as one bundle another takes, engine by engine, in turns.
 
-    python benchmarks/experiments/two_bundles.py before.bundle after.bundle [--engine openvino]
+    python benchmarks/experiments/runtime/two_bundles.py before.bundle after.bundle [--engine openvino]
 
 A row an engine and precision that both have: the ratio of the medians of a round, its median and 10th to 90th
 percentile over the rounds, and the median milliseconds of both.
@@ -13,11 +13,11 @@ from contextlib import ExitStack, closing
 from time import perf_counter
 
 import numpy as np
+from figures import print_heading, print_machine, print_row
 from numpy.typing import NDArray
 
 from clipdepth.bundle.folder import open_bundle
 from clipdepth.engines import Infer, load_engine
-from clipdepth.engines.hardware import cpu_name
 from clipdepth.errors import ClipdepthError
 
 
@@ -26,8 +26,8 @@ def main(argv: Sequence[str]) -> None:
     options = _parser().parse_args(argv)
     bundles = [open_bundle(name) for name in options.bundles]
     precisions = [p for p in bundles[0].manifest.precisions if p in bundles[1].manifest.precisions]
-    say(f"{cpu_name()}, {options.rounds} rounds of {options.frames} frames\n")
-    say("| engine | × | ms before | ms after |\n| --- | --: | --: | --: |")
+    print_machine()
+    print_heading("engine", "×", "ms before", "ms after")
     for engine in options.engine or ["onnxruntime", "openvino"]:
         for precision in precisions:
             with ExitStack() as stack:
@@ -36,13 +36,9 @@ def main(argv: Sequence[str]) -> None:
             ratios = times[:, 1] / times[:, 0]
             low, middle, high = np.quantile(ratios, (0.1, 0.5, 0.9))
             before, after = np.median(times, axis=0)
-            say(f"| {engine} {precision} | {middle:.2f} ({low:.2f} to {high:.2f}) | {before:.2f} | {after:.2f} |")
-
-
-def say(line: str) -> None:
-    """Print a line now."""
-    sys.stdout.write(line + "\n")
-    sys.stdout.flush()
+            print_row(
+                f"{engine} {precision}", f"{middle:.2f} ({low:.2f} to {high:.2f})", f"{before:.2f}", f"{after:.2f}"
+            )
 
 
 def _in_turns(infers: Sequence[Infer], frames: NDArray[np.uint8], options: argparse.Namespace) -> NDArray[np.float64]:
