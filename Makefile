@@ -9,6 +9,9 @@ SKIPPED := $(VENV)/.skipped
 DEBIAN := $(shell sed 's/\#.*//' tests/debian.txt)
 APT_GET := $(if $(filter-out 0,$(shell id -u)),sudo) env DEBIAN_FRONTEND=noninteractive apt-get --quiet --yes --option Acquire::Retries=3
 
+# Tests start hundreds of processes: without kept bytecode each compiles PyTorch anew, which takes three times as long as to import it.
+export PYTHONDONTWRITEBYTECODE :=
+
 # Where CI=true, the packages are installed first, and then no test may skip but for the lack of a GPU.
 ifeq ($(CI),true)
 test: test-packages
