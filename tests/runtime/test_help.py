@@ -58,7 +58,10 @@ def python(code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False)
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["help"], ["--version"], ["run", "--help"], ["help", "run"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [["--help"], ["help"], ["--version"], ["run", "--help"], ["help", "run"], ["train", "--help"], ["help", "train"]],
+)
 def test_help_waits_for_nothing_heavy(arguments: list[str]) -> None:
     code = (
         "import sys; from clipdepth.cli import main\n"
@@ -86,6 +89,31 @@ def test_every_command_has_its_help_without_any_extra() -> None:
     assert (result.returncode, result.stderr) == (0, "")
     for name in COMMANDS:
         assert f"usage: clipdepth {name}" in result.stdout
+
+
+def test_the_options_of_a_recipe_wait_for_tyro_alone() -> None:
+    heavy = [name for name in HEAVY if name not in ("tyro", "asyncio")]
+    code = (
+        "import atexit, sys; from clipdepth.cli import main\n"
+        f"atexit.register(lambda: print([name for name in {heavy!r} if name in sys.modules], file=sys.stderr))\n"
+        "main(['help', 'train', 'edge'])"
+    )
+    result = python(code)
+    assert (result.returncode, result.stderr) == (0, "[]\n")
+    assert "usage: clipdepth train edge" in result.stdout
+    assert "--model.bins" in result.stdout
+
+
+def test_the_options_of_a_recipe_without_tyro_name_the_extra(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "tyro", None)
+    monkeypatch.delitem(sys.modules, "clipdepth_train.commands.train_arguments", raising=False)
+    assert main(["train", "edge", "--help"]) == 1
+    assert capsys.readouterr().err == (
+        "clipdepth: error: 'clipdepth train edge --help' needs tyro, which is not installed; "
+        "run pip install 'clipdepth[train]'\n"
+    )
 
 
 def every_parser(parser: ArgumentParser) -> Iterator[ArgumentParser]:

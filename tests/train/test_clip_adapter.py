@@ -11,9 +11,9 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from clipdepth.errors import UsageError
 from clipdepth_train.depth_model import DepthModel, build_model
-from clipdepth_train.models import ClipAdapterConfig
 from clipdepth_train.models.clip_adapter import ClipAdapter, ResidualAdapter, build_clip_adapter
-from clipdepth_train.models.depthclip import CLASS_DEPTHS, DepthClipConfig, build_depthclip
+from clipdepth_train.models.configs import CLASS_DEPTHS, ClipAdapterConfig, DepthClipConfig
+from clipdepth_train.models.depthclip import build_depthclip
 from clipdepth_train.objective import Objective
 from clipdepth_train.pretrained import PretrainedConfig
 from clipdepth_train.recipe import DataConfig
@@ -29,7 +29,7 @@ WHICH = [(True, True), (True, False), (False, True)]
 def tiny_model(image_adapter: bool = True, text_adapter: bool = True, temperature: float = 0.1) -> ClipAdapter:
     """Adapters strong enough to be seen, on the CLIP of seed 0."""
     torch.manual_seed(0)
-    model = build_clip_adapter(ClipAdapterConfig(TINY, image_adapter, text_adapter, temperature)).eval()
+    model = build_clip_adapter(ClipAdapterConfig(TINY, image_adapter, text_adapter, temperature), (64, 96)).eval()
     for adapter in (model.image_adapter, model.text_adapter):
         for linear in linears(adapter):
             nn.init.normal_(linear.weight, 0, 0.5, generator=torch.Generator().manual_seed(linear.in_features))
@@ -115,7 +115,7 @@ def test_an_adapter_changes_the_depth_unless_it_answers_nothing(image_adapter: b
     """
     model = tiny_model(image_adapter, text_adapter)
     torch.manual_seed(0)
-    depthclip = build_depthclip(DepthClipConfig(TINY)).eval()
+    depthclip = build_depthclip(DepthClipConfig(TINY), (64, 96)).eval()
     with torch.no_grad():
         features = model.trunk(picture())[-1]  # type: ignore[misc]
         expected = at_size(zero_shot_by_steps(features, text_of_seed(TINY_CLIP), 0.1, all_channels=False), 64, 96)

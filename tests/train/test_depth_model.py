@@ -10,7 +10,8 @@ from torch import Tensor, nn
 import runs
 from clipdepth.errors import UsageError
 from clipdepth_train.depth_model import DepthModel, build_model
-from clipdepth_train.models import DepthClipConfig, DepthNetwork, EigenConfig
+from clipdepth_train.models import DepthClipConfig, EigenConfig
+from clipdepth_train.models.network import DepthNetwork
 from clipdepth_train.pretrained import PretrainedConfig
 from clipdepth_train.recipe import DataConfig, OptimConfig, Recipe
 from clipdepth_train.trunk import Trunk, load_trunk

@@ -8,14 +8,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from clipdepth.errors import UsageError
-from clipdepth_train.models.depthclip import (
-    CLASS_DEPTHS,
-    CLASSES,
-    DepthClip,
-    DepthClipConfig,
-    DistanceClasses,
-    build_depthclip,
-)
+from clipdepth_train.models.configs import CLASS_DEPTHS, DepthClipConfig
+from clipdepth_train.models.depthclip import CLASSES, DepthClip, DistanceClasses, build_depthclip
 from clipdepth_train.models.network import resize
 from clipdepth_train.pretrained import PretrainedConfig
 from clipdepth_train.trunk import trunk_of_clip
@@ -26,7 +20,7 @@ from train.zero_shot import aligned_bilinear, at_size, text_of_seed, zero_shot, 
 @pytest.fixture(scope="module")
 def model() -> DepthClip:
     torch.manual_seed(0)
-    return build_depthclip(DepthClipConfig(PretrainedConfig(TINY_CLIP, "none"))).eval()
+    return build_depthclip(DepthClipConfig(PretrainedConfig(TINY_CLIP, "none")), (416, 544)).eval()
 
 
 def test_the_papers_classes() -> None:
@@ -64,7 +58,7 @@ def test_a_pixel_that_looks_like_a_class_has_its_depth() -> None:
 def test_the_whole_model_is_the_authors_steps_on_the_trunks_features(temperature: float) -> None:
     """All channels are brought to length 1 and then every second is taken; the other order gives another depth."""
     torch.manual_seed(0)
-    model = build_depthclip(DepthClipConfig(PretrainedConfig(TINY_CLIP, "none"), temperature)).eval()
+    model = build_depthclip(DepthClipConfig(PretrainedConfig(TINY_CLIP, "none"), temperature), (416, 544)).eval()
     image = torch.rand(1, 3, 416, 544, generator=torch.Generator().manual_seed(1))
     with torch.no_grad():
         features, depth = model.trunk(image)[-1], model(image).double()
@@ -78,7 +72,7 @@ def test_the_whole_model_is_the_authors_steps_on_the_trunks_features(temperature
 
 def test_on_the_papers_trunk_similarities_are_0_7_of_a_cosine() -> None:
     torch.manual_seed(0)
-    model = build_depthclip(DepthClipConfig(PretrainedConfig("RN50-quickgelu", "none"))).eval()
+    model = build_depthclip(DepthClipConfig(PretrainedConfig("RN50-quickgelu", "none")), (96, 96)).eval()
     image = torch.rand(1, 3, 96, 96, generator=torch.Generator().manual_seed(1))
     with torch.no_grad():
         features, scores = model.trunk(image)[-1][0], 0.1 * model.scores(image)[0]

@@ -7,7 +7,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from clipdepth.errors import UsageError
-from clipdepth_train.models.edge import BinHead, Edge, EdgeConfig, build_edge
+from clipdepth_train.models import EdgeConfig
+from clipdepth_train.models.edge import BinHead, Edge, build_edge
 from clipdepth_train.pretrained import PretrainedConfig
 from tiny_clip import CHANNELS, TINY_CLIP
 
@@ -20,7 +21,7 @@ def head(bins: int = 6) -> BinHead:
 @pytest.fixture(scope="module")
 def model() -> Edge:
     torch.manual_seed(0)
-    return build_edge(EdgeConfig(PretrainedConfig(TINY_CLIP, "none"), width=8, bins=8)).eval()
+    return build_edge(EdgeConfig(PretrainedConfig(TINY_CLIP, "none"), width=8, bins=8), (64, 96)).eval()
 
 
 @pytest.mark.parametrize("bins", [2, 6, 64])
@@ -85,7 +86,7 @@ def test_depth_stays_in_range_for_the_wildest_scores() -> None:
 
 def edge(**parts: int) -> Edge:
     torch.manual_seed(0)
-    return build_edge(EdgeConfig(PretrainedConfig(TINY_CLIP, "none"), width=8, bins=8, **parts)).eval()
+    return build_edge(EdgeConfig(PretrainedConfig(TINY_CLIP, "none"), width=8, bins=8, **parts), (64, 96)).eval()
 
 
 def noise(height: int, width: int) -> Tensor:

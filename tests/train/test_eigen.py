@@ -18,7 +18,8 @@ from clipdepth.errors import CheckpointError, UsageError
 from clipdepth_train.checkpoint import CHECKPOINT
 from clipdepth_train.depth_model import build_model
 from clipdepth_train.models import CoarseAdapterConfig, EigenConfig, build_network
-from clipdepth_train.models.depthclip import CLASS_DEPTHS, DistanceClasses
+from clipdepth_train.models.configs import CLASS_DEPTHS
+from clipdepth_train.models.depthclip import DistanceClasses
 from clipdepth_train.models.eigen import CoarseAdapter, CoarseNetwork, CoarseToFine, RefiningNetwork, build_eigen
 from clipdepth_train.objective import Objective
 from clipdepth_train.pretrained import PretrainedConfig

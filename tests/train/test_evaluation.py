@@ -26,7 +26,7 @@ from clipdepth_train.evaluation import (
     predictor,
     random_depth,
 )
-from clipdepth_train.models import DepthNetwork
+from clipdepth_train.models.network import DepthNetwork
 from clipdepth_train.pretrained import PretrainedConfig
 from clipdepth_train.recipe import DataConfig
 from clipdepth_train.trunk import load_trunk

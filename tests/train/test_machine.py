@@ -83,7 +83,7 @@ def test_a_compiled_run_learns_what_an_eager_one_learns(data: Path, tmp_path: Pa
 
 
 def test_wandb_that_is_not_there_names_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("clipdepth_train.machine.is_wandb_available", lambda: False)
+    monkeypatch.setattr("accelerate.utils.is_wandb_available", lambda: False)
     with pytest.raises(MissingExtraError, match=r"clipdepth\[wandb\]"):
         MachineConfig(tracker="wandb")
     with pytest.raises(UsageError, match="--cache-gb is -1"):

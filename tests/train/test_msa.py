@@ -12,8 +12,9 @@ from torch.utils.flop_counter import FlopCounterMode
 from clipdepth.errors import UsageError
 from clipdepth_train.depth_model import DepthModel, build_model
 from clipdepth_train.losses import depth_loss
-from clipdepth_train.models.depthclip import DepthClipConfig, build_depthclip
-from clipdepth_train.models.msa import Msa, MsaConfig, build_msa
+from clipdepth_train.models import DepthClipConfig, MsaConfig
+from clipdepth_train.models.depthclip import build_depthclip
+from clipdepth_train.models.msa import Msa, build_msa
 from clipdepth_train.pretrained import PretrainedConfig
 from clipdepth_train.recipe import DataConfig, LossConfig
 from clipdepth_train.recipes import RECIPES
@@ -26,7 +27,7 @@ TINY = PretrainedConfig(TINY_CLIP, "none")
 
 def tiny_msa(initial_depth: bool = False, segmentation: bool = False, seed: int = 0) -> Msa:
     torch.manual_seed(seed)
-    return build_msa(MsaConfig(TINY, initial_depth, temperature=0.1, segmentation=segmentation)).eval()
+    return build_msa(MsaConfig(TINY, initial_depth, temperature=0.1, segmentation=segmentation), (64, 96)).eval()
 
 
 def image(height: int = 64, width: int = 96) -> Tensor:
@@ -169,7 +170,7 @@ def test_without_a_residual_it_answers_the_zero_shot_depth() -> None:
     nn.init.zeros_(model.adapter.answer.weight)
     nn.init.zeros_(model.adapter.answer.bias)  # type: ignore[arg-type]
     torch.manual_seed(0)
-    depthclip = build_depthclip(DepthClipConfig(TINY, temperature=0.1)).eval()
+    depthclip = build_depthclip(DepthClipConfig(TINY, temperature=0.1), (64, 96)).eval()
     expected = zero_shot_depth(model, picture)
     with torch.no_grad():
         torch.testing.assert_close(model(picture).double(), expected, rtol=0, atol=1e-6)
@@ -219,7 +220,7 @@ def test_a_training_step_moves_the_adapter_and_no_bit_of_clip(segmentation: bool
 
 
 def test_an_adapter_on_a_trunk_of_timms() -> None:
-    model = build_msa(MsaConfig(PretrainedConfig("tf_efficientnet_lite0", "none"))).eval()
+    model = build_msa(MsaConfig(PretrainedConfig("tf_efficientnet_lite0", "none")), (64, 96)).eval()
     with torch.no_grad():
         depth = model(torch.rand(2, 3, 64, 96))
     assert depth.shape == (2, 64, 96)

@@ -14,8 +14,9 @@ import runs
 from clipdepth.errors import UsageError
 from clipdepth_train.depth_model import DepthModel, build_model
 from clipdepth_train.losses import bin_loss, depth_loss, gradient_loss, smoothness_loss, symmetry_loss
-from clipdepth_train.models import BinNetwork, ClipAdapterConfig, EigenConfig, MsaConfig
+from clipdepth_train.models import ClipAdapterConfig, EigenConfig, MsaConfig
 from clipdepth_train.models.edge import Edge
+from clipdepth_train.models.network import BinNetwork
 from clipdepth_train.objective import Batch, Objective
 from clipdepth_train.photometric import Cameras, photometric_loss
 from clipdepth_train.pretrained import PretrainedConfig

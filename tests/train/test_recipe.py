@@ -26,12 +26,11 @@ from clipdepth_train.recipe import (
     OptimConfig,
     Recipe,
     ViewConfig,
-    decode_recipe,
-    encode_recipe,
     trunk_of,
     with_trunk,
     without_download,
 )
+from clipdepth_train.recipe_record import decode_recipe, encode_recipe
 from clipdepth_train.recipes import RECIPES
 
 NAMES = [

@@ -11,7 +11,8 @@ from torch.utils.flop_counter import FlopCounterMode
 from clipdepth.errors import UsageError
 from clipdepth_train.checkpoint import load_run
 from clipdepth_train.depth_model import build_model
-from clipdepth_train.models.space import Space, SpaceConfig, build_space
+from clipdepth_train.models import SpaceConfig
+from clipdepth_train.models.space import Space, build_space
 from clipdepth_train.pretrained import PretrainedConfig
 from clipdepth_train.recipe import with_trunk
 from clipdepth_train.recipes import RECIPES

@@ -29,7 +29,8 @@ from clipdepth_train.depth_model import build_model
 from clipdepth_train.evaluation import evaluate, predictor
 from clipdepth_train.models import DepthClipConfig
 from clipdepth_train.pretrained import PretrainedConfig
-from clipdepth_train.recipe import AugmentConfig, LossConfig, OptimConfig, decode_recipe
+from clipdepth_train.recipe import AugmentConfig, LossConfig, OptimConfig
+from clipdepth_train.recipe_record import decode_recipe
 from clipdepth_train.trainer import Trainer
 from tiny_clip import TINY_CLIP
 

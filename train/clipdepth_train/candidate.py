@@ -21,7 +21,8 @@ from clipdepth_train.checkpoint import load_run_and_state
 from clipdepth_train.data.sample import RgbdPair
 from clipdepth_train.evaluation import AnswerTo, Predict, answerer
 from clipdepth_train.named_data import measured_data
-from clipdepth_train.recipe import DataConfig, decode_recipe
+from clipdepth_train.recipe import DataConfig
+from clipdepth_train.recipe_record import decode_recipe
 from clipdepth_train.start import find_run_or_bundle
 
 

@@ -15,7 +15,8 @@ from clipdepth.errors import CheckpointError
 from clipdepth.files.atomic import atomic_file
 from clipdepth_train.depth_model import DepthModel, build_model
 from clipdepth_train.models.confidence import has_confidence
-from clipdepth_train.recipe import Recipe, decode_recipe, encode_recipe
+from clipdepth_train.recipe import Recipe
+from clipdepth_train.recipe_record import decode_recipe, encode_recipe
 
 CHECKPOINT = "checkpoint.safetensors"
 RESUME = "resume.safetensors"

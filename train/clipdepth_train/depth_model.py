@@ -9,8 +9,9 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from clipdepth.errors import UsageError
-from clipdepth_train.models import ConfidentNetwork, DepthNetwork, build_network
-from clipdepth_train.models.confidence import ConfidenceHead
+from clipdepth_train.models import build_network
+from clipdepth_train.models.confidence import ConfidenceHead, ConfidentNetwork
+from clipdepth_train.models.network import DepthNetwork
 from clipdepth_train.models.novelty import NoveltyHead
 from clipdepth_train.recipe import Recipe, trunk_of, without_download
 from clipdepth_train.trunk import trunk_colours

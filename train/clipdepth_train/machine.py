@@ -1,14 +1,16 @@
-"""What a run takes of its machine: nothing of it changes what is learned, so that it is no part of the recipe."""
+"""What a run takes of its machine: nothing of it changes what is learned, so that it is no part of the recipe.
+
+The help of `train` tells it: what takes long to import is imported on use.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, TypeVar
-
-from accelerate.utils import is_wandb_available
-from torch import nn
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 from clipdepth.errors import MissingExtraError, UsageError
-from clipdepth_train.data.cache import usual_budget
+
+if TYPE_CHECKING:
+    from torch import nn
 
 Result = TypeVar("Result")
 
@@ -27,15 +29,24 @@ class MachineConfig:
     def __post_init__(self) -> None:
         if self.cache_gb is not None and not self.cache_gb >= 0:
             raise UsageError(f"--cache-gb is {self.cache_gb}; it has to be 0 or more")
-        if self.tracker == "wandb" and not is_wandb_available():
-            raise MissingExtraError("--tracker wandb", "wandb", "wandb")
+        if self.tracker == "wandb":
+            _require_wandb()
 
     def cache_bytes(self, processes: int) -> int:
         """Bytes for each of the training processes of this machine."""
+        from clipdepth_train.data.cache import usual_budget
+
         return (usual_budget() if self.cache_gb is None else round(self.cache_gb * 1e9)) // processes
 
 
-def compiled(module: nn.Module) -> None:
+def _require_wandb() -> None:
+    from accelerate.utils import is_wandb_available
+
+    if not is_wandb_available():
+        raise MissingExtraError("--tracker wandb", "wandb", "wandb")
+
+
+def compiled(module: "nn.Module") -> None:
     """Have `module` compiled, at its first call, for each size of its input."""
     module.compile(dynamic=False)
 

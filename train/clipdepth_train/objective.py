@@ -15,8 +15,7 @@ from clipdepth_train.losses import (
     smoothness_loss,
     symmetry_loss,
 )
-from clipdepth_train.models import BinNetwork
-from clipdepth_train.models.network import expectation
+from clipdepth_train.models.network import BinNetwork, expectation
 from clipdepth_train.photometric import Cameras, photometric_loss
 from clipdepth_train.recipe import LossConfig
 

@@ -1,16 +1,15 @@
-"""Recipes: everything that decides what a training run makes, in frozen dataclasses."""
+"""Recipes: everything that decides what a training run makes, in frozen dataclasses.
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
-from typing import Any, Literal, cast, get_type_hints
+The help of `train` tells them, so nothing here waits for PyTorch.
+"""
 
-import msgspec
-import tyro
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, cast
 
-from clipdepth.bundle.metrics import MIN_DEPTH
-from clipdepth.errors import CheckpointError, UsageError
+from clipdepth.bundle.kind import MIN_DEPTH
+from clipdepth.errors import UsageError
 from clipdepth_train.data_config import DataConfig as DataConfig
-from clipdepth_train.models import MODELS, ModelConfig
+from clipdepth_train.models.configs import ModelConfig
 from clipdepth_train.named_data import named_data
 from clipdepth_train.pretrained import NO_WEIGHTS, PretrainedConfig
 
@@ -126,8 +125,7 @@ class Recipe:
     """One training run. Two runs of the same recipe on the same data and machine give the same model."""
 
     model: ModelConfig
-    """The network."""
-    data: tyro.conf.Suppress[tuple[str, ...]] = ("rooms",)
+    data: tuple[str, ...] = ("rooms",)
     """Folders of RGB-D pairs, or 'rooms'; each may be NAME:WEIGHT. On the command line it is `TrainArguments.data`."""
     frames: DataConfig = field(default_factory=DataConfig)
     start: str = ""
@@ -253,32 +251,6 @@ class Recipe:
 def _require(holds: bool, name: str, value: object, wanted: str) -> None:
     if not holds:
         raise UsageError(f"--{name} is {value}; it has to be {wanted}".replace("_", "-"))
-
-
-def encode_recipe(recipe: Recipe) -> dict[str, Any]:
-    """The recipe as plain JSON values; the model's kind stands in `model.kind`."""
-    kind = next(kind for kind, entry in MODELS.items() if entry.config is type(recipe.model))
-    # By way of asdict: msgspec itself leaves out the fields whose defaults it filled in while it read them.
-    plain: dict[str, Any] = msgspec.to_builtins(asdict(recipe))
-    return {**plain, "model": {"kind": kind, **plain["model"]}}
-
-
-def decode_recipe(plain: Mapping[str, Any], where: str) -> Recipe:
-    """Read what `encode_recipe` wrote; raises CheckpointError naming `where` and the field.
-
-    Fields that a version before this one did not write have their defaults.
-    """
-    try:
-        model = dict(plain["model"])
-        values: dict[str, Any] = {"model": msgspec.convert(model, MODELS[model.pop("kind")].config)}
-        if isinstance(plain.get("data"), str):  # before several could be mixed
-            plain = {**plain, "data": [plain["data"]]}
-        for name, kind in get_type_hints(Recipe).items():
-            if name != "model" and name in plain:
-                values[name] = msgspec.convert(plain[name], kind)
-        return Recipe(**values)
-    except (KeyError, TypeError, ValueError) as error:
-        raise CheckpointError(f"{where} holds no recipe this version can read: {error}; train again") from None
 
 
 def without_download(model: ModelConfig) -> ModelConfig:

@@ -14,7 +14,8 @@ from clipdepth.errors import BundleError, CheckpointError
 from clipdepth_train.checkpoint import CHECKPOINT, load_weights, read_checkpoint, read_state
 from clipdepth_train.depth_model import DepthModel
 from clipdepth_train.models.confidence import has_confidence
-from clipdepth_train.recipe import Recipe, decode_recipe, encode_recipe
+from clipdepth_train.recipe import Recipe
+from clipdepth_train.recipe_record import decode_recipe, encode_recipe
 
 REFINED = "refined"
 """The field of a model that says whether it refines: what it starts from is the coarse one."""

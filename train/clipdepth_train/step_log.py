@@ -7,7 +7,8 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor
 
-from clipdepth_train.recipe import Recipe, encode_recipe
+from clipdepth_train.recipe import Recipe
+from clipdepth_train.recipe_record import encode_recipe
 
 EVERY_S = 1.0
 """Seconds between two readings of the losses that lie on a GPU."""

@@ -49,7 +49,8 @@ from clipdepth_train.objective import Batch, Objective
 from clipdepth_train.optimizer_state import optimizer_tensors, restore_optimizer
 from clipdepth_train.prediction_grid import prediction_grid
 from clipdepth_train.processes import SharedFlag, share_batch_norms
-from clipdepth_train.recipe import DataConfig, Recipe, encode_recipe
+from clipdepth_train.recipe import DataConfig, Recipe
+from clipdepth_train.recipe_record import encode_recipe
 from clipdepth_train.schedule import learning_rate_factor
 from clipdepth_train.start import find_weights, load_start
 from clipdepth_train.step_log import StepLog, start_trackers

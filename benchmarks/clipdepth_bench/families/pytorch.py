@@ -122,7 +122,7 @@ def deployed_model(setup: Setup) -> "DepthModel | Framed":
         return _imported(setup.bundle, setup.run)
     from clipdepth_train.checkpoint import CHECKPOINT, load_run
     from clipdepth_train.depth_model import build_model
-    from clipdepth_train.recipe import decode_recipe
+    from clipdepth_train.recipe_record import decode_recipe
 
     bundle, run = setup.bundle, setup.run
     if run is None:

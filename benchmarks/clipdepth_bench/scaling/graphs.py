@@ -37,7 +37,7 @@ class Graphs:
     def _write(self, path: Path, size: InputSize) -> None:
         from clipdepth_bench.families.peers.random_bundle import write_random_bundle
         from clipdepth_train.depth_model import build_model
-        from clipdepth_train.recipe import decode_recipe
+        from clipdepth_train.recipe_record import decode_recipe
 
         recipe = decode_recipe(self._bundle.manifest.model.recipe, str(self._bundle.path))
         frames = replace(recipe.frames, height=size.height, width=size.width)

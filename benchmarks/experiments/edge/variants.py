@@ -9,8 +9,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from clipdepth_train.clip import load_clip, text_features
-from clipdepth_train.models import MODELS, ModelEntry
-from clipdepth_train.models.edge import BinHead, Edge, EdgeConfig, build_edge, convolution
+from clipdepth_train.models import MODELS, EdgeConfig, ModelEntry
+from clipdepth_train.models.edge import BinHead, Edge, build_edge, convolution
 
 PROMPT = "a photo of something {:.1f} metres away"
 """What the bins' text queries say."""
@@ -109,9 +109,9 @@ def depthwise(width: int) -> nn.Sequential:
     return nn.Sequential(first, nn.BatchNorm2d(width), *convolution(width, width, 1))
 
 
-def build_variant(config: VariantConfig) -> Edge:
+def build_variant(config: VariantConfig, size: tuple[int, int]) -> Edge:
     """Build the model of `config`."""
-    edge = build_edge(config)
+    edge = build_edge(config, size)
     if config.decoder == "depthwise":
         edge.pyramid.smooth = nn.ModuleList(depthwise(config.width) for _ in edge.pyramid.smooth)
     heads = {"fixed": FixedHead, "mixed": MixedHead, "text": TextHead}
@@ -122,4 +122,4 @@ def build_variant(config: VariantConfig) -> Edge:
     return LogDepthEdge(edge, config) if config.head == "log-depth" else edge
 
 
-MODELS["edge-variant"] = ModelEntry(VariantConfig, lambda config, size: build_variant(config))
+MODELS["edge-variant"] = ModelEntry(VariantConfig, __name__, "build_variant")

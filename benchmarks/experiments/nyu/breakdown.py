@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from clipdepth.bundle.metrics import MIN_DEPTH, DepthMetrics, counted_pixels, mean_metrics
+from clipdepth.bundle.kind import MIN_DEPTH
+from clipdepth.bundle.metrics import DepthMetrics, counted_pixels, mean_metrics
 from clipdepth_train.evaluation import Comparison
 
 EDGES = (0, 1, 2, 3, 4, 6, 10)

@@ -15,7 +15,8 @@ from clipdepth_export.weights import write_weights
 from clipdepth_train.checkpoint import CHECKPOINT, load_run_and_state
 from clipdepth_train.depth_model import ConfidentModel
 from clipdepth_train.named_data import measured_data
-from clipdepth_train.recipe import Recipe, decode_recipe, encode_recipe
+from clipdepth_train.recipe import Recipe
+from clipdepth_train.recipe_record import decode_recipe, encode_recipe
 
 
 def run_source(

@@ -11,6 +11,8 @@ DepthKind = Literal["metric", "relative", "disparity"]
 inverse depth up to an unknown scale and shift, so that a larger value is nearer.
 """
 METRIC: DepthKind = "metric"
+MIN_DEPTH = 0.001
+"""Metres, below which no depth is measured."""
 MEANINGS: dict[DepthKind, str] = {
     "metric": "depth in metres",
     "relative": "relative depth, up to an unknown scale and shift",

@@ -7,11 +7,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from clipdepth.bundle.kind import METRIC, DepthKind
+from clipdepth.bundle.kind import METRIC, MIN_DEPTH, DepthKind
 from clipdepth.errors import DataError
-
-MIN_DEPTH = 0.001
-"""Metres, below which no depth is measured."""
 
 Align = Literal["none", "median", "lsq"]
 """What is done to predicted depth before it is measured, image by image.

@@ -1,11 +1,8 @@
 """`clipdepth train RECIPE`: fit a model, or continue where a run was interrupted."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Annotated
+from dataclasses import replace
 
-import tyro
 from accelerate import PartialState
 from rich.console import Console
 
@@ -13,28 +10,14 @@ from clipdepth.bundle.box import find_folder
 from clipdepth.cli.overwriting import refuse_overwriting
 from clipdepth.errors import UsageError
 from clipdepth_train.commands.metrics_table import metrics_table
+from clipdepth_train.commands.train_arguments import read_arguments
 from clipdepth_train.commands.train_options import parser
-from clipdepth_train.machine import MachineConfig
 from clipdepth_train.named_data import named_data
 from clipdepth_train.recipe import Recipe
 from clipdepth_train.recipes import RECIPES
 from clipdepth_train.start import like_start, pin_start
 from clipdepth_train.teacher.named import pinned_teacher
 from clipdepth_train.trainer import Trainer
-
-
-@dataclass(frozen=True)
-class TrainArguments:
-    """Fit a depth model. Every field of the recipe can be set; the same command continues an interrupted run."""
-
-    recipe: Annotated[Recipe, tyro.conf.arg(name="")]
-    out: Path
-    """Folder for the run: checkpoint, metrics, pictures, logs."""
-    data: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
-    """A folder of RGB-D pairs, or 'rooms' for procedural rooms rendered on the fly, which it is where none is given;
-    with a teacher also pictures and videos without depth, a folder or a file. Give it several times to mix, NAME:WEIGHT
-    for how often an epoch shows each picture (1). Camera and test pairs are those of the first with depth."""
-    machine: Annotated[MachineConfig, tyro.conf.arg(name="")] = MachineConfig()  # noqa: RUF009 (frozen)
 
 
 def main(argv: Sequence[str]) -> int:
@@ -46,16 +29,9 @@ def main(argv: Sequence[str]) -> int:
     name, *rest = argv
     if name not in RECIPES:
         raise UsageError(f"unknown recipe '{name}'; choose one of {', '.join(RECIPES)}")
-    arguments = tyro.cli(
-        TrainArguments,
-        prog=f"clipdepth train {name}",
-        args=rest,
-        default=TrainArguments(RECIPES[name], Path("runs") / name),
-        config=(tyro.conf.AvoidSubcommands,),
-    )
-    teacher = pinned_teacher(arguments.recipe.teacher)
-    data = arguments.data or RECIPES[name].data
-    recipe = replace(_own_sizes(arguments.recipe, name, console), data=data, teacher=teacher)
+    arguments = read_arguments(name, rest)
+    asked = arguments.asked_recipe()
+    recipe = replace(_own_sizes(asked, name, console), teacher=pinned_teacher(asked.teacher))
     starts = [find_folder(named) for named in (recipe.start, recipe.teacher) if named]
     folders = [named_data(text).name for text in recipe.data]
     refuse_overwriting([*folders, *starts], [arguments.out])

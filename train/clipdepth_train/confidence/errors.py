@@ -7,14 +7,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from clipdepth.bundle.kind import MIN_DEPTH
 from clipdepth.bundle.manifest import InputSize
-from clipdepth.bundle.metrics import MIN_DEPTH
 from clipdepth.camera.letterbox import fit
 from clipdepth.errors import DataError
 from clipdepth_train.data.sample import RgbdPair, RgbdSet, camera_of_pair
 from clipdepth_train.data.transforms import test_pair
 from clipdepth_train.depth_model import DepthModel
-from clipdepth_train.models import ConfidentNetwork
+from clipdepth_train.models.confidence import ConfidentNetwork
 from clipdepth_train.recipe import DataConfig
 
 PIXELS = 256

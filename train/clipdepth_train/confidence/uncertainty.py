@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clipdepth.bundle.confidence import WITHIN, half_width
-from clipdepth.bundle.metrics import MIN_DEPTH
+from clipdepth.bundle.kind import MIN_DEPTH
 from clipdepth.errors import DataError
 from clipdepth_train.evaluation import Comparison
 

@@ -1,42 +1,16 @@
 """CLIP-Adapter for depth (section 4.1 of the paper): small residual networks on CLIP's image and text features."""
 
-from dataclasses import dataclass, field
-
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from clipdepth.errors import UsageError
 from clipdepth_train.clip import load_clip
-from clipdepth_train.models.depthclip import CLASS_DEPTHS, DepthClip, DistanceClasses, load_classes
-from clipdepth_train.pretrained import PretrainedConfig
+from clipdepth_train.models.configs import ClipAdapterConfig
+from clipdepth_train.models.depthclip import DepthClip, DistanceClasses, load_classes
 from clipdepth_train.trunk import Trunk, trunk_of_clip
 
 IMAGE_REDUCTION, TEXT_REDUCTION = 256, 128
 SHARE = 0.2
 """How much of the adapted feature is mixed in."""
-
-
-@dataclass(frozen=True)
-class ClipAdapterConfig:
-    """DepthCLIP with an adapter on the image's features, on the text's, or on both."""
-
-    trunk: PretrainedConfig = field(default_factory=lambda: PretrainedConfig("RN50-quickgelu", "openai"))
-    """The CLIP whose image and text features are adapted."""
-    image_adapter: bool = True
-    """Adapt the image's features."""
-    text_adapter: bool = True
-    """Adapt the text's features."""
-    temperature: float = 0.1
-    """What the cosine similarities are divided by before the softmax."""
-
-    @property
-    def depth_range(self) -> tuple[float, float]:
-        """The smallest and largest depth it can answer, metres."""
-        return min(CLASS_DEPTHS), max(CLASS_DEPTHS)
-
-    def __post_init__(self) -> None:
-        if not (self.image_adapter or self.text_adapter):
-            raise UsageError("a clip-adapter without an adapter is depthclip; switch one on or train depthclip")
 
 
 class ResidualAdapter(nn.Module):
@@ -82,8 +56,8 @@ class ClipAdapter(DepthClip):
         return self.classes.scores(features, text)
 
 
-def build_clip_adapter(config: ClipAdapterConfig) -> ClipAdapter:
-    """Build the model of `config`."""
+def build_clip_adapter(config: ClipAdapterConfig, size: tuple[int, int]) -> ClipAdapter:
+    """Build the model of `config`, for any size."""
     clip = load_clip(config.trunk)
     classes = load_classes(clip, config.trunk.name, config.temperature)
     trunk = trunk_of_clip(clip, config.trunk)

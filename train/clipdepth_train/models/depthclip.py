@@ -1,35 +1,16 @@
 """DepthCLIP: zero-shot depth as a distance classification (section 3.3 of the paper, equations 1 to 4)."""
 
-from dataclasses import dataclass, field
-
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from clipdepth.errors import UsageError
 from clipdepth_train.clip import load_clip, text_features
+from clipdepth_train.models.configs import CLASS_DEPTHS, DepthClipConfig
 from clipdepth_train.models.network import BinNetwork, expectation
-from clipdepth_train.pretrained import PretrainedConfig
 from clipdepth_train.trunk import Trunk, trunk_of_clip
 
 PROMPT = "This object is {}"
 CLASSES = ("giant", "extremely close", "close", "not in distance", "a little remote", "far", "unseen")
-CLASS_DEPTHS = (1.00, 1.50, 2.00, 2.25, 2.50, 2.75, 3.00)
-"""The depth of each class, in metres."""
-
-
-@dataclass(frozen=True)
-class DepthClipConfig:
-    """Zero-shot depth from a frozen CLIP."""
-
-    trunk: PretrainedConfig = field(default_factory=lambda: PretrainedConfig("RN50-quickgelu", "openai"))
-    """The CLIP whose image and text towers are compared."""
-    temperature: float = 0.1
-    """What the cosine similarities are divided by before the softmax."""
-
-    @property
-    def depth_range(self) -> tuple[float, float]:
-        """The smallest and largest depth it can answer, metres."""
-        return min(CLASS_DEPTHS), max(CLASS_DEPTHS)
 
 
 class DistanceClasses(nn.Module):
@@ -108,8 +89,8 @@ def load_classes(clip: nn.Module, name: str, temperature: float) -> DistanceClas
     return DistanceClasses(text, text.new_tensor(CLASS_DEPTHS), temperature)
 
 
-def build_depthclip(config: DepthClipConfig) -> DepthClip:
-    """Build the model of `config`."""
+def build_depthclip(config: DepthClipConfig, size: tuple[int, int]) -> DepthClip:
+    """Build the model of `config`, for any size."""
     clip = load_clip(config.trunk)
     classes = load_classes(clip, config.trunk.name, config.temperature)
     return DepthClip(trunk_of_clip(clip, config.trunk), classes)

@@ -2,64 +2,18 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import TypeVar
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from clipdepth.errors import UsageError
 from clipdepth_train.models.confidence import ConfidentNetwork, Features
+from clipdepth_train.models.configs import EdgeConfig
 from clipdepth_train.models.network import expectation
-from clipdepth_train.pretrained import PretrainedConfig
 from clipdepth_train.trunk import Trunk, load_trunk
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class EdgeConfig:
-    """A light depth model for small machines."""
-
-    trunk: PretrainedConfig = field(default_factory=lambda: PretrainedConfig("RN50-quickgelu", "openai"))
-    """The pretrained network that is the encoder."""
-    stages: int = 3
-    """Stages of the trunk that are kept, from the finest on."""
-    shrink: int = 2
-    """The trunk sees the picture at 1/shrink of its height and width."""
-    detail: int = 32
-    """Channels of what two convolutions of the whole picture add at stride 4; 0 for none."""
-    width: int = 64
-    """Channels of the feature pyramid."""
-    bins: int = 64
-    """Number of depth bins."""
-    min_depth: float = 0.3
-    """The near end of the first bin, in metres."""
-    max_depth: float = 10.0
-    """The far end of the last bin, in metres."""
-
-    @property
-    def depth_range(self) -> tuple[float, float]:
-        """The ends of the bins, metres."""
-        return self.min_depth, self.max_depth
-
-    def __post_init__(self) -> None:
-        require_bins(self.depth_range, self.width, self.bins)
-        if self.shrink < 1 or self.detail < 0 or not 1 <= self.stages <= 4:
-            raise UsageError(
-                f"--model.shrink {self.shrink}, --model.detail {self.detail}, --model.stages {self.stages}: "
-                "at least 1, at least 0 and 1 to 4 are needed"
-            )
-
-
-def require_bins(depth_range: tuple[float, float], width: int, bins: int) -> None:
-    """Raise UsageError where `bins` bins on `width` channels cannot tile the depth range, metres."""
-    near, far = depth_range
-    if not 0 < near < far:
-        raise UsageError(f"depth from {near} to {far} m: it has to rise, from above 0")
-    if width < 1 or bins < 2:
-        raise UsageError(f"--model.width {width} and --model.bins {bins}: at least 1 and 2 are needed")
 
 
 def convolution(inputs: int, outputs: int, kernel: int, stride: int = 1) -> nn.Sequential:
@@ -166,8 +120,8 @@ def _early(stages: Sequence[T]) -> T:
     return stages[:2][-1]
 
 
-def build_edge(config: EdgeConfig) -> Edge:
-    """Build the model of `config`."""
+def build_edge(config: EdgeConfig, size: tuple[int, int]) -> Edge:
+    """Build the model of `config`, for any size."""
     trunk = load_trunk(config.trunk, config.stages)
     channels = trunk.channels[-config.stages :]
     detail = None

@@ -1,40 +1,18 @@
 """Coarse depth and its refinement (Eigen, Puhrsch and Fergus 2014; section 4.2 of the paper), with or without CLIP."""
 
-from dataclasses import dataclass, field
-
 import torch
 from torch import Tensor, nn
 
 from clipdepth.errors import UsageError
 from clipdepth_train.clip import load_clip
+from clipdepth_train.models.configs import CoarseAdapterConfig, EigenConfig
 from clipdepth_train.models.depthclip import DistanceClasses, load_classes
 from clipdepth_train.models.network import DepthNetwork
-from clipdepth_train.pretrained import PretrainedConfig
 from clipdepth_train.trunk import Trunk, trunk_of_clip
 
 HIDDEN = 4096
 STRIDE = 4
 """Both maps have a quarter of the image's height and width."""
-
-
-@dataclass(frozen=True)
-class EigenConfig:
-    """Eigen et al.'s network of two stacks, without CLIP."""
-
-    refined: bool = False
-    """Refine the coarse network's map; the coarse network comes from the run of `--start`, and is frozen."""
-
-
-@dataclass(frozen=True)
-class CoarseAdapterConfig:
-    """The same, with CLIP's zero-shot depth in place of the coarse network's convolutions."""
-
-    trunk: PretrainedConfig = field(default_factory=lambda: PretrainedConfig("RN50-quickgelu", "openai"))
-    """The CLIP whose zero-shot depth is adapted."""
-    refined: bool = False
-    """Refine the coarse adapter's map; the coarse adapter comes from the run of `--start`, and is frozen."""
-    temperature: float = 0.1
-    """What the cosine similarities are divided by before the softmax."""
 
 
 class CoarseNetwork(nn.Module):

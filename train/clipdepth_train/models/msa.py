@@ -1,33 +1,17 @@
 """The paper's Multi-Scale Adapter (section 4.3, figure 5): a U-Net whose encoder is a frozen CLIP trunk."""
 
-from dataclasses import dataclass, field
-
 import torch
 from torch import Tensor, nn
 
 from clipdepth.errors import UsageError
 from clipdepth_train.clip import load_clip
+from clipdepth_train.models.configs import MsaConfig
 from clipdepth_train.models.depthclip import DistanceClasses, load_classes
 from clipdepth_train.models.network import DepthNetwork, resize
-from clipdepth_train.pretrained import PretrainedConfig
 from clipdepth_train.trunk import Trunk, load_trunk, trunk_of_clip
 
 START_DEPTH = 2.0
 """Metres, about which an untrained adapter without CLIP's depth answers."""
-
-
-@dataclass(frozen=True)
-class MsaConfig:
-    """The Multi-Scale Adapter, with or without CLIP's zero-shot depth to start from, and SAM's segmentation."""
-
-    trunk: PretrainedConfig = field(default_factory=lambda: PretrainedConfig("RN50-quickgelu", "openai"))
-    """The pretrained network that is the encoder: a CLIP, or a model of timm's with five scales."""
-    initial_depth: bool = False
-    """Correct CLIP's zero-shot depth by at most ±1 m, instead of answering depth outright."""
-    temperature: float = 0.001
-    """The zero-shot depth's temperature, where it is used."""
-    segmentation: bool = False
-    """Join SAM's segmentation to the image; `frames.segments` says which."""
 
 
 def block(inputs: int, outputs: int) -> nn.Sequential:
@@ -110,8 +94,8 @@ class Msa(DepthNetwork):
         return initial + 2 * answer.sigmoid() - 1
 
 
-def build_msa(config: MsaConfig) -> Msa:
-    """Build the model of `config`."""
+def build_msa(config: MsaConfig, size: tuple[int, int]) -> Msa:
+    """Build the model of `config`, for any size of multiples of 32."""
     if not config.initial_depth:
         return Msa(load_trunk(config.trunk), None, config.segmentation)
     clip = load_clip(config.trunk)

@@ -3,44 +3,12 @@
 As in SPACE-CLIP (2026), whose decoder of 12 M weights reads a frozen CLIP ViT-B/16 without a text tower.
 """
 
-from dataclasses import dataclass, field
-
 from torch import Tensor, nn
 
-from clipdepth.errors import UsageError
-from clipdepth_train.models.edge import BinHead, FeaturePyramid, require_bins
+from clipdepth_train.models.configs import SpaceConfig
+from clipdepth_train.models.edge import BinHead, FeaturePyramid
 from clipdepth_train.models.network import BinNetwork
-from clipdepth_train.pretrained import PretrainedConfig
 from clipdepth_train.transformer_trunk import TransformerTrunk, load_transformer, require_multiples
-
-
-@dataclass(frozen=True)
-class SpaceConfig:
-    """A depth model on a vision transformer."""
-
-    trunk: PretrainedConfig = field(default_factory=lambda: PretrainedConfig("ViT-B-16-quickgelu", "openai"))
-    """The pretrained transformer that is the encoder: CLIP's, SigLIP's, DINOv2's, DINOv3's, or another of its kind."""
-    blocks: tuple[int, int, int, int] = (3, 6, 9, 12)
-    """Blocks of the transformer, counted from 1, that the pyramid's levels are made of, fine to coarse."""
-    width: int = 128
-    """Channels of the feature pyramid."""
-    bins: int = 64
-    """Number of depth bins."""
-    min_depth: float = 0.5
-    """The near end of the first bin, in metres."""
-    max_depth: float = 10.0
-    """The far end of the last bin, in metres."""
-
-    @property
-    def depth_range(self) -> tuple[float, float]:
-        """The ends of the bins, metres."""
-        return self.min_depth, self.max_depth
-
-    def __post_init__(self) -> None:
-        require_bins(self.depth_range, self.width, self.bins)
-        if self.blocks[0] < 1 or list(self.blocks) != sorted(set(self.blocks)):
-            asked = " ".join(map(str, self.blocks))
-            raise UsageError(f"--model.blocks {asked}: they have to rise, from 1 or more")
 
 
 class Levels(nn.ModuleList):

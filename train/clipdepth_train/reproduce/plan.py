@@ -18,7 +18,8 @@ from clipdepth_train.depth_model import build_model
 from clipdepth_train.named_data import measured_data
 from clipdepth_train.objective import Objective
 from clipdepth_train.pretrained import PretrainedConfig
-from clipdepth_train.recipe import Recipe, decode_recipe, trunk_of, with_trunk
+from clipdepth_train.recipe import Recipe, trunk_of, with_trunk
+from clipdepth_train.recipe_record import decode_recipe
 from clipdepth_train.recipes import RECIPES
 from clipdepth_train.reproduce.published import REFINES, TABLES
 from clipdepth_train.trainer import METRICS
