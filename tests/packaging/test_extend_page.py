@@ -6,19 +6,27 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import cv2
 import numpy as np
 import pytest
+import torch
+import torch.nn.functional as F
+from safetensors.torch import load_file
 
 import clipdepth
 from bundles import brightness_depth, write_bundle
+from clipdepth.cli import main
 from clipdepth.engines import ENGINES
 from clipdepth.sinks.numbered import NumberedSink
 from clipdepth.sources import open_source
 from clipdepth_train.data.datasets import table
 from clipdepth_train.data.datasets.pair import Options
 from clipdepth_train.data.datasets.table import Dataset
+from clipdepth_train.models import MODELS
+from clipdepth_train.recipes import RECIPES
+from runs import write_rgbd_folder
 
 PAGE = Path(__file__).parents[2] / "docs" / "extend.md"
 BLOCKS = dict(re.findall(r"```python\n# (\S+)\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL))
@@ -33,10 +41,12 @@ def modules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     for name, text in BLOCKS.items():
         (folder / name).write_text(text)
     monkeypatch.syspath_prepend(folder)
-    before = dict(ENGINES)
+    tables: list[dict[str, Any]] = [ENGINES, MODELS, RECIPES]
+    before = [dict(each) for each in tables]
     yield folder
-    for entry in ENGINES.keys() - before.keys():
-        del ENGINES[entry]
+    for each, entries in zip(tables, before, strict=True):
+        for entry in each.keys() - entries.keys():
+            del each[entry]
     for name in BLOCKS:
         sys.modules.pop(name.removesuffix(".py"), None)
 
@@ -89,3 +99,30 @@ def test_the_dataset_is_prepared(modules: Path, tmp_path: Path, monkeypatch: pyt
     depths = [cv2.imread(str(file), cv2.IMREAD_UNCHANGED) for file in sorted((tmp_path / "data").rglob("*.png"))]
     metres = {float(depth[0, 0]) / 1000 for depth in depths if depth is not None and depth.dtype == np.uint16}
     assert metres == {1.5, 2.5}
+
+
+def test_the_model_is_trained_and_exported(modules: Path, tmp_path: Path) -> None:
+    exec(BLOCKS["register_model"], {})
+    data, run, out = write_rgbd_folder(tmp_path / "data", height=32), tmp_path / "run", tmp_path / "plain.bundle"
+    size = ["--frames.height", "32", "--frames.width", "64"]
+    options = ["--data", str(data), "--out", str(run), *size, "--epochs", "1", "--batch-size", "2"]
+    assert main(["train", "plain", *options, "--model.width", "4", "--frames.workers", "0"]) == 0
+    assert main(["export", str(run), "--data", str(data), "--out", str(out), "--precision", "fp32"]) == 0
+    frame = np.random.default_rng(6).integers(0, 256, (32, 64, 3), dtype=np.uint8)
+    with clipdepth.load(out, engine="onnxruntime", precision="fp32") as model:
+        assert model(frame).depth == pytest.approx(plain_depth(frame, run / "checkpoint.safetensors"), rel=1e-3)
+
+
+def plain_depth(frame: Any, checkpoint: Path) -> Any:
+    """What the three convolutions answer to a frame, (H, W, 3) uint8 BGR, written out: (H, W) float32 metres."""
+    weights = load_file(checkpoint)
+
+    def layer(number: int, x: torch.Tensor, **options: int) -> torch.Tensor:
+        weight, bias = (weights[f"network.layers.{number}.{name}"] for name in ("weight", "bias"))
+        return F.conv2d(x, weight, bias, **options)
+
+    mean, deviation = np.float32([0.485, 0.456, 0.406]), np.float32([0.229, 0.224, 0.225])
+    colours = torch.from_numpy((frame[..., ::-1] / np.float32(255) - mean) / deviation).permute(2, 0, 1)[None]
+    x = layer(0, colours, stride=2, padding=1).relu()
+    x = F.softplus(layer(4, layer(2, x, stride=2, padding=1).relu()))
+    return F.interpolate(x, frame.shape[:2], mode="bilinear", align_corners=False)[0, 0].numpy()
