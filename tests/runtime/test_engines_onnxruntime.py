@@ -161,3 +161,20 @@ def test_int8_overflows_on_x86_without_vnni_alone(
     (tmp_path / "cpuinfo").write_text(f"processor\t: 0\nflags\t\t: {flags}\n")
     monkeypatch.setattr(hardware, "_CPU", tmp_path / "cpuinfo")
     assert hardware.overflows_in_int8() == overflows
+
+
+@pytest.mark.parametrize(
+    ("features", "overflows"), [({11, 13}, True), ({11, 13, 23}, False), ({13}, False), (set(), False)]
+)
+def test_int8_overflows_where_opencv_tells_of_avx2_without_vnni(
+    features: set[int], overflows: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on Windows and macOS, which have no /proc; 11 is AVX2, 23 VNNI in OpenCV's cvdef.h. ARM has neither."""
+    monkeypatch.setattr(hardware, "_CPU", tmp_path / "none")
+    monkeypatch.setattr("cv2.checkHardwareSupport", lambda feature: feature in features)
+    assert hardware.overflows_in_int8() == overflows
+
+
+def test_opencv_tells_of_this_processor_what_linux_tells() -> None:
+    flags = set(Path("/proc/cpuinfo").read_text().partition("flags")[2].partition("\n")[0].split())
+    assert set(hardware._flags_by_opencv()) == {"avx2", "avx512_vnni"} & flags

@@ -43,6 +43,10 @@ assert read_own(cache_folder() / "trials" / "x") == b"kept"
 (cache_folder() / "link").symlink_to(cache_folder() / "trials" / "x")
 assert read_own(cache_folder() / "link") is None
 
+from clipdepth.engines import hardware
+hardware._CPU = folder / "no-proc"
+print("overflows:", hardware.overflows_in_int8())
+
 from clipdepth.errors import OutputError
 from clipdepth.files.claim import claimed
 with claimed(folder / "y"):
@@ -55,6 +59,8 @@ print(sorted(file.name for file in folder.rglob("*") if file.name.startswith("."
 """
     said = run_there(platform, NAMES, code, bundle, tmp_path)
     assert said.splitlines()[-1] == "[]"
+    flags = Path("/proc/cpuinfo").read_text().split()
+    assert f"overflows: {'avx2' in flags and 'avx512_vnni' not in flags}" in said.splitlines()
     (depth,) = tmp_path.glob("depth/*.png")
     found = cv2.imread(str(depth), cv2.IMREAD_UNCHANGED) / 1000
     np.testing.assert_allclose(found, brightness_depth(frame), atol=0.001)

@@ -5,6 +5,8 @@ from itertools import chain
 from pathlib import Path
 
 _CPU = Path("/proc/cpuinfo")
+_OPENCV_FEATURES = {"avx2": 11, "avx512_vnni": 23}
+"""Numbers of OpenCV's CpuFeatures, which have no names in Python."""
 _NODES = ("nvidia[0-9]*", "nvhost-gpu", "dri/renderD*", "accel/accel*")
 
 
@@ -27,9 +29,19 @@ def cpu_name() -> str:
 
 
 def overflows_in_int8() -> bool:
-    """Whether this is an x86 processor whose sums of two products of int8 are cut off at 16 bits: one without VNNI."""
-    flags = _field(_read(_CPU), "flags").split()
+    """Whether this is an x86 processor whose sums of two products of int8 are cut off at 16 bits: one without VNNI.
+
+    Windows and macOS have no file that tells; OpenCV does there. It does not know AVX-VNNI, which processors without
+    AVX-512 have: they count as overflowing, so that their depth is exact, and slower than it could be.
+    """
+    flags = _field(_read(_CPU), "flags").split() or _flags_by_opencv()
     return "avx2" in flags and not {"avx512_vnni", "avx_vnni", "avx_vnni_int8"} & set(flags)
+
+
+def _flags_by_opencv() -> list[str]:
+    import cv2
+
+    return [flag for flag, feature in _OPENCV_FEATURES.items() if cv2.checkHardwareSupport(feature)]
 
 
 def _field(text: str, name: str) -> str:
