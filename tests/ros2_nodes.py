@@ -22,8 +22,10 @@ from live_servers import free_port
 TESTS = Path(__file__).parent
 STAND_IN = TESTS / "ros2_stand_in"
 IMAGE, INFO = "/front/image_raw", "/front/camera_info"
+COMPRESSED = f"{IMAGE}/compressed"
 TYPES = {
     IMAGE: "sensor_msgs/msg/Image",
+    COMPRESSED: "sensor_msgs/msg/CompressedImage",
     INFO: "sensor_msgs/msg/CameraInfo",
     "/clipdepth/depth": "sensor_msgs/msg/Image",
     "/clipdepth/confidence": "sensor_msgs/msg/Image",
@@ -31,6 +33,7 @@ TYPES = {
     "/clipdepth/points": "sensor_msgs/msg/PointCloud2",
     "/diagnostics": "diagnostic_msgs/msg/DiagnosticArray",
 }
+SENT = IMAGE, COMPRESSED, INFO
 REMAPPED = ("-r", f"image:={IMAGE}", "-r", f"camera_info:={INFO}")
 NODE = sys.executable, "-m", "clipdepth.ros"
 PATIENCE_S, AGAIN_S = 60.0, 0.5
@@ -41,19 +44,23 @@ class Robot:
 
     def __init__(self, domain: int) -> None:
         self._participant = DomainParticipant(domain)
-        self._writers = {topic: DataWriter(self._participant, self._topic(topic), RELIABLE) for topic in (IMAGE, INFO)}
+        self._writers = {topic: DataWriter(self._participant, self._topic(topic), RELIABLE) for topic in SENT}
         self._readers = {
             topic: DataReader(
                 self._participant, self._topic(topic), RELIABLE if topic == "/diagnostics" else BEST_EFFORT
             )
             for topic in TYPES
-            if topic not in self._writers
+            if topic not in SENT
         }
         self.heard: dict[str, list[Any]] = {topic: [] for topic in self._readers}
 
     def send(self, topic: str, message: Any) -> None:
         """Publish a message of rosbags' classes."""
         self._writers[topic].write(dds_of(message, TYPES[topic]))
+
+    def film(self, picture: Any) -> None:
+        """Publish a picture, on the topic of those that are compressed if it is."""
+        self.send(COMPRESSED if hasattr(picture, "format") else IMAGE, picture)
 
     def hear(self) -> None:
         """Take what has come."""
@@ -81,7 +88,7 @@ class Robot:
         def again() -> None:
             for info in infos:
                 self.send(INFO, info)
-            self.send(IMAGE, picture)
+            self.film(picture)
 
         return floats(self.until(lambda: self.of_stamp("/clipdepth/depth", picture), again))
 

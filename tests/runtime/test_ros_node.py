@@ -2,15 +2,19 @@
 
 import shlex
 import signal
+import struct
 import sys
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterator
+from io import BytesIO
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 from bundles import brightness_confidence, write_bundle
 from clipdepth.camera.camera import Camera
@@ -22,14 +26,16 @@ from clipdepth.ros.depth_maker import DepthMaker
 pytest.importorskip("cyclonedds")
 pytest.importorskip("rosbags")
 
-from ros2_nodes import IMAGE, INFO, REMAPPED, STAND_IN, Robot, floats, node_and_robot, stamp
-from ros_bags import camera_info, image
+from ros2_nodes import COMPRESSED, IMAGE, INFO, REMAPPED, STAND_IN, Robot, floats, node_and_robot, stamp
+from ros_bags import camera_info, compressed, image
 
 HEIGHT, WIDTH = 48, 64
 CENTRE = (WIDTH - 1) / 2, (HEIGHT - 1) / 2
 START = 1_700_000_000.25
 ROS = Path(__file__).parents[2] / "docs" / "ros"
 PICTURE = np.random.default_rng(5).integers(0, 256, (HEIGHT, WIDTH, 3), np.uint8)
+LEVEL = 5 / 255 * 70.0 / (0.9 * WIDTH)
+"""How far apart the depths of two grey levels are, with a focal length of 70 pixels, metres."""
 
 
 def info(focal: float, size: tuple[int, int] = (WIDTH, HEIGHT)) -> Any:
@@ -89,8 +95,7 @@ def test_pictures_without_colour(robot: Robot, bundle: Path) -> None:
     uyvy = np.stack([np.full_like(grey, 128), grey], -1)
     depth = robot.depth(image(START + 101, "yuv422", uyvy), info(70.0))
     level = np.clip(np.rint((grey.astype(float) - 16) * 255 / 219), 0, 255).astype(np.uint8)
-    step = 5 / 255 * 70.0 / (0.9 * WIDTH)
-    assert np.abs(depth - expected(bundle, np.stack([level] * 3, -1), 70.0)).max() < 1.5 * step
+    assert np.abs(depth - expected(bundle, np.stack([level] * 3, -1), 70.0)).max() < 1.5 * LEVEL
 
 
 def test_bytes_have_no_order(robot: Robot, bundle: Path) -> None:
@@ -111,6 +116,38 @@ def test_depth_is_no_picture(robot: Robot, bundle: Path) -> None:
     assert robot.of_stamp("/clipdepth/depth", millimetres) is None
     # The node goes on.
     assert robot.depth(image(START + 121, "bgr8", PICTURE)).shape == (HEIGHT, WIDTH)
+
+
+JPEG, PNG = (cv2.imencode(suffix, cv2.GaussianBlur(PICTURE, (9, 9), 3))[1].tobytes() for suffix in (".jpg", ".png"))
+DAMAGED = f"a compressed picture of {COMPRESSED} is damaged or no image; check its sender"
+NOT_DECODED = {
+    "cut": ("png", PNG[:-99], DAMAGED),
+    "empty": ("jpeg", b"", DAMAGED),
+    "huge": ("png", PNG[:16] + struct.pack(">II", 30_000, 30_000) + PNG[24:], "has 30000×30000 pixels"),
+    "depth": ("16UC1; png compressed ", PNG, f"{COMPRESSED} has pictures of format '16UC1; png compressed '"),
+}
+"""Formats, files, and what is said of them."""
+
+
+def test_compressed_pictures(bundle: Path) -> None:
+    with node_and_robot([*told(bundle, image_transport="compressed"), *REMAPPED]) as (robot, lines):
+        for index, (form, data) in enumerate({"bgr8; jpeg compressed bgr8": JPEG, "png": PNG}.items()):
+            depth = robot.depth(compressed(START + index, form, data, "front_optical"), info(70.0))
+            seen = np.asarray(Image.open(BytesIO(data)).convert("RGB"))[..., ::-1]
+            levels = 0 if data is PNG else 2
+            assert np.abs(depth - expected(bundle, seen, 70.0)).max() <= levels * LEVEL
+        message = robot.of_stamp("/clipdepth/depth", compressed(START, "png", PNG))
+        assert (stamp(message), message.header.frame_id) == ((int(START), 250_000_000), "front_optical")
+        for form, data, said in NOT_DECODED.values():
+            bad = compressed(START + 10, form, data)
+            robot.refusal(said, lambda bad=bad: robot.film(bad))
+        assert robot.of_stamp("/clipdepth/depth", bad) is None
+        # The node goes on.
+        assert robot.depth(compressed(START + 11, "png", PNG)).shape == (HEIGHT, WIDTH)
+        robot.until(lambda: all_accounted_for(robot))
+        assert int(values(robot)["pictures refused"]) >= len(NOT_DECODED)
+    assert sum("damaged or no image" in line for line in lines) == 1
+    assert not any("Traceback" in line for line in lines)
 
 
 def test_the_newest_camera_info_is_the_camera(bundle: Path) -> None:
@@ -155,7 +192,7 @@ def test_parameters_and_a_burst(tmp_path: Path) -> None:
         assert [stamp(each) for each in robot.heard["/clipdepth/depth"]].count(stamp(burst[-1])) == 1
         answered = [picture for picture in burst if robot.of_stamp("/clipdepth/depth", picture)]
         assert len(answered) <= 2
-        robot.until(lambda: all_accounted_for(robot))
+        robot.until(lambda: all_accounted_for(robot) and int(values(robot)["pictures dropped for newer ones"]) > 0)
 
 
 def values(robot: Robot) -> dict[str, str]:
@@ -164,10 +201,10 @@ def values(robot: Robot) -> dict[str, str]:
 
 
 def all_accounted_for(robot: Robot) -> bool:
-    """Whether no picture waits any more, and some gave way to newer ones."""
-    names = ("pictures received", "depths published", "pictures dropped for newer ones")
-    received, published, dropped = (int(values(robot).get(name, 0)) for name in names)
-    return dropped > 0 and received == published + dropped
+    """Whether no picture waits any more."""
+    names = ("pictures received", "depths published", "pictures dropped for newer ones", "pictures refused")
+    received, published, dropped, refused = (int(values(robot).get(name, 0)) for name in names)
+    return received > 0 and received == published + dropped + refused
 
 
 class BrokenEngine:
@@ -245,6 +282,7 @@ def ros_here(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         ({"min_confidence": 1.5}, "min_confidence 1.5 cannot be"),
         ({"max_rate": -1.0}, "max_rate -1 cannot be"),
         ({"threads": -1}, "threads -1 cannot be"),
+        ({"image_transport": "theora"}, "image_transport 'theora' cannot be; give raw or compressed"),
         ({"engine": "abacus"}, "abacus"),
     ],
 )

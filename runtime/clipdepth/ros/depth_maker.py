@@ -58,7 +58,7 @@ class DepthMaker:
         self._info = info
 
     def take_picture(self, message: Any) -> None:
-        """Leave a sensor_msgs/Image for the thread, in place of one that it has not begun."""
+        """Leave a sensor_msgs/Image or CompressedImage for the thread, in place of one that it has not begun."""
         self.health.received(self._waiting.put((message, monotonic_ns())))
 
     def _make_depth(self) -> None:

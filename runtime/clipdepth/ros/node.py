@@ -7,7 +7,7 @@ from clipdepth.frame import DepthFrame
 from clipdepth.model import DepthModel
 from clipdepth.ros.depth_maker import DepthMaker
 from clipdepth.ros.library import as_sequence, message_type
-from clipdepth.ros.parameters import Parameters
+from clipdepth.ros.parameters import RAW, TRANSPORTS, Parameters
 from clipdepth.sinks.ros.messages import Messages
 from clipdepth.sources.ros.bag import stamp_ns
 from clipdepth.sources.ros.topics import CAMERA_INFO, IMAGE
@@ -19,9 +19,9 @@ REPORT_S = 1.0
 class DepthNode:
     """Publishes the depth of the pictures that an rclpy `node` hears of, from `__enter__` to `__exit__`.
 
-    Subscribes to image and camera_info; publishes ~/depth, ~/camera_info, ~/confidence where the bundle has it,
-    ~/points if asked for, and /diagnostics. Depth keeps the picture's header. All but diagnostics are best effort and
-    keep the last message only, so that depth never lags.
+    Subscribes to image, or image/compressed, and to camera_info; publishes ~/depth, ~/camera_info, ~/confidence where
+    the bundle has it, ~/points if asked for, and /diagnostics. Depth keeps the picture's header. All but diagnostics
+    are best effort and keep the last message only, so that depth never lags.
     """
 
     def __init__(self, node: Any, model: DepthModel, parameters: Parameters) -> None:
@@ -30,7 +30,8 @@ class DepthNode:
         self._node, self._model, self._parameters = node, model, parameters
         self._messages = Messages(message_type, as_sequence)
         self._refused = ""
-        topics = node.resolve_topic_name("image"), node.resolve_topic_name("camera_info")
+        image = _image_topic(node, parameters.image_transport)
+        topics = node.resolve_topic_name(image), node.resolve_topic_name("camera_info")
         self._maker = DepthMaker(
             model,
             topics,
@@ -51,7 +52,8 @@ class DepthNode:
         array = message_type("diagnostic_msgs/msg/DiagnosticArray")
         self._diagnostics = node.create_publisher(array, "/diagnostics", 1)
         node.create_subscription(message_type(CAMERA_INFO), "camera_info", self._maker.take_info, newest)
-        node.create_subscription(message_type(IMAGE), "image", self._maker.take_picture, newest)
+        kind = message_type(TRANSPORTS[parameters.image_transport])
+        node.create_subscription(kind, image, self._maker.take_picture, newest)
         node.create_timer(REPORT_S, self._report)
         node.get_logger().info(
             f"{model.bundle.manifest.name} in {model.precision} on {model.engine.name}, {model.engine.device}: "
@@ -102,6 +104,11 @@ class DepthNode:
 
     def __exit__(self, *_: object) -> None:
         self._maker.__exit__()
+
+
+def _image_topic(node: Any, transport: str) -> str:
+    """As ROS's own nodes name it: where image is remapped, so is what it is called compressed."""
+    return "image" if transport == RAW else f"{node.resolve_topic_name('image')}/{transport}"
 
 
 def _newest_only() -> Any:

@@ -10,6 +10,11 @@ from clipdepth.cli.arguments import BUNDLE_HELP
 from clipdepth.engines import AUTO, ENGINES
 from clipdepth.errors import UsageError
 from clipdepth.ros.library import message_type
+from clipdepth.sources.ros.topics import COMPRESSED, IMAGE
+
+RAW = "raw"
+TRANSPORTS = {RAW: IMAGE, "compressed": COMPRESSED}
+"""How pictures come, and in messages of which type."""
 
 
 def _parameter(default: Any, description: str) -> Any:
@@ -27,6 +32,7 @@ class Parameters:
     engine: str = _parameter(AUTO, f"{AUTO}: the fastest that works here, or one of {', '.join(ENGINES)}")
     precision: str = _parameter("", "which of the bundle's graphs; empty: auto's fastest, else the first")
     threads: int = _parameter(0, "threads of the engine; 0: all usable cores")
+    image_transport: str = _parameter(RAW, "raw, or compressed: JPEG or PNG from image/compressed in place of image")
     fov: float = _parameter(0.0, "degrees across the width of the pictures, in place of CameraInfo; 0: by CameraInfo")
     calibration: str = _parameter(
         "", "a file of 'clipdepth calibrate' or of another tool; its camera replaces CameraInfo"
@@ -39,6 +45,9 @@ class Parameters:
     def __post_init__(self) -> None:
         if not self.bundle:
             raise UsageError("the parameter bundle is empty; name a model: --ros-args -p bundle:=edge-nyu")
+        if self.image_transport not in TRANSPORTS:
+            known = " or ".join(TRANSPORTS)
+            raise UsageError(f"image_transport {self.image_transport!r} cannot be; give {known}")
         if self.threads < 0:
             raise UsageError(f"threads {self.threads} cannot be; give a number above 0, or 0 for all usable cores")
         if not 0 <= self.min_confidence <= 1:

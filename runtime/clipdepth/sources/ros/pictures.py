@@ -29,11 +29,18 @@ _COLOURS: dict[str, tuple[int, int | None]] = {
     "bayer_gbrg8": (1, cv2.COLOR_BayerGR2BGR),
     "bayer_grbg8": (1, cv2.COLOR_BayerGB2BGR),
 }
+_DEPTHS = ("16UC1", "32FC1")
+"""What the format of a CompressedImage begins with where it is depth."""
 
 
 def picture_of(message: Any, topic: str) -> NDArray[np.uint8]:
-    """The picture of a message, (H, W, 3) uint8 BGR; raises SourceError for an encoding that is not known."""
+    """The picture of a message, (H, W, 3) uint8 BGR.
+
+    Raises SourceError for an encoding that is not known, and for a compressed picture that is damaged.
+    """
     if hasattr(message, "format"):
+        if message.format.partition(";")[0].strip() in _DEPTHS:
+            raise SourceError(f"{topic} has pictures of format '{message.format}', which is depth; give colour")
         return np.asarray(decoded(bytes(message.data), cv2.IMREAD_COLOR, topic), np.uint8)
     if message.encoding not in _COLOURS:
         raise SourceError(f"{topic} has pictures of encoding {message.encoding}; give one of {', '.join(_COLOURS)}")
@@ -58,4 +65,4 @@ def decoded(data: bytes, flags: int, topic: str) -> NDArray[np.generic]:
     try:
         return decode_picture(data, flags)
     except PictureError as error:
-        raise SourceError(f"a compressed picture of {topic} {error}; record it again") from None
+        raise SourceError(f"a compressed picture of {topic} {error}; check its sender, or record it again") from None
