@@ -4,8 +4,6 @@ import http.client
 import io
 import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -21,15 +19,13 @@ from clipdepth.cli import main
 from clipdepth.engines import load_engine
 from clipdepth.web import Address
 from clipdepth.web.service import open_service
-from live_servers import free_port, wait_until
+from live_servers import wait_until
+from ray_services import TOKEN, ask, serving
 
 pytest.importorskip("ray.serve", reason="needs Ray Serve")
 
-TOKEN = "open sesame"
 LOAD_S = 4
 """How long clients ask while a worker is killed."""
-STARTS = 3
-"""How often the command is started where it says that the machine is too busy for Ray's own time-outs."""
 
 
 @pytest.fixture(scope="module")
@@ -39,40 +35,9 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
 
 @pytest.fixture(scope="module")
 def port(bundle: Bundle) -> Iterator[int]:
-    """Of the command with two workers on a Ray of its own, which ends by SIGTERM."""
-    port = free_port()
-    for _ in range(STARTS):
-        process = started(bundle, port)
-        assert process.stderr
-        said = process.stderr.readline()
-        if "start the command again" not in said.lower():
-            break
-        process.communicate(timeout=60)
-    with process:
-        assert process.stderr
-        assert said == "2 workers run onnxruntime fp32\n"
-        assert process.stderr.readline() == f"POST pictures to http://127.0.0.1:{port}/depth\n"
+    """Of the command with two workers on a Ray of its own."""
+    with serving(bundle, "local", 2) as port:
         yield port
-        process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=120)
-    assert process.returncode == 143
-
-
-def started(bundle: Bundle, port: int) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "clipdepth", "serve", str(bundle.path), "--engine", "onnxruntime"]
-    command += ["--ray", "local", "--workers", "2", "--address", f"127.0.0.1:{port}", "--token", TOKEN]
-    environment = {**os.environ, "CLIPDEPTH_TEST": str(bundle.path)}
-    return subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment)
-
-
-def ask(port: int, body: bytes, path: str = "/depth", **headers: str) -> tuple[int, bytes, dict[str, str]]:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
-    try:
-        connection.request("POST", path, body, {"Authorization": f"Bearer {TOKEN}", **headers})
-        response = connection.getresponse()
-        return response.status, response.read(), {name.lower(): value for name, value in response.getheaders()}
-    finally:
-        connection.close()
 
 
 def picture(seed: int = 0) -> np.ndarray:

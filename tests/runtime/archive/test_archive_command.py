@@ -1,14 +1,12 @@
-"""`clipdepth archive` on real Ray: a local one, and a cluster on the loopback."""
+"""`clipdepth archive` on a real Ray of its own."""
 
 import json
 import os
-import pickle
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -17,17 +15,14 @@ import pyarrow.dataset
 import pytest
 
 import clipdepth
-from archive_jobs import make_job
 from bundles import brightness_depth, write_bundle
 from clipdepth.camera.camera import Camera
 from clipdepth.cli import main
-from clipdepth.cluster.connection import LOCAL
 from clipdepth.sinks.depth_png import to_millimetres
 from clips import decoded, room_frames, write_clip
 
 CLIPS, FRAMES = 20, 36
 HEIGHT, WIDTH = 240, 320
-LOOPBACK = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0", "RAY_USAGE_STATS_ENABLED": "0"}
 pytestmark = pytest.mark.slow
 
 
@@ -169,94 +164,6 @@ def test_what_is_killed_or_interrupted_loses_nothing(films: Path, bundle: Path, 
     assert contents(out) == contents(whole)
     assert {name: (out / name).stat().st_mtime_ns for name in kept} == kept
     assert not (out / ".work").exists()
-
-
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[str]:
-    """A Ray that was there before, on the loopback."""
-    script = Path(sys.executable).with_name("ray")
-    environment = {**os.environ, **LOOPBACK, "PYTHONUNBUFFERED": "1"}
-    # In a process that stops it: 'ray stop' stops every Ray of this user.
-    start = ["start", "--head", "--block", "--port=0", "--num-cpus=4", "--include-dashboard=false"]
-    start += ["--resources", '{"theirs": 1}']
-    with subprocess.Popen([script, *start], env=environment, stdout=subprocess.PIPE, text=True) as head:
-        assert head.stdout
-        assert any("Ray runtime started" in line for line in head.stdout)
-        yield "auto"
-        head.terminate()
-        head.communicate(timeout=60)
-
-
-def test_a_cluster_does_mixed_sources_and_lists_what_fails(
-    films: Path, bundle: Path, tmp_path: Path, cluster: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name, value in LOOPBACK.items():
-        monkeypatch.setenv(name, value)
-    mixed = tmp_path / "mixed"
-    mixed.mkdir()
-    (mixed / "good.mp4").write_bytes((films / "00.mp4").read_bytes())
-    (mixed / f"{'n' * 234}.mp4").write_bytes((films / "00.mp4").read_bytes())
-    (mixed / f"{'n' * 245}.mp4").write_bytes((films / "00.mp4").read_bytes())
-    (mixed / "\x1b[2J.mp4").write_bytes(b"no video")
-    (mixed / "loop").symlink_to(".")
-    Path(os.fsdecode(os.fsencode(mixed) + b"/caf\xe9.mp4")).touch()
-    (mixed / "bad.mp4").write_bytes(b"no video")
-    for number in range(3):
-        cv2.imwrite(str(mixed / f"photo{number}.jpg"), np.full((50, 60, 3), 60 * number, np.uint8))
-    (mixed / "cut.jpg").write_bytes((mixed / "photo1.jpg").read_bytes()[:200])
-    out = tmp_path / "out"
-    ended = run(bundle, mixed, out, "--ray", cluster)
-    assert ended.returncode == 1, ended.stderr
-    assert "10: 5 made, 0 done before, 5 failed" in ended.stdout
-    assert f"failed   {mixed}/caf\\xe9.mp4 has a name that is not UTF-8; rename it" in ended.stdout
-    assert "nnn.mp4 has a name of 249 bytes, more than 238; rename it" in ended.stdout
-    assert f"failed   {mixed}/\\x1b[2J.mp4 is damaged" in ended.stdout
-    assert f"failed   {mixed / 'bad.mp4'} is damaged, cut short or no video" in ended.stdout
-    assert f"failed   {mixed / 'cut.jpg'} is damaged or no image" in ended.stdout
-    # At most a line a minute, which says how far it is.
-    assert [line for line in ended.stderr.splitlines() if not line.endswith(" left")] == []
-    report = json.loads((out / "report.json").read_text())
-    failed = {Path(failed["source"]).name for failed in report["failed"]}
-    assert failed == {"bad.mp4", "cut.jpg", "\x1b[2J.mp4", "caf\\xe9.mp4", f"{'n' * 245}.mp4"}
-    rows = pyarrow.dataset.dataset(out / "index").to_table().to_pydict()
-    assert sorted(set(rows["depth"])) == [
-        "depth/mixed/good.mp4.mkv",
-        f"depth/mixed/{'n' * 234}.mp4.mkv",
-        *(f"depth/mixed/photo{n}.jpg.png" for n in range(3)),
-    ]
-    assert len(rows["depth"]) == 2 * FRAMES + 3
-
-
-def test_a_node_that_lacks_the_bundle_is_sent_it(tmp_path: Path, cluster: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in LOOPBACK.items():
-        monkeypatch.setenv(name, value)
-    job = make_job(tmp_path, engine="auto", precision="")
-    sends = f"""
-import pickle, sys
-from clipdepth.cluster.connection import Resources, connect
-from clipdepth.cluster.sent_bundle import send
-from clipdepth.cluster.sent_model import settle
-from clipdepth.bundle.folder import open_bundle
-job = pickle.load(sys.stdin.buffer)
-with connect(Resources({cluster!r}, 1, 1.0, 0.0, 10**8)) as resources:
-    settings = job.settled(settle(job.model(send(open_bundle({job.bundle!r}))), resources)).settings
-    print(settings.bundle, settings.precision)
-"""
-    given = pickle.dumps(replace(job, bundle=str(tmp_path / "nowhere")))
-    ended = subprocess.run([sys.executable, "-c", sends], input=given, capture_output=True, timeout=300)
-    assert ended.stdout.decode() == f"{job.settings.bundle} fp32\n", ended.stderr.decode()
-
-
-@pytest.mark.usefixtures("cluster")
-def test_a_ray_of_its_own_is_a_new_one_whatever_runs_here() -> None:
-    code = f"""
-import ray
-from clipdepth.cluster.connection import Resources, connect
-with connect(Resources({LOCAL!r}, 1, 1.0, 0.0, 10**8)):
-    print("theirs" in ray.cluster_resources())
-"""
-    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300)
-    assert ended.stdout == "False\n", ended.stderr
 
 
 def test_where_nothing_is_left_ray_is_not_started(

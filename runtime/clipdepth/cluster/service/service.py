@@ -23,6 +23,10 @@ NAME = "clipdepth"
 # Ray types neither.
 _shutdown: Callable[[], None] = serve.shutdown
 _nodes: Callable[[], list[dict[str, Any]]] = ray.nodes
+HEALTH_S = 2
+"""How often replicas are asked whether they work, and so how soon one that died is replaced, seconds."""
+LOOK_S = 0.2
+"""How often a replica that ends looks whether all its pictures are answered, seconds."""
 EVERYWHERE = ("0.0.0.0", "::")
 
 
@@ -88,5 +92,7 @@ class RayService:
             max_ongoing_requests=MAX_AT_ONCE,
             max_queued_requests=MAX_AT_ONCE,
             graceful_shutdown_timeout_s=FAREWELL_S,
+            graceful_shutdown_wait_loop_s=LOOK_S,
+            health_check_period_s=HEALTH_S,
         )
         return deployment(serve.ingress(app)(Replica)).bind()
