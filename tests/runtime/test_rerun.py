@@ -2,6 +2,7 @@
 
 import itertools
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -56,6 +57,29 @@ def test_a_recording_holds_camera_picture_and_depth_over_time(tmp_path: Path) ->
     assert found["/camera"]["camera"] == [["told"]] * 3
     jpeg = np.array(found["/camera/image"]["EncodedImage:blob"][2][0], np.uint8)
     assert np.abs(cv2.imdecode(jpeg, cv2.IMREAD_COLOR).astype(int) - scene(2)[0].frame).max() < 6
+
+
+def test_a_sensors_depth_and_how_far_ours_is_from_it_are_kept(tmp_path: Path) -> None:
+    pytest.importorskip("rerun")
+    captured, depth = scene(0)
+    measured = np.random.default_rng(0).uniform(0.5, 9, depth.shape).astype(np.float32)
+    measured[5:9, 7:20] = np.nan
+    with open_sink(tmp_path / "x.rrd", 0.3, 6.0) as sink:
+        sink.write(replace(with_depth(captured, depth, CAMERA), measured=measured))
+        sink.write(with_depth(*scene(1), CAMERA))
+    found = read(tmp_path / "x.rrd")
+    assert found["/camera/measured"]["frame"] == found["/camera/error"]["frame"] == [0]
+    assert found["/camera/measured"]["DepthImage:meter"] == [[1000.0]]
+    (buffer,) = found["/camera/measured"]["DepthImage:buffer"][0]
+    kept = np.array(buffer, np.uint8).view(np.uint16).reshape(48, 64)
+    np.testing.assert_array_equal(kept == 0, np.isnan(measured))
+    assert np.nanmax(np.abs(kept / 1000 - measured)[kept > 0]) < 0.00051
+    (buffer,) = found["/camera/error"]["Image:buffer"][0]
+    error = np.array(buffer, np.uint8).view(np.float32).reshape(48, 64)
+    np.testing.assert_array_equal(np.isnan(error), np.isnan(measured) | np.isnan(depth))
+    np.testing.assert_allclose(measured + error, np.where(np.isnan(error), np.nan, depth), atol=1e-5)
+    assert (error < 0).any()
+    assert (error > 0).any()
 
 
 def test_an_error_leaves_an_earlier_recording_as_it_was(tmp_path: Path) -> None:

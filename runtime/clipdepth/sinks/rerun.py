@@ -15,7 +15,9 @@ from clipdepth.sinks.depth_png import to_millimetres
 
 JPEG_QUALITY = 90
 BELOW_DEPTH = -30.0
-"""The place of confidence among the images of a view: Rerun puts depth at -20 and pictures at -10, above it."""
+"""The place of what belongs to depth among a view's images: Rerun has depth at -20 and pictures at -10, above it."""
+MILLIMETRES = 1000.0
+"""How many of a depth image's units are a metre."""
 FLUSH_S = 30.0
 """How long a frame may take to reach the disk; without a limit Rerun waits for ever on a full one."""
 
@@ -23,7 +25,9 @@ FLUSH_S = 30.0
 class RerunSink:
     """An .rrd file of `camera` (pinhole), `camera/image` (JPEG) and `camera/depth` (uint16 millimetres, 0 unknown).
 
-    Where the model says how sure it is there is `camera/confidence` too, grey from 0 to 255, which stands for 1.
+    Where the model says how sure it is there is `camera/confidence` too, grey from 0 to 255, which stands for 1. Where
+    a sensor of the source measured depth there are `camera/measured`, like `camera/depth`, and `camera/error`, float32
+    metres: depth less measured depth, NaN where one of both is unknown.
 
     `camera` says where its focal lengths come from too, see `Origin`, in the component `camera`.
 
@@ -81,6 +85,10 @@ def log_frame(stream: rerun.RecordingStream, frame: DepthFrame) -> None:
     )
     stream.log("camera", rerun.AnyValues(camera=pinhole.origin))
     stream.log("camera/image", rerun.EncodedImage(contents=jpeg, media_type="image/jpeg"))
-    stream.log("camera/depth", rerun.DepthImage(to_millimetres(frame.metres), meter=1000.0))
+    stream.log("camera/depth", rerun.DepthImage(to_millimetres(frame.metres), meter=MILLIMETRES))
     if frame.confidence is not None:
         stream.log("camera/confidence", rerun.Image(to_levels(frame.confidence), "L", draw_order=BELOW_DEPTH))
+    if frame.measured is not None:
+        measured = to_millimetres(frame.measured)
+        stream.log("camera/measured", rerun.DepthImage(measured, meter=MILLIMETRES, draw_order=BELOW_DEPTH))
+        stream.log("camera/error", rerun.Image(frame.metres - frame.measured, "L", draw_order=BELOW_DEPTH))

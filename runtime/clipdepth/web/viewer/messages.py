@@ -1,12 +1,14 @@
 """What the viewer's page gets: a frame and its depth as one binary message.
 
 Little endian: uint32 length of the header; the header, JSON; the frame as JPEG; the depth, see `levels` and `pack`.
-Where the header has `confidence`, that follows at the depth's size, see `to_levels` and `pack`.
+Where the header has `confidence`, that follows at the depth's size, see `to_levels` and `pack`; where it has
+`measured`, the depth that a sensor of the source measured, at the same pixels and in the form of the depth.
 """
 
 import json
 import zlib
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -44,10 +46,12 @@ def encode(shot: Shot) -> bytes:
     # The network's own depth: at the frame's size it would be made larger only to be sampled again.
     depth = levels(shot.frame)
     size = {"width": depth.shape[1], "height": depth.shape[0]}
-    packed, confidence = pack(depth), b""
+    planes = {"depth": pack(depth)}
     if shot.frame.raw_confidence is not None:
-        confidence = pack(to_levels(sample(shot.frame.raw_confidence)))
-    header = {
+        planes["confidence"] = pack(to_levels(sample(shot.frame.raw_confidence, *depth.shape)))
+    if shot.frame.measured is not None and shot.frame.kind == METRIC:
+        planes["measured"] = pack(to_millimetres(sample(shot.frame.measured, *depth.shape)))
+    header: dict[str, Any] = {
         "number": shot.number,
         "frame": shot.frame.index,
         "time": round(shot.frame.time, 3),
@@ -57,12 +61,11 @@ def encode(shot: Shot) -> bytes:
         "pinhole": pinhole(shot.frame),
         "novel": shot.frame.novelty is not None and shot.frame.novelty > NOVEL,
         "picture": {"width": image.shape[1], "height": image.shape[0], "bytes": picture.nbytes},
-        "depth": {**size, "kind": shot.frame.kind, "bytes": len(packed)},
+        **{name: {"bytes": len(plane)} for name, plane in planes.items()},
     }
-    if confidence:
-        header["confidence"] = {"bytes": len(confidence)}
+    header["depth"] |= {**size, "kind": shot.frame.kind}
     text = json.dumps(header, separators=(",", ":")).encode()
-    return b"".join((len(text).to_bytes(4, "little"), text, picture.tobytes(), packed, confidence))
+    return b"".join((len(text).to_bytes(4, "little"), text, picture.tobytes(), *planes.values()))
 
 
 def pinhole(frame: DepthFrame) -> dict[str, float] | None:
@@ -77,18 +80,19 @@ def pinhole(frame: DepthFrame) -> dict[str, float] | None:
 def levels(frame: DepthFrame) -> NDArray[np.uint16]:
     """The depth of a frame as it is sent, (h, w) uint16, 0 for unknown: millimetres where it is metric.
 
+    It is of every so many-th pixel, so that at most DEPTH_WIDTH are in a row.
     Where it is not, they go from 1000 for the frame's nearest to 2000 for its farthest, see `spread`.
     """
-    depth = sample(frame.raw_depth)
+    height, width = frame.raw.shape
+    columns = min(width, DEPTH_WIDTH)
+    depth = sample(frame.raw_depth, max(1, round(height * columns / width)), columns)
     return to_millimetres(depth if frame.kind == METRIC else spread(depth, frame.kind))
 
 
-def sample(depth: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Every so many-th pixel, so that at most DEPTH_WIDTH are in a row; values as they are, none averaged."""
-    height, width = depth.shape
-    columns = min(width, DEPTH_WIDTH)
-    rows = max(1, round(height * columns / width))
-    return depth[np.ix_(_centres(height, rows), _centres(width, columns))]
+def sample(plane: NDArray[np.float32], rows: int, columns: int) -> NDArray[np.float32]:
+    """The pixels in the middle of `rows` × `columns` equal parts; values as they are, none averaged."""
+    height, width = plane.shape
+    return plane[np.ix_(_centres(height, rows), _centres(width, columns))]
 
 
 def pack(plane: NDArray[np.uint16] | NDArray[np.uint8]) -> bytes:

@@ -5,8 +5,9 @@ const MOST_CELLS = 2 ** 22; // Forty times what a server sends: a larger depth i
 
 /**
  * Split a message, see clipdepth/web/viewer/messages.py: {header, picture: ImageBitmap, depth: Uint16Array, confidence:
- * Uint8Array}. Depth is in mm where header.depth.kind is metric; else it goes from 1000, the frame's nearest, to 2000, its
- * farthest. Confidence goes from 0 to 255, which is 1, and is null where the model says nothing of it.
+ * Uint8Array, measured: Uint16Array}. Depth is in mm where header.depth.kind is metric; else it goes from 1000, the frame's
+ * nearest, to 2000, its farthest. Confidence goes from 0 to 255, which is 1, and is null where the model says nothing of it.
+ * Measured depth, in mm, is null where the source has no sensor for it.
  * Throws where depth is larger than MOST_CELLS, or another size than the header says.
  */
 export async function decode(message) {
@@ -16,18 +17,19 @@ export async function decode(message) {
   const cells = width * height;
   if (!(cells <= MOST_CELLS)) throw new Error(`its depth is ${width}×${height}, and this page shows ${MOST_CELLS} pixels at most`);
   let start = 4 + length;
-  const [jpeg, ...planes] = ["picture", "depth", "confidence"].map((name) => {
+  const [jpeg, ...planes] = ["picture", "depth", "confidence", "measured"].map((name) => {
     if (!header[name]) return null;
     const part = new Uint8Array(message, start, header[name].bytes);
     start += part.length;
     return part;
   });
-  const [picture, depth, confidence] = await Promise.all([
+  const [picture, depth, confidence, measured] = await Promise.all([
     createImageBitmap(new Blob([jpeg], { type: "image/jpeg" })),
     unpack(planes[0], new Uint16Array(cells)),
     planes[1] && unpack(planes[1], new Uint8Array(cells)),
+    planes[2] && unpack(planes[2], new Uint16Array(cells)),
   ]);
-  return { header, picture, depth, confidence };
+  return { header, picture, depth, confidence, measured };
 }
 
 /** Fill a plane from its bytes, of which no more is inflated than the plane holds; see `pack` in messages.py. */
@@ -51,10 +53,20 @@ async function unpack(bytes, plane) {
   return plane;
 }
 
+/** What stands below the colours of depth: `label` says it, `marks` gives [value, text] for a range and so many marks. */
+export const METRES = {
+  label: "colours of depth in metres",
+  marks: ({ near, far }, room) => ticks(near, far, room).map((value) => [value, `${value} m`]),
+};
+export const NEAR_TO_FAR = {
+  label: "colours from near to far, not metres",
+  marks: ({ near, far }) => [[near, "near"], [far, "far"]],
+};
+
 export class Palette {
-  /** Without `isMetric` the bar has words in place of metres. */
-  constructor(colours, unknown, isMetric) {
-    this.isMetric = isMetric;
+  /** Colours, RRGGBB, from the nearest to the farthest, that of unknown depth, and METRES or the like. */
+  constructor(colours, unknown, scale) {
+    this.scale = scale;
     this.texts = colours.map((colour) => `#${colour}`);
     this.unknown = word(unknown);
     const words = new Uint32Array(colours.map(word));
@@ -62,32 +74,32 @@ export class Palette {
   }
 
   /**
-   * Paint the depth of a message on a canvas of its size; `range` is {near, far} in thousands of its units. By
-   * `confidence`, if any, colours fade to that of unknown depth.
+   * Paint a plane of a message on a canvas of its size, 0 as unknown; `range` is {near, far} in thousands of its units.
+   * By `fading`, from 0 to 255 a pixel, if any, colours fade to that of unknown depth.
    */
-  paint(canvas, depth, { near, far }, confidence = null) {
+  paint(canvas, plane, { near, far }, fading) {
     const image = new ImageData(canvas.width, canvas.height);
     const pixels = new Uint32Array(image.data.buffer);
     const last = this.texts.length - 1;
     const scale = last / ((far - near) * 1000);
-    for (let i = 0; i < depth.length; i++) {
-      const level = Math.min(last, Math.max(0, Math.round((depth[i] - near * 1000) * scale)));
-      const words = this.faded[confidence ? Math.round((confidence[i] / 255) * SURE) : SURE];
-      pixels[i] = depth[i] ? words[level] : this.unknown;
+    for (let i = 0; i < plane.length; i++) {
+      const level = Math.min(last, Math.max(0, Math.round((plane[i] - near * 1000) * scale)));
+      const words = this.faded[fading ? Math.round((fading[i] / 255) * SURE) : SURE];
+      pixels[i] = plane[i] ? words[level] : this.unknown;
     }
     canvas.getContext("2d").putImageData(image, 0, 0);
   }
 
-  /** Draw the colours with metres, or words, below them into a box of `context`; lengths in its units. */
-  bar(context, box, { near, far }) {
+  /** Draw the colours with what they mean below them into a box of `context`; lengths in its units. */
+  bar(context, box, range) {
+    const { near, far } = range;
     const gradient = context.createLinearGradient(box.left, 0, box.left + box.width, 0);
     this.texts.forEach((colour, i) => gradient.addColorStop(i / (this.texts.length - 1), colour));
     context.fillStyle = gradient;
     context.fillRect(box.left, box.top, box.width, 16);
     context.fillStyle = "#ebebeb";
     context.font = "13px system-ui, sans-serif";
-    const metres = ticks(near, far, box.width / 70).map((value) => [value, `${value} m`]);
-    for (const [value, text] of this.isMetric ? metres : [[near, "near"], [far, "far"]]) {
+    for (const [value, text] of this.scale.marks(range, box.width / 70)) {
       const x = box.left + ((value - near) / (far - near)) * box.width;
       const half = context.measureText(text).width / 2;
       context.fillRect(Math.min(x, box.left + box.width - 1), box.top + 16, 1, 4);

@@ -59,6 +59,7 @@ export class Numbers {
       ["frames processed", source.processed],
       ...(dropped.length ? dropped : [["frames dropped", 0]]),
       ...(source.novel === null ? [] : [["frames unlike training", source.novel]]),
+      ...(source.measured ? [["AbsRel to measured", source.measured.rel], ["depth / measured", source.measured.median_ratio]] : []),
       ["source lost", source.losses],
       ["viewers", viewers],
     ];

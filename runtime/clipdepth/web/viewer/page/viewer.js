@@ -3,8 +3,9 @@
 import { Cloud } from "/cloud/cloud.js";
 import { Confidence } from "/confidence.js";
 import { Connection } from "/connection.js";
-import { Palette, decode, fittingRange } from "/depth.js";
+import { METRES, NEAR_TO_FAR, Palette, decode, fittingRange } from "/depth.js";
 import { Freshness } from "/freshness.js";
+import { Measured } from "/measured.js";
 import { Numbers } from "/numbers.js";
 import { Playback } from "/playback.js";
 import { Player } from "/player.js";
@@ -17,11 +18,13 @@ const at = (id) => document.getElementById(id);
 const source = () => Number(at("source").value || 0);
 const isPaused = () => at("pause").getAttribute("aria-pressed") === "true";
 
+const APART = 12; // Pixels between the pointer and what is said of its place.
 const REFUSED = "The page came, but its live connection is refused. If a proxy is between, let it pass WebSockets on.";
 
 const recorder = new Recorder();
 const numbers = new Numbers(at);
 const confidence = new Confidence(at);
+const measured = new Measured(at);
 const freshness = new Freshness();
 const state = new State(at, freshness, isPaused);
 const cloud = new Cloud(at, confidence);
@@ -81,10 +84,10 @@ function describe(info) {
   at("engine").textContent = `${info.engine} on ${info.device}, ${info.precision}${unit} · clipdepth ${info.version}`;
   for (const control of document.querySelectorAll(".range")) control.hidden = !isMetric;
   confidence.show(info);
-  at("bar").setAttribute("aria-label", isMetric ? "colours of depth in metres" : "colours from near to far, not metres");
+  measured.show(info);
   if (!isMetric) at("auto").checked = false; // Each frame comes with its own range; a reload may keep the mark.
-  if (!palette || !isMetric || !palette.isMetric) setRange({ near: info.near, far: info.far });
-  palette = new Palette(info.colours, info.unknown, isMetric);
+  if (!isMetric || palette?.scale !== METRES) setRange({ near: info.near, far: info.far });
+  palette = new Palette(info.colours, info.unknown, isMetric ? METRES : NEAR_TO_FAR);
   draw();
 }
 
@@ -129,6 +132,7 @@ function forget() {
   shown = undefined;
   freshness.forget();
   cloud.forget();
+  measured.forget();
   at("assumed").hidden = at("novel").hidden = true;
   state.setCamera(null);
   for (const id of ["picture", "depth"]) at(id).getContext("2d").clearRect(0, 0, at(id).width, at(id).height);
@@ -141,6 +145,7 @@ async function showFrame(message, from) {
   shown?.picture.close();
   shown = Object.assign(next, { message });
   cloud.take(shown);
+  measured.take(shown);
   recorder.frames?.add(message);
   fit(at("picture"), next.picture);
   at("main").style.setProperty("--aspect", next.picture.width / next.picture.height);
@@ -156,18 +161,29 @@ async function showFrame(message, from) {
 }
 
 function draw() {
-  if (!cloud.isShown) drawBar();
+  const seen = view();
+  if (!cloud.isShown) drawBar(seen);
   if (!shown || (cloud.isShown && !recorder.media)) return;
   at("picture").getContext("2d").drawImage(shown.picture, 0, 0);
-  palette.paint(at("depth"), shown.depth, range, confidence.fading(shown));
-  if (recorder.media) recorder.compose(at("picture"), at("depth"), palette, range);
+  seen.palette.paint(at("depth"), seen.plane, seen.range, seen.fading);
+  if (recorder.media) compose(seen);
   measure();
 }
 
-function drawBar() {
+/** What is seen beside the picture: {plane, palette, range, fading}; without the plane and its fading before a frame is there. */
+function view() {
+  return measured.view(shown, { plane: shown?.depth, palette, range, fading: shown && confidence.fading(shown) });
+}
+
+function drawBar(seen) {
   const { context, width, height } = sharp(at("bar"));
   context.clearRect(0, 0, width, height);
-  palette.bar(context, { left: 0, top: 2, width }, range);
+  seen.palette.bar(context, { left: 0, top: 2, width }, seen.range);
+  at("bar").setAttribute("aria-label", seen.palette.scale.label);
+}
+
+function compose(seen) {
+  recorder.compose(at("picture"), at("depth"), seen.palette, seen.range);
 }
 
 function fit(canvas, { width, height }) {
@@ -182,11 +198,19 @@ function measure() {
   if (label.hidden) return;
   const { width, height } = shown.header.depth;
   const cell = Math.floor(pointer.y * height) * width + Math.floor(pointer.x * width);
-  label.textContent = distance(shown.depth[cell], shown.header.depth.kind, shown.confidence?.[cell]);
+  const ours = distance(shown.depth[cell], shown.header.depth.kind, shown.confidence?.[cell]);
+  label.textContent = [ours, ...measured.lines(shown, cell)].join("\n");
   const place = { left: `${pointer.x * 100}%`, top: `${pointer.y * 100}%` };
   marks.slice(1).forEach((cross) => Object.assign(cross.style, place));
-  const shift = `translate(${pointer.x > 0.6 ? "calc(-100% - 12px)" : "12px"}, ${pointer.y > 0.7 ? "-140%" : "40%"})`;
-  Object.assign(label.style, place, { transform: shift });
+  const { clientWidth, clientHeight } = label.parentElement;
+  label.style.left = `${beside(pointer.x * clientWidth, label.offsetWidth, clientWidth)}px`;
+  label.style.top = `${beside(pointer.y * clientHeight, label.offsetHeight, clientHeight)}px`;
+}
+
+/** Where a label of a length begins beside a place: after it, or before it where no room is left. */
+function beside(place, length, room) {
+  const after = place + APART;
+  return after + length <= room ? after : Math.max(0, place - APART - length);
 }
 
 function distance(value, kind, sure) {
@@ -240,7 +264,7 @@ function setPaused(paused) {
 function toggleRecord() {
   if (recorder.media) recorder.stop();
   else if (shown) {
-    recorder.compose(at("picture"), at("depth"), palette, range);
+    compose(view());
     recorder.start({ ...about, sources: [about.sources[source()]] });
     recorder.frames.add(shown.message);
   }
@@ -254,7 +278,7 @@ function takeSnapshot() {
   if (!shown) return;
   const date = connection.date ?? new Date(freshness.taken);
   if (cloud.isShown) return saveStack(cloud.drawn(), date);
-  recorder.compose(at("picture"), at("depth"), palette, range);
+  compose(view());
   recorder.snapshot(date);
 }
 
@@ -281,6 +305,7 @@ at("fade").addEventListener("change", () => {
   cloud.retake();
   draw();
 });
+at("which").addEventListener("change", draw);
 at("solid").addEventListener("click", toggleCloud);
 at("pause").addEventListener("click", () => setPaused(!isPaused()));
 at("snapshot").addEventListener("click", takeSnapshot);
