@@ -30,8 +30,12 @@ def write_clip(
     gop: int = 12,
     options: dict[str, str] | None = None,
     stamps: Sequence[int] | None = None,
+    turned: int = 0,
 ) -> Path:
-    """Write a video; `stamps`, in units of 1/rate, make its rate variable."""
+    """Write a video; `stamps`, in units of 1/rate, make its rate variable.
+
+    The container tells players to turn it anticlockwise by `turned` degrees.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     with av.open(str(path), "w") as container:
         stream = container.add_stream(codec, rate=rate, options=options or {})
@@ -41,6 +45,8 @@ def write_clip(
         )
         stream.codec_context.gop_size = gop
         stream.codec_context.thread_count = 1
+        if turned:
+            stream.set_display_rotation(turned)
         for number, picture in enumerate(frames):
             frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="bgr24")
             frame.pts = stamps[number] if stamps else number
@@ -51,7 +57,9 @@ def write_clip(
 
 
 def decoded(path: Path) -> list[tuple[int, NDArray[np.uint8]]]:
-    """All frames with their time stamps, decoded from the start to the end."""
+    """All frames with their time stamps, decoded from the start to the end; AVI's are those of decoding alone."""
     with av.open(str(path)) as container:
         frames = list(container.decode(video=0))
-        return [(frame.pts, frame.to_ndarray(format="bgr24")) for frame in frames if frame.pts is not None]
+        stamps = [frame.dts if container.format.name == "avi" else frame.pts for frame in frames]
+        pictures = [frame.to_ndarray(format="bgr24") for frame in frames]
+        return [(stamp, picture) for stamp, picture in zip(stamps, pictures, strict=True) if stamp is not None]

@@ -31,7 +31,8 @@ class Video:
         self.damaged = 0
         """How many frames could not be decoded, or not whole, so far."""
         self.packets = 0
-        """How many encoded frames were read, those before an edit list's start too."""
+        """How many encoded frames were read, those before an edit list's start too. Of an AVI whose rate varies the
+        places without a frame count as well, since it counts them among its frames."""
         self._container = container
         self._track = _video_track(name, container)
         self._track.codec_context.thread_count = threads
@@ -69,7 +70,11 @@ class Video:
     @property
     def misorders(self) -> bool:
         """Whether time stamps are of the order in which frames are decoded, not shown: AVI knows no other."""
-        return self.container_name == "avi" and bool(self._track.codec_context.has_b_frames)
+        return self._is_avi and bool(self._track.codec_context.has_b_frames)
+
+    @property
+    def _is_avi(self) -> bool:
+        return self.container_name == "avi"
 
     def frames(self) -> Iterator[tuple[int | None, VideoFrame]]:
         """Frames in the order in which they are shown, from where the file stands; those that are damaged are left out.
@@ -80,13 +85,13 @@ class Video:
         for packet in self._packets_and_end():
             found = self._decode(packet)
             if packet:
-                self.packets += 1
+                self.packets = packet.dts + 1 if self._is_avi and packet.dts is not None else self.packets + 1
             # Frames come in the order in which they are shown, so each has the earliest stamp that is left.
-            stamp = _stamp(packet) if misorders and packet and found is not None else None
+            stamp = self._stamp(packet) if misorders and packet and found is not None else None
             if stamp is not None:
                 heappush(stamps, stamp)
             for frame in found or []:
-                stamp = heappop(stamps) if stamps else _stamp(frame)
+                stamp = heappop(stamps) if stamps else self._stamp(frame)
                 if frame.is_corrupt:
                     self.damaged += 1
                 else:
@@ -101,7 +106,7 @@ class Video:
         keys: list[int] = []
         self.rewind()
         for packet in self._packets():
-            stamp = _stamp(packet)
+            stamp = self._stamp(packet)
             if packet.is_discard:
                 continue
             if stamp is None:
@@ -145,6 +150,11 @@ class Video:
         yield from self._packets()
         yield None
 
+    def _stamp(self, timed: "VideoFrame | Packet[VideoStream]") -> int | None:
+        # AVI has times of decoding alone. FFmpeg makes up those of showing: the next frame's, even without reordering.
+        is_guess = self._is_avi and not self.misorders
+        return timed.dts if timed.pts is None or is_guess else timed.pts
+
     def _decode(self, packet: "Packet[VideoStream] | None") -> list[VideoFrame] | None:
         """The frames that a packet completes; None where it is damaged."""
         try:
@@ -166,7 +176,3 @@ def _video_track(name: str, container: InputContainer) -> VideoStream:
         if not track.disposition & Disposition.attached_pic:
             return track
     raise SourceError(f"{name} has no frame: none of its {len(container.streams)} tracks is a video; give another")
-
-
-def _stamp(timed: "VideoFrame | Packet[VideoStream]") -> int | None:
-    return timed.dts if timed.pts is None else timed.pts
