@@ -249,6 +249,16 @@ def test_what_times_and_what_archives_finds_it_too(installed: Path, tmp_path: Pa
     assert settings["bundle"] == hashlib.sha256(model.read_bytes()).hexdigest()
 
 
+def test_a_wheel_that_uv_links_from_its_cache_has_the_model_too(wheel: Path, tmp_path: Path) -> None:
+    uv = Path(sys.executable).with_name("uv")
+    target, cache = tmp_path / "installed", tmp_path / "cache"
+    linked = ("--link-mode", "hardlink", "--cache-dir", cache, "--offline", "--no-deps", "--python", sys.executable)
+    run(uv, "pip", "install", *linked, "--target", target, wheel)
+    model = target / "clipdepth" / "bundle" / "box" / "edge-nyu"
+    assert {file.stat().st_nlink for file in model.iterdir()} == {2}
+    assert "agrees" in device(target, "verify", "edge-nyu", "--engine", "onnxruntime", cwd=tmp_path)
+
+
 def test_what_is_missing_for_training_is_named(installed: Path, tmp_path: Path) -> None:
     with pytest.raises(AssertionError, match=r"clipdepth train needs \w+, which is not installed; run pip install"):
         device(installed, "train", "edge", cwd=tmp_path)

@@ -205,6 +205,18 @@ def test_weights_behind_a_hard_link_are_refused(path: Path) -> None:
     assert refused(path) == "it has weights in depth.data, which is a link; copy the file itself"
 
 
+def test_a_model_in_the_box_may_be_linked_as_uv_installs_it(path: Path) -> None:
+    cached = path.parent / "cached"
+    cached.write_bytes(np.float32(0.5).tobytes())
+    os.link(cached, path / "depth.data")
+    with_weights(path, "depth.data")
+    bundle = open_bundle(path.name, box=path.parent)
+    assert verify_engine(load_engine(bundle, "onnxruntime", "fp32"), bundle, "fp32").passed
+    cached.write_bytes(np.float32(0.6).tobytes())
+    with pytest.raises(BundleError, match=r"depth\.data is not the file its manifest states"):
+        open_bundle(path.name, box=path.parent)
+
+
 def test_weights_behind_a_symbolic_link_are_refused(path: Path) -> None:
     secret = path.parent / "secret"
     secret.write_bytes(np.float32(0.5).tobytes())

@@ -124,7 +124,8 @@ def open_bundle(named: str | Path, box: Path = BOX, any_tolerance: bool = False)
     _refuse_others(path, manifest)
     needed = {name: stated for name, stated in manifest.files.items() if name != manifest.weights}
     check_files(path, needed, _remedy(path))
-    check_graphs(path, _graph_files(manifest), needed, _REMEDY)
+    # uv installs packages as hard links to its cache, and what is in the box is trusted as the code beside it is.
+    check_graphs(path, _graph_files(manifest), needed, _REMEDY, hard_links=path.parent == box)
     return Bundle(path, manifest)
 
 

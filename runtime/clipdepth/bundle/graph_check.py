@@ -80,18 +80,21 @@ OTHER_TRUNKS = frozenset(
 _SUFFIX = ".onnx"
 
 
-def check_graphs(folder: Path, names: Iterable[str], stored: Container[str], remedy: str) -> None:
+def check_graphs(
+    folder: Path, names: Iterable[str], stored: Container[str], remedy: str, hard_links: bool = False
+) -> None:
     """Check the graphs of those names in `folder`, whose weights have to lie in files among the `stored` ones.
 
-    Raises BundleError, with the remedy, for the first that the exporter would not have written.
+    Raises BundleError, with the remedy, for the first that the exporter would not have written. With `hard_links` the
+    files of weights may have other names too.
     """
     for name in names:
-        problem = graph_problem(folder / name, stored)
+        problem = graph_problem(folder / name, stored, hard_links)
         if problem:
             raise BundleError(f"{folder / name}: {problem}; {remedy}")
 
 
-def graph_problem(path: Path, stored: Container[str]) -> str | None:
+def graph_problem(path: Path, stored: Container[str], hard_links: bool = False) -> str | None:
     """What no exported graph has, as a clause; None where there is nothing."""
     if path.suffix != _SUFFIX:
         return f"it is no {_SUFFIX} file"
@@ -105,16 +108,16 @@ def graph_problem(path: Path, stored: Container[str]) -> str | None:
         return f"it has operators of {_shown(domains[0])}, clipdepth's are all ONNX's own"
     if operators:
         return f"it has the operator {_shown(operators[0])}, which clipdepth's exporter does not write"
-    problems = (_problem_beside(path.parent, name, stored) for name in sorted(found.files))
+    problems = (_problem_beside(path.parent, name, stored, hard_links) for name in sorted(found.files))
     return next((problem for problem in problems if problem), None)
 
 
-def _problem_beside(folder: Path, name: str, stored: Container[str]) -> str | None:
+def _problem_beside(folder: Path, name: str, stored: Container[str], hard_links: bool) -> str | None:
     """What is wrong with a file that weights lie in."""
     if name not in stored:  # which are plain names, so that nothing outside the folder is among them
         return f"it has weights in {_shown(name)}, which is not among the bundle's files"
     found = (folder / name).lstat()
-    if not stat.S_ISREG(found.st_mode) or found.st_nlink > 1:
+    if not stat.S_ISREG(found.st_mode) or (found.st_nlink > 1 and not hard_links):
         return f"it has weights in {name}, which is a link; copy the file itself"
     return None
 
