@@ -133,6 +133,43 @@ def test_cameras_that_cannot_be(tmp_path: Path, rendered: Rendered, camera: str,
     assert found(report) == {kind: 6}
 
 
+def as_plain_folders(folder: Path, rendered: Rendered) -> Path:
+    """The set without its lists, which alone state a camera."""
+    write_set(folder, rendered)
+    for split in ("train", "test"):
+        (folder / f"{split}.txt").unlink()
+    return folder
+
+
+def test_without_lists_the_camera_is_that_of_a_file(
+    tmp_path: Path, rendered: Rendered, capsys: pytest.CaptureFixture[str]
+) -> None:
+    as_plain_folders(tmp_path, rendered)
+    status, report = check(tmp_path)
+    assert (status, found(report, "notes")) == (0, {"missing K.txt, and no camera in the lists": 1})
+    camera = tmp_path / "K.txt"
+    for text, faults in {
+        f"{FOCAL} 0 119.5\n0 {FOCAL} 89.5\n0 0 1\n": {},
+        f"{FOCAL} {FOCAL} 119.5 89.5\n": {"K.txt that is no 3×3 matrix": 1},
+        "the camera of my phone\n": {"K.txt that is no 3×3 matrix": 1},
+        "1.9 0 119.5\n0 1.9 89.5\n0 0 1\n": {"focal length that cannot be": 6},  # millimetres
+    }.items():
+        camera.write_text(text)
+        status, report = check(tmp_path)
+        assert (status, found(report), report["notes"]) == (int(bool(faults)), faults, [])
+        assert ("has 1 kind of faults" in capsys.readouterr().err) == bool(faults)
+
+
+def test_pictures_without_depth_are_told_without_quantiles_of_nothing(
+    tmp_path: Path, rendered: Rendered, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for depth in as_plain_folders(tmp_path, rendered).rglob("sync_depth_*.png"):
+        depth.unlink()
+    status, report = check(tmp_path)
+    assert (status, found(report)["missing file"]) == (1, 6)
+    assert "nan" not in capsys.readouterr().out
+
+
 def test_pixels_that_are_not_square_are_a_note(tmp_path: Path, rendered: Rendered) -> None:
     status, report = check(write_set(tmp_path, rendered, f"{FOCAL} {FOCAL * 1.05} 119.5 89.5"))
     assert status == 0

@@ -72,6 +72,7 @@ def test_what_is_missing_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert "000001.png has no picture" in refused(capsys, "realsense", folder, tmp_path / "out")
     (folder / "camera_intrinsic.json").unlink()
     assert "needs one JSON file" in refused(capsys, "realsense", folder, tmp_path / "out2")
+    assert not (tmp_path / "out2").exists(), "the next try is refused by what this one left"
     write_text(folder / "a.json", '{"intrinsic_matrix": [1, 2], "width": 64}')
     assert "a.json is damaged" in refused(capsys, "realsense", folder, tmp_path / "out3")
     (tmp_path / "bags").mkdir()

@@ -31,7 +31,8 @@ def check(arguments: argparse.Namespace) -> str:
     lines += [f"fault: {fault.line()}" for fault in faults]
     if faults:
         sys.stdout.write("".join(f"{line}\n" for line in lines))
-        raise DataError(f"{data} has {len(faults)} kinds of faults; mend them and check again ({out / REPORT})")
+        kinds = "1 kind" if len(faults) == 1 else f"{len(faults)} kinds"
+        raise DataError(f"{data} has {kinds} of faults; mend them and check again ({out / REPORT})")
     return "\n".join([*lines, f"no fault; see {out / SHEET}"])
 
 

@@ -168,7 +168,7 @@ def _dense(depth: Path) -> Path:
 
 
 def _focal(folder: Path, width: int) -> tuple[float, float]:
-    matrix = _calibration(folder)
+    matrix = camera_matrix(folder)
     if matrix is not None:
         return float(matrix[0, 0]), float(matrix[1, 1])
     LOG.warning("%s has no focal length in its lists and no K.txt; taking a Kinect's", folder)
@@ -176,13 +176,14 @@ def _focal(folder: Path, width: int) -> tuple[float, float]:
 
 
 def _centre(folder: Path, height: int, width: int) -> tuple[float, float]:
-    matrix = _calibration(folder)
+    matrix = camera_matrix(folder)
     if matrix is not None:
         return float(matrix[0, 2]), float(matrix[1, 2])
     return (width - 1) / 2, (height - 1) / 2
 
 
-def _calibration(folder: Path) -> NDArray[np.float64] | None:
+def camera_matrix(folder: Path) -> NDArray[np.float64] | None:
+    """The (3, 3) matrix of `folder`/K.txt, pixels, or None without one; raises DataError where it is none."""
     path = folder / "K.txt"
     if not path.is_file():
         return None

@@ -1,5 +1,6 @@
 """Look at a whole set: every file's presence and size, every camera, and the depth of pairs that are spread over it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from clipdepth_train.data.checking.pairs import BadLine, NamedPair, named_pairs
 from clipdepth_train.data.checking.registration import Registration, Shift
 from clipdepth_train.data.checking.sheet import Shown
 from clipdepth_train.data.checking.statistics import DepthStatistics
-from clipdepth_train.data.folder import read_depth, read_frame
+from clipdepth_train.data.folder import camera_matrix, read_depth, read_frame
 from clipdepth_train.data.layout import SPLITS
 from clipdepth_train.data.sample import evenly_spread
 
@@ -56,7 +57,8 @@ def check_set(folder: Path, scale: float, max_depth: float, most: int) -> Checke
         if isinstance(line, BadLine):
             findings.add("line that is not 'rgb depth [focal | fx fy cx cy]'", line.where, "correct or delete it")
     pairs = [pair for pair in named if isinstance(pair, NamedPair)]
-    whole = [pair for pair in follow(pairs, "files") if _is_whole(pair, findings)]
+    shared = _shared_camera(folder, pairs, findings)
+    whole = [pair for pair in follow(pairs, "files") if _is_whole(pair, shared, findings)]
     find_duplicates(whole, findings)
     statistics, registration, shown = DepthStatistics(max_depth), Registration(), list[Shown]()
     chosen = [whole[index] for index in evenly_spread(len(whole), most)] if whole else []
@@ -77,7 +79,24 @@ def check_set(folder: Path, scale: float, max_depth: float, most: int) -> Checke
     return Checked(counts, findings, statistics, shift, shown, len(chosen))
 
 
-def _is_whole(pair: NamedPair, findings: Findings) -> bool:
+def _shared_camera(folder: Path, pairs: Sequence[NamedPair], findings: Findings) -> tuple[float, ...]:
+    """What K.txt states where the first line names no camera: fx, fy, cx and cy, pixels; nothing without it."""
+    if not pairs or pairs[0].numbers:
+        return ()
+    path = folder / "K.txt"
+    try:
+        matrix = camera_matrix(folder)
+    except DataError:
+        findings.add("K.txt that is no 3×3 matrix", str(path), "write 'fx 0 cx', '0 fy cy' and '0 0 1' in three lines")
+        return ()
+    if matrix is None:
+        remedy = "write it, or metres are those of a Kinect's focal length"
+        findings.add("missing K.txt, and no camera in the lists", str(path), remedy, is_fault=False)
+        return ()
+    return matrix[0, 0], matrix[1, 1], matrix[0, 2], matrix[1, 2]
+
+
+def _is_whole(pair: NamedPair, shared: tuple[float, ...], findings: Findings) -> bool:
     """Whether both files are there and are pictures of one size; their camera is looked at too."""
     sizes = []
     for path in (pair.rgb, pair.depth):
@@ -98,7 +117,7 @@ def _is_whole(pair: NamedPair, findings: Findings) -> bool:
         where = f"{pair.where} ({width}×{height} and {columns}×{rows})"
         findings.add("picture and depth of different sizes", where, "register depth to the picture")
         return False
-    check_camera(pair.numbers, (sizes[0][1], sizes[0][0]), pair.where, findings)
+    check_camera(pair.numbers or shared, (sizes[0][1], sizes[0][0]), pair.where, findings)
     return True
 
 

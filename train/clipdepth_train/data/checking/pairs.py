@@ -37,7 +37,8 @@ def named_pairs(folder: Path) -> list[NamedPair | BadLine]:
     found = [pair for split in SPLITS for pair in _of_split(folder, split)]
     if not found:
         raise DataError(
-            f"{folder} has neither pairs in train.txt and test.txt nor in train/ and test/; see docs/data.md"
+            f"{folder} has no pairs: neither train.txt and test.txt, nor train/ROOM/rgb_NAME.jpg with "
+            "sync_depth_NAME.png beside it, and the same in test/; 'clipdepth data prepare' writes them"
         )
     return found
 

@@ -13,6 +13,8 @@ def summary(checked: Checked) -> list[str]:
     statistics = checked.statistics
     depths = ", ".join(f"{statistics.quantile(share):.2f}" for share in (0.01, 0.5, 0.99))
     counts = f"{checked.counts['train']} pairs to train, {checked.counts['test']} to test; {checked.read} read whole"
+    if not checked.read:
+        return [counts]
     return [
         counts,
         f"depth: {depths} m (1st, 50th and 99th in a hundred)",

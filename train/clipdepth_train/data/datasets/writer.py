@@ -48,12 +48,14 @@ def write_dataset(target: Target, pairs: Iterable[Pair]) -> dict[str, int]:
     """Write the pairs that have to be written, and the lists; return how many there are in each split.
 
     Raises DataError where a file is missing, or not of its camera's size, UsageError where the folder holds another
-    dataset.
+    dataset. What holds no pair leaves no folder.
     """
-    _claim(target)
+    _refuse_another(target)
     listed, lines = list[Pair](), list[str]()
     seen = dict[str, int]()
     for pair in follow(pairs, target.name):
+        if not seen:
+            _claim(target)
         index = seen.get(pair.scene, 0)
         seen[pair.scene] = index + 1
         if index % target.every == 0:
@@ -77,20 +79,26 @@ def camera_words(camera: Intrinsics) -> str:
     )
 
 
-def _claim(target: Target) -> None:
-    about = {"dataset": target.name, "from": str(target.source.resolve()), "every": target.every}
+def _about(target: Target) -> dict[str, str | int]:
+    return {"dataset": target.name, "from": str(target.source.resolve()), "every": target.every}
+
+
+def _refuse_another(target: Target) -> None:
     path = target.out / ABOUT
-    make_folder(target.out)
     if path.is_file():
         found = json.loads(path.read_text(encoding="utf-8"))
-        if found != about:
+        if found != _about(target):
             raise UsageError(
                 f"{target.out} holds {found.get('dataset')} from {found.get('from')}, every {found.get('every')}; "
                 "choose another folder"
             )
     elif any((target.out / f"{split}.txt").exists() for split in SPLITS):
         raise UsageError(f"{target.out} holds a dataset already; choose another folder")
-    write_json(path, about)
+
+
+def _claim(target: Target) -> None:
+    make_folder(target.out)
+    write_json(target.out / ABOUT, _about(target))
     link = target.out / LINK
     if not link.is_symlink():
         try:
