@@ -1,4 +1,5 @@
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -134,6 +135,15 @@ def test_something_else_in_the_way_is_an_output_error(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+@pytest.mark.skipif(os.name == "nt", reason="disks of Windows have folders of their users at their root")
+def test_no_folder_is_made_at_the_root() -> None:
+    top = Path("/no-such-folder-of-clipdepth")
+    for write in (atomic_file, atomic_folder):
+        with pytest.raises(OutputError, match=rf"there is no folder {top}; check the path"), write(top / "a" / "b.mp4"):
+            pass
+    assert not top.exists()
+
+
 def test_a_full_disk_names_the_file(tmp_path: Path) -> None:
     def fill(path: Path) -> None:
         with atomic_file(path) as partial:

@@ -108,3 +108,9 @@ def test_a_planted_link_or_pipe_is_no_claim(out: Path) -> None:
         with pytest.raises(OutputError, match=r"lock is a link or no plain file; remove it"), claimed(out / name):
             pass
     assert (out / "theirs").read_text() == "kept"
+
+
+def test_a_folder_that_takes_no_claim_is_named_and_not_the_lock(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError) as error, claimed(tmp_path / "gone" / "film.mp4"):
+        pass
+    assert error.value.filename == str(tmp_path / "gone")

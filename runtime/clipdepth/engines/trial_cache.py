@@ -67,7 +67,8 @@ def remember(bundle: Bundle, now: Mapping[str, Any], trials: Sequence[Trial]) ->
         with atomic_file(_path(bundle, now)) as partial:
             partial.write_bytes(msgspec.json.format(msgspec.json.encode(_Cached(dict(now), list(trials))), indent=2))
     except OSError as error:
-        _logger.warning("engines are tried again at the next start: %s", error)
+        text = "engines are tried again at the next start: what was measured cannot be kept in %s (%s)"
+        _logger.warning(text, bundle_cache(bundle.manifest), error.strerror or error)
 
 
 def forget(bundle: Bundle) -> None:

@@ -104,7 +104,12 @@ def _written(path: Path) -> Iterator[Path]:
 
 
 def make_folder(path: Path) -> None:
-    """Make a folder and those above it; raises OutputError where a file is in the way."""
+    """Make a folder and those above it; raises OutputError where a file is in the way.
+
+    None is made beside `/home` and `/usr`: there it is a mistyped path, and whoever is root would not notice.
+    """
+    if path.anchor == "/" and not (top := Path(*path.parts[:2])).exists():
+        raise OutputError(f"there is no folder {top}; check the path, or make that folder first")
     try:
         path.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError):
