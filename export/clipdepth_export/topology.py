@@ -53,7 +53,8 @@ def sensitive(graph: ir.Graph) -> set[ir.Node]:
     The picture's normalisation; all that sums up or takes powers (softmax, means, norms); the cosine similarity, from
     the norm to the softmax over it; and the depth: bins, expectation, resize and clamp, up to the next layer of
     arithmetic. CLIP's encoders are known to suffer where these are rounded to half. All that serves confidence and
-    novelty alone: small products, of which one's result is an exponent and the other's inputs are means.
+    novelty alone, but for confidence's convolution of the features that the bins take too: exponents, and a small
+    product of means.
     """
     layers, softmax = set(nodes_of(graph, *ARITHMETIC)), nodes_of(graph, "Softmax")
     image = set(graph) - after(layers)
@@ -64,6 +65,8 @@ def sensitive(graph: ir.Graph) -> set[ir.Node]:
 
 
 def _confidence_alone(graph: ir.Graph) -> set[ir.Node]:
-    """The nodes that the output `depth`, the first one, does not depend on."""
+    """The nodes that the output `depth`, the first one, does not depend on, without convolutions."""
     node = graph.outputs[0].producer()
-    return set(graph) - before([node]) if node is not None and len(graph.outputs) > 1 else set()
+    if node is None or len(graph.outputs) == 1:
+        return set()
+    return set(graph) - before([node]) - set(nodes_of(graph, "Conv"))

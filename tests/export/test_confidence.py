@@ -98,22 +98,38 @@ def test_the_manifest_says_what_was_measured(bundle: Bundle) -> None:
     assert main(["verify", str(bundle.path)]) == 0
 
 
-def test_the_head_stays_in_fp32_and_the_depth_does_not(bundle: Bundle) -> None:
-    """By the types of the weights: of the head's convolution and of the one that scores the bins."""
+def test_confidence_is_told_from_the_features_as_bins_are_and_the_rest_stays_in_fp32(bundle: Bundle) -> None:
+    """One convolution takes the features in the graph's precision; exponents, means and novelty are in fp32."""
     for graph in bundle.manifest.graphs:
-        model = onnx.load(bundle.path / graph.file)
-        weights = {tensor.name: tensor.data_type for tensor in model.graph.initializer}
-        for head in ("confidence.local.weight", "novelty.whitened.weight"):
-            kinds = {kind for name, kind in weights.items() if head in name}
-            assert kinds == {onnx.TensorProto.FLOAT}, (graph.label, head)
-        if graph.placement == "tensorrt" or graph.precision == "fp16":
-            scores = {kind for name, kind in weights.items() if "head.score.weight" in name}
-            assert onnx.TensorProto.FLOAT not in scores
+        model = onnx.shape_inference.infer_shapes(onnx.load(bundle.path / graph.file))
+        nodes, weights = model.graph.node, {tensor.name: tensor.data_type for tensor in model.graph.initializer}
+        types = {value.name: value.type.tensor_type.elem_type for value in model.graph.value_info}
+        made = {output: node for node in nodes for output in node.output}
+        first, second = [node for node in nodes if node.op_type == "Exp"]
+        assert {types[node.input[0]] for node in (first, second)} == {onnx.TensorProto.FLOAT}, graph.label
+        novelty = {kind for name, kind in weights.items() if "novelty.whitened.weight" in name}
+        assert novelty == {onnx.TensorProto.FLOAT}, graph.label
+        (head,) = [node for node in nodes if node.op_type == "Conv" and weight_shape(model, node)[0] == 2]
+        (scores,) = [node for node in nodes if node.input[:1] == head.input[:1] and node is not head]
+        assert scores.op_type == "Conv", graph.label
+        for node in (head, scores):
+            quantised = node.input[1] in made
+            assert quantised == (graph.precision == "int8"), (graph.label, node.name)
+            if graph.precision == "fp16":
+                assert weights[node.input[1]] == onnx.TensorProto.FLOAT16, node.name
         assert [output.name for output in model.graph.output] == ["depth", "confidence", "novelty"]
         # Bins last, and both maps enlarged by products.
-        (softmax,) = [node for node in model.graph.node if node.op_type == "Softmax"]
+        (softmax,) = [node for node in nodes if node.op_type == "Softmax"]
         assert softmax.attribute[0].i in (-1, 3)
-        assert sum(node.op_type == "Einsum" for node in model.graph.node) == 4
+        assert sum(node.op_type == "Einsum" for node in nodes) == 4
+
+
+def weight_shape(model: onnx.ModelProto, layer: onnx.NodeProto) -> tuple[int, ...]:
+    """Of its weight, or of what that is restored from."""
+    makers = {node.output[0]: node.input[0] for node in model.graph.node if node.op_type == "DequantizeLinear"}
+    name = makers.get(layer.input[1], layer.input[1])
+    (found,) = [tensor.dims for tensor in model.graph.initializer if tensor.name == name]
+    return tuple(found)
 
 
 @pytest.mark.usefixtures("tensorrt")

@@ -15,7 +15,7 @@ from onnx_ir.passes.common import RemoveUnusedNodesPass
 
 from clipdepth.bundle.folder import Bundle
 from clipdepth_export.calibration import open_session
-from clipdepth_export.upsampling import interpolation, upsample_by_products
+from clipdepth_export.upsampling import banded, interpolation, upsample_by_products
 from small_graphs import constants
 
 Size = tuple[int, int]
@@ -92,6 +92,27 @@ def test_two_products_give_pytorchs_bilinear_resize(before: Size, after: Size) -
     depth = noise(1, 1, *before)
     (found,) = open_session(graph).run(None, {"frame": depth})
     np.testing.assert_allclose(found, bilinear(depth, after), rtol=2e-6)
+
+
+@pytest.mark.parametrize(("before", "after", "bands"), [((60, 8), (240, 32), 12), ((7, 3), (44, 9), 2)])
+def test_many_rows_are_made_in_bands_of_those_that_they_need(before: Size, after: Size, bands: int) -> None:
+    graph = by_products(model(before, after, batch="batch"))
+    assert operators(graph) == ["Neg", "Einsum", "Gather", "Einsum", "Reshape", "Neg"]
+    (places,) = [tensor.dims for tensor in graph.graph.initializer if tensor.name.endswith("_places")]
+    assert places[0] == bands
+    depth = noise(2, 1, *before)
+    (found,) = open_session(graph).run(None, {"frame": depth})
+    np.testing.assert_allclose(found, bilinear(depth, after), rtol=2e-6)
+
+
+@pytest.mark.parametrize(("size", "larger"), [(60, 240), (48, 192), (80, 320), (33, 100), (100, 60), (1, 40), (5, 23)])
+def test_bands_are_the_matrix(size: int, larger: int) -> None:
+    matrix = interpolation(size, larger)
+    places, bands = banded(matrix)
+    whole = np.zeros((len(bands), larger // len(bands), size))
+    for band, columns, part in zip(whole, places, bands, strict=True):
+        band[:, columns] = part
+    np.testing.assert_array_equal(whole.reshape(larger, size), matrix)
 
 
 def batched() -> onnx.ModelProto:
@@ -197,6 +218,6 @@ def test_any_other_resize_is_left_as_it_is(why: str) -> None:
 
 def test_the_exported_depth_is_upsampled_by_products(export_once: Callable[[str], Bundle]) -> None:
     graph = onnx.load(export_once("edge").graph("fp32"))
-    assert operators(graph)[-4:-2] == ["Einsum", "Einsum"]
+    assert operators(graph)[-6:-2] == ["Einsum", "Gather", "Einsum", "Reshape"]
     assert operators(graph).count("Einsum") == 2
     assert operators(graph).count("Resize") == 3, "the pyramid's, of many channels"

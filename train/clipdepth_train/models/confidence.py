@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from clipdepth.bundle.confidence import SHAPE, WITHIN
@@ -38,9 +39,11 @@ class ConfidenceHead(nn.Module):
 
     def log_scale(self, features: Tensor) -> Tensor:
         """The logarithm of the scale that is stated, before it is limited, (N, h, w)."""
-        features = features.float()
-        stated: Tensor = self.local(features)[:, 0] + self.whole(features.mean(dim=(2, 3)))[..., None]
-        return stated
+        assert self.local.bias is not None
+        # A linear map of the picture's mean is the mean of the map, so that one convolution reads the features.
+        weight = torch.cat((self.local.weight, self.whole.weight[..., None, None]))
+        both = F.conv2d(features.float(), weight, F.pad(self.local.bias, (0, 1)))
+        return both[:, 0] + both[:, 1].mean(dim=(1, 2), keepdim=True)
 
 
 class Features(NamedTuple):
