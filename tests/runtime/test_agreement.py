@@ -1,7 +1,11 @@
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
+import scipy.stats
+from numpy.typing import NDArray
 
-from clipdepth.bundle.agreement import Tolerance, compare_depth
+from clipdepth.bundle.agreement import ENOUGH, Tolerance, compare_depth
 
 
 def test_numbers_worked_out_by_hand() -> None:
@@ -85,3 +89,42 @@ def test_without_measured_depth_delta1_is_not_judged() -> None:
     agreement = compare_depth(depth, depth, Tolerance(1, 0), np.zeros_like(depth))
     assert agreement.passed
     assert agreement.delta1_change is None
+
+
+def changed(points: Sequence[int]) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
+    """Depth, reference and truth of frames of 10×10 pixels, of which so many points more are right in the depth."""
+    truth = np.full((len(points), 10, 10), 2, np.float32)
+    reference = truth.copy()
+    reference[:, 5:] = 2.52  # 26 % off
+    depth = reference.copy()
+    for frame, right in zip(depth.reshape(len(points), 100), points, strict=True):
+        frame[: 50 + right] = 2
+        frame[50 + right :] = 2.52
+    return depth, reference, truth
+
+
+@pytest.mark.parametrize(
+    ("points", "passes"),
+    [
+        ([-4, 1, 0, 1, 0, 0, -6, -1], True),  # −1.13 ± 0.90: the chance of few frames
+        ([-1, -1, -1, -1, -2, -1, -1, -2], False),  # −1.25 ± 0.16: all frames say so
+        ([-2, -2, -2, -2, -2, -2, -2, -2], False),
+        ([-30, 1, 0, 1, 0, 0, -6, 0], False),  # −4.25 ± 3.8: no error allows more than the limit again
+        ([-35, 0, 0, 0, 0, 0, 0, 0], False),  # one frame in eight is broken
+        ([-3], False),  # one frame tells of no error
+    ],
+)
+def test_of_few_frames_the_standard_error_of_delta1_is_allowed_besides(points: list[int], passes: bool) -> None:
+    depth, reference, truth = changed(points)
+    found = compare_depth(depth, reference, Tolerance(1, 0.01), truth)
+    assert found.delta1_change == pytest.approx(np.mean(points) / 100, abs=1e-6)
+    error = scipy.stats.sem(points) / 100 if len(points) > 1 else 0
+    assert found.delta1_error == pytest.approx(error, abs=1e-6)
+    assert found.passed == passes
+
+
+def test_enough_frames_are_taken_at_their_word() -> None:
+    points = [-4, 1, 0, 1, 0, 0, -6, -1] * (ENOUGH // 8)
+    found = compare_depth(*changed(points)[:2], Tolerance(1, 0.01), changed(points)[2])
+    assert found.delta1_error == 0
+    assert not found.passed

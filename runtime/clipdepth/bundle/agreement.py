@@ -35,6 +35,8 @@ MOST_LOOSENED = 10
 """How many times its default mean a precision's may be: what differs more is another network's depth."""
 
 
+ENOUGH = 16
+"""The frames from which on a change of δ1 is taken at its word; of fewer it changes by chance too."""
 _LOOSEST = 0.3
 """The most that confidence and novelty may differ by: what differs more tells nothing."""
 
@@ -82,6 +84,8 @@ class Agreement:
     """The mean difference of confidence from PyTorch's; None where there is none."""
     novelty_change: float | None = None
     """The mean relative difference of novelty from PyTorch's; None where there is none."""
+    delta1_error: float = 0.0
+    """The standard error of δ1's change, of two frames or more that are fewer than ENOUGH; 0 else."""
 
     @property
     def passed(self) -> bool:
@@ -107,9 +111,12 @@ class Agreement:
 
     @property
     def delta1_holds(self) -> bool:
-        """Whether δ1's change is within the tolerance, or neither known nor limited."""
+        """Whether δ1's change is within the tolerance, or neither known nor limited.
+
+        Its standard error is allowed besides, at most as much again as the tolerance.
+        """
         limit, change = self.tolerance.delta1, self.delta1_change
-        return limit is None or change is None or abs(change) <= limit
+        return limit is None or change is None or abs(change) <= limit + min(self.delta1_error, limit)
 
     def __str__(self) -> str:
         verdict = "agrees with" if self.passed else "differs from"
@@ -121,7 +128,8 @@ class Agreement:
         )
         if self.delta1_change is not None:
             limit = "" if self.tolerance.delta1 is None else f" (tolerance {100 * self.tolerance.delta1:g})"
-            found += f", δ1 changes by {100 * self.delta1_change:+.2f} points{limit}"
+            error = f" ± {100 * self.delta1_error:.2f}" if self.delta1_error else ""
+            found += f", δ1 changes by {100 * self.delta1_change:+.2f}{error} points{limit}"
         if self.confidence_change is not None:
             limit = "" if self.tolerance.confidence is None else f" (tolerance {self.tolerance.confidence:g})"
             found += f", confidence differs by {self.confidence_change:.2g}{limit}"
@@ -170,7 +178,7 @@ def compare_depth(
         return Agreement(len(depth), 0.0, 0.0, 0.0, False, tolerance)
     whole = reference if kind == METRIC else np.abs(reference).mean(axis=(1, 2), keepdims=True, dtype=np.float64)
     difference = np.abs(depth.astype(np.float64) - reference) / np.where(whole == 0, 1, whole)
-    rel_change, delta1_change = _changes(depth, reference, truth if kind == METRIC else None)
+    rel_change, delta1_change, delta1_error = _changes(depth, reference, truth if kind == METRIC else None)
     return Agreement(
         frames=len(depth),
         mean=float(difference.mean()),
@@ -180,21 +188,25 @@ def compare_depth(
         tolerance=tolerance,
         rel_change=rel_change,
         delta1_change=delta1_change,
+        delta1_error=delta1_error,
     )
 
 
 def _changes(
     depth: NDArray[np.float32], reference: NDArray[np.float32], truth: NDArray[np.float32] | None
-) -> tuple[float | None, float | None]:
-    """By how much rel and δ1, the means over the frames that have measured depth, change."""
+) -> tuple[float | None, float | None, float]:
+    """By how much rel and δ1, the means over the frames that have measured depth, change; and `delta1_error`."""
     if truth is None:
-        return None, None
+        return None, None, 0.0
     pairs = [
         (depth_metrics(found, true, max_depth=math.inf), depth_metrics(expected, true, max_depth=math.inf))
         for found, expected, true in zip(depth, reference, truth, strict=True)
     ]
     known = [(found, expected) for found, expected in pairs if found is not None and expected is not None]
     if not known:
-        return None, None
+        return None, None, 0.0
     rel = float(np.mean([found.rel - expected.rel for found, expected in known]))
-    return rel, float(np.mean([found.delta1 - expected.delta1 for found, expected in known]))
+    delta1 = np.array([found.delta1 - expected.delta1 for found, expected in known])
+    few = 1 < len(delta1) < ENOUGH
+    error = float(delta1.std(ddof=1)) / math.sqrt(len(delta1)) if few else 0.0
+    return rel, float(delta1.mean()), error
