@@ -279,6 +279,15 @@ def how_sure() -> Rows:
     return rows | {label: [(part[order][left],) for part in found] for label, (order, left) in rel.items()}
 
 
+def errors_by(kind: str) -> Rows:
+    """A table of the report on what a model gets wrong, whose head starts with `kind`."""
+    (found,) = [rows for rows in tables("benchmarks/results/nyu/edge-nyu/errors.md") if starts(rows, kind)]
+    return {
+        plain(label): [[float(number.replace("−", "-")) for number in NUMBER.findall(cell)] for cell in cells]
+        for label, *cells in found[1:]
+    }
+
+
 def with_the_kitchen() -> Rows:
     rows: dict[str, Sequence[Cell]] = {}
     for label, name in {"edge-nyu": "edge-nyu", "with the kitchen": "nyukit"}.items():
@@ -363,6 +372,14 @@ def without_a_pass() -> Rows:
     return {label: (spread(found[f"base, without {name}"]["of_all"]),) for label, name in labels.items()}
 
 
+def models() -> Rows:
+    edge, ours = read("edge/experiments.json")["base"], box()["model"]
+    return {
+        "[edge-nyu](docs/nyu.md)": (None, None, (ours["parameters"] / 1e6,), (ours["flops"] / 1e9,)),
+        "[edge](docs/edge.md)": (None, None, (edge["parameters"] / 1e6,), (edge["gflop"],)),
+    }
+
+
 def installed() -> Rows:
     found = {package["name"]: package["mb"] for package in read("amd-epyc-2-cores/installed.json")["packages"]}
     rich = sum(found[name] for name in ("rich", "Pygments", "markdown-it-py", "mdurl"))
@@ -399,6 +416,15 @@ QUOTED = frozenset(
         "constant median of the training depth",
     }
 )
+# What tests/train/test_model_sizes.py counts.
+COUNTED = frozenset(
+    {
+        "[space](docs/space.md)",
+        "[msa-l1](docs/recipes.md#the-papers-systems)",
+        "[depthclip](docs/recipes.md#the-papers-systems)",
+        "[others'](docs/models.md)",
+    }
+)
 TABLES = [
     Table(BENCHMARKS, "| × PyTorch eager", engines_and_peers),
     Table(BENCHMARKS, "| OpenVINO | ONNX Runtime", fastest_forms),
@@ -422,19 +448,39 @@ TABLES = [
         tried_on_h100,
     ),
     Table(NYU, "| NYU rel ↓ | NYU δ1", with_the_kitchen),
+    Table(NYU, "scene | n |", lambda: errors_by("scene | n |")),
+    Table(NYU, "true distance | pixels |", lambda: errors_by("true distance | pixels |")),
     Table(NYU, "| GFLOP | rel ↓ | δ1 ↑ | aligned δ1 ↑ | 16:9", other_shapes),
     Table(NYU, "| ONNX Runtime, ms | × eager", trunks),
     Table(NYU, "| ms | × PyTorch eager's speed", speed),
     Table("docs/devices.md", "package | MB", installed),
     Table(EDGE, "without | × (p10 to p90)", without_a_pass),
     Table(EDGE, "change | rel ↓", tried_for_edge),
+    Table("README.md", "recipe | what it is", models, others=COUNTED),
 ]
 NO_RESULTS = {
     BENCHMARKS: ["form | whose", "row | what it is", "graph | mean | largest | on ARM"],
     EDGE: ["|"],
-    NYU: ["|", "scene | n |", "true distance | pixels |"],
+    NYU: ["|"],
+    "README.md": ["|  | where it comes from", "engine | device", "|"],
+    # A run of an earlier version on two cores, whose files were not kept.
+    "docs/kitchen.md": ["| rel ↓", "graph | MB"],
+    # What tests/train/test_model_sizes.py counts, and GFLOP of further trunks, counted once.
+    "docs/space.md": ["|", "`--model.trunk.name`"],
+    # What export_table.py printed: of edge-nyu before it had confidence, of the others at random weights.
+    "docs/export.md": ["model | graph", "model | precision", "Q/DQ pairs", "file | MB"],
+    # What cameras.py printed: sixteen passes over 327 frames.
+    "docs/cameras.md": [
+        "|",
+        "option |",
+        "picture | depth",
+        "output | where",
+        "source |",
+        "written by",
+        "what the file",
+    ],
 }
-"""Tables of these pages without figures, or with figures of which no result is committed."""
+"""Tables of these pages without figures, or with figures of which no result is committed, and then why."""
 
 
 def starts(table: list[list[str]], head: str) -> bool:
