@@ -4,7 +4,8 @@
 
 The engine alone runs pictures at the network's size, one after another in batches of the graph's own largest. Clients
 send JPEGs of the video's frames and read depth; each sends its next picture when it has the answer. They run on the
-same cores as the service, which is more than clients elsewhere cost.
+same cores as the service, which is more than clients elsewhere cost. Processor time of a picture depends less than the
+rates on other work on the cores.
 """
 
 import http.client
@@ -23,6 +24,8 @@ from clipdepth.web import Address
 from clipdepth.web.service import open_service
 
 FORMS = ("png", "npy")
+TIMES = "engine alone", "service", "clients"
+"""Whose processor time."""
 
 
 def main() -> None:
@@ -36,7 +39,7 @@ def main() -> None:
     frames = real_frames(options.video)
     jpegs = [cv2.imencode(".jpg", frame)[1].tobytes() for frame in frames[:20]]
     print_machine()
-    found: dict[str, list[tuple[float, float]]] = {form: [] for form in FORMS}
+    found: dict[str, list[tuple[float, ...]]] = {form: [] for form in FORMS}
     with load(options.bundle, engine=options.engine) as model:
         batch = model.bundle.manifest.input.max_batch
         address = Address("127.0.0.1", 0)
@@ -49,45 +52,54 @@ def main() -> None:
                     served = ask_from_another_process(
                         service.address.port, form, jpegs, options.clients, options.seconds
                     )
-                    found[form].append((alone, served))
-    print_heading("answer", "batch", "engine alone, pictures/s", "served, pictures/s", "share", "n")
-    for form, pairs in found.items():
-        shares = [served / alone for alone, served in pairs]
-        columns = [spread([alone for alone, _ in pairs]), spread([served for _, served in pairs])]
-        n = f"{len(pairs)} × {options.seconds:g} s, {options.clients} clients"
-        print_row(form, str(batch), *columns, f"{np.median(shares):.0%}", n)
+                    found[form].append((*alone, *served))
+    rates = "engine alone, pictures/s", "served, pictures/s", "share"
+    print_heading("answer", "batch", *rates, *(f"{whose}, ms a picture" for whose in TIMES), "n")
+    for form, rounds in found.items():
+        alone, engine, served, service_ms, clients = zip(*rounds, strict=True)
+        share = f"{np.median([one / other for one, other in zip(served, alone, strict=True)]):.0%}"
+        n = f"{len(rounds)} × {options.seconds:g} s, {options.clients} clients"
+        print_row(
+            form, str(batch), spread(alone), spread(served), share, *map(spread, (engine, service_ms, clients)), n
+        )
 
 
-def engine_alone(model: DepthModel, frames: list[Frame], batch: int, seconds: float) -> float:
-    """Pictures a second, without anything around the engine."""
+def engine_alone(model: DepthModel, frames: list[Frame], batch: int, seconds: float) -> tuple[float, float]:
+    """Pictures a second, without anything around the engine, and processor time of one, milliseconds."""
     size = model.bundle.manifest.input
     picture = resize_frame(frames[0], size.height, size.width)
     pictures = np.repeat(picture[None], batch, axis=0)
     model.engine.infer(pictures)
-    done, start = 0, time.perf_counter()
+    done, start, busy = 0, time.perf_counter(), time.process_time()
     while time.perf_counter() - start < seconds:
         model.engine.infer(pictures)
         done += batch
-    return done / (time.perf_counter() - start)
+    return done / (time.perf_counter() - start), 1000 * (time.process_time() - busy) / done
 
 
-def ask_from_another_process(port: int, form: str, jpegs: list[bytes], clients: int, seconds: float) -> float:
-    """Answers a second, counted there."""
+def ask_from_another_process(
+    port: int, form: str, jpegs: list[bytes], clients: int, seconds: float
+) -> tuple[float, float, float]:
+    """Answers a second, counted there, and the processor time of one, here and there, milliseconds."""
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
     process = context.Process(target=ask, args=(port, form, jpegs, clients, seconds, theirs))
     process.start()
-    rate = float(ours.recv())
+    ours.recv()
+    busy = time.process_time()
+    count, theirs_s = ours.recv()
+    busy = time.process_time() - busy
     process.join()
-    return rate
+    return count / seconds, 1000 * busy / count, 1000 * theirs_s / count
 
 
 def ask(port: int, form: str, jpegs: list[bytes], clients: int, seconds: float, line: Connection) -> None:
     """Ask with so many clients at the same time."""
-    end = time.perf_counter() + seconds
+    line.send("ready")
+    end, busy = time.perf_counter() + seconds, time.process_time()
     with ThreadPoolExecutor(clients) as pool:
         counts = list(pool.map(lambda number: ask_on(port, form, jpegs, number, end), range(clients)))
-    line.send(sum(counts) / seconds)
+    line.send((sum(counts), time.process_time() - busy))
 
 
 def ask_on(port: int, form: str, jpegs: list[bytes], number: int, end: float) -> int:

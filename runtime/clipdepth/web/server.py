@@ -117,29 +117,31 @@ class Server(uvicorn.Server):
                 app = answer(self._access.count(BUSY))
             elif _length(scope) > MAX_REQUEST:
                 app = answer(self._access.count(MALFORMED))
-            send = self._in_time(scope, send)
-        await app(scope, receive, send)
+            await self._in_time(app, scope, receive, send)
+        else:
+            await app(scope, receive, send)
 
-    def _in_time(self, scope: Scope, send: Send) -> Send:
+    async def _in_time(self, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
         """Cut the connection of a client that does not read its answer; uvicorn would wait for it."""
-        deadline, stalled = math.inf, False
+        timers: list[asyncio.TimerHandle] = []
 
         async def send_in_time(message: Message) -> None:
-            nonlocal deadline, stalled
-            if stalled:
-                return
-            now = asyncio.get_running_loop().time()
-            deadline = min(deadline, now + ANSWER_S)
-            try:
-                await asyncio.wait_for(send(message), deadline - now)
-            except asyncio.TimeoutError:
-                stalled = True
-                self._access.count(STALLED)
-                for connection in list(self.server_state.connections):
-                    if getattr(connection, "client", None) == scope["client"]:
-                        connection.transport.abort()
+            # One timer for the whole answer: a wait with a limit for each of its pieces makes a task of each.
+            if not timers:
+                timers.append(asyncio.get_running_loop().call_later(ANSWER_S, self._cut, scope["client"]))
+            await send(message)
 
-        return send_in_time
+        try:
+            await app(scope, receive, send_in_time)
+        finally:
+            for timer in timers:
+                timer.cancel()
+
+    def _cut(self, client: object) -> None:
+        self._access.count(STALLED)
+        for connection in list(self.server_state.connections):
+            if getattr(connection, "client", None) == client:
+                connection.transport.abort()
 
     def _abort_all(self) -> None:
         for connection in list(self.server_state.connections):
