@@ -111,7 +111,8 @@ def _no_answer(address: str) -> EngineError:
 
 
 def _half(cpus: float, wanted: Resources) -> int:
-    # Without a GPU decoding and encoding 640×480 take as long as the network does.
+    # Without a GPU the network has 0.62 of the work on 640×480, see docs/archive.md. Half leaves cores to the rest on a
+    # cluster, where workers take theirs away from it, and memory: each worker declares a gigabyte.
     return max(int(cpus / 2 / wanted.cpus), 1)
 
 
