@@ -12,7 +12,7 @@ import runs
 from bundles import WEIGHTS, write_bundle
 from clipdepth.bundle.confidence import SHAPE, half_width
 from clipdepth.cli import main
-from clipdepth_train.checkpoint import CHECKPOINT, load_run, read_checkpoint, read_state
+from clipdepth_train.checkpoint import CHECKPOINT, load_run, read_checkpoint, read_state, save_checkpoint
 from clipdepth_train.confidence.errors import Errors, measure_errors
 from clipdepth_train.confidence.fit import apply_calibration, calibrate, fit_head
 from clipdepth_train.confidence.uncertainty import Stated, measure_uncertainty
@@ -139,7 +139,7 @@ def run(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_command_leaves_the_network_as_it_is(run: Path, data: Path) -> None:
     tensors, recipe, state = read_checkpoint(run / CHECKPOINT)
-    assert set(state["confidence"]) == {"slope", "offset", "unusual", "own"}
+    assert set(state["confidence"]) == {"slope", "offset", "unusual", "own", "shape"}
     model, _ = load_run(run)
     bare = build_model(recipe, pretrained=False)
     bare.load_state_dict({name: value for name, value in tensors.items() if not has_confidence([name])})
@@ -193,6 +193,30 @@ def test_a_run_that_held_nothing_out(run: Path, data: Path, tmp_path: Path, caps
     assert [state["slope"] for state in states] == [states[1]["slope"]] * 2
     assert [state["own"] for state in states] == [False, True]
     assert states[0]["unusual"] == states[1]["unusual"]
+
+
+def test_a_calibration_by_another_law_is_told(
+    run: Path, data: Path, tmp_path: Path, capsys: Captured, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As runs have it that were calibrated before the law was noted, or by another shape; and it goes away."""
+    load_run(run)
+    assert caplog.messages == []
+    tensors, recipe, state = read_checkpoint(run / CHECKPOINT)
+    of_before = {name: value for name, value in state["confidence"].items() if name != "shape"}
+    old = tmp_path / "old"
+    for kept in ({**of_before, "shape": 1.0}, of_before):
+        old.mkdir(exist_ok=True)
+        save_checkpoint(old / CHECKPOINT, tensors, recipe, {**state, "confidence": kept})
+        caplog.clear()
+        load_run(old)
+        remedy = f"was calibrated by an earlier law of errors; run 'clipdepth confidence {old}' again"
+        assert caplog.messages == [f"the confidence of {old} {remedy}"]
+        assert main(["confidence", str(run), "--like", str(old)]) == 2
+        assert remedy in " ".join(capsys.readouterr().err.split())
+    caplog.clear()
+    assert main(["confidence", str(old), "--data", str(data)]) == 0
+    load_run(old)
+    assert caplog.messages == []
 
 
 def test_a_bundles_weights_get_the_confidence_of_a_run_beside_them(

@@ -1,6 +1,7 @@
 """A training run's folder: its recipe, its weights, and what it takes to go on after a kill."""
 
 import json
+import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +12,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
+from clipdepth.bundle.confidence import SHAPE
 from clipdepth.errors import CheckpointError
 from clipdepth.files.atomic import atomic_file
 from clipdepth_train.depth_model import DepthModel, build_model
@@ -20,6 +22,9 @@ from clipdepth_train.recipe_record import decode_recipe, encode_recipe
 
 CHECKPOINT = "checkpoint.safetensors"
 RESUME = "resume.safetensors"
+CONFIDENCE = "confidence"
+"""Where a checkpoint's state keeps the calibration of confidence."""
+LOG = logging.getLogger(__name__)
 
 
 def save_checkpoint(path: Path, tensors: Mapping[str, Tensor], recipe: Recipe, state: Mapping[str, Any]) -> None:
@@ -77,8 +82,23 @@ def load_run(run: Path) -> tuple[DepthModel, Recipe]:
 
 
 def load_run_and_state(run: Path) -> tuple[DepthModel, Recipe, dict[str, Any]]:
-    """What `load_run` gives, and the state that was saved beside the weights."""
-    return load_checkpoint(run / CHECKPOINT)
+    """What `load_run` gives, and the state that was saved beside the weights.
+
+    Warns of confidence that was calibrated by another law of errors than today's, and is off by it.
+    """
+    model, recipe, state = load_checkpoint(run / CHECKPOINT)
+    if model.is_confident and not calibrated_by_todays_law(state):
+        LOG.warning(
+            "the confidence of %s was calibrated by an earlier law of errors; run 'clipdepth confidence %s' again",
+            run,
+            run,
+        )
+    return model, recipe, state
+
+
+def calibrated_by_todays_law(state: Mapping[str, Any]) -> bool:
+    """Whether the calibration that a state keeps, if any, is by the law of errors of `clipdepth.bundle.confidence`."""
+    return CONFIDENCE not in state or state[CONFIDENCE].get("shape") == SHAPE
 
 
 def load_checkpoint(path: Path) -> tuple[DepthModel, Recipe, dict[str, Any]]:

@@ -5,9 +5,17 @@ from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any, Protocol
 
+from clipdepth.bundle.confidence import SHAPE
 from clipdepth.bundle.manifest import TrainingCamera
 from clipdepth.errors import CheckpointError, UsageError
-from clipdepth_train.checkpoint import CHECKPOINT, load_checkpoint, read_state, save_checkpoint
+from clipdepth_train.checkpoint import (
+    CHECKPOINT,
+    CONFIDENCE,
+    calibrated_by_todays_law,
+    load_checkpoint,
+    read_state,
+    save_checkpoint,
+)
 from clipdepth_train.confidence.errors import Errors, measure_errors
 from clipdepth_train.confidence.fit import Calibration, apply_calibration, calibrate, fit_head
 from clipdepth_train.confidence.novelty import fit_novelty
@@ -15,9 +23,6 @@ from clipdepth_train.data.loader import open_set
 from clipdepth_train.data.sample import Split, evenly_spread
 from clipdepth_train.depth_model import DepthModel
 from clipdepth_train.recipe import Recipe
-
-STATE = "confidence"
-"""Where a checkpoint's state keeps the calibration."""
 
 
 class Follow(Protocol):
@@ -49,18 +54,23 @@ def add_confidence(weights: Path, run: Path, data: str, like: Path | None, most:
         # The split of tests of a run that holds frames out is of those.
         calibration = calibrate(head, novelty, _errors(model, recipe, state, data, "test", most, follow))
     apply_calibration(head, novelty, calibration)
-    noted = {**state, STATE: {**asdict(calibration), "own": like is None}}
+    noted = {**state, CONFIDENCE: {**asdict(calibration), "own": like is None, "shape": SHAPE}}
     save_checkpoint(run / CHECKPOINT, model.state_dict(), recipe, noted)
     return calibration
 
 
 def read_calibration(run: Path) -> Calibration:
-    """The calibration that a run's own held-out frames gave; raises UsageError where it has none."""
+    """The calibration that a run's own held-out frames gave; raises UsageError where it has none by today's law."""
     _, state = read_state(run / CHECKPOINT)
-    if STATE not in state or not state[STATE].get("own"):
+    if CONFIDENCE not in state or not state[CONFIDENCE].get("own"):
         raise UsageError(f"{run} has no calibration of its own; run 'clipdepth confidence {run}' first")
+    if not calibrated_by_todays_law(state):
+        raise UsageError(
+            f"the confidence of {run} was calibrated by an earlier law of errors; "
+            f"run 'clipdepth confidence {run}' again"
+        )
     try:
-        return Calibration(**{name.name: float(state[STATE][name.name]) for name in fields(Calibration)})
+        return Calibration(**{name.name: float(state[CONFIDENCE][name.name]) for name in fields(Calibration)})
     except (KeyError, TypeError, ValueError) as error:
         raise CheckpointError(f"{run / CHECKPOINT} holds no calibration that can be read: {error}") from None
 
