@@ -1,4 +1,5 @@
 # make demo: the whole line in minutes.  make test: the tests, make test-runtime: some.  Both set everything up first; needs Python and make.
+# make test-lowest: the runtime's tests against the lowest versions that pyproject.toml allows; take Python 3.10.
 # make docs: the documentation site, in site/site.
 # make test-packages: what tests need besides, as root or with sudo, on Debian; without it, tests skip and say so.
 PYTHON ?= python3
@@ -6,6 +7,9 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 SKIPPED := $(VENV)/.skipped
+LOWEST := .venv-lowest
+# Tests that want PyTorch, TensorRT, Ray's workers, every extra, or an ONNX Runtime that tells where nodes ran (1.24).
+NOT_LOWEST := archive test_serve_ray.py test_sam_* test_tensorrt_* test_engines_assignment.py test_executed.py test_demo_frames.py test_arrows.py
 DEBIAN := $(shell sed 's/\#.*//' tests/debian.txt)
 APT_GET := $(if $(filter-out 0,$(shell id -u)),sudo) env DEBIAN_FRONTEND=noninteractive apt-get --quiet --yes --option Acquire::Retries=3
 
@@ -18,7 +22,7 @@ test: test-packages
 PYTEST_OPTIONS := --no-skips
 endif
 
-.PHONY: demo test test-packages docs lint clean
+.PHONY: demo test test-packages test-lowest docs lint clean
 
 demo: $(INSTALLED)
 	$(BIN)/clipdepth demo --out demo
@@ -37,6 +41,14 @@ test-packages: $(INSTALLED)
 	$(APT_GET) install --no-install-recommends $(DEBIAN) || { $(APT_GET) update && $(APT_GET) install --no-install-recommends $(DEBIAN); }
 	$(BIN)/uv pip install --python $(BIN)/python --group peers
 
+# In an environment of its own, without PyTorch.
+test-lowest:
+	$(PYTHON) -m venv --clear $(LOWEST)
+	$(LOWEST)/bin/python -m pip install --quiet --disable-pip-version-check uv
+	$(LOWEST)/bin/uv pip install --python $(LOWEST)/bin/python --resolution lowest-direct \
+		--editable '.[cpu,viewer,hub,completion,bench,cluster,openvino]' --group test
+	$(LOWEST)/bin/python -m pytest tests/runtime $(NOT_LOWEST:%=--ignore-glob='*/runtime/%')
+
 # The site: site/site/index.html. A warning or a dead link is an error.
 docs: $(INSTALLED)
 	$(BIN)/python website/make_site.py site
@@ -54,4 +66,4 @@ $(INSTALLED): pyproject.toml
 	touch $@
 
 clean:
-	rm -rf $(VENV) demo dist site
+	rm -rf $(VENV) $(LOWEST) demo dist site
