@@ -21,6 +21,7 @@ def make_site(out: Path) -> list[str]:
     lay_out(ROOT, pages)
     for name, text in generated().items():
         (pages / name).write_text(text, encoding="utf-8")
+    shutil.copy(ROOT / "website" / "tables.css", pages)
     shutil.copy(ROOT / "website" / "zensical.toml", out)
     command = [sys.executable, "-m", "zensical", "build", "--strict"]
     ended = subprocess.run(command, cwd=out, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
