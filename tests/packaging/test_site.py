@@ -101,7 +101,8 @@ def test_zensical_is_asked_to_be_strict(tmp_path: Path, monkeypatch: pytest.Monk
     root = tmp_path / "root"
     for name in ("docs", "website"):
         (root / name).mkdir(parents=True)
-    shutil.copy(ROOT / "website" / "zensical.toml", root / "website")
+    for name in ("zensical.toml", "tables.css"):
+        shutil.copy(ROOT / "website" / name, root / "website")
     for name in ("README.md", "SECURITY.md", "CHANGELOG.md", "docs/cameras.md"):
         (root / name).write_text("# A page\n", encoding="utf-8")
     (root / "docs" / "hub.md").write_text("# Hub\n\n[gone](cameras.md#gone)\n", encoding="utf-8")
