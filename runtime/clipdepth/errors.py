@@ -1,5 +1,8 @@
 """Every error raised on purpose. A message is one line: what was found, where, and what to do."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 
 class ClipdepthError(Exception):
     """Root of all errors raised on purpose; the command line prints it without a traceback."""
@@ -18,6 +21,17 @@ class MissingExtraError(ClipdepthError, ImportError):
 
     def __init__(self, what: str, package: str, extra: str) -> None:
         super().__init__(f"{what} needs {package}, which is not installed; run pip install 'clipdepth[{extra}]'")
+
+
+@contextmanager
+def needs_extra(what: str, extra: str, package: str | None = None) -> Iterator[None]:
+    """Raise MissingExtraError, which names `package`, where an import within fails for a package that is not ours."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if (error.name or "").startswith("clipdepth"):
+            raise
+        raise MissingExtraError(what, package or str(error.name), extra) from error
 
 
 class MissingLibraryError(ClipdepthError, ImportError):

@@ -1,14 +1,12 @@
 """Sinks: where depth goes. Files to look at, to measure with or to compute with, or a window."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol
 
 from clipdepth.bundle.kind import METRIC, DepthKind, require_metric
 from clipdepth.camera.camera import UNKNOWN_REMEDY
-from clipdepth.errors import MissingExtraError, UnknownCameraError, UsageError
+from clipdepth.errors import UnknownCameraError, UsageError, needs_extra
 from clipdepth.frame import DepthFrame
 from clipdepth.sinks.numbered import NumberedSink
 
@@ -95,7 +93,7 @@ def open_foxglove(
     require_metric(kind, "--foxglove", "the model")
     if points:
         _require_camera("--points", has_camera)
-    with _extra("--foxglove", "foxglove-sdk and rosbags", "robots"):
+    with needs_extra("--foxglove", "robots", "foxglove-sdk and rosbags"):
         from clipdepth.sinks.ros.foxglove import Foxglove
     return Foxglove(host, port, points=points, cameras=cameras)
 
@@ -107,7 +105,7 @@ def open_rerun_viewer(url: str, *, kind: DepthKind, has_camera: bool) -> "RerunV
     """
     require_metric(kind, "--rerun", "the model")
     _require_camera("--rerun", has_camera)
-    with _extra("--rerun", "rerun-sdk", "rerun"):
+    with needs_extra("--rerun", "rerun", "rerun-sdk"):
         from clipdepth.sinks.rerun_live import RerunViewer
     return RerunViewer(url)
 
@@ -126,23 +124,12 @@ def _require_camera(what: str, has_camera: bool) -> None:
 
 
 def _open_rerun(path: Path) -> Sink:
-    with _extra("an .rrd recording", "rerun-sdk", "rerun"):
+    with needs_extra("an .rrd recording", "rerun", "rerun-sdk"):
         from clipdepth.sinks.rerun import RerunSink
     return RerunSink(path)
 
 
 def _open_mcap(path: Path, points: bool) -> Sink:
-    with _extra("an .mcap recording", "mcap and rosbags", "robots"):
+    with needs_extra("an .mcap recording", "robots", "mcap and rosbags"):
         from clipdepth.sinks.ros.mcap import McapSink
     return McapSink(path, points)
-
-
-@contextmanager
-def _extra(what: str, package: str, extra: str) -> Iterator[None]:
-    """Raise MissingExtraError where an import within fails for a package that is not ours."""
-    try:
-        yield
-    except ModuleNotFoundError as error:
-        if (error.name or "").startswith("clipdepth"):
-            raise
-        raise MissingExtraError(what, package, extra) from error

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from clipdepth.camera.camera import Camera
 from clipdepth.cluster.connection import Resources
 from clipdepth.cluster.sent_model import SentModel
-from clipdepth.errors import MissingExtraError
+from clipdepth.errors import needs_extra
 from clipdepth.web import Address, Allowed
 
 if TYPE_CHECKING:
@@ -26,11 +26,7 @@ def open_ray_service(
 
     Raises MissingExtraError without the extras 'viewer' and 'cluster'.
     """
-    try:
+    with needs_extra("the service under Ray", "viewer,cluster"):
         from clipdepth.cluster.service.replica import Setup
         from clipdepth.cluster.service.service import RayService
-    except ModuleNotFoundError as error:
-        if (error.name or "").startswith("clipdepth"):
-            raise
-        raise MissingExtraError("the service under Ray", str(error.name), "viewer,cluster") from error
     return RayService(Setup(model, camera, address, token, allowed), resources)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from clipdepth.bundle.manifest import Manifest
 from clipdepth.camera.camera import Camera
 from clipdepth.engines import Engine
-from clipdepth.errors import MissingExtraError
+from clipdepth.errors import needs_extra
 from clipdepth.web.address import Address
 from clipdepth.web.allowed import Allowed
 
@@ -34,10 +34,6 @@ def open_service(
     `engine` is loaded from the bundle of `manifest`; `camera` is the one of pictures whose sender tells none. Raises
     MissingExtraError without the extra 'viewer'.
     """
-    try:
+    with needs_extra("the service", "viewer"):
         from clipdepth.web.service.service import Service
-    except ModuleNotFoundError as error:
-        if (error.name or "").startswith("clipdepth"):
-            raise
-        raise MissingExtraError("the service", str(error.name), "viewer") from error
     return Service(address, token, manifest, engine, precision, camera or Camera(), metrics, allowed or Allowed())

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from clipdepth.errors import MissingExtraError
+from clipdepth.errors import needs_extra
 from clipdepth.web.address import Address
 from clipdepth.web.allowed import Allowed
 from clipdepth.web.viewer.setup import Setup
@@ -20,10 +20,6 @@ def open_viewer(
 
     `token` is what `choose_token` gave. Raises MissingExtraError without the extra 'viewer'.
     """
-    try:
+    with needs_extra("the viewer", "viewer"):
         from clipdepth.web.viewer.viewer import Viewer
-    except ModuleNotFoundError as error:
-        if (error.name or "").startswith("clipdepth"):
-            raise
-        raise MissingExtraError("the viewer", str(error.name), "viewer") from error
     return Viewer(address, token, setup, metrics=metrics, allowed=allowed or Allowed())
