@@ -21,6 +21,7 @@ from clips import room_frames, write_clip
 RESULTS = EXPERIMENTS.parent / "results"
 DOCS = EXPERIMENTS.parents[1] / "docs"
 LONG = (
+    "archive/alternatives.py",
     "archive/ray_memory.py",
     "archive/stages.py",
     "archive/throughput.py",
