@@ -92,12 +92,13 @@ def write_manifest(
     """Write the manifest of the graphs, the golden frames and the weights, if any, that lie in folder `path`."""
     found = (2, tolerance / 4, tolerance / 2, tolerance, True)
     limits = {name: replace(TOLERANCES[name], mean=tolerance) for name in precisions}
-    sure = {"confidence_change": 0.0, "novelty_change": 0.0} if confident else {}
+    sure = 0.0 if confident else None
+
+    def stated(name: Precision) -> Agreement:
+        return Agreement(*found, limits[name], confidence_change=sure, novelty_change=sure)
 
     def graphs(of: str) -> list[Graph]:
-        return [
-            Graph(_graph_file(name, of), name, OPSET, 2, Agreement(*found, limits[name], **sure)) for name in precisions
-        ]
+        return [Graph(_graph_file(name, of), name, OPSET, 2, stated(name)) for name in precisions]
 
     def other(rows: int, columns: int) -> OtherSize:
         of = f"{rows}x{columns}"
