@@ -60,6 +60,8 @@ def decoded(path: Path) -> list[tuple[int, NDArray[np.uint8]]]:
     """All frames with their time stamps, decoded from the start to the end; AVI's are those of decoding alone."""
     with av.open(str(path)) as container:
         frames = list(container.decode(video=0))
-        stamps = [frame.dts if container.format.name == "avi" else frame.pts for frame in frames]
+        is_avi = container.format.name == "avi"
+        # The last frames of an AVI with B-frames come without a time of decoding.
+        stamps = [frame.dts if is_avi and frame.dts is not None else frame.pts for frame in frames]
         pictures = [frame.to_ndarray(format="bgr24") for frame in frames]
         return [(stamp, picture) for stamp, picture in zip(stamps, pictures, strict=True) if stamp is not None]
