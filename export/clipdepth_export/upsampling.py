@@ -37,13 +37,13 @@ def interpolation(size: int, larger: int) -> NDArray[np.float32]:
 def banded(matrix: NDArray[np.float32]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     """A matrix (H, h) in bands of as many rows: which columns each needs, (b, k), and the band of these, (b, H/b, k).
 
-    k is as small as the widest band allows. One band has all columns.
+    k is as small as the widest band allows.
     """
     larger, size = matrix.shape
     rows = next(rows for rows in range(min(_BAND, larger), larger + 1) if larger % rows == 0)
     bands = matrix.reshape(-1, rows, size)
     needed = [np.flatnonzero(band.any(axis=0)) for band in bands]
-    count = size if len(bands) == 1 else max(columns[-1] - columns[0] + 1 for columns in needed)
+    count = max(columns[-1] - columns[0] + 1 for columns in needed)
     places = np.array([min(columns[0], size - count) + np.arange(count) for columns in needed], np.int64)
     return places, np.stack([band[:, columns] for band, columns in zip(bands, places, strict=True)])
 
@@ -77,8 +77,6 @@ def _products(op: Any, x: Any, y: Any, **_: Any) -> Any:
     columns = op.initializer(ir.tensor(width.T.copy()), f"{y.name}_columns")
     wide = op.Einsum(x, columns, equation="nchw,wx->nchx")
     places, bands = banded(height)
-    if len(bands) == 1:
-        return op.Einsum(op.initializer(ir.tensor(height), f"{y.name}_rows"), wide, equation="yh,nchx->ncyx")
     taken = op.Gather(wide, op.initializer(ir.tensor(places), f"{y.name}_places"), axis=2)
     made = op.Einsum(op.initializer(ir.tensor(bands), f"{y.name}_rows"), taken, equation="byh,ncbhx->ncbyx")
     sides = np.array([0, 1, *y.shape[2:]])  # 0 is the batch's own

@@ -19,6 +19,8 @@ from clipdepth_export.upsampling import banded, interpolation, upsample_by_produ
 from small_graphs import constants
 
 Size = tuple[int, int]
+PRODUCTS = ["Einsum", "Gather", "Einsum", "Reshape"]
+"""At every size, since the graphs of one bundle have the same operators."""
 SIZES: list[tuple[Size, Size]] = [
     ((6, 8), (24, 32)),
     ((3, 4), (24, 32)),
@@ -87,7 +89,7 @@ def bilinear(values: NDArray[np.float32], size: Size) -> NDArray[np.float32]:
 @pytest.mark.parametrize(("before", "after"), SIZES)
 def test_two_products_give_pytorchs_bilinear_resize(before: Size, after: Size) -> None:
     graph = by_products(model(before, after))
-    assert operators(graph) == ["Neg", "Einsum", "Einsum", "Neg"]
+    assert operators(graph) == ["Neg", *PRODUCTS, "Neg"]
     assert "sizes" not in constants(graph)
     depth = noise(1, 1, *before)
     (found,) = open_session(graph).run(None, {"frame": depth})
@@ -97,7 +99,7 @@ def test_two_products_give_pytorchs_bilinear_resize(before: Size, after: Size) -
 @pytest.mark.parametrize(("before", "after", "bands"), [((60, 8), (240, 32), 12), ((7, 3), (44, 9), 2)])
 def test_many_rows_are_made_in_bands_of_those_that_they_need(before: Size, after: Size, bands: int) -> None:
     graph = by_products(model(before, after, batch="batch"))
-    assert operators(graph) == ["Neg", "Einsum", "Gather", "Einsum", "Reshape", "Neg"]
+    assert operators(graph) == ["Neg", *PRODUCTS, "Neg"]
     (places,) = [tensor.dims for tensor in graph.graph.initializer if tensor.name.endswith("_places")]
     assert places[0] == bands
     depth = noise(2, 1, *before)
@@ -137,7 +139,7 @@ def batched() -> onnx.ModelProto:
 @pytest.mark.parametrize("count", [1, 3])
 def test_a_batch_of_any_size(count: int) -> None:
     graph = by_products(batched())
-    assert operators(graph) == ["Neg", "Einsum", "Einsum", "Neg"], "nothing is left of what told the size"
+    assert operators(graph) == ["Neg", *PRODUCTS, "Neg"], "nothing is left of what told the size"
     assert graph.graph.input[0].type.tensor_type.shape.dim[0].dim_param == "batch"
     depth = noise(count, 1, 6, 8)
     (found,) = open_session(graph).run(None, {"frame": depth})
@@ -218,6 +220,6 @@ def test_any_other_resize_is_left_as_it_is(why: str) -> None:
 
 def test_the_exported_depth_is_upsampled_by_products(export_once: Callable[[str], Bundle]) -> None:
     graph = onnx.load(export_once("edge").graph("fp32"))
-    assert operators(graph)[-6:-2] == ["Einsum", "Gather", "Einsum", "Reshape"]
+    assert operators(graph)[-6:-2] == PRODUCTS
     assert operators(graph).count("Einsum") == 2
     assert operators(graph).count("Resize") == 3, "the pyramid's, of many channels"
