@@ -97,7 +97,7 @@ def one_line(capsys: pytest.CaptureFixture[str]) -> str:
 
 
 METRES = ("depth", "x.npz", "x.ply", "x.rrd", "x.mcap")
-COLOURS = ("x.mp4", "x.m4v", "x.mov", "x.mkv", "x.webm")
+COLOURS = ("x.mp4", "x.m4v", "x.mov", "x.mkv", "x.webm", "x.jpg", "x.jpeg")
 
 
 @kinds

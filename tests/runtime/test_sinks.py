@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from clipdepth.errors import OutputError, UsageError
-from clipdepth.rooms import default_intrinsics
+from clipdepth.rooms import Room, default_intrinsics
 from clipdepth.sinks import open_sink
 from clipdepth.sinks.depth_picture import colourise, side_by_side
 from clipdepth.sinks.depth_png import to_millimetres
@@ -221,7 +221,7 @@ def test_a_video_that_lost_its_end_is_an_error(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
-@pytest.mark.parametrize("name", ["depth.png", "depth.npz", "depth.ply"])
+@pytest.mark.parametrize("name", ["depth.png", "depth.npz", "depth.ply", "depth.jpg"])
 def test_a_full_disk_is_an_error_that_names_the_picture(
     tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -233,6 +233,27 @@ def test_a_full_disk_is_an_error_that_names_the_picture(
     stem, suffix = name.split(".")
     assert error.value.filename == str(tmp_path / "d" / f"{stem}_000005.{suffix}")
     assert files(tmp_path / "d") == []
+
+
+def test_a_picture_shows_frame_and_depth_side_by_side(tmp_path: Path) -> None:
+    scene = Room(3).render(0.0, default_intrinsics(96, 128))
+    with open_sink(tmp_path / "new" / "x.jpg", NEAR, FAR) as sink:
+        sink.write(with_depth(Captured(scene.frame, 0.0, 7), scene.depth))
+    assert files(tmp_path / "new") == ["x_000007.jpg"]
+    kept = cv2.imread(str(tmp_path / "new" / "x_000007.jpg"))
+    expected = side_by_side(scene.frame, scene.depth, NEAR, FAR)
+    assert kept.shape == expected.shape
+    assert np.abs(kept.astype(int) - expected).mean() < 5
+    # Each half is its own: to the frame's half neither the depth's nor a mirrored frame comes near.
+    shown = kept[:, :128].astype(int)
+    assert np.abs(shown - scene.frame).mean() < 0.2 * np.abs(shown - scene.frame[:, ::-1]).mean()
+
+
+def test_a_picture_that_is_too_wide_for_jpeg_is_one_line(tmp_path: Path) -> None:
+    wide = with_depth(captured(0, 2, 40_000), depth(1, 2, 40_000))
+    with open_sink(tmp_path / "x.jpg", NEAR, FAR) as sink, pytest.raises(OutputError, match="at most 65500 pixels"):
+        sink.write(wide)
+    assert files(tmp_path) == []
 
 
 def test_depth_is_kept_in_millimetres(tmp_path: Path) -> None:

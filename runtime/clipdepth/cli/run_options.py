@@ -149,7 +149,7 @@ def parser() -> ArgumentParser:
         action="append",
         default=[],
         metavar="PATH",
-        help="x.mp4 (or .mov, .mkv, .webm): frame and depth side by side; "
+        help="x.mp4 (or .mov, .mkv, .webm): frame and depth side by side; x.jpg: likewise, a picture a frame; "
         "a folder: depth as 16-bit PNG files in millimetres, with confidence below it where the model states it; "
         "x.npz: arrays with all digits, a file a frame; x.ply: coloured point clouds, a file a frame; "
         "x.rrd: a recording for the Rerun viewer; x.mcap: a recording of ROS 2's messages "

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["Sink", "open_foxglove", "open_rerun_viewer", "open_sink"]
 
 VIDEO_SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv", ".webm")
+PICTURE_SUFFIXES = (".jpg", ".jpeg")
 
 
 class Sink(Protocol):
@@ -50,13 +51,14 @@ def open_sink(
 ) -> Sink:
     """A video for x.mp4, .m4v, .mov, .mkv or .webm, or what else the suffix says.
 
-    That is arrays for x.npz, point clouds for x.ply, a recording for x.rrd or x.mcap; else 16-bit PNG files, which go
-    into a folder: one that exists, or a name without suffix. `points` puts point clouds into an x.mcap too. `near` and
-    `far`, metres, are the ends of the video's colours. A video shows each frame at its time; images that are not
-    `timed` ten a second. Confidence stands in x.npz, x.ply, x.rrd and x.mcap where frames have it; PNGs of it go into
-    the folder `confidence` below those of depth, for a model that is `confident`. Raises UsageError for any other
-    suffix, NotMetricError where depth of `kind` is not what the form says, UnknownCameraError where it says where
-    points lie and no camera is known, MissingExtraError where x.rrd or x.mcap needs one.
+    That is pictures of frame and depth side by side for x.jpg or .jpeg, arrays for x.npz, point clouds for x.ply, a
+    recording for x.rrd or x.mcap; else 16-bit PNG files, which go into a folder: one that exists, or a name without
+    suffix. `points` puts point clouds into an x.mcap too. `near` and `far`, metres, are the ends of the colours of
+    videos and pictures. A video shows each frame at its time; images that are not `timed` ten a second. Confidence
+    stands in x.npz, x.ply, x.rrd and x.mcap where frames have it; PNGs of it go into the folder `confidence` below
+    those of depth, for a model that is `confident`. Raises UsageError for any other suffix, NotMetricError where depth
+    of `kind` is not what the form says, UnknownCameraError where it says where points lie and no camera is known,
+    MissingExtraError where x.rrd or x.mcap needs one.
     """
     _check_metres(path, kind, has_camera, points)
     if path.is_dir() or not path.suffix:
@@ -70,6 +72,10 @@ def open_sink(
         from clipdepth.sinks.video import VideoSink
 
         return VideoSink(path, near, far, timed=timed)
+    if suffix in PICTURE_SUFFIXES:
+        from clipdepth.sinks.jpeg import jpeg_writer
+
+        return NumberedSink(path, jpeg_writer(near, far))
     if suffix == ".npz":
         from clipdepth.sinks.arrays import write_npz
 
@@ -82,7 +88,7 @@ def open_sink(
         return _open_rerun(path)
     if suffix == ".mcap":
         return _open_mcap(path, points)
-    known = ", ".join((*VIDEO_SUFFIXES, ".npz", ".ply", ".mcap"))
+    known = ", ".join((*VIDEO_SUFFIXES, *PICTURE_SUFFIXES, ".npz", ".ply", ".mcap"))
     raise UsageError(f"cannot write {path}: give a name in {known} or .rrd, or a folder for 16-bit PNGs")
 
 
