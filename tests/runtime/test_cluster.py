@@ -3,6 +3,7 @@
 import json
 import os
 import pickle
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -44,13 +45,16 @@ def cluster() -> Iterator["subprocess.Popen[str]"]:
         for name, value in own.items():
             patch.setenv(name, value)
         environment = {**os.environ, **PATIENT}
-        with subprocess.Popen(start, env=environment, stdout=subprocess.PIPE, text=True) as head:
+        with subprocess.Popen(
+            start, env=environment, stdout=subprocess.PIPE, text=True, start_new_session=True
+        ) as head:
             try:
                 assert head.stdout
                 assert any("Ray runtime started" in line for line in head.stdout)
                 yield head
             finally:
-                head.terminate()
+                # All of its processes at once: asked to end, it waits 30 s for its workers.
+                os.killpg(head.pid, signal.SIGKILL)
                 head.communicate(timeout=60)
 
 
