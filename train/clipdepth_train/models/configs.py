@@ -86,8 +86,33 @@ class MsaConfig(ModelConfig):
     """Join SAM's segmentation to the image; `frames.segments` says which."""
 
 
+class BinsConfig(ModelConfig):
+    """What the options of networks that answer depth as the mean over bins have in common.
+
+    No dataclass: each network states these with its own defaults, at their place among its options.
+    """
+
+    width: int
+    bins: int
+    min_depth: float
+    max_depth: float
+
+    @property
+    def depth_range(self) -> tuple[float, float]:
+        """The ends of the bins, metres."""
+        return self.min_depth, self.max_depth
+
+    def __post_init__(self) -> None:
+        """Raise UsageError where the bins cannot tile the depth range on these channels."""
+        near, far = self.depth_range
+        if not 0 < near < far:
+            raise UsageError(f"depth from {near} to {far} m: it has to rise, from above 0")
+        if self.width < 1 or self.bins < 2:
+            raise UsageError(f"--model.width {self.width} and --model.bins {self.bins}: at least 1 and 2 are needed")
+
+
 @dataclass(frozen=True)
-class EdgeConfig(ModelConfig):
+class EdgeConfig(BinsConfig):
     """A light depth model for small machines."""
 
     trunk: PretrainedConfig = field(default_factory=lambda: PretrainedConfig("RN50-quickgelu", "openai"))
@@ -107,13 +132,8 @@ class EdgeConfig(ModelConfig):
     max_depth: float = 10.0
     """The far end of the last bin, in metres."""
 
-    @property
-    def depth_range(self) -> tuple[float, float]:
-        """The ends of the bins, metres."""
-        return self.min_depth, self.max_depth
-
     def __post_init__(self) -> None:
-        _require_bins(self.depth_range, self.width, self.bins)
+        super().__post_init__()
         if self.shrink < 1 or self.detail < 0 or not 1 <= self.stages <= 4:
             raise UsageError(
                 f"--model.shrink {self.shrink}, --model.detail {self.detail}, --model.stages {self.stages}: "
@@ -122,7 +142,7 @@ class EdgeConfig(ModelConfig):
 
 
 @dataclass(frozen=True)
-class SpaceConfig(ModelConfig):
+class SpaceConfig(BinsConfig):
     """A depth model on a vision transformer."""
 
     trunk: PretrainedConfig = field(default_factory=lambda: PretrainedConfig("ViT-B-16-quickgelu", "openai"))
@@ -138,22 +158,8 @@ class SpaceConfig(ModelConfig):
     max_depth: float = 10.0
     """The far end of the last bin, in metres."""
 
-    @property
-    def depth_range(self) -> tuple[float, float]:
-        """The ends of the bins, metres."""
-        return self.min_depth, self.max_depth
-
     def __post_init__(self) -> None:
-        _require_bins(self.depth_range, self.width, self.bins)
+        super().__post_init__()
         if self.blocks[0] < 1 or list(self.blocks) != sorted(set(self.blocks)):
             asked = " ".join(map(str, self.blocks))
             raise UsageError(f"--model.blocks {asked}: they have to rise, from 1 or more")
-
-
-def _require_bins(depth_range: tuple[float, float], width: int, bins: int) -> None:
-    """Raise UsageError where `bins` bins on `width` channels cannot tile the depth range, metres."""
-    near, far = depth_range
-    if not 0 < near < far:
-        raise UsageError(f"depth from {near} to {far} m: it has to rise, from above 0")
-    if width < 1 or bins < 2:
-        raise UsageError(f"--model.width {width} and --model.bins {bins}: at least 1 and 2 are needed")
