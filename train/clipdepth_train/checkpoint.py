@@ -24,6 +24,10 @@ CHECKPOINT = "checkpoint.safetensors"
 RESUME = "resume.safetensors"
 CONFIDENCE = "confidence"
 """Where a checkpoint's state keeps the calibration of confidence."""
+EARLIER_LAW = (
+    "the confidence of {run} was calibrated by an earlier law of errors; run 'clipdepth confidence {run}' again"
+)
+"""What is said of a run that is not `calibrated_by_todays_law`."""
 LOG = logging.getLogger(__name__)
 
 
@@ -88,11 +92,7 @@ def load_run_and_state(run: Path) -> tuple[DepthModel, Recipe, dict[str, Any]]:
     """
     model, recipe, state = load_checkpoint(run / CHECKPOINT)
     if model.is_confident and not calibrated_by_todays_law(state):
-        LOG.warning(
-            "the confidence of %s was calibrated by an earlier law of errors; run 'clipdepth confidence %s' again",
-            run,
-            run,
-        )
+        LOG.warning(EARLIER_LAW.format(run=run))
     return model, recipe, state
 
 

@@ -11,6 +11,7 @@ from clipdepth.errors import CheckpointError, UsageError
 from clipdepth_train.checkpoint import (
     CHECKPOINT,
     CONFIDENCE,
+    EARLIER_LAW,
     calibrated_by_todays_law,
     load_checkpoint,
     read_state,
@@ -65,10 +66,7 @@ def read_calibration(run: Path) -> Calibration:
     if CONFIDENCE not in state or not state[CONFIDENCE].get("own"):
         raise UsageError(f"{run} has no calibration of its own; run 'clipdepth confidence {run}' first")
     if not calibrated_by_todays_law(state):
-        raise UsageError(
-            f"the confidence of {run} was calibrated by an earlier law of errors; "
-            f"run 'clipdepth confidence {run}' again"
-        )
+        raise UsageError(EARLIER_LAW.format(run=run))
     try:
         return Calibration(**{name.name: float(state[CONFIDENCE][name.name]) for name in fields(Calibration)})
     except (KeyError, TypeError, ValueError) as error:
