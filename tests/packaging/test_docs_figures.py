@@ -528,6 +528,9 @@ def sentences() -> Iterable[tuple[str, str, Sequence[float]]]:
     anything = times_as_long("Depth Anything V2 S 518×518 best form", "openvino int8")
     assert yolo
     assert anything
+    on_ort, msa = report(HERE)["onnxruntime int8"], times_as_long("MSA (RN50) 416×544 eager fp32", "openvino int8")
+    assert msa
+    times = row["latency_ms"]["p50"], on_ort["latency_ms"]["p50"]
     accuracy, frames = (metrics["rel"], metrics["delta1"]), read("nyu/with-kitchen/edge-nyu-eigen.json")["frames"]
     yield "README.md", r"\*\*(\S+) rel\*\*, (\S+) δ1 .* on (\d+) of NYU's 654", (*accuracy, frames)
     yield "README.md", r"two CPU cores\*\*: (\S+) ms a frame", (row["latency_ms"]["p50"],)
@@ -548,6 +551,13 @@ def sentences() -> Iterable[tuple[str, str, Sequence[float]]]:
         r"\[`edge-nyu`\].*\| (\S+) M \| (\S+) \|",
         (box()["model"]["parameters"] / 1e6, box()["model"]["flops"] / 1e9),
     )
+    in_int8 = r"`edge-nyu` in int8 takes (\S+) ms on OpenVINO and (\S+) ms on ONNX Runtime"
+    yield "docs/devices.md", in_int8, times
+    ratios = row["speedup"]["p50"], on_ort["speedup"]["p50"]
+    yield "docs/recipes.md", in_int8 + r", (\S+) and (\S+) times as fast", (*times, *ratios)
+    recipes = r"yolo26n-depth takes (\S+) times as long as .* (\S+)\ntimes, .* PyTorch takes (\S+) times"
+    yield "docs/recipes.md", recipes, (yolo[0], anything[0], msa[0])
+    yield "docs/recipes.md", r"makes up to (\S+) frames a second", (row["streaming"]["fps"],)
     starting = r"takes (\S+) s of the processor's time, Python's own (\S+) s included, .* --help` (\S+) s"
     yield "docs/devices.md", starting, (imported, python, helped)
     yield NYU, r"parameters \| (\S+) M", (box()["model"]["parameters"] / 1e6,)
