@@ -68,8 +68,10 @@ def test_it_is_trained_evaluated_exported_and_verified_in_every_precision(
 ) -> None:
     few_calibration_frames(monkeypatch)
     run, out = tmp_path / "run", tmp_path / "space.bundle"
-    train_tiny_run(run, many, model=config(name), frames=DataConfig(*SIZES[name], workers=0), batch_size=16)
-    assert main(["evaluate", str(run)]) == 0
+    frames = DataConfig(*SIZES[name], workers=0, held_out=2)
+    train_tiny_run(run, many, model=config(name), frames=frames, batch_size=16)
+    assert main(["confidence", str(run)]) == 0
+    assert main(["evaluate", str(run), "--uncertainty"]) == 0
     # Random weights lose more in int8 than trained ones; leaving layers out is tested elsewhere, and slow.
     asked = ["--precision", *PRECISIONS, "--tolerance", "int8=0.3,100"]
     assert main(["export", str(run), "--out", str(out), *asked]) == 0
@@ -77,4 +79,5 @@ def test_it_is_trained_evaluated_exported_and_verified_in_every_precision(
         assert main(["verify", str(out), "--engine", engine]) == 0
     bundle = open_bundle(out)
     assert bundle.manifest.precisions == list(PRECISIONS)
+    assert bundle.manifest.confidence
     build_all(bundle)

@@ -19,10 +19,13 @@ from clipdepth_train.confidence.uncertainty import Stated, measure_uncertainty
 from clipdepth_train.data.loader import open_set
 from clipdepth_train.depth_model import build_model
 from clipdepth_train.evaluation import answerer
+from clipdepth_train.models import SpaceConfig
 from clipdepth_train.models.confidence import ConfidenceHead, has_confidence
 from clipdepth_train.models.novelty import NoveltyHead
+from clipdepth_train.pretrained import PretrainedConfig
 from clipdepth_train.recipe import DataConfig
 from clipdepth_train.start import load_start
+from tiny_clip import TINY_VIT
 
 Captured = pytest.CaptureFixture[str]
 WIDTH = 6
@@ -129,15 +132,29 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return runs.write_rgbd_folder(tmp_path_factory.mktemp("data"), train=40, test=2)
 
 
-@pytest.fixture(scope="module")
-def run(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def confident_run(folder: Path, data: Path, **changes: Any) -> Path:
     frames = DataConfig(64, 64, rooms=1, workers=0, held_out=2)
-    made = runs.train_tiny_run(tmp_path_factory.mktemp("runs") / "held", data, frames=frames)
+    made = runs.train_tiny_run(folder, data, frames=frames, **changes)
     assert main(["confidence", str(made)]) == 0
     return made
 
 
+@pytest.fixture(scope="module")
+def run(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return confident_run(tmp_path_factory.mktemp("runs") / "held", data)
+
+
 def test_the_command_leaves_the_network_as_it_is(run: Path, data: Path) -> None:
+    check_network_is_kept(run, data)
+
+
+def test_a_vision_transformer_says_how_sure_it_is(data: Path, tmp_path: Path) -> None:
+    model = SpaceConfig(PretrainedConfig(TINY_VIT, "none"), (1, 2, 3, 5), width=8, bins=8)
+    check_network_is_kept(confident_run(tmp_path / "space", data, model=model), data)
+
+
+def check_network_is_kept(run: Path, data: Path) -> None:
+    """Its depth is that of the network without the heads, whose tensors are all that came."""
     tensors, recipe, state = read_checkpoint(run / CHECKPOINT)
     assert set(state["confidence"]) == {"slope", "offset", "unusual", "own", "shape"}
     model, _ = load_run(run)

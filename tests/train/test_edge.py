@@ -8,7 +8,8 @@ from torch import Tensor, nn
 
 from clipdepth.errors import UsageError
 from clipdepth_train.models import EdgeConfig
-from clipdepth_train.models.edge import BinHead, Edge, build_edge
+from clipdepth_train.models.decoder import BinHead
+from clipdepth_train.models.edge import Edge, build_edge
 from clipdepth_train.pretrained import PretrainedConfig
 from tiny_clip import CHANNELS, TINY_CLIP
 

@@ -67,7 +67,8 @@ class DepthModel(nn.Module):
         Raises UsageError where it cannot have them.
         """
         if not isinstance(self.network, ConfidentNetwork):
-            raise UsageError(f"a {type(self.network).__name__} network cannot say how sure it is; train 'edge'")
+            kind = type(self.network).__name__
+            raise UsageError(f"a {kind} network cannot say how sure it is; train 'edge' or 'space'")
         self.network.confidence = ConfidenceHead(self.network.width).to(self.mean.device)
         self.network.novelty = NoveltyHead(self.network.early_width).to(self.mean.device)
         return self.network.confidence, self.network.novelty

@@ -10,7 +10,8 @@ from torch import Tensor, nn
 
 from clipdepth_train.clip import load_clip, text_features
 from clipdepth_train.models import MODELS, EdgeConfig, ModelEntry
-from clipdepth_train.models.edge import BinHead, Edge, build_edge, convolution
+from clipdepth_train.models.decoder import BinHead, convolution
+from clipdepth_train.models.edge import Edge, build_edge
 
 PROMPT = "a photo of something {:.1f} metres away"
 """What the bins' text queries say."""

@@ -66,7 +66,7 @@ def _of_pair(
     picture = torch.from_numpy(np.ascontiguousarray(box.picture(pair.frame)))[None].to(model.mean.device)
     image = model.image(picture)
     joined, early = network.features(image)
-    answered = network.at_size(network.expected(network.scores_of(joined)), image).clamp(*model.depth_range)
+    answered = network.at_size(network.expected(network.head.scores(joined)), image).clamp(*model.depth_range)
     # The picture's pixels in the middle of each pixel of the features.
     rows, columns = (_centres(few, many) for few, many in zip(joined.shape[2:], box.picture_size, strict=True))
     depth = answered[0].cpu().numpy()[np.ix_(rows, columns)]

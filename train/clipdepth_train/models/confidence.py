@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from clipdepth.bundle.confidence import SHAPE, WITHIN
+from clipdepth_train.models.decoder import BinHead
 from clipdepth_train.models.network import BinNetwork
 from clipdepth_train.models.novelty import NoveltyHead
 from clipdepth_train.trunk import Trunk
@@ -59,7 +60,9 @@ class Features(NamedTuple):
 
 
 class ConfidentNetwork(BinNetwork):
-    """A network of bins that may have heads for confidence and novelty, which are fitted when all else is trained."""
+    """A network of learned bins that may have heads for confidence and novelty, fitted when all else is trained."""
+
+    head: BinHead
 
     def __init__(self, trunk: Trunk | None) -> None:
         super().__init__(trunk)
@@ -70,19 +73,19 @@ class ConfidentNetwork(BinNetwork):
     def features(self, image: Tensor) -> Features:
         """The features of a normalised image."""
 
-    @abstractmethod
-    def scores_of(self, joined: Tensor) -> Tensor:
-        """Their logits of the bins, (N, K, h, w)."""
-
-    @property
-    @abstractmethod
-    def width(self) -> int:
-        """The number of features that the scores are made of."""
-
     @property
     @abstractmethod
     def early_width(self) -> int:
         """The number of early features."""
+
+    @property
+    def width(self) -> int:
+        """The number of features that the scores are made of."""
+        return self.head.score.in_channels
+
+    def centres(self) -> Tensor:
+        """See BinNetwork."""
+        return self.head.centres()
 
     def joined(self, image: Tensor) -> Tensor:
         """What the bins' scores are made of, see `Features`."""
@@ -90,14 +93,14 @@ class ConfidentNetwork(BinNetwork):
 
     def scores(self, image: Tensor) -> Tensor:
         """See BinNetwork."""
-        return self.scores_of(self.joined(image))
+        return self.head.scores(self.joined(image))
 
     def with_confidence(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Depth in metres and confidence, each (N, H, W), and novelty (N,); only for a network that has the heads."""
         assert self.confidence is not None
         assert self.novelty is not None
         joined, early = self.features(image)
-        depth = self.expected(self.scores_of(joined))
+        depth = self.expected(self.head.scores(joined))
         return self.at_size(depth, image), self.at_size(self.confidence(joined), image), self.novelty(early)
 
 

@@ -5,9 +5,9 @@ As in SPACE-CLIP (2026), whose decoder of 12 M weights reads a frozen CLIP ViT-B
 
 from torch import Tensor, nn
 
+from clipdepth_train.models.confidence import ConfidentNetwork, Features
 from clipdepth_train.models.configs import SpaceConfig
-from clipdepth_train.models.edge import BinHead, FeaturePyramid
-from clipdepth_train.models.network import BinNetwork
+from clipdepth_train.models.decoder import BinHead, FeaturePyramid
 from clipdepth_train.transformer_trunk import TransformerTrunk, load_transformer, require_multiples
 
 
@@ -30,7 +30,7 @@ class Levels(nn.ModuleList):
         return tuple(level(x) for level, x in zip(self, features, strict=True))
 
 
-class Space(BinNetwork):
+class Space(ConfidentNetwork):
     """The trunk, its features as four levels, the pyramid that joins them, and the bins.
 
     Depth is made at a quarter of the patches' stride. Height and width are multiples of the patches'.
@@ -42,14 +42,17 @@ class Space(BinNetwork):
         self.pyramid = pyramid
         self.head = head
 
-    def centres(self) -> Tensor:
-        """See BinNetwork."""
-        return self.head.centres()
-
-    def scores(self, image: Tensor) -> Tensor:
-        """See BinNetwork."""
+    @property
+    def early_width(self) -> int:
+        """See ConfidentNetwork."""
         assert self.trunk is not None
-        return self.head.scores(self.pyramid(self.levels(self.trunk(image))))
+        return self.trunk.channels[0]
+
+    def features(self, image: Tensor) -> Features:
+        """See ConfidentNetwork; the pyramid's, and those of the first of the transformer's blocks."""
+        assert self.trunk is not None
+        blocks = self.trunk(image)
+        return Features(self.pyramid(self.levels(blocks)), blocks[0])
 
 
 def build_space(config: SpaceConfig, size: tuple[int, int]) -> Space:
