@@ -114,3 +114,15 @@ def test_a_folder_that_takes_no_claim_is_named_and_not_the_lock(tmp_path: Path) 
     with pytest.raises(FileNotFoundError) as error, claimed(tmp_path / "gone" / "film.mp4"):
         pass
     assert error.value.filename == str(tmp_path / "gone")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has these folders")
+@pytest.mark.parametrize("output", ["/proc/film.mp4", "/proc/depth", "/sys/film.mp4", "/sys/depth"])
+def test_a_folder_of_the_kernels_is_refused_in_a_line(
+    output: str, bundle: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(arguments(bundle, Path(output), "--frames", "1")) == 1
+    error = capsys.readouterr().err.replace(TERMS, "")
+    assert error.count("\n") == 1
+    assert str(Path(output).parent) in error
+    assert "choose another place" in error

@@ -111,6 +111,7 @@ _REMEDIES = {
     errno.EDQUOT: "free some space or choose another place",
     errno.EFBIG: "choose a place that takes larger files",
     errno.EROFS: "choose another place",
+    errno.EPERM: "choose another place",
     errno.EACCES: "change its permissions or choose another place",
     errno.ENAMETOOLONG: "choose a shorter name",
 }

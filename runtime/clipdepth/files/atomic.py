@@ -114,6 +114,8 @@ def make_folder(path: Path) -> None:
         path.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError):
         raise OutputError(f"{path} is a file or lies inside one; choose another place") from None
+    except FileNotFoundError:  # as /proc answers
+        raise OutputError(f"no folder can be made at {path}; choose another place") from None
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -56,6 +56,8 @@ def _opened(lock: Path) -> int:
     except OSError as error:
         if error.errno in (errno.ELOOP, errno.EISDIR, errno.ENXIO):
             raise _no_file(lock) from None
+        if error.errno == errno.ENOENT and lock.parent.is_dir():  # as /proc answers
+            raise OutputError(f"{lock.parent} takes no files; choose another place") from None
         # The folder is what the user knows of, and what refuses: the lock is ours, and not there yet.
         error.filename = str(lock.parent)
         raise
