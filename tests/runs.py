@@ -21,13 +21,13 @@ from clipdepth_train.models import EdgeConfig
 from clipdepth_train.pretrained import PretrainedConfig
 from clipdepth_train.recipe import DataConfig, OptimConfig, Recipe
 from clipdepth_train.trainer import Trainer
-from tiny_clip import TINY_CLIP
+from tiny_clip import TINY_CLIP, TINY_MOBILE
 
 SECONDS_BETWEEN_FRAMES = 1.5
 TINY_EDGE = EdgeConfig(PretrainedConfig(TINY_CLIP, "none"), width=8, bins=8)
 """An edge model on a tiny ResNet: fast. Only processes that import tiny_clip can load it."""
-MOBILE_EDGE = EdgeConfig(PretrainedConfig("MobileCLIP2-S0", "none"), stages=4, width=16, bins=16)
-"""An edge model on the whole MobileCLIP2-S0 trunk with random weights: 11 M weights, seconds to build."""
+MOBILE_EDGE = EdgeConfig(PretrainedConfig(TINY_MOBILE, "none"), stages=4, width=16, bins=16)
+"""An edge model on a MobileCLIP's trunk, whose branches fold together."""
 
 
 def write_rgbd_folder(path: Path, train: int = 4, test: int = 2, height: int = 64, width: int = 64) -> Path:

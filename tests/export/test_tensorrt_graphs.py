@@ -10,7 +10,11 @@ from clipdepth.bundle.folder import Bundle, open_bundle
 from clipdepth.bundle.manifest import PRECISIONS
 from clipdepth_export.exporter import ExportConfig, write_bundle
 from clipdepth_export.sources.run import run_source
+from clipdepth_train.models import EdgeConfig
+from clipdepth_train.pretrained import PretrainedConfig
+from clipdepth_train.recipe import DataConfig
 from measured import few_calibration_frames
+from runs import train_tiny_run
 from tensorrt_cpu.builds import build_all
 
 pytest_plugins = ["tensorrt_cpu.plugin"]
@@ -39,5 +43,17 @@ def test_an_engine_is_built_of_every_model_in_every_precision(
     assert exported.refused == {}
     bundle = open_bundle(tmp_path / "all.bundle", any_tolerance=True)
     build_all(bundle)
-    if kind == "mobile":  # the trunk of `edge`, which is nearly all of it
-        assert bundle.graph("int8").stat().st_size < 15_000_000
+
+
+@pytest.mark.slow
+def test_the_whole_mobile_clip_is_small_in_int8(many: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """MobileCLIP2-S0's 11 million weights, where other tests take a narrow copy."""
+    few_calibration_frames(monkeypatch)
+    model = EdgeConfig(PretrainedConfig("MobileCLIP2-S0", "none"), stages=4, width=16, bins=16)
+    run = train_tiny_run(tmp_path / "mobile", many, model=model, epochs=0, frames=DataConfig(64, 96, workers=0))
+    config = ExportConfig(["int8"], tolerances={"int8": Tolerance(1e9)})
+    exported = write_bundle(run_source(run, str(many)), tmp_path / "mobile.bundle", config)
+    assert exported.refused == {}
+    bundle = open_bundle(tmp_path / "mobile.bundle", any_tolerance=True)
+    assert bundle.graph("int8").stat().st_size < 15_000_000
+    build_all(bundle)
