@@ -139,6 +139,8 @@ def test_what_an_earlier_version_did_not_write_has_its_default() -> None:
         ("--optim.warm-up-rate", {"optim": OptimConfig(warm_up_rate=-1.0)}),
         ("--optim.ema", {"optim": OptimConfig(ema=1.0)}),
         ("--optim.ema", {"optim": OptimConfig(ema=-0.1)}),
+        ("--optim.average-epochs", {"optim": OptimConfig(average_epochs=-1)}),
+        ("--optim.average-epochs", {"optim": OptimConfig(average_epochs=3), "epochs": 2}),
         ("--accumulate", {"accumulate": 0}),
         ("--view.rotate", {"view": ViewConfig(rotate=181.0)}),
         ("--view.shift", {"view": ViewConfig(shift=-1.0)}),

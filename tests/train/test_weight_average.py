@@ -1,5 +1,6 @@
-"""The moving average of weights against its closed form."""
+"""The averages of weights against their closed forms."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -12,12 +13,18 @@ import runs
 from clipdepth.errors import CheckpointError
 from clipdepth_train.depth_model import DepthModel, build_model
 from clipdepth_train.recipe import OptimConfig
-from clipdepth_train.weight_average import WeightAverage
+from clipdepth_train.weight_average import WeightAverage, averaging
 
 STEPS = 6
 DECAY = 0.28
 DECAYS = (1 / 10, 2 / 11, 3 / 12, DECAY, DECAY, DECAY)
 """Of the first steps: (1 + n)/(10 + n), until that is more than DECAY."""
+
+
+def moving(ema: float) -> Callable[[int], float]:
+    share_at = averaging(OptimConfig(ema=ema), STEPS, 2)
+    assert share_at is not None
+    return share_at
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +51,7 @@ def train(average: WeightAverage, model: DepthModel, seeds: range) -> None:
 def following(model: DepthModel, steps: int) -> WeightAverage:
     """An average that began at the weights of seed 0 and followed those of 1, 2 and so on."""
     model.load_state_dict(weights(model, 0))
-    average = WeightAverage(model, DECAY)
+    average = WeightAverage(model, moving(DECAY))
     train(average, model, range(1, steps + 1))
     return average
 
@@ -62,6 +69,29 @@ def test_the_closed_form(model: DepthModel) -> None:
             np.testing.assert_allclose(value.numpy(), expected, rtol=1e-5, err_msg=name)
 
 
+def test_the_mean_of_the_last_epochs(model: DepthModel) -> None:
+    """Of the weights after each of their steps, and of no others; before them it is the model itself."""
+    share_at = averaging(OptimConfig(ema=DECAY, average_epochs=2), STEPS, 2)
+    assert share_at is not None
+    model.load_state_dict(weights(model, 0))
+    average = WeightAverage(model, share_at)
+    train(average, model, range(1, 3))
+    for name, value in average.model.state_dict().items():
+        assert torch.equal(value, weights(model, 2)[name])
+    train(average, model, range(3, STEPS + 1))
+    seen = [weights(model, seed) for seed in range(3, STEPS + 1)]
+    for name, value in average.model.state_dict().items():
+        if value.is_floating_point():
+            expected = np.mean([each[name].double().numpy() for each in seen], axis=0)
+            np.testing.assert_allclose(value.numpy(), expected, rtol=1e-5, err_msg=name)
+        else:
+            assert torch.equal(value, seen[-1][name])
+
+
+def test_no_average() -> None:
+    assert averaging(OptimConfig(), STEPS, 2) is None
+
+
 def test_batch_norm_statistics_follow_and_their_counter_is_copied(model: DepthModel) -> None:
     found = following(model, STEPS).model.state_dict()
     assert any(name.endswith("running_var") for name in found)
@@ -72,7 +102,7 @@ def test_batch_norm_statistics_follow_and_their_counter_is_copied(model: DepthMo
 
 def test_an_average_of_what_does_not_change_does_not_either(model: DepthModel) -> None:
     model.load_state_dict(weights(model, 3))
-    average = WeightAverage(model, 0.999)
+    average = WeightAverage(model, moving(0.999))
     for _ in range(20):
         average.follow(model)
     for name, value in average.model.state_dict().items():
@@ -84,7 +114,7 @@ def test_a_restored_average_goes_on_bit_by_bit(model: DepthModel, steps: int) ->
     undisturbed = following(model, STEPS).model.state_dict()
     kept = {name: value.clone() for name, value in following(model, steps).model.state_dict().items()}
     model.load_state_dict(weights(model, 99))
-    restored = WeightAverage(model, DECAY)
+    restored = WeightAverage(model, moving(DECAY))
     restored.restore(kept, steps, Path("resume.safetensors"))
     train(restored, model, range(steps + 1, STEPS + 1))
     for name, value in restored.model.state_dict().items():
@@ -95,13 +125,13 @@ def test_an_average_of_another_model_is_refused(model: DepthModel) -> None:
     kept = dict(model.state_dict())
     kept.popitem()
     with pytest.raises(CheckpointError, match=r"resume\.safetensors"):
-        WeightAverage(model, DECAY).restore(kept, 1, Path("resume.safetensors"))
+        WeightAverage(model, moving(DECAY)).restore(kept, 1, Path("resume.safetensors"))
 
 
 def test_the_average_is_a_model_of_its_own(model: DepthModel) -> None:
     model.load_state_dict(weights(model, 0))
     model.train()
-    average = WeightAverage(model, DECAY)
+    average = WeightAverage(model, moving(DECAY))
     assert not average.model.training
     assert not any(p.requires_grad for p in average.model.parameters())
     assert model.training

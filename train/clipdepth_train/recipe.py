@@ -82,6 +82,8 @@ class OptimConfig:
     """Largest norm of the gradient; 0 for no limit."""
     ema: float = 0.0
     """Decay of the moving average of weights that is evaluated and kept; 0 keeps the last weights."""
+    average_epochs: int = 0
+    """In place of that, the mean of the weights over so many last epochs; 0 for none."""
 
 
 @dataclass(frozen=True)
@@ -183,6 +185,8 @@ class Recipe:
             value = getattr(self.optim, name)
             _require(value >= 0, f"optim.{name}", value, "0 or more")
         _require(0 <= self.optim.ema < 1, "optim.ema", self.optim.ema, "in [0, 1)")
+        averaged = self.optim.average_epochs
+        _require(0 <= averaged <= self.epochs, "optim.average_epochs", averaged, f"from 0 to the {self.epochs} epochs")
         _require(0 <= self.augment.rotate <= 180, "augment.rotate", self.augment.rotate, "in [0, 180]")
         _require(0 <= self.augment.tilt <= 45, "augment.tilt", self.augment.tilt, "in [0, 45]")
         _require(self.augment.zoom >= 1, "augment.zoom", self.augment.zoom, "1 or more")

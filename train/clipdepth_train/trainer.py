@@ -57,7 +57,7 @@ from clipdepth_train.step_log import StepLog, start_trackers
 from clipdepth_train.teacher.labels import label_pictures
 from clipdepth_train.training_data import open_training
 from clipdepth_train.truth_range import require_truth
-from clipdepth_train.weight_average import WeightAverage
+from clipdepth_train.weight_average import WeightAverage, averaging
 
 METRICS = "metrics.json"
 PICTURES = "predictions.png"
@@ -175,7 +175,8 @@ class Trainer:
         optimizer = make_optimizer(model, self.recipe)
         base_rates = [group["lr"] for group in optimizer.param_groups]
         model.to(self.accelerator.device)
-        self.average = WeightAverage(model, self.recipe.optim.ema) if self.recipe.optim.ema else None
+        share_at = averaging(self.recipe.optim, self.steps, self.per_epoch)
+        self.average = WeightAverage(model, share_at) if share_at else None
         if resumed is not None:
             restore_optimizer(optimizer, resumed)
             if self.average is not None:

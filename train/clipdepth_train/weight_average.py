@@ -1,7 +1,7 @@
-"""An exponential moving average of a model's weights while it trains."""
+"""An average of a model's weights while it trains."""
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import torch
@@ -9,14 +9,18 @@ from torch import Tensor
 
 from clipdepth_train.checkpoint import load_weights
 from clipdepth_train.depth_model import DepthModel
+from clipdepth_train.recipe import OptimConfig
 
 
 class WeightAverage:
-    """A copy of `model` whose weights follow it: w ← decay · w + (1 - decay) · new, batch-norm statistics alike."""
+    """A copy of `model` whose weights follow it: w ← w + share · (new - w), batch-norm statistics alike.
 
-    def __init__(self, model: DepthModel, decay: float) -> None:
+    `share_at` says the share of the new weights by the number of steps before, see `averaging`.
+    """
+
+    def __init__(self, model: DepthModel, share_at: Callable[[int], float]) -> None:
         self.model = copy.deepcopy(model).requires_grad_(False).eval()
-        self._decay = decay
+        self._share_at = share_at
         self._steps = 0
 
     def restore(self, tensors: Mapping[str, Tensor], steps: int, path: Path) -> None:
@@ -26,7 +30,7 @@ class WeightAverage:
 
     def follow(self, model: DepthModel) -> None:
         """Take in the weights of one more step."""
-        share = 1 - decay_at(self._steps, self._decay)
+        share = self._share_at(self._steps)
         self._steps += 1
         self.mix(model, share)
 
@@ -44,6 +48,16 @@ class WeightAverage:
             old[name].copy_(new[name])
 
 
-def decay_at(step: int, decay: float) -> float:
-    """The decay at a step, from 0: at most (1 + n)/(10 + n), so that the random first weights are soon forgotten."""
-    return min(decay, (1 + step) / (10 + step))
+def averaging(optim: OptimConfig, steps: int, per_epoch: int) -> Callable[[int], float] | None:
+    """The share that a step's weights take of the average, by the number of steps before it; None for no average.
+
+    The mean of the weights after each of the last `average_epochs` epochs' steps (stochastic weight averaging, Izmailov
+    et al. 2018), or the exponential average of `ema`. Of that the decay is at most (1 + n)/(10 + n), so that the random
+    first weights are soon forgotten.
+    """
+    if optim.average_epochs:
+        first = steps - optim.average_epochs * per_epoch
+        return lambda step: 1 / max(1, step - first + 1)
+    if optim.ema:
+        return lambda step: 1 - min(optim.ema, (1 + step) / (10 + step))
+    return None

@@ -13,7 +13,7 @@ from clipdepth_train.objective import Objective
 from clipdepth_train.recipe import Recipe
 from clipdepth_train.schedule import learning_rate_factor
 from clipdepth_train.trainer import make_optimizer
-from clipdepth_train.weight_average import WeightAverage, decay_at
+from clipdepth_train.weight_average import WeightAverage, averaging
 
 Size = tuple[int, int]
 AHEAD = 3
@@ -36,7 +36,11 @@ class GraphedTraining:
         if recipe.channels_last:
             self._trained.to(memory_format=torch.channels_last)
         self._trained.to(device).train()
-        self._average = WeightAverage(self._trained, recipe.optim.ema)
+        self._per_epoch = self.steps // recipe.epochs
+        share_at = averaging(recipe.optim, self.steps, self._per_epoch)
+        assert share_at is not None
+        self._share_at = share_at
+        self._average = WeightAverage(self._trained, share_at)
         self._objective = Objective(self._trained, recipe.loss)
         self._optimizer = make_optimizer(self._trained, recipe)
         self._rates = [float(group["lr"]) for group in self._optimizer.param_groups]
@@ -64,9 +68,8 @@ class GraphedTraining:
     def advance(self) -> None:
         """Put one more step on the GPU's queue; elsewhere, take it."""
         batch = next(self._batches)
-        factor = learning_rate_factor(self.recipe.optim, self.step, self.steps, self.steps // self.recipe.epochs)
-        taken = 1 - decay_at(self.step, self.recipe.optim.ema)
-        numbers = torch.tensor([*(rate * factor for rate in self._rates), taken])
+        factor = learning_rate_factor(self.recipe.optim, self.step, self.steps, self._per_epoch)
+        numbers = torch.tensor([*(rate * factor for rate in self._rates), self._share_at(self.step)])
         height, width = batch["depth"].shape[1:]
         size = (height, width)
         if self._stream is None:
