@@ -1,7 +1,8 @@
 """Every error raised on purpose. A message is one line: what was found, where, and what to do."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from difflib import get_close_matches
 
 
 class ClipdepthError(Exception):
@@ -14,6 +15,14 @@ class UsageError(ClipdepthError, ValueError):
     """The command or the arguments make no sense, whatever the data."""
 
     exit_status = 2
+
+
+def unknown_name(kind: str, name: str, known: Iterable[str]) -> UsageError:
+    """The error for a `name` that is none of those that are known, with the one that may be meant."""
+    names = list(known)
+    near = get_close_matches(name, names, 1)
+    meant = f"did you mean '{near[0]}'? There are" if near else "choose one of"
+    return UsageError(f"unknown {kind} '{name}'; {meant} {', '.join(names)}")
 
 
 class MissingExtraError(ClipdepthError, ImportError):

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clipdepth.bundle.stored_file import stored_file
-from clipdepth.errors import UsageError, WeightsError
+from clipdepth.errors import UsageError, WeightsError, unknown_name
 
 # PyTorch and SAM take ten seconds to import and only `Segmenter` needs them, so they are imported where they are used.
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class SamConfig:
 
     def __post_init__(self) -> None:
         if self.variant not in VARIANTS:
-            raise UsageError(f"unknown --sam '{self.variant}'; choose one of {', '.join(VARIANTS)}")
+            raise unknown_name("--sam", self.variant, VARIANTS)
         if self.points_per_side < 1:
             raise UsageError(f"--points-per-side is {self.points_per_side}; it has to be 1 or more")
         for name in ("pred_iou_thresh", "stability_score_thresh"):

@@ -5,14 +5,13 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from importlib import import_module
 from typing import TYPE_CHECKING
 
 import clipdepth
 from clipdepth.cli.interruption import exit_status
 from clipdepth.cli.logs import log_failure, set_up_logging
-from clipdepth.errors import ClipdepthError, MissingExtraError, UsageError
+from clipdepth.errors import ClipdepthError, MissingExtraError, unknown_name
 
 if TYPE_CHECKING:
     from clipdepth.cli.arguments import ArgumentParser
@@ -157,9 +156,7 @@ def _named(arguments: list[str]) -> tuple[str, list[str]]:
         name = " ".join(arguments[:words])
         if name in COMMANDS:
             return name, arguments[words:]
-    if near := get_close_matches(name, COMMANDS, 1):
-        raise UsageError(f"unknown command '{name}'; did you mean '{near[0]}'? 'clipdepth help' lists all")
-    raise UsageError(f"unknown command '{name}'; choose one of {', '.join(COMMANDS)}")
+    raise unknown_name("command", name, COMMANDS)
 
 
 def _load(name: str) -> Callable[[Sequence[str]], int]:

@@ -16,7 +16,7 @@ from clipdepth.cli.min_confidence import add_min_confidence
 from clipdepth.cli.worker_options import CPUS, WorkerOptions, add_worker_arguments
 from clipdepth.cluster.connection import LOCAL, Resources
 from clipdepth.engines import AUTO, ENGINES, engines_for
-from clipdepth.errors import UsageError
+from clipdepth.errors import UsageError, unknown_name
 
 LEAST_STORE_GB = 0.1
 
@@ -52,7 +52,7 @@ def parse_options(argv: Sequence[str]) -> ArchiveOptions:
     """The command's options. Raises UsageError for those that make no sense together."""
     options = ArchiveOptions(**vars(parser().parse_args(argv)))
     if options.engine not in (AUTO, *ENGINES):
-        raise UsageError(f"unknown engine '{options.engine}'; choose one of {', '.join((AUTO, *ENGINES))}")
+        raise unknown_name("engine", options.engine, (AUTO, *ENGINES))
     if options.device is not None and (options.gpus is not None or options.ray != LOCAL):
         raise UsageError(
             "--device is for this machine's own GPUs, and --gpus and --ray have Ray give them out; leave it out"

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Literal, Protocol
 
-from clipdepth.errors import EngineError, MissingExtraError, UsageError
+from clipdepth.errors import EngineError, MissingExtraError, UsageError, unknown_name
 
 if TYPE_CHECKING:
     import numpy as np
@@ -166,7 +166,7 @@ def load_engine(
     where it does not load or does not get its device.
     """
     if name not in ENGINES:
-        raise UsageError(f"unknown engine '{name}'; choose one of {', '.join(ENGINES)}")
+        raise unknown_name("engine", name, ENGINES)
     if name not in engines_for(device):
         raise UsageError(
             f"engine '{name}' is not for GPUs, so that it has no device {device}; leave the device out, or choose one "

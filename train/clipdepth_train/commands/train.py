@@ -8,7 +8,7 @@ from rich.console import Console
 
 from clipdepth.bundle.box import find_folder
 from clipdepth.cli.overwriting import refuse_overwriting
-from clipdepth.errors import UsageError
+from clipdepth.errors import unknown_name
 from clipdepth_train.commands.metrics_table import metrics_table
 from clipdepth_train.commands.train_arguments import read_arguments
 from clipdepth_train.commands.train_options import parser
@@ -28,7 +28,7 @@ def main(argv: Sequence[str]) -> int:
         return 0 if argv else 2
     name, *rest = argv
     if name not in RECIPES:
-        raise UsageError(f"unknown recipe '{name}'; choose one of {', '.join(RECIPES)}")
+        raise unknown_name("recipe", name, RECIPES)
     arguments = read_arguments(name, rest)
     asked = arguments.asked_recipe()
     recipe = replace(_own_sizes(asked, name, console), teacher=pinned_teacher(asked.teacher))
