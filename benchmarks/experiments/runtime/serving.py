@@ -3,9 +3,9 @@
     python benchmarks/experiments/runtime/serving.py BUNDLE [--video VIDEO] [--clients 8] [--seconds 10] [--rounds 3]
 
 The engine alone runs pictures at the network's size, one after another in batches of the graph's own largest. Clients
-send JPEGs of the video's frames and read depth; each sends its next picture when it has the answer. They run on the
-same cores as the service, which is more than clients elsewhere cost. Processor time of a picture depends less than the
-rates on other work on the cores.
+send JPEGs of the video's frames, or bare pixels at the network's size, and read depth; each sends its next picture when
+it has the answer. They run on the same cores as the service, which is more than clients elsewhere cost. Processor time
+of a picture depends less than the rates on other work on the cores.
 """
 
 import http.client
@@ -13,6 +13,7 @@ import multiprocessing
 import time
 from concurrent.futures import ThreadPoolExecutor
 from multiprocessing.connection import Connection
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -23,7 +24,15 @@ from clipdepth.model import DepthModel, load
 from clipdepth.web import Address
 from clipdepth.web.service import open_service
 
-FORMS = ("png", "npy")
+
+class Request(NamedTuple):
+    """What clients send and ask for."""
+
+    sent: str
+    target: str
+    bodies: list[bytes]
+
+
 TIMES = "engine alone", "service", "clients"
 """Whose processor time."""
 
@@ -37,31 +46,41 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
     frames = real_frames(options.video)
-    jpegs = [cv2.imencode(".jpg", frame)[1].tobytes() for frame in frames[:20]]
     print_machine()
-    found: dict[str, list[tuple[float, ...]]] = {form: [] for form in FORMS}
     with load(options.bundle, engine=options.engine) as model:
         batch = model.bundle.manifest.input.max_batch
+        requests = requests_of(model, frames[:20])
+        found: dict[str, list[tuple[float, ...]]] = {request.sent: [] for request in requests}
         address = Address("127.0.0.1", 0)
         with open_service(address, None, model.bundle.manifest, model.engine, model.precision) as service:
             for number in range(options.rounds):
                 note(f"round {number + 1} of {options.rounds}")
-                for form in FORMS:
+                for request in requests:
                     # One after the other, so that both see the same machine.
                     alone = engine_alone(model, frames, batch, options.seconds)
-                    served = ask_from_another_process(
-                        service.address.port, form, jpegs, options.clients, options.seconds
-                    )
-                    found[form].append((*alone, *served))
+                    served = ask_from_another_process(service.address.port, request, options.clients, options.seconds)
+                    found[request.sent].append((*alone, *served))
     rates = "engine alone, pictures/s", "served, pictures/s", "share"
-    print_heading("answer", "batch", *rates, *(f"{whose}, ms a picture" for whose in TIMES), "n")
-    for form, rounds in found.items():
+    print_heading("sent, answer", "batch", *rates, *(f"{whose}, ms a picture" for whose in TIMES), "n")
+    for sent, rounds in found.items():
         alone, engine, served, service_ms, clients = zip(*rounds, strict=True)
         share = f"{np.median([one / other for one, other in zip(served, alone, strict=True)]):.0%}"
         n = f"{len(rounds)} × {options.seconds:g} s, {options.clients} clients"
         print_row(
-            form, str(batch), spread(alone), spread(served), share, *map(spread, (engine, service_ms, clients)), n
+            sent, str(batch), spread(alone), spread(served), share, *map(spread, (engine, service_ms, clients)), n
         )
+
+
+def requests_of(model: DepthModel, frames: list[Frame]) -> list[Request]:
+    """Pictures as clients send them, and the answers that they want."""
+    jpegs = [cv2.imencode(".jpg", frame)[1].tobytes() for frame in frames]
+    size = model.bundle.manifest.input
+    raw = [resize_frame(frame, size.height, size.width).tobytes() for frame in frames]
+    high, wide = frames[0].shape[:2]
+    return [
+        *(Request(f"{wide}×{high} JPEG, {form.upper()}", f"/depth?as={form}", jpegs) for form in ("png", "npy")),
+        Request(f"{size.width}×{size.height} raw, NPY", f"/depth?as=npy&raw={size.height}x{size.width}", raw),
+    ]
 
 
 def engine_alone(model: DepthModel, frames: list[Frame], batch: int, seconds: float) -> tuple[float, float]:
@@ -77,13 +96,11 @@ def engine_alone(model: DepthModel, frames: list[Frame], batch: int, seconds: fl
     return done / (time.perf_counter() - start), 1000 * (time.process_time() - busy) / done
 
 
-def ask_from_another_process(
-    port: int, form: str, jpegs: list[bytes], clients: int, seconds: float
-) -> tuple[float, float, float]:
+def ask_from_another_process(port: int, request: Request, clients: int, seconds: float) -> tuple[float, float, float]:
     """Answers a second, counted there, and the processor time of one, here and there, milliseconds."""
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
-    process = context.Process(target=ask, args=(port, form, jpegs, clients, seconds, theirs))
+    process = context.Process(target=ask, args=(port, request, clients, seconds, theirs))
     process.start()
     ours.recv()
     busy = time.process_time()
@@ -93,20 +110,20 @@ def ask_from_another_process(
     return count / seconds, 1000 * busy / count, 1000 * theirs_s / count
 
 
-def ask(port: int, form: str, jpegs: list[bytes], clients: int, seconds: float, line: Connection) -> None:
+def ask(port: int, request: Request, clients: int, seconds: float, line: Connection) -> None:
     """Ask with so many clients at the same time."""
     line.send("ready")
     end, busy = time.perf_counter() + seconds, time.process_time()
     with ThreadPoolExecutor(clients) as pool:
-        counts = list(pool.map(lambda number: ask_on(port, form, jpegs, number, end), range(clients)))
+        counts = list(pool.map(lambda number: ask_on(port, request, number, end), range(clients)))
     line.send((sum(counts), time.process_time() - busy))
 
 
-def ask_on(port: int, form: str, jpegs: list[bytes], number: int, end: float) -> int:
+def ask_on(port: int, request: Request, number: int, end: float) -> int:
     """Ask on one connection until the end; how many answers came."""
     connection, count = http.client.HTTPConnection("127.0.0.1", port, timeout=60), 0
     while time.perf_counter() < end:
-        connection.request("POST", f"/depth?as={form}", jpegs[(number + count) % len(jpegs)])
+        connection.request("POST", request.target, request.bodies[(number + count) % len(request.bodies)])
         response = connection.getresponse()
         body = response.read()
         if response.status != 200:
