@@ -241,7 +241,7 @@ def reached() -> Rows:
     labels = {
         "depth_eigen, coarse, by the paper's schedule on 795 frames": tried["depth_eigen, coarse"],
         "depth_eigen, refined, likewise": tried["depth_eigen, refined"],
-        "edge-nyu": evaluated("nyu/with-kitchen/edge-nyu-eigen.json"),
+        "edge-nyu": evaluated("nyu/edge-nyu/eigen.json"),
     }
     rows = {label: [*((found[name],) for name in METRICS), None] for label, found in labels.items()}
     return {**rows, "edge-nyu": [*rows["edge-nyu"][:-1], (box()["model"]["flops"] / 1e9,)]}
@@ -264,7 +264,7 @@ def precisions() -> Rows:
 
 
 def how_sure() -> Rows:
-    found = [read(f"nyu/confidence/{name}.json")["uncertainty"] for name in ("nyu", "kitchen")]
+    found = [read(f"nyu/edge-nyu/{name}.json")["uncertainty"] for name in ("eigen", "kitchen")]
     shares = {
         "pixels within 10%, by confidence": "confidence",
         "pixels within 10%, observed": "within",
@@ -517,9 +517,9 @@ def test_every_table_is_compared_or_known_to_have_no_results(page: str) -> None:
 
 def sentences() -> Iterable[tuple[str, str, Sequence[float]]]:
     """A page, a pattern of what it says, and the figures in the pattern's groups."""
-    metrics = evaluated("nyu/with-kitchen/edge-nyu-eigen.json")
-    aligned = evaluated("nyu/with-kitchen/edge-nyu-aligned.json")
-    kitchen = evaluated("nyu/with-kitchen/edge-nyu-kitchen.json")
+    metrics, aligned, kitchen, whole = (
+        evaluated(f"nyu/edge-nyu/{name}.json") for name in ("eigen", "aligned", "kitchen", "all")
+    )
     starts = read("amd-epyc-2-cores/installed.json")["start_processor_s"]
     imported, python, helped = (median(starts[name]) for name in ("import clipdepth", "python", "clipdepth run --help"))
     int8 = next(g for g in box()["graphs"] if g["placement"] == "cpu")["verification"]
@@ -531,7 +531,7 @@ def sentences() -> Iterable[tuple[str, str, Sequence[float]]]:
     on_ort, msa = report(HERE)["onnxruntime int8"], times_as_long("MSA (RN50) 416×544 eager fp32", "openvino int8")
     assert msa
     times = row["latency_ms"]["p50"], on_ort["latency_ms"]["p50"]
-    accuracy, frames = (metrics["rel"], metrics["delta1"]), read("nyu/with-kitchen/edge-nyu-eigen.json")["frames"]
+    accuracy, frames = (metrics["rel"], metrics["delta1"]), read("nyu/edge-nyu/eigen.json")["frames"]
     yield "README.md", r"\*\*(\S+) rel\*\*, (\S+) δ1 .* on (\d+) of NYU's 654", (*accuracy, frames)
     yield "README.md", r"two CPU cores\*\*: (\S+) ms a frame", (row["latency_ms"]["p50"],)
     yield (
@@ -562,6 +562,11 @@ def sentences() -> Iterable[tuple[str, str, Sequence[float]]]:
     yield "docs/devices.md", starting, (imported, python, helped)
     yield NYU, r"parameters \| (\S+) M", (box()["model"]["parameters"] / 1e6,)
     yield NYU, r"`edge-nyu` has rel (\S+) and δ1 ([\d.]+):", (aligned["rel"], aligned["delta1"])
+    order = [read(f"nyu/edge-nyu/{name}.json")["uncertainty"] for name in ("eigen", "kitchen")]
+    least, best = ([100 * (1 - part[key]["0.8"] / part["rel"]["1"]) for part in order] for key in ("rel", "best"))
+    falls = r"rel falls by (\S+)% on NYU and by (\S+)% in the kitchen. If the worst\nfifth .* (\S+)% and (\S+)%\."
+    yield NYU, falls, (*least, *best)
+    yield NYU, r"all pixels inside the frame, rel is (\S+) and δ1 (\S+);", (whole["rel"], whole["delta1"])
     yield NYU, r"another Kinect .*: rel (\S+), δ1 (\S+), nothing", (kitchen["rel"], kitchen["delta1"])
     yield NYU, r"yolo26n-depth takes (\S+) times \((\S+) to (\S+)\)", yolo
     yield BENCHMARKS, r"form takes (\S+) times as long and not twice", yolo[:1]
