@@ -9,7 +9,7 @@ INSTALLED := $(VENV)/.installed
 SKIPPED := $(VENV)/.skipped
 LOWEST := .venv-lowest
 # Tests that want PyTorch, TensorRT, Ray's workers, every extra, or an ONNX Runtime that tells where nodes ran (1.24).
-NOT_LOWEST := archive test_serve_ray.py test_sam_* test_tensorrt_* test_engines_assignment.py test_executed.py test_demo_frames.py test_arrows.py
+NOT_LOWEST := test_sam_* test_tensorrt_* test_engines_assignment.py test_executed.py test_demo_frames.py test_arrows.py
 DEBIAN := $(shell sed 's/\#.*//' tests/debian.txt)
 APT_GET := $(if $(filter-out 0,$(shell id -u)),sudo) env DEBIAN_FRONTEND=noninteractive apt-get --quiet --yes --option Acquire::Retries=3
 
@@ -27,10 +27,10 @@ endif
 demo: $(INSTALLED)
 	$(BIN)/clipdepth demo --out demo
 
-# Two folders at a time, the longest first: the tests keep to one thread each.
+# Three folders at a time, the longest first: the tests keep to one thread each, and some wait for other processes.
 test: $(INSTALLED)
 	@rm -f $(SKIPPED)
-	$(MAKE) --no-print-directory --jobs 2 --output-sync $(addprefix test-,runtime export benchmarks train packaging)
+	$(MAKE) --no-print-directory --jobs 3 --output-sync $(addprefix test-,export runtime cluster benchmarks train packaging)
 	@if [ -e $(SKIPPED) ]; then cat $(SKIPPED); echo "'make test-packages' brings what these need, save for a GPU"; fi
 
 test-%: $(INSTALLED)

@@ -408,7 +408,7 @@ def test_an_unknown_recipe_is_one_line(capsys: pytest.CaptureFixture[str]) -> No
     assert error == f"clipdepth: error: unknown recipe 'mas'; choose one of {', '.join(NAMES)}\n"
     assert main(["train", "edge-ny"]) == 2
     error = capsys.readouterr().err
-    assert error.startswith("clipdepth: error: unknown recipe 'edge-ny'; did you mean 'edge-nyu'? There are depthclip, ")
+    assert error.startswith("clipdepth: error: unknown recipe 'edge-ny'; did you mean 'edge-nyu'? There are depthclip,")
     assert error.count("\n") == 1
 
 
