@@ -19,7 +19,7 @@ TINY_MOBILE = "tiny-mobile"
 @register_model
 def fastvit_tiny(pretrained: bool = False, **options: Any) -> FastVit:
     """The trunk of TINY_MOBILE, by the name that its config gives timm."""
-    made: FastVit = fastvit_mci0(pretrained, layers=(1, 2, 2, 1), embed_dims=(16, 32, 64, 128), **options)
+    made: FastVit = fastvit_mci0(pretrained, layers=(1, 1, 1, 1), embed_dims=(32, 64, 128, 256), **options)
     return made
 
 
