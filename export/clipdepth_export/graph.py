@@ -16,7 +16,7 @@ from clipdepth.bundle.manifest import InputSize
 from clipdepth.engines.contract import ANSWERS
 from clipdepth.errors import ClipdepthError
 from clipdepth.files.atomic import atomic_file
-from clipdepth_train.depth_model import DepthModel
+from clipdepth_train.depth_model import ConfidentModel, DepthModel
 from clipdepth_train.quiet import quiet_logger
 
 OPSET = 18
@@ -39,7 +39,7 @@ def trace_depth(
     One that is `confident` answers `confidence` as well, likewise, and `novelty`, float32 (N,).
     N is 1, or anything to `size.max_batch`. Raises ExportError where torch cannot export it.
     """
-    if isinstance(module, DepthModel):
+    if isinstance(module, DepthModel | ConfidentModel):
         module = module.at_size(size.height, size.width)
     shape = (min(size.max_batch, 2), size.height, size.width, 3)
     # A tensor for each: torch takes one that is given twice for one input.

@@ -42,10 +42,14 @@ def traced(model: DepthModel, height: int, width: int) -> onnx.ModelProto:
 
 @pytest.mark.parametrize("name", SIZES)
 def test_a_graph_holds_the_position_embeddings_of_its_size(name: str) -> None:
-    graph = traced(model_of(name), *SIZES[name]).graph
-    modes = [next(a.s for a in node.attribute if a.name == "mode") for node in graph.node if node.op_type == "Resize"]
+    check_positions_are_held(traced(model_of(name), *SIZES[name]))
+
+
+def check_positions_are_held(model: onnx.ModelProto) -> None:
+    nodes = model.graph.node
+    modes = [next(a.s for a in node.attribute if a.name == "mode") for node in nodes if node.op_type == "Resize"]
     assert set(modes) == {b"linear"}, "the pyramid's and no bicubic one"
-    assert not {"Sin", "Cos", "Range"} & {node.op_type for node in graph.node}
+    assert not {"Sin", "Cos", "Range"} & {node.op_type for node in nodes}
 
 
 def test_graphs_of_two_sizes_are_of_one_model() -> None:
@@ -80,4 +84,5 @@ def test_it_is_trained_evaluated_exported_and_verified_in_every_precision(
     bundle = open_bundle(out)
     assert bundle.manifest.precisions == list(PRECISIONS)
     assert bundle.manifest.confidence
+    check_positions_are_held(onnx.load(bundle.graph("fp32")))
     build_all(bundle)

@@ -151,6 +151,10 @@ class ConfidentModel(nn.Module):
         """See the class."""
         return self.model.with_confidence(frame)
 
+    def at_size(self, height: int, width: int) -> "ConfidentModel":
+        """See DepthModel."""
+        return ConfidentModel(self.model.at_size(height, width))
+
 
 def _colours(network: DepthNetwork, recipe: Recipe) -> tuple[Any, Any]:
     """Mean and deviation of R, G and B, from 0 to 1; a network without a trunk takes colours as they are."""
