@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 SKIPPED := $(VENV)/.skipped
 LOWEST := .venv-lowest
-# Tests that want PyTorch, TensorRT, Ray's workers, every extra, or an ONNX Runtime that tells where nodes ran (1.24).
+# Tests that want PyTorch, TensorRT, every extra, or an ONNX Runtime that tells where nodes ran (1.24).
 NOT_LOWEST := test_sam_* test_tensorrt_* test_engines_assignment.py test_executed.py test_demo_frames.py test_arrows.py
 DEBIAN := $(shell sed 's/\#.*//' tests/debian.txt)
 APT_GET := $(if $(filter-out 0,$(shell id -u)),sudo) env DEBIAN_FRONTEND=noninteractive apt-get --quiet --yes --option Acquire::Retries=3
@@ -47,7 +47,7 @@ test-lowest:
 	$(LOWEST)/bin/python -m pip install --quiet --disable-pip-version-check uv
 	$(LOWEST)/bin/uv pip install --python $(LOWEST)/bin/python --resolution lowest-direct \
 		--editable '.[cpu,viewer,hub,completion,bench,cluster,openvino]' --group test
-	$(LOWEST)/bin/python -m pytest tests/runtime $(NOT_LOWEST:%=--ignore-glob='*/runtime/%')
+	$(LOWEST)/bin/python -m pytest tests/runtime tests/cluster/test_cluster.py $(NOT_LOWEST:%=--ignore-glob='*/runtime/%')
 
 # The site: site/site/index.html. A warning or a dead link is an error.
 docs: $(INSTALLED)
