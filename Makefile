@@ -9,7 +9,7 @@ INSTALLED := $(VENV)/.installed
 SKIPPED := $(VENV)/.skipped
 LOWEST := .venv-lowest
 # Tests that want PyTorch, TensorRT, every extra, or an ONNX Runtime that tells where nodes ran (1.24).
-NOT_LOWEST := test_sam_* test_tensorrt_* test_engines_assignment.py test_executed.py test_demo_frames.py test_arrows.py
+NOT_LOWEST := test_sam_* test_tensorrt_* test_engines_assignment.py test_engines_systems.py test_executed.py test_platforms.py test_demo_frames.py test_arrows.py
 DEBIAN := $(shell sed 's/\#.*//' tests/debian.txt)
 APT_GET := $(if $(filter-out 0,$(shell id -u)),sudo) env DEBIAN_FRONTEND=noninteractive apt-get --quiet --yes --option Acquire::Retries=3
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import av
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 
 from clipdepth.rooms import Room, default_intrinsics
@@ -46,6 +47,8 @@ def write_clip(
         stream.codec_context.gop_size = gop
         stream.codec_context.thread_count = 1
         if turned:
+            if not hasattr(stream, "set_display_rotation"):
+                pytest.skip("needs PyAV 18 or newer to write a turn")
             stream.set_display_rotation(turned)
         for number, picture in enumerate(frames):
             frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="bgr24")

@@ -92,6 +92,7 @@ def test_every_command_has_its_help_without_any_extra() -> None:
 
 
 def test_the_options_of_a_recipe_wait_for_tyro_alone() -> None:
+    pytest.importorskip("tyro", reason="needs tyro, clipdepth[train]")
     heavy = [name for name in HEAVY if name not in ("tyro", "asyncio")]
     code = (
         "import atexit, sys; from clipdepth.cli import main\n"

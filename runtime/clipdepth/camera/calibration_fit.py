@@ -107,7 +107,7 @@ def fit_conversion(points: Sequence[CalibratedPoint], kind: DepthKind) -> Conver
         )
     weights = depths if kind == "disparity" else 1 / depths
     lines = np.stack([weights * answers, weights], axis=1)
-    scale, shift = (float(found) for found in np.linalg.lstsq(lines, np.ones(len(points)))[0])
+    scale, shift = (float(found) for found in np.linalg.lstsq(lines, np.ones(len(points)), rcond=None)[0])
     if scale <= 0:
         raise UsageError(
             f"the points make near what the model finds far (scale {scale:.3g}); check the pixels and metres of --point"
