@@ -263,8 +263,13 @@ def precisions() -> Rows:
     return rows
 
 
+def uncertainties() -> list[Any]:
+    """What edge-nyu's confidence is worth, on NYU and in the kitchen."""
+    return [read(f"nyu/edge-nyu/{name}.json")["uncertainty"] for name in ("eigen", "kitchen")]
+
+
 def how_sure() -> Rows:
-    found = [read(f"nyu/edge-nyu/{name}.json")["uncertainty"] for name in ("eigen", "kitchen")]
+    found = uncertainties()
     shares = {
         "pixels within 10%, by confidence": "confidence",
         "pixels within 10%, observed": "within",
@@ -580,8 +585,8 @@ def sentences() -> Iterable[tuple[str, str, Sequence[float]]]:
     yield "docs/devices.md", starting, (imported, python, helped)
     yield NYU, r"parameters \| (\S+) M", (box()["model"]["parameters"] / 1e6,)
     yield NYU, r"`edge-nyu` has rel (\S+) and δ1 ([\d.]+):", (aligned["rel"], aligned["delta1"])
-    order = [read(f"nyu/edge-nyu/{name}.json")["uncertainty"] for name in ("eigen", "kitchen")]
-    least, best = ([100 * (1 - part[key]["0.8"] / part["rel"]["1"]) for part in order] for key in ("rel", "best"))
+    sure = uncertainties()
+    least, best = ([100 * (1 - part[key]["0.8"] / part["rel"]["1"]) for part in sure] for key in ("rel", "best"))
     falls = r"rel falls by (\S+)% on NYU and by (\S+)% in the kitchen. If the worst\nfifth .* (\S+)% and (\S+)%\."
     yield NYU, falls, (*least, *best)
     yield NYU, r"all pixels inside the frame, rel is (\S+) and δ1 (\S+);", (whole["rel"], whole["delta1"])

@@ -24,6 +24,9 @@ from clipdepth.model import DepthModel, load
 from clipdepth.web import Address
 from clipdepth.web.service import open_service
 
+TIMES = "engine alone", "service", "clients"
+"""Whose processor time."""
+
 
 class Request(NamedTuple):
     """What clients send and ask for."""
@@ -31,10 +34,6 @@ class Request(NamedTuple):
     sent: str
     target: str
     bodies: list[bytes]
-
-
-TIMES = "engine alone", "service", "clients"
-"""Whose processor time."""
 
 
 def main() -> None:
