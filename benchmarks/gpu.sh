@@ -74,7 +74,7 @@ write() { # NAME PRECISION…: that run's bundle, if it is not there
 verify() { # NAME: each GPU engine's verdict, in a process of its own: a crash would take the benchmark with it
     local engine
     for engine in "${engines[@]}"; do
-        step 30 "verify-$1-$engine" "${clipdepth[@]}" verify "$work/$1.bundle" --engine "$engine" \
+        step 60 "verify-$1-$engine" "${clipdepth[@]}" verify "$work/$1.bundle" --engine "$engine" \
             --json "$results/verify-$1-$engine.json"
         [ $? -ge 124 ] && broken+=("$engine")
     done
@@ -88,12 +88,13 @@ build() { # NAME PRECISION…: TensorRT's engines
     done
 }
 
-bench() { # BUNDLE RUN|- OPTION…; without its run PyTorch's weights are random
-    local run=()
+bench() { # BUNDLE RUN|- OPTION…, --without last; without its run PyTorch's weights are random
+    local run=() without=("${broken[@]}")
     [ "$2" = - ] || run=(--run "$work/$2")
+    [[ ${#broken[@]} -eq 0 || " ${*:3} " == *" --without "* ]] || without=(--without "${broken[@]}")
     # A shell in the background has its programs ignore INT.
     step 120 "bench-$1" env --default-signal=INT "${clipdepth[@]}" bench "$work/$1.bundle" "${run[@]}" \
-        --skip memory "${timing[@]}" --out "$results/$1" "${@:3}" "${broken[@]}"
+        --skip memory "${timing[@]}" --out "$results/$1" "${@:3}" "${without[@]}"
 }
 
 {
