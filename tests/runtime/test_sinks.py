@@ -1,3 +1,4 @@
+import gc
 import re
 from pathlib import Path
 
@@ -5,6 +6,7 @@ import av
 import cv2
 import numpy as np
 import pytest
+from numpy.lib import NumpyVersion
 
 from clipdepth.errors import OutputError, UsageError
 from clipdepth.rooms import Room, default_intrinsics
@@ -220,8 +222,12 @@ def test_a_video_that_lost_its_end_is_an_error(tmp_path: Path) -> None:
     assert files(tmp_path) == []
 
 
+# Before 2.2 NumPy does not close an archive that it cannot write, and collecting it fails anew.
+UNCLOSED = [pytest.mark.filterwarnings("ignore:.*ZipFile.__del__")] if NumpyVersion(np.__version__) < "2.2.0" else []
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
-@pytest.mark.parametrize("name", ["depth.png", "depth.npz", "depth.ply", "depth.jpg"])
+@pytest.mark.parametrize("name", ["depth.png", pytest.param("depth.npz", marks=UNCLOSED), "depth.ply", "depth.jpg"])
 def test_a_full_disk_is_an_error_that_names_the_picture(
     tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -233,6 +239,8 @@ def test_a_full_disk_is_an_error_that_names_the_picture(
     stem, suffix = name.split(".")
     assert error.value.filename == str(tmp_path / "d" / f"{stem}_000005.{suffix}")
     assert files(tmp_path / "d") == []
+    del error
+    gc.collect()
 
 
 def test_a_picture_shows_frame_and_depth_side_by_side(tmp_path: Path) -> None:

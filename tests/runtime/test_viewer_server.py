@@ -429,10 +429,12 @@ def plain(path: str = "/", headers: str = "", method: str = "GET", host: str = "
         (plain(headers=f"X: {'y' * 20_000}\r\n"), 400, "malformed"),
         (b"GET /" + b"a" * 40_000, 400, "malformed"),
         (opening().replace(b"Sec-WebSocket-Key", b"X"), 400, "malformed"),
+        (opening().replace(b"dGhl", b"dGh\xe9"), 400, "malformed"),
         (opening().replace(b": 13", b": 12"), 400, "malformed"),
         (opening(headers="X: y\r\n" * 200), 431, "malformed"),
         (opening(headers=f"X: {'y' * 9000}\r\n"), 431, "malformed"),
     ],
+    ids=lambda value: value[:40] if isinstance(value, bytes) else None,
 )
 def test_a_bad_request_is_counted_by_its_reason_and_logged_once(
     data: bytes, status: int, reason: str, caplog: pytest.LogCaptureFixture

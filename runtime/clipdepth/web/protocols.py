@@ -10,6 +10,7 @@ from ipaddress import ip_address
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.http11 import Request
 
 from clipdepth.web.access import BUSY, MALFORMED, Access
 
@@ -17,6 +18,8 @@ MAX_OPEN = 128
 """Connections at once, also those that say nothing: each takes a file of the process."""
 MAX_FROM_ONE = 32
 """Of one address; this machine's own may be a proxy's, which speaks for all."""
+_TOO_LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+"""For a handshake that websockets ends without an answer, as it does before 17; Python 3.10 has 16 at most."""
 
 
 def counting_protocols(access: Access) -> tuple[type[H11Protocol], type[WebSocketsSansIOProtocol]]:
@@ -42,6 +45,12 @@ def counting_protocols(access: Access) -> tuple[type[H11Protocol], type[WebSocke
                 self.transport.close()
 
     class WebSocket(WebSocketsSansIOProtocol):
+        def handle_connect(self, event: Request) -> None:
+            """See uvicorn. websockets before 17 logs a traceback for a key that is not ASCII, and refuses none."""
+            if not all(key.isascii() for key in event.headers.get_all("Sec-WebSocket-Key")):
+                del event.headers["Sec-WebSocket-Key"]
+            super().handle_connect(event)
+
         def data_received(self, data: bytes) -> None:
             """See uvicorn, which lets a connection hang whose headers its library finds too long or too many."""
             opening = not self.handshake_initiated
@@ -49,7 +58,7 @@ def counting_protocols(access: Access) -> tuple[type[H11Protocol], type[WebSocke
             if opening and self.conn.handshake_exc:
                 access.count(MALFORMED)
                 if not self.handshake_complete:
-                    self.transport.write(b"".join(self.conn.data_to_send()))
+                    self.transport.write(b"".join(self.conn.data_to_send()) or _TOO_LARGE)
                     self.transport.close()
 
         def send_receive_event_to_app(self) -> None:
