@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import onnx
 import pytest
+from safetensors.numpy import load_file
 
 import runs
 from benchmarks.scripts import EXPERIMENTS, run_script
@@ -312,3 +313,17 @@ def test_cameras_of_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsy
     assert [float(cell) for cell in fitted.split(", ")[:2]] == pytest.approx(
         [metrics["rel"], metrics["delta1"]], abs=6e-4
     )
+
+
+def test_a_soup_has_the_mean_of_the_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of two seeds' weights, read by safetensors itself; it is a run like any other."""
+    data = runs.write_rgbd_folder(tmp_path / "data")
+    made = [runs.train_tiny_run(tmp_path / f"run{seed}", data, seed=seed) for seed in (0, 1)]
+    run_script(monkeypatch, "nyu/soup.py", *made, "--out", tmp_path / "soup")
+    one, two, soup = (load_file(folder / "checkpoint.safetensors") for folder in (*made, tmp_path / "soup"))
+    assert one.keys() == soup.keys()
+    for name, weights in soup.items():
+        expected = (one[name] + two[name]) / 2 if weights.dtype.kind == "f" else two[name]
+        np.testing.assert_allclose(weights, expected, rtol=1e-6, atol=1e-7, err_msg=name)
+    assert any(not np.array_equal(one[name], two[name]) for name in one)
+    assert main(["evaluate", str(tmp_path / "soup"), "--data", str(data)]) == 0
