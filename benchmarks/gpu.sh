@@ -42,6 +42,11 @@ export LD_LIBRARY_PATH="$libraries${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"
 clipdepth=("$python" -m clipdepth) broken=()
 : > "$work/failed"
 
+# What a step would miss minutes later.
+if ! "$python" -c 'import clipdepth_train.trainer, clipdepth_export.exporter, clipdepth_bench.command' 2> "$work/imports"; then
+    echo "$(tail -n 1 "$work/imports"): nothing is measured; install clipdepth[gpu,export,bench] for $python"
+    exit 1
+fi
 engines=(onnxruntime-cuda)
 "$python" -c 'import onnxruntime_ep_nv_tensorrt_rtx' 2> /dev/null && engines+=(onnxruntime-rtx)
 "$python" -c 'import tensorrt' 2> /dev/null && engines+=(tensorrt)
