@@ -28,7 +28,7 @@ from clipdepth_export.sam.chain import require_masks, segmented
 from clipdepth_export.sam.exporter import sam_licences, write_sam
 from clipdepth_export.simplification import simplify
 from clipdepth_export.source import ExportSource
-from clipdepth_export.variants import CALIBRATION_FRAMES, OTHERS_FRAMES, Variants
+from clipdepth_export.variants import CALIBRATION_FRAMES, Variants
 from clipdepth_export.weights import WEIGHTS
 
 GOLDEN = "golden.npz"
@@ -158,7 +158,7 @@ class _Export:
                 f"int8 is calibrated on {least} frames at least, {self.source.frames.name} has {len(frames.frames)}; "
                 "give others with --data or --frames"
             )
-        return [frames, *(self.source.frames.training(OTHERS_FRAMES, size) for size in others)]
+        return [frames, *(self.source.frames.training(CALIBRATION_FRAMES, size) for size in others)]
 
     def _write_sam(self, graphs: Sequence[Graph], folder: Path) -> SamRecord:
         """Write what makes masks of a plain frame, in the precisions of the depth graphs; int8 takes fp32's."""
