@@ -132,7 +132,7 @@ class Variants:
 
     @cached_property
     def _judged(self) -> list[Golden]:
-        """The calibration frames of each size with depth."""
+        """The calibration frames of each size with the fp32 graph's depth."""
         models = (self._model, *self._others)
         return [
             _with_depth(model, frames, CALIBRATION_FRAMES) for model, frames in zip(models, self._training, strict=True)

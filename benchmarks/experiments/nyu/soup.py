@@ -20,15 +20,15 @@ def main() -> None:
     parser.add_argument("runs", nargs="+", type=Path, metavar="RUN")
     parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args()
-    *others, (tensors, recipe, state) = [read_checkpoint(run / CHECKPOINT) for run in options.runs]
-    weights = [tensors, *(other for other, _, _ in others)]
-    mean = {name: _mean([each[name] for each in weights]) for name in tensors}
+    runs = [read_checkpoint(run / CHECKPOINT) for run in options.runs]
+    last, recipe, state = runs[-1]
+    mean = {name: _mean([tensors[name] for tensors, _, _ in runs]) for name in last}
     save_checkpoint(options.out / CHECKPOINT, mean, recipe, state)
 
 
 def _mean(tensors: list[torch.Tensor]) -> torch.Tensor:
-    """Their mean; of counts, which batch norms keep, the first."""
-    return torch.stack(tensors).mean(0) if tensors[0].is_floating_point() else tensors[0]
+    """Their mean; of counts, which batch norms keep, the last."""
+    return torch.stack(tensors).mean(0) if tensors[-1].is_floating_point() else tensors[-1]
 
 
 if __name__ == "__main__":

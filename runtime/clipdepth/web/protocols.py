@@ -46,7 +46,7 @@ def counting_protocols(access: Access) -> tuple[type[H11Protocol], type[WebSocke
 
     class WebSocket(WebSocketsSansIOProtocol):
         def handle_connect(self, event: Request) -> None:
-            """See uvicorn. websockets before 17 logs a traceback for a key that is not ASCII, and refuses none."""
+            """See uvicorn. A key that is not ASCII counts as none: websockets before 17 logs a traceback for it."""
             if not all(key.isascii() for key in event.headers.get_all("Sec-WebSocket-Key")):
                 del event.headers["Sec-WebSocket-Key"]
             super().handle_connect(event)
