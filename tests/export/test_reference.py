@@ -53,9 +53,9 @@ def numbers(frames: Golden) -> list[int]:
 
 
 def test_frames_are_spread_over_the_test_set(model: DepthModel) -> None:
-    held_out = reference(model, 96)
-    assert numbers(held_out) == list(range(1, 96, 3))
-    assert numbers(golden_frames(held_out)) == [7, 19, 31, 43, 55, 67, 79, 91]
+    held_out = reference(model, 192)
+    assert numbers(held_out) == list(range(1, 192, 3))
+    assert numbers(golden_frames(held_out)) == [13, 37, 61, 85, 109, 133, 157, 181]
     assert numbers(golden_frames(reference(model, 8))) == list(range(8))
 
 

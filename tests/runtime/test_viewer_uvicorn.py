@@ -70,7 +70,7 @@ def test_what_is_overridden_is_there() -> None:
     http, websocket = counting_protocols(None)  # type: ignore[arg-type]
     assert own_methods(http) == {"connection_made", "send_400_response"} <= own_methods(H11Protocol)
     assert own_methods(websocket) <= own_methods(WebSocketsSansIOProtocol)
-    assert own_methods(websocket) == {"data_received", "send_receive_event_to_app"}
+    assert own_methods(websocket) == {"data_received", "handle_connect", "send_receive_event_to_app"}
     assert own_methods(ViewerServer) & own_methods(Server) == {"startup", "shutdown"}
 
 
