@@ -93,10 +93,10 @@ build() { # NAME PRECISION…: TensorRT's engines
     done
 }
 
-bench() { # BUNDLE RUN|- OPTION…, --without last; without its run PyTorch's weights are random
-    local run=() without=("${broken[@]}")
+bench() { # BUNDLE RUN|- OPTION…; without its run PyTorch's weights are random
+    local run=() without=()
     [ "$2" = - ] || run=(--run "$work/$2")
-    [[ ${#broken[@]} -eq 0 || " ${*:3} " == *" --without "* ]] || without=(--without "${broken[@]}")
+    [ ${#broken[@]} -eq 0 ] || without=(--without "${broken[@]}")
     # A shell in the background has its programs ignore INT.
     step 120 "bench-$1" env --default-signal=INT "${clipdepth[@]}" bench "$work/$1.bundle" "${run[@]}" \
         --skip memory "${timing[@]}" --out "$results/$1" "${@:3}" "${without[@]}"

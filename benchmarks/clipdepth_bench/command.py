@@ -182,7 +182,12 @@ def parser() -> ArgumentParser:
     parser.add_argument("--device", type=device_index, metavar="N", help=DEVICE_HELP)
     parser.add_argument("--skip", action="append", choices=PARTS, default=[], help="leave a part out; may be repeated")
     parser.add_argument(
-        "--without", nargs="+", default=[], metavar="ROW", help="leave rows out: 'tensorrt', 'onnxruntime-rtx int8'"
+        "--without",
+        action="extend",
+        nargs="+",
+        default=[],
+        metavar="ROW",
+        help="leave rows out: 'tensorrt', 'onnxruntime-rtx int8'; may be repeated",
     )
     parser.add_argument(
         "--peers",

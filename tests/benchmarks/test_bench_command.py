@@ -113,10 +113,10 @@ def test_rows_can_be_left_out_but_not_the_one_that_others_are_compared_with(
     run: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     bundle = run.with_name("tiny.bundle")
-    report = bench(bundle, "--without", "openvino", "PyTorch eager CUDA tf32")
+    report = bench(bundle, "--without", "openvino", "PyTorch eager CUDA tf32", "--without", "onnxruntime-rtx")
     keys = {f"{row['name']} {row['precision']}".strip() for row in report["rows"]}
     assert {"PyTorch eager fp32", "onnxruntime fp32", "PyTorch eager CUDA fp32"} <= keys
-    assert not keys & {"openvino fp32", "PyTorch eager CUDA tf32"}
+    assert not keys & {"openvino fp32", "PyTorch eager CUDA tf32", "onnxruntime-rtx fp32"}
     capsys.readouterr()
     assert "no row is called so" in refused(capsys, str(bundle), "--without", "tensorflow", status=2)
     assert "compared with it" in refused(capsys, str(bundle), "--without", "PyTorch eager", status=2)
