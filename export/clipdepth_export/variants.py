@@ -111,11 +111,11 @@ class Variants:
     def _int8(self, placement: Placement, kind: QuantizerOf, tolerance: Tolerance) -> list[Variant]:
         quantizer, *others = (kind(model, self._statistics) for model in (self._model, *self._others))
         limit = replace(tolerance, mean=SAFETY * tolerance.mean, delta1=tolerance.delta1 and SAFETY * tolerance.delta1)
-        few = _with_depth(self._model, self._training[0], PROBED)
         more, *of_others = self._judged
+        few = more.at(evenly_spread(len(more.frames), PROBED))
 
         def elsewhere(layers: Sequence[str]) -> bool:
-            # By the whole tolerance: half of it is less than what δ1 of so few frames changes by chance.
+            # By the whole tolerance: in shapes that few training pictures have, chance alone changes δ1 by half of it.
             return all(
                 judge(other.as_run(other(layers)), frames, tolerance, self._kind).passed
                 for other, frames in zip(others, of_others, strict=True)
@@ -134,9 +134,7 @@ class Variants:
     def _judged(self) -> list[Golden]:
         """The calibration frames of each size with the fp32 graph's depth."""
         models = (self._model, *self._others)
-        return [
-            _with_depth(model, frames, CALIBRATION_FRAMES) for model, frames in zip(models, self._training, strict=True)
-        ]
+        return [_with_depth(model, frames) for model, frames in zip(models, self._training, strict=True)]
 
     @property
     def _calibration(self) -> list[tuple[Path, Golden]]:
@@ -144,10 +142,9 @@ class Variants:
         return list(zip(self._graphs, self._training, strict=True))
 
 
-def _with_depth(model: onnx.ModelProto, frames: Golden, count: int) -> Golden:
+def _with_depth(model: onnx.ModelProto, frames: Golden) -> Golden:
     """Calibration frames with the fp32 graph's answers, which were held to PyTorch's."""
-    chosen = frames.at(evenly_spread(len(frames.frames), count))
-    return replace(chosen, **answer_to(model, chosen)._asdict())
+    return replace(frames, **answer_to(model, frames)._asdict())
 
 
 def _require_alike(first: onnx.ModelProto, other: onnx.ModelProto) -> None:
