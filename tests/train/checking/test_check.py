@@ -1,6 +1,7 @@
 """`clipdepth data check`, on rendered rooms, whole and damaged."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -207,3 +208,58 @@ def test_no_data_is_told_in_a_line(tmp_path: Path, capsys: pytest.CaptureFixture
     for folder in (tmp_path, tmp_path / "none"):
         assert main(["data", "check", str(folder)]) == 1
         assert capsys.readouterr().err.count("\n") == 1
+
+
+@pytest.fixture(scope="module")
+def walk(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A walk through one rendered room, with the renderer's own poses and focal length."""
+    out = tmp_path_factory.mktemp("walk")
+    options = ["--train", "20", "--test", "2", "--size", "240x320"]
+    assert main(["data", "render", "rooms", "--out", str(out), *options]) == 0
+    return out
+
+
+def restated(walk: Path, folder: Path, factor: float, numbers: int) -> Path:
+    """The same set with another focal length in its lists, by itself or with the principal point."""
+    camera = default_intrinsics(240, 320)
+    words = [f"{factor * camera.fx}", f"{factor * camera.fy}", f"{camera.cx}", f"{camera.cy}"][:numbers]
+    folder.mkdir()
+    for split in ("train", "test"):
+        (folder / split).symlink_to(walk / split)
+        lines = (line.split()[:2] for line in (walk / f"{split}.txt").read_text().splitlines())
+        (folder / f"{split}.txt").write_text("".join(f"{' '.join([*line, *words])}\n" for line in lines))
+    return folder
+
+
+@pytest.mark.parametrize(("factor", "numbers"), [(1.0, 1), (1.0, 4), (1.13, 1), (0.9, 4)])
+def test_a_focal_length_is_compared_with_the_poses(
+    tmp_path: Path, walk: Path, capsys: pytest.CaptureFixture[str], factor: float, numbers: int
+) -> None:
+    status, report = check(restated(walk, tmp_path / "set", factor, numbers))
+    measured = report["focal_from_poses"]
+    # The renderer's focal length comes back, whatever the lists state.
+    assert measured["factor"] * factor == pytest.approx(1, abs=0.005)
+    assert measured["low"] <= measured["factor"] <= measured["high"]
+    assert measured["pictures"] >= 10
+    right = factor == 1
+    assert status == (0 if right else 1)
+    assert found(report) == ({} if right else {"focal length that the poses contradict": 1})
+    assert f"focal length: {1 / factor:.2f}" in capsys.readouterr().out
+
+
+def test_without_poses_or_with_few_nothing_is_said_of_them(tmp_path: Path, rendered: Rendered, walk: Path) -> None:
+    _, report = check(write_set(tmp_path / "no", rendered))
+    assert report["focal_from_poses"] is None
+    few = restated(walk, tmp_path / "few", 1.2, 4)
+    (few / "train.txt").write_text("".join((few / "train.txt").read_text().splitlines(keepends=True)[:6]))
+    status, report = check(few)
+    assert (status, report["focal_from_poses"]) == (0, None)
+
+
+def test_a_damaged_pose_is_told(tmp_path: Path, walk: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    copied = tmp_path / "walk"
+    shutil.copytree(walk, copied)
+    pose = sorted((copied / "train").rglob("pose_*.txt"))[3]
+    pose.write_text("1 0 0\n")
+    assert main(["data", "check", str(copied)]) == 1
+    assert f"{pose} is not a 4×4 matrix" in capsys.readouterr().err

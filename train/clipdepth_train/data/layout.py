@@ -23,8 +23,9 @@ from numpy.typing import NDArray
 from clipdepth.camera.pinhole import Intrinsics
 from clipdepth.errors import ClipdepthError, DataError, OutputError
 from clipdepth.files.atomic import atomic_file, make_folder
+from clipdepth_train.data.sample import Split
 
-SPLITS = ("train", "test")
+SPLITS: tuple[Split, ...] = ("train", "test")
 JPEG_QUALITY = 95
 MILLIMETRES = 1000.0
 """Units of a depth PNG a metre, where nothing else is said."""

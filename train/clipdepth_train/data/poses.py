@@ -17,9 +17,14 @@ DISTORTION = 0.02
 """By how much a rotation may change volumes, for the rounding of its file."""
 
 
+def pose_path(rgb: Path) -> Path:
+    """Where the pose of a picture's camera is, if it has one."""
+    return rgb.with_name(f"pose_{rgb.stem.removeprefix('rgb_')}.txt")
+
+
 def read_pose(rgb: Path) -> NDArray[np.float64]:
     """The pose (4, 4) of a picture's camera; raises DataError where it is missing, damaged or unknown."""
-    path = rgb.with_name(f"pose_{rgb.stem.removeprefix('rgb_')}.txt")
+    path = pose_path(rgb)
     try:
         pose = np.array(path.read_text(encoding="utf-8").split(), np.float64).reshape(4, 4)
     except OSError:
@@ -39,17 +44,24 @@ _kept_pose = lru_cache(maxsize=4096)(read_pose)
 def neighbour_of(pictures: Sequence[Path], index: int, after: bool) -> int:
     """The nearest picture after (or before) `index` whose camera has moved by BASELINE, in the same folder.
 
-    Where there is none within REACH, the one on the other side; where there is none either, the farthest.
+    Where there is none within REACH, the one on the other side; where there is none either, the farthest. Raises
+    DataError where no picture was taken from another place.
     """
+    found = find_neighbour(pictures, index, after)
+    if found is None:
+        raise DataError(f"{pictures[index]} has no neighbour that was taken from another place; use 'warped' views")
+    return found
+
+
+def find_neighbour(pictures: Sequence[Path], index: int, after: bool) -> int | None:
+    """As `neighbour_of`, but None where no picture was taken from another place."""
     steps = (1, -1) if after else (-1, 1)
     reached = [_reached(pictures, index, step) for step in steps]
     for moved, other in reached:
         if moved >= BASELINE:
             return other
     moved, other = max(reached)
-    if moved == 0:
-        raise DataError(f"{pictures[index]} has no neighbour that was taken from another place; use 'warped' views")
-    return other
+    return other if moved > 0 else None
 
 
 def _reached(pictures: Sequence[Path], index: int, step: int) -> tuple[float, int]:

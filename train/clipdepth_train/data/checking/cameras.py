@@ -11,13 +11,18 @@ SQUARE = 0.01
 """By how much fx and fy of one camera may differ: as much as measuring them does."""
 
 
+def can_be(numbers: Sequence[float]) -> bool:
+    """Whether these are finite and focal lengths above 0."""
+    return all(math.isfinite(value) for value in numbers) and min(numbers[:2]) > 0
+
+
 def check_camera(numbers: Sequence[float], size: tuple[int, int], where: str, findings: Findings) -> None:
     """Look at what a line says of a camera, see `NamedPair.numbers`, for a picture of (height, width) pixels."""
     if not numbers:
         return
     fx, fy = numbers[0], numbers[1 if len(numbers) > 1 else 0]
     remedy = "state the focal length in pixels of this picture"
-    if not all(math.isfinite(value) for value in numbers) or min(fx, fy) <= 0:
+    if not can_be(numbers):
         findings.add("focal length that cannot be", f"{where} ({fx:g}, {fy:g})", remedy)
         return
     height, width = size

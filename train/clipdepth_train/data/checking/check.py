@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 from clipdepth.cli.progress import follow
 from clipdepth.errors import DataError
 from clipdepth.files.picture_file import picture_size
-from clipdepth_train.data.checking.cameras import check_camera
+from clipdepth_train.data.checking.cameras import can_be, check_camera
 from clipdepth_train.data.checking.duplicates import find_duplicates
 from clipdepth_train.data.checking.findings import Findings
+from clipdepth_train.data.checking.focal import FocalFromPoses, PosedPicture, focal_from_poses
 from clipdepth_train.data.checking.pairs import BadLine, NamedPair, named_pairs
 from clipdepth_train.data.checking.registration import Registration, Shift
 from clipdepth_train.data.checking.sheet import Shown
@@ -41,6 +42,8 @@ class Checked:
     findings: Findings
     statistics: DepthStatistics
     shift: Shift | None
+    focal: FocalFromPoses | None
+    """None where too few pictures have poses."""
     shown: list[Shown]
     read: int
     """How many pairs were read whole."""
@@ -52,11 +55,11 @@ def check_set(folder: Path, scale: float, max_depth: float, most: int) -> Checke
     Raises DataError where there is no set.
     """
     findings = Findings()
-    named = named_pairs(folder)
-    for line in named:
+    lines = named_pairs(folder)
+    for line in lines:
         if isinstance(line, BadLine):
             findings.add("line that is not 'rgb depth [focal | fx fy cx cy]'", line.where, "correct or delete it")
-    pairs = [pair for pair in named if isinstance(pair, NamedPair)]
+    pairs = [pair for pair in lines if isinstance(pair, NamedPair)]
     shared = _shared_camera(folder, pairs, findings)
     whole = [pair for pair in follow(pairs, "files") if _is_whole(pair, shared, findings)]
     find_duplicates(whole, findings)
@@ -73,10 +76,13 @@ def check_set(folder: Path, scale: float, max_depth: float, most: int) -> Checke
         registration.add(frame, depth)
         if index in on_sheet:
             shown.append(Shown(f"{pair.split}: {pair.rgb.parent.name}/{pair.rgb.name}", frame, depth))
-    counts = {split: sum(pair.split == split for pair in pairs) for split in SPLITS}
+    counts: dict[str, int] = {split: sum(pair.split == split for pair in pairs) for split in SPLITS}
     shift = registration.shift()
     _check_whole(folder, counts, statistics, shift, findings)
-    return Checked(counts, findings, statistics, shift, shown, len(chosen))
+    named = [(pair.rgb, pair.numbers or shared) for pair in whole]
+    focal = focal_from_poses([PosedPicture(path, camera) for path, camera in named if camera and can_be(camera)])
+    _check_focal(folder, focal, findings)
+    return Checked(counts, findings, statistics, shift, focal, shown, len(chosen))
 
 
 def _shared_camera(folder: Path, pairs: Sequence[NamedPair], findings: Findings) -> tuple[float, ...]:
@@ -153,3 +159,10 @@ def _check_whole(
     if shift is not None and shift.is_clear and np.hypot(shift.x, shift.y) > MISREGISTERED:
         where = f"{folder} ({shift.x:+.1f}, {shift.y:+.1f} pixels)"
         findings.add("pictures that lie beside their depth", where, "register depth to the picture")
+
+
+def _check_focal(folder: Path, focal: FocalFromPoses | None, findings: Findings) -> None:
+    if focal is not None and focal.contradicts:
+        where = f"{folder} ({focal.factor:.2f} times what is stated fits)"
+        remedy = "state the picture's own; 'clipdepth data prepare unregistered' brings a depth camera's depth to it"
+        findings.add("focal length that the poses contradict", where, remedy)

@@ -5,6 +5,7 @@ from typing import Any
 
 from clipdepth_train.data.checking.check import Checked
 from clipdepth_train.data.checking.findings import Finding
+from clipdepth_train.data.checking.focal import FocalFromPoses
 from clipdepth_train.data.checking.registration import Shift
 
 
@@ -21,12 +22,13 @@ def summary(checked: Checked) -> list[str]:
         f"{statistics.share_of_holes:.1%} of pixels without depth, {statistics.share_beyond:.1%} of depth beyond "
         f"{statistics.max_depth:g} m",
         _registration(checked.shift),
+        *([] if checked.focal is None else [_focal(checked.focal)]),
     ]
 
 
 def as_json(checked: Checked) -> dict[str, Any]:
     """The same and all that was found."""
-    statistics, shift = checked.statistics, checked.shift
+    statistics, shift, focal = checked.statistics, checked.shift, checked.focal
     quantiles = {f"{share:g}": statistics.quantile(share) for share in (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)}
     return {
         "pairs": checked.counts,
@@ -47,6 +49,9 @@ def as_json(checked: Checked) -> dict[str, Any]:
             "is_clear": shift.is_clear,
             "pairs": shift.pairs,
         },
+        "focal_from_poses": None
+        if focal is None
+        else {"factor": focal.factor, "low": focal.low, "high": focal.high, "pictures": focal.views},
     }
 
 
@@ -56,6 +61,11 @@ def _registration(shift: Shift | None) -> str:
     if not shift.is_clear:
         return "registration: edges of depth and picture do not agree enough to tell"
     return f"registration: pictures lie {shift.x:+.1f}, {shift.y:+.1f} pixels (right, down) of their depth"
+
+
+def _focal(focal: FocalFromPoses) -> str:
+    interval = f"({focal.low:.2f} to {focal.high:.2f})"
+    return f"focal length: {focal.factor:.2f} {interval} of what is stated fits {focal.views} pictures and their poses"
 
 
 def _found(finding: Finding) -> dict[str, Any]:
