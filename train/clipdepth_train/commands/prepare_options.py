@@ -13,6 +13,7 @@ from clipdepth_train.data.nyu_files import LABELED, PAGE, SPLITS_MAT
 
 LISTS_HELP = "the folder of the lists and tables that come apart from the pictures (default: FROM)"
 _MOST_MILLISECONDS = 10_000
+_MOST_METRES = 1.0
 
 
 def add_prepare(actions: "argparse._SubParsersAction[ArgumentParser]") -> None:
@@ -89,6 +90,13 @@ def _add_within(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--within", type=_milliseconds, metavar="MS", help=about)
 
 
+def _add_baseline(parser: argparse.ArgumentParser) -> None:
+    about = (
+        f"metres from the depth camera to the colour camera on its right (default: {Options.baseline:g}, a Kinect's)"
+    )
+    parser.add_argument("--baseline", type=_metres, metavar="METRES", help=about)
+
+
 _OPTIONS: dict[str, Callable[[argparse.ArgumentParser], None]] = {
     "lists": _add_lists,
     "with_nyu": _add_with_nyu,
@@ -97,7 +105,15 @@ _OPTIONS: dict[str, Callable[[argparse.ArgumentParser], None]] = {
     "within": _add_within,
     "depth": _add_depth,
     "camera": add_camera_arguments,
+    "baseline": _add_baseline,
 }
+
+
+def _metres(text: str) -> float:
+    value = float_or_nan(text)
+    if not abs(value) <= _MOST_METRES:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a distance in metres, such as 0.025; left is below 0")
+    return value
 
 
 def _milliseconds(text: str) -> float:

@@ -52,7 +52,9 @@ class Options:
     with_nyu: bool = False
     """Whether SUN RGB-D's part of NYU Depth v2 is taken, whose test pictures are among it."""
     camera: Camera | None = None
-    """The camera of videos."""
+    """The camera of videos, or of pictures beside a depth camera."""
+    baseline: float = 0.025
+    """How many metres the colour camera is to the right of the depth camera; a Kinect's is 25 mm."""
     depth: Path | None = None
     """The folder of depth videos, where they do not lie beside the videos."""
     picture_topic: str | None = None

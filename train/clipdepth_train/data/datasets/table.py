@@ -68,6 +68,12 @@ DATASETS: Mapping[str, Dataset] = {
         scale=5000.0,
         options=("within",),
     ),
+    "7scenes": Dataset(
+        "7-Scenes, seven rooms filmed with a Kinect",
+        "https://www.microsoft.com/en-us/research/project/rgb-d-dataset-7-scenes",
+        "Microsoft Research's: non-commercial",
+        "seven_scenes",
+    ),
     "scannet": Dataset(
         "ScanNet, frames that its SensReader exported",
         "http://www.scan-net.org",
@@ -129,6 +135,13 @@ DATASETS: Mapping[str, Dataset] = {
         "bags",
         options=("picture_topic", "depth_topic", "within"),
         takes_files=True,
+    ),
+    "unregistered": Dataset(
+        "pairs in our layout whose depth is a camera's beside the picture's",
+        "docs/data.md",
+        "yours",
+        "unregistered",
+        options=("camera", "baseline"),
     ),
     "videos": Dataset(
         "videos with depth videos of 'clipdepth archive'",

@@ -14,9 +14,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from clipdepth.camera.camera import UNKNOWN_REMEDY, Camera
-from clipdepth.camera.files.kinds import read_filming
-from clipdepth.camera.sized import SizedCamera, camera_from_focal, camera_from_fov
+from clipdepth.camera.camera import Camera
+from clipdepth.camera.sized import SizedCamera
 from clipdepth.errors import DataError
 from clipdepth.files.depth_file import VIDEO, StoredDepth, read_depth
 from clipdepth.sources import Captured
@@ -25,6 +24,7 @@ from clipdepth.sources.video import open_video
 from clipdepth_train.data.datasets.archived import is_straight
 from clipdepth_train.data.datasets.pair import Depth, Options, Pair, Picture
 from clipdepth_train.data.datasets.straight import Straight, straight_of
+from clipdepth_train.data.datasets.told import required_camera, sized_camera
 
 SAME = 0.002
 """Seconds by which the time stamps of a picture and its depth may differ: Matroska has milliseconds."""
@@ -33,8 +33,7 @@ ASPECT = 0.01
 
 def read(source: Path, options: Options) -> Iterator[Pair]:
     """See `Read`."""
-    if options.camera is None or options.camera == Camera():
-        raise DataError(f"no camera is known; {UNKNOWN_REMEDY}")
+    camera = required_camera(options)
     kept = options.depth or source
     found = sorted(path for path in source.rglob("*") if path.suffix.lower() in VIDEO_SUFFIXES)
     paired = [(video, kept / f"{video.relative_to(source)}{VIDEO}") for video in found]
@@ -42,7 +41,7 @@ def read(source: Path, options: Options) -> Iterator[Pair]:
     if not paired:
         raise DataError(f"no video in {source} has its depth in {kept} as VIDEO.mp4{VIDEO}; see docs/data.md")
     for video, depth in paired:
-        yield from _film(video, depth, video.relative_to(source).as_posix(), options.camera)
+        yield from _film(video, depth, video.relative_to(source).as_posix(), camera)
 
 
 def _film(video: Path, depth: Path, scene: str, camera: Camera) -> Iterator[Pair]:
@@ -82,19 +81,7 @@ def _camera(camera: Camera, captured: Captured, stored: StoredDepth, path: Path)
     (height, width), (rows, columns) = captured.frame.shape[:2], stored.depth.shape
     if abs(columns / width * height / rows - 1) > ASPECT:
         raise DataError(f"{path} is {columns}×{rows}, its video {width}×{height}, of another shape; make it again")
-    return _told(camera, width, height).resized(columns, rows)
-
-
-def _told(camera: Camera, width: int, height: int) -> SizedCamera:
-    if camera.fov is not None:
-        return camera_from_fov(camera.fov, width, height)
-    if camera.focal_px is not None:
-        return camera_from_focal(camera.focal_px * camera.zoom(width, height), width, height)
-    assert camera.calibration is not None
-    found = read_filming(camera.calibration, camera)
-    if found is None:
-        raise DataError(f"{camera.calibration} was measured with a camera that nobody knew; {UNKNOWN_REMEDY}")
-    return found.resized(width, height)
+    return sized_camera(camera, width, height).resized(columns, rows)
 
 
 def _time(stored: StoredDepth) -> float:
