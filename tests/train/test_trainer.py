@@ -56,9 +56,10 @@ def signalled(number: signal.Signals, out: Path, data: Path) -> tuple[int, str]:
 
     In a process and process group of its own, on one thread as here. The loader's worker gets the signal as well.
     """
+    path = os.pathsep.join([str(TESTS), *filter(None, [os.environ.get("PYTHONPATH")])])
     ended = subprocess.run(
         [sys.executable, "-m", "train.signalled_run", number.name, "6", *command(out, data)],
-        env=os.environ | {"PYTHONPATH": str(TESTS), "OMP_NUM_THREADS": "1"},
+        env=os.environ | {"PYTHONPATH": path, "OMP_NUM_THREADS": "1"},
         capture_output=True,
         text=True,
         timeout=300,

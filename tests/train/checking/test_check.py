@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -256,10 +257,66 @@ def test_without_poses_or_with_few_nothing_is_said_of_them(tmp_path: Path, rende
     assert (status, report["focal_from_poses"]) == (0, None)
 
 
-def test_a_damaged_pose_is_told(tmp_path: Path, walk: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_is_damaged_is_told_and_the_rest_is_compared(tmp_path: Path, walk: Path) -> None:
     copied = tmp_path / "walk"
     shutil.copytree(walk, copied)
-    pose = sorted((copied / "train").rglob("pose_*.txt"))[3]
-    pose.write_text("1 0 0\n")
-    assert main(["data", "check", str(copied)]) == 1
-    assert f"{pose} is not a 4×4 matrix" in capsys.readouterr().err
+    poses = sorted((copied / "train").rglob("pose_*.txt"))
+    poses[3].write_text("1 0 0\n")
+    poses[4].write_text("nan " * 16)
+    poses[5].unlink()
+    cut = sorted((copied / "train").rglob("rgb_*.jpg"))[8]
+    cut.write_bytes(cut.read_bytes()[:2000])
+    status, report = check(copied, "--pairs", "1")
+    assert status == 1
+    assert found(report, "notes") == {"pose that cannot be": 2}
+    # The picture's header is whole; it is looked at by itself and as its neighbour's neighbour.
+    assert found(report).keys() == {"file that cannot be read"}
+    measured = report["focal_from_poses"]
+    assert measured["pictures"] >= 10
+    assert measured["factor"] == pytest.approx(1, abs=0.005)
+
+
+def rewritten(walk: Path, folder: Path, change: Callable[[np.ndarray], np.ndarray]) -> Path:
+    """The walk with other poses."""
+    shutil.copytree(walk, folder)
+    for path in folder.rglob("pose_*.txt"):
+        np.savetxt(path, change(np.loadtxt(path)))
+    return folder
+
+
+@pytest.mark.parametrize("convention", ["world to camera", "y up"])
+def test_poses_of_another_convention_are_not_taken_for_a_focal_length(
+    tmp_path: Path, walk: Path, convention: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    changes = {"world to camera": np.linalg.inv, "y up": lambda pose: pose @ np.diag([1.0, -1.0, -1.0, 1.0])}
+    status, report = check(rewritten(walk, tmp_path / "set", changes[convention]))
+    assert status == 0
+    assert not report["focal_from_poses"]["fits"]
+    assert found(report, "notes") == {"poses that no focal length fits": 1}
+    assert "none fits" in capsys.readouterr().out
+
+
+def test_a_focal_length_far_off_is_not_measured(tmp_path: Path, walk: Path) -> None:
+    _, report = check(restated(walk, tmp_path / "set", 2.5, 4))
+    assert not report["focal_from_poses"]["fits"]
+
+
+def test_pictures_of_several_sizes_each_with_its_camera(tmp_path: Path, walk: Path) -> None:
+    """Every second picture is five times as large, wider than what is compared, and cropped on one side."""
+    folder = tmp_path / "set"
+    shutil.copytree(walk, folder)
+    camera, lines = default_intrinsics(240, 320), list[str]()
+    for index, line in enumerate((walk / "train.txt").read_text().splitlines()):
+        rgb, depth, *_ = line.split()
+        fx, cx, cy = camera.fx, camera.cx, camera.cy
+        if index % 2:
+            large = camera.resized(1600, 1200)
+            fx, cx, cy = large.fx, large.cx - 100, large.cy
+            for name, method in ((rgb, cv2.INTER_CUBIC), (depth, cv2.INTER_NEAREST)):
+                path = folder / "train" / name
+                picture = cv2.resize(cv2.imread(str(path), cv2.IMREAD_UNCHANGED), (1600, 1200), interpolation=method)
+                cv2.imwrite(str(path), picture[:, 100:])
+        lines.append(f"{rgb} {depth} {1.1 * fx} {1.1 * fx} {cx} {cy}\n")
+    (folder / "train.txt").write_text("".join(lines))
+    _, report = check(folder)
+    assert report["focal_from_poses"]["factor"] * 1.1 == pytest.approx(1, abs=0.005)

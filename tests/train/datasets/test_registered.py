@@ -1,10 +1,13 @@
 """Depth of a camera beside the picture's: what the renderer says the picture's own camera would measure."""
 
+import json
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from PIL import Image
 
 from clipdepth.camera.pinhole import Intrinsics
 from clipdepth_train.data.datasets.registered import registered
@@ -18,6 +21,8 @@ SMALL = Intrinsics(160, 120, 140.0, 143.0, 79.5, 59.5)
 """A depth camera of half the pixels, which are not square."""
 BASELINE = 0.05
 SEED = 3
+Truth = NDArray[np.float32]
+"""(H, W) metres."""
 
 
 def wrong(depth: NDArray[np.float32], truth: NDArray[np.float32]) -> float:
@@ -67,14 +72,18 @@ def test_depth_that_is_all_unknown() -> None:
     assert not registered(np.zeros((HEIGHT, WIDTH), np.float32), DEPTH, COLOUR, BASELINE).any()
 
 
-def write_layout(folder: Path, camera: str) -> NDArray[np.float32]:
+def write_layout(folder: Path, camera: str, depth_camera: Intrinsics = DEPTH, baseline: float = BASELINE) -> Truth:
     """A pair to train and one to test, unregistered; returns the picture's true depth."""
-    view, depth = colour_and_depth(SEED, COLOUR, DEPTH, BASELINE)
+    view, depth = colour_and_depth(SEED, COLOUR, depth_camera, baseline)
     for split in ("train", "test"):
         write(folder / split / "room" / "rgb_1.png", view.frame[..., ::-1])
         write(folder / split / "room" / "sync_depth_1.png", np.rint(depth * 1000).astype(np.uint16))
         write_text(folder / f"{split}.txt", f"room/rgb_1.png room/sync_depth_1.png {camera}\n")
     return view.depth
+
+
+def first_depth(out: Path) -> Truth:
+    return np.float32(listed(out, "train")[0].units / 1000)
 
 
 @pytest.mark.parametrize("camera", ["292.5 292.5 160.5 118", "292.5", ""])
@@ -90,14 +99,86 @@ def test_pairs_of_our_layout(tmp_path: Path, camera: str) -> None:
         assert wrong(np.float32(line.units / 1000), truth) < 0.02
 
 
+def test_smaller_depth_on_the_other_side_without_lists_at_another_scale(tmp_path: Path) -> None:
+    apart, out = tmp_path / "apart", tmp_path / "out"
+    truth = write_layout(apart, "", SMALL, -BASELINE)
+    for split in ("train", "test"):
+        (apart / f"{split}.txt").unlink()
+        path = apart / split / "room" / "sync_depth_1.png"
+        write(path, (np.asarray(Image.open(path)) * 5).astype(np.uint16))
+    write_text(apart / "depth_scale.txt", "5000\n")
+    write_text(apart / "K.txt", "140 0 79.5\n0 143 59.5\n0 0 1\n")
+    assert prepare("unregistered", apart, out, "--focal-px", "262.5", "--baseline", "-0.05") == 0
+    assert wrong(first_depth(out), truth) < 0.06
+
+
+def test_a_kinects_baseline_is_taken_where_none_is_told(tmp_path: Path) -> None:
+    write_layout(tmp_path / "apart", "292.5 292.5 160.5 118")
+    for number, told in enumerate(([], ["--baseline", "0.025"], ["--baseline", "0.05"])):
+        assert prepare("unregistered", tmp_path / "apart", tmp_path / f"{number}", "--focal-px", "262.5", *told) == 0
+    default, told, other = (first_depth(tmp_path / f"{number}") for number in range(3))
+    assert (default == told).all()
+    assert (default != other).any()
+
+
+def test_a_lens_that_bends_is_undone_in_the_picture(tmp_path: Path) -> None:
+    apart, out = tmp_path / "apart", tmp_path / "out"
+    truth = write_layout(apart, "292.5 292.5 160.5 118")
+    calibration = {
+        "image_width": WIDTH,
+        "image_height": HEIGHT,
+        "camera_matrix": {"rows": 3, "cols": 3, "data": [262.5, 0, 159.5, 0, 262.5, 119.5, 0, 0, 1]},
+        "distortion_model": "plumb_bob",
+        "distortion_coefficients": {"rows": 1, "cols": 5, "data": [-0.2, 0, 0, 0, 0]},
+    }
+    write_text(tmp_path / "lens.yaml", json.dumps(calibration))
+    told = ["--calibration", str(tmp_path / "lens.yaml"), "--baseline", "0.05"]
+    assert prepare("unregistered", apart, out, *told) == 0
+    (line,) = listed(out, "train")
+    assert out in line.rgb.parents
+    assert line.rgb.suffix == ".jpg"
+    # Depth is the straight picture's; of the old picture's camera it would be wrong where the focal lengths differ.
+    fx, fy, cx, cy = line.camera
+    v, u = np.mgrid[:HEIGHT, :WIDTH].astype(np.float32)
+    places = [262.5 * (u - cx) / fx + 159.5, 262.5 * (v - cy) / fy + 119.5]
+    seen = cv2.remap(truth, *places, cv2.INTER_NEAREST, borderMode=cv2.BORDER_CONSTANT, borderValue=0)
+    both = (seen > 0) & (first_depth(out) > 0)
+    assert both.mean() > 0.6
+    assert (np.abs(first_depth(out)[both] / seen[both] - 1) > 0.02).mean() < 0.04
+
+
+def test_another_baseline_or_camera_is_another_dataset(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    apart, out = tmp_path / "apart", tmp_path / "out"
+    write_layout(apart, "292.5")
+    told = ["--focal-px", "262.5", "--baseline", "0.05"]
+    assert prepare("unregistered", apart, out, *told) == 0
+    assert prepare("unregistered", apart, out, *told) == 0
+    for other in (["--focal-px", "262.5"], ["--focal-px", "270", "--baseline", "0.05"]):
+        capsys.readouterr()
+        assert prepare("unregistered", apart, out, *other) == 2
+        (line,) = capsys.readouterr().err.strip().splitlines()[-1:]
+        assert "every 1, baseline 0.05, focal_px 262.5; choose another folder" in line
+
+
 def test_what_is_missing_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     apart, out = tmp_path / "apart", tmp_path / "out"
     write_layout(apart, "")
-    assert "names no depth camera" in refused(capsys, "unregistered", apart, out, "--focal-px", "262.5")
-    assert "no camera is known" in refused(capsys, "unregistered", apart, out)
+
+    def told(*options: str) -> str:
+        return refused(capsys, "unregistered", apart, out, *options)
+
+    assert "names no depth camera" in told("--focal-px", "262.5")
+    assert "no camera is known" in told()
+    for matrix in ("0 0 160\n0 292 118\n0 0 1\n", "nan 0 160\n0 292 118\n0 0 1\n", "0.9 0 0.5\n0 1.2 0.5\n0 0 1\n"):
+        write_text(apart / "K.txt", matrix)
+        assert "has a camera that cannot be" in told("--fov", "60")
     (tmp_path / "empty").mkdir()
-    assert "no train.txt" in refused(capsys, "unregistered", tmp_path / "empty", out, "--fov", "60")
+    assert "no pair of a picture" in refused(capsys, "unregistered", tmp_path / "empty", out, "--fov", "60")
     (apart / "train" / "room" / "rgb_1.png").write_bytes(b"GIF89a")
-    assert "rgb_1.png is no picture" in refused(capsys, "unregistered", apart, out, "--fov", "60")
+    assert "rgb_1.png is no picture" in told("--fov", "60")
+    write_text(apart / "train.txt", "../../else/rgb_1.png ../../else/sync_depth_1.png 8\n")
+    for name in ("rgb_1.png", "sync_depth_1.png"):
+        write(tmp_path / "else" / name, np.zeros((6, 8), np.uint16))
+    assert "lies outside" in told("--fov", "60")
     assert prepare("unregistered", apart, out, "--fov", "60", "--baseline", "25") == 2
-    assert "'25' is not a distance in metres" in capsys.readouterr().err
+    assert "'25' is not a distance of up to 1 m" in capsys.readouterr().err

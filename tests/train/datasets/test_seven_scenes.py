@@ -26,7 +26,6 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
         folder = room / f"seq-{number:02d}"
         write(folder / "frame-000000.color.png", view.frame[..., ::-1])
         write(folder / "frame-000000.depth.png", units)
-        write_text(folder / "frame-000000.pose.txt", "1 0 0 0\n0 1 0 0\n0 0 1 0\n0 0 0 1\n")
     write_text(room / "TrainSplit.txt", "sequence1\nsequence3\n")
     write_text(room / "TestSplit.txt", "sequence2\n")
     write(room / "true.png", np.rint(view.depth * 1000).astype(np.uint16))
@@ -70,3 +69,6 @@ def test_bad_input_is_told_in_a_line(source: Path, tmp_path: Path, capsys: pytes
     write(folder / "frame-000000.depth.png", np.ones((480, 640), np.uint16))
     write(folder / "frame-000000.color.png", np.zeros((24, 32, 3), np.uint8))
     assert "32×24 pixels" in refused(capsys, "7scenes", tmp_path / "room", tmp_path / "out3")
+    write(folder / "frame-000000.color.png", np.zeros((480, 640, 3), np.uint8))
+    write(folder / "frame-000000.depth.png", np.ones((24, 32), np.uint16))
+    assert "depth.png is 32×24, its camera 640×480" in refused(capsys, "7scenes", tmp_path / "room", tmp_path / "out4")

@@ -92,7 +92,7 @@ def _add_within(parser: argparse.ArgumentParser) -> None:
 
 def _add_baseline(parser: argparse.ArgumentParser) -> None:
     about = (
-        f"metres from the depth camera to the colour camera on its right (default: {Options.baseline:g}, a Kinect's)"
+        f"metres that the colour camera is right of the depth camera, below 0 for left (default: {Options.baseline:g})"
     )
     parser.add_argument("--baseline", type=_metres, metavar="METRES", help=about)
 
@@ -112,7 +112,7 @@ _OPTIONS: dict[str, Callable[[argparse.ArgumentParser], None]] = {
 def _metres(text: str) -> float:
     value = float_or_nan(text)
     if not abs(value) <= _MOST_METRES:
-        raise argparse.ArgumentTypeError(f"'{text}' is not a distance in metres, such as 0.025; left is below 0")
+        raise argparse.ArgumentTypeError(f"'{text}' is not a distance of up to {_MOST_METRES:g} m, such as 0.025")
     return value
 
 

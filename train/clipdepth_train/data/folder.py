@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clipdepth.errors import DataError
-from clipdepth.files.picture_file import PictureError, decode_picture
+from clipdepth.files.picture_file import PictureError, decode_picture, picture_size
 from clipdepth_train.data.crop import INNER, NYU_SIZE, has_frame
 from clipdepth_train.data.layout import stated_scale
 from clipdepth_train.data.lists import PairPaths, named_by_files, read_list
@@ -19,6 +19,8 @@ from clipdepth_train.data.sample import RgbdPair, Split, View
 
 LOG = logging.getLogger(__name__)
 NO_READING = 65535
+_HEADER = 1 << 16
+"""Bytes of a picture within which its size is stated, whatever else its header holds."""
 BLOCK = 20
 """Neighbouring pairs that are held out together."""
 FRAMED = 3
@@ -121,6 +123,12 @@ def read_frame(path: Path) -> NDArray[np.uint8]:
     """Read a picture as (H, W, 3) uint8 BGR; raises DataError where it cannot be decoded."""
     frame = _decode(path, cv2.IMREAD_COLOR)
     return np.asarray(frame, np.uint8)
+
+
+def read_size(path: Path) -> tuple[int, int]:
+    """Width and height that a picture's header states, pixels; (0, 0) for none or a damaged one. Raises OSError."""
+    with path.open("rb") as file:
+        return picture_size(file.read(_HEADER))
 
 
 def read_depth(path: Path, scale: float, max_depth: float) -> NDArray[np.float32]:

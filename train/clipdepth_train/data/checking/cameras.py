@@ -11,9 +11,14 @@ SQUARE = 0.01
 """By how much fx and fy of one camera may differ: as much as measuring them does."""
 
 
-def can_be(numbers: Sequence[float]) -> bool:
+def is_possible(numbers: Sequence[float]) -> bool:
     """Whether these are finite and focal lengths above 0."""
     return all(math.isfinite(value) for value in numbers) and min(numbers[:2]) > 0
+
+
+def field_of_view(width: int, height: int, fx: float, fy: float) -> float:
+    """Degrees across the longer side, for focal lengths above 0, pixels."""
+    return 2 * math.degrees(math.atan(max(width / fx, height / fy) / 2))
 
 
 def check_camera(numbers: Sequence[float], size: tuple[int, int], where: str, findings: Findings) -> None:
@@ -22,11 +27,11 @@ def check_camera(numbers: Sequence[float], size: tuple[int, int], where: str, fi
         return
     fx, fy = numbers[0], numbers[1 if len(numbers) > 1 else 0]
     remedy = "state the focal length in pixels of this picture"
-    if not can_be(numbers):
+    if not is_possible(numbers):
         findings.add("focal length that cannot be", f"{where} ({fx:g}, {fy:g})", remedy)
         return
     height, width = size
-    degrees = 2 * math.degrees(math.atan(max(width / fx, height / fy) / 2))
+    degrees = field_of_view(width, height, fx, fy)
     if not NARROWEST <= degrees <= WIDEST:
         findings.add("focal length that cannot be", f"{where} ({degrees:.0f}° of view)", remedy)
     if abs(fx / fy - 1) > SQUARE:

@@ -1,6 +1,6 @@
 """Look at a whole set: every file's presence and size, every camera, and the depth of pairs that are spread over it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,16 +9,15 @@ from numpy.typing import NDArray
 
 from clipdepth.cli.progress import follow
 from clipdepth.errors import DataError
-from clipdepth.files.picture_file import picture_size
-from clipdepth_train.data.checking.cameras import can_be, check_camera
+from clipdepth_train.data.checking.cameras import check_camera, is_possible
 from clipdepth_train.data.checking.duplicates import find_duplicates
 from clipdepth_train.data.checking.findings import Findings
-from clipdepth_train.data.checking.focal import FocalFromPoses, PosedPicture, focal_from_poses
+from clipdepth_train.data.checking.focal import FocalFromPoses, StatedPicture, focal_from_poses
 from clipdepth_train.data.checking.pairs import BadLine, NamedPair, named_pairs
 from clipdepth_train.data.checking.registration import Registration, Shift
 from clipdepth_train.data.checking.sheet import Shown
 from clipdepth_train.data.checking.statistics import DepthStatistics
-from clipdepth_train.data.folder import camera_matrix, read_depth, read_frame
+from clipdepth_train.data.folder import camera_matrix, read_depth, read_frame, read_size
 from clipdepth_train.data.layout import SPLITS
 from clipdepth_train.data.sample import evenly_spread
 
@@ -31,7 +30,6 @@ MISREGISTERED = 2.0
 """Pixels."""
 ENOUGH = 20
 """Pairs with edges, from which the edges of a set should meet."""
-_HEADER = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -79,8 +77,7 @@ def check_set(folder: Path, scale: float, max_depth: float, most: int) -> Checke
     counts: dict[str, int] = {split: sum(pair.split == split for pair in pairs) for split in SPLITS}
     shift = registration.shift()
     _check_whole(folder, counts, statistics, shift, findings)
-    named = [(pair.rgb, pair.numbers or shared) for pair in whole]
-    focal = focal_from_poses([PosedPicture(path, camera) for path, camera in named if camera and can_be(camera)])
+    focal = focal_from_poses(list(_stated(folder, whole, shared)), findings)
     _check_focal(folder, focal, findings)
     return Checked(counts, findings, statistics, shift, focal, shown, len(chosen))
 
@@ -102,13 +99,25 @@ def _shared_camera(folder: Path, pairs: Sequence[NamedPair], findings: Findings)
     return matrix[0, 0], matrix[1, 1], matrix[0, 2], matrix[1, 2]
 
 
+def _stated(folder: Path, pairs: Sequence[NamedPair], shared: tuple[float, ...]) -> Iterator[StatedPicture]:
+    """The pictures whose camera can be, as training takes it."""
+    try:
+        matrix = camera_matrix(folder)
+    except DataError:  # told of by `_shared_camera`
+        matrix = None
+    centre = None if matrix is None else (float(matrix[0, 2]), float(matrix[1, 2]))
+    for pair in pairs:
+        numbers = pair.numbers or shared
+        if numbers and is_possible(numbers):
+            yield StatedPicture(pair.rgb, numbers, centre)
+
+
 def _is_whole(pair: NamedPair, shared: tuple[float, ...], findings: Findings) -> bool:
     """Whether both files are there and are pictures of one size; their camera is looked at too."""
     sizes = []
     for path in (pair.rgb, pair.depth):
         try:
-            with path.open("rb") as file:
-                size = picture_size(file.read(_HEADER))
+            size = read_size(path)
         except OSError:
             findings.add("missing file", f"{path} ({pair.where})", "restore it or delete the line")
             return False
@@ -162,6 +171,9 @@ def _check_whole(
 
 
 def _check_focal(folder: Path, focal: FocalFromPoses | None, findings: Findings) -> None:
+    if focal is not None and not focal.fits:
+        remedy = "poses take from the camera to the world, in metres, x to the right, y down, z ahead"
+        findings.add("poses that no focal length fits", str(folder), remedy, is_fault=False)
     if focal is not None and focal.contradicts:
         where = f"{folder} ({focal.factor:.2f} times what is stated fits)"
         remedy = "state the picture's own; 'clipdepth data prepare unregistered' brings a depth camera's depth to it"

@@ -5,7 +5,7 @@ constraint; the distance from a line is Sampson's: Hartley and Zisserman, Multip
 length with which these distances are smallest, over many pictures, is that of the camera that took them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,9 +13,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from clipdepth.camera.pinhole import Intrinsics
 from clipdepth.cli.progress import follow
+from clipdepth.errors import DataError
+from clipdepth_train.data.checking.findings import Findings
 from clipdepth_train.data.folder import read_frame
-from clipdepth_train.data.poses import between, find_neighbour, pose_path
+from clipdepth_train.data.poses import between, find_neighbour, pose_path, read_pose
 from clipdepth_train.data.sample import evenly_spread
 
 VIEWS = 60
@@ -23,12 +26,15 @@ VIEWS = 60
 FEWEST_VIEWS = 10
 FEWEST_POINTS = 40
 WIDTH = 640
+"""Pixels to which wider pictures are made smaller; all distances are in pixels of these."""
 RATIO = 0.7
 """Lowe's test: how much nearer the best match has to be than the second."""
 OUTLIER = 1.5
 """Pixels: what lies farther from its line by a fundamental matrix that fits any camera is a wrong match."""
 CAP = 4.0
 """Pixels beyond which a distance counts no more."""
+MISFIT = 2.0
+"""Pixels of mean distance beyond which the best focal length fits nothing; 7-Scenes' hand-held Kinect has 1.2."""
 FACTORS = np.geomspace(0.6, 1.6, 141)
 RESAMPLED = 400
 CONFIDENCE = 0.95
@@ -38,6 +44,7 @@ TOLERANCE = 0.05
 Points = NDArray[np.float64]
 """(N, 2) float64, pixels."""
 Matrix = NDArray[np.float64]
+"""(3, 3) or, of a pose, (4, 4) float64."""
 
 
 @dataclass(frozen=True)
@@ -47,80 +54,116 @@ class FocalFromPoses:
     factor: float
     low: float
     high: float
+    distance: float
+    """Mean pixels by which points then lie beside their lines, each counted as CAP at most."""
     views: int
+
+    @property
+    def fits(self) -> bool:
+        """Whether some focal length explains pictures and poses; else the poses are of another camera or convention."""
+        return self.distance < MISFIT and bool(FACTORS[1] < self.factor < FACTORS[-2])
 
     @property
     def contradicts(self) -> bool:
         """Whether what is stated lies outside the interval, and by more than TOLERANCE."""
-        return not self.low <= 1 <= self.high and abs(self.factor - 1) > TOLERANCE
+        return self.fits and not self.low <= 1 <= self.high and abs(self.factor - 1) > TOLERANCE
 
 
 @dataclass(frozen=True)
-class PosedPicture:
-    """A picture that may have a pose, and what the set states of its camera: f, or fx, fy, cx and cy, pixels."""
+class StatedPicture:
+    """A picture, and what the set states of its camera: f, or fx, fy, cx and cy, pixels."""
 
     path: Path
     stated: tuple[float, ...]
+    centre: tuple[float, float] | None = None
+    """cx and cy where only f is stated; None for the middle."""
 
-    def camera(self, height: int, width: int) -> tuple[float, float, float, float]:
-        """fx, fy, cx and cy; the axis is central where only f is stated."""
+    def camera(self, height: int, width: int) -> Intrinsics:
+        """Of a picture of that size."""
         if len(self.stated) == 1:
-            return self.stated[0], self.stated[0], (width - 1) / 2, (height - 1) / 2
+            centre = self.centre or ((width - 1) / 2, (height - 1) / 2)
+            return Intrinsics(width, height, self.stated[0], self.stated[0], *centre)
         fx, fy, cx, cy = self.stated
-        return fx, fy, cx, cy
+        return Intrinsics(width, height, fx, fy, cx, cy)
 
 
-def focal_from_poses(pictures: Sequence[PosedPicture]) -> FocalFromPoses | None:
-    """Measure it on `pictures`, in the order in which they were taken; None where too few can be compared.
+def focal_from_poses(pictures: Sequence[StatedPicture], findings: Findings) -> FocalFromPoses | None:
+    """Measure it on those of `pictures`, in the order in which they were taken, that have poses.
 
-    Raises DataError for a pose that is damaged.
+    What cannot be read is told in `findings` and left out. None where too few can be compared.
     """
-    posed = [picture for picture in pictures if pose_path(picture.path).is_file()]
+    posed = list(_posed(pictures, findings))
+    chosen = evenly_spread(len(posed), VIEWS) if len(posed) >= FEWEST_VIEWS else []
     costs = list[NDArray[np.float64]]()
-    paths = [picture.path for picture in posed]
-    chosen = evenly_spread(len(posed), VIEWS) if len(posed) > 1 else []
     for index in follow(chosen, "poses") if chosen else []:
-        cost = _costs(posed[index], paths, index)
+        try:
+            cost = _costs(posed, index)
+        except DataError as error:
+            findings.add("file that cannot be read", str(error), "restore it or delete the line")
+            continue
         if cost is not None:
             costs.append(cost)
     if len(costs) < FEWEST_VIEWS:
         return None
     table = np.stack(costs)
-    rng = np.random.default_rng(0)
-    drawn = rng.integers(0, len(table), (RESAMPLED, len(table)))
+    drawn = np.random.default_rng(0).integers(0, len(table), (RESAMPLED, len(table)))
     factors = np.array([_best(table[rows].mean(0)) for rows in drawn])
     low, high = np.quantile(factors, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
-    return FocalFromPoses(_best(table.mean(0)), float(low), float(high), len(table))
+    mean = table.mean(0)
+    return FocalFromPoses(_best(mean), float(low), float(high), float(mean.min()), len(table))
 
 
-def _costs(picture: PosedPicture, paths: Sequence[Path], index: int) -> NDArray[np.float64] | None:
-    """The mean capped distance from the lines for each of FACTORS; None where the pictures share too few points."""
-    found = find_neighbour(paths, index, after=True)
-    if found is None:
+def _posed(pictures: Sequence[StatedPicture], findings: Findings) -> Iterator[StatedPicture]:
+    for picture in pictures:
+        if not pose_path(picture.path).is_file():
+            continue
+        try:
+            read_pose(picture.path)
+        except DataError as error:
+            findings.add("pose that cannot be", str(error), "'neighbour' views need it", is_fault=False)
+            continue
+        yield picture
+
+
+def _costs(posed: Sequence[StatedPicture], index: int) -> NDArray[np.float64] | None:
+    """The mean capped distance from the lines, pixels, for each of FACTORS; None where pictures share too little."""
+    other = find_neighbour([picture.path for picture in posed], index, after=True)
+    if other is None:
         return None
-    other = paths[found]
-    frame = read_frame(picture.path)
-    matched = _matched(frame, read_frame(other))
+    here, there = posed[index], posed[other]
+    (grey, camera), (other_grey, other_camera) = _shrunken(here), _shrunken(there)
+    matched = _matched(grey, other_grey)
     if matched is None:
         return None
-    here, there = matched
-    move = between(picture.path, other)
-    fx, fy, cx, cy = picture.camera(*frame.shape[:2])
+    essential = _essential(between(here.path, there.path))
     costs = []
     for factor in FACTORS:
-        inverse = np.linalg.inv([[fx * factor, 0, cx], [0, fy * factor, cy], [0, 0, 1]])
-        costs.append(np.minimum(_distances(here, there, inverse.T @ _essential(move) @ inverse), CAP).mean())
+        first, second = (np.linalg.inv(_zoomed(each, factor)) for each in (camera, other_camera))
+        costs.append(np.minimum(_distances(*matched, second.T @ essential @ first), CAP).mean())
     return np.array(costs)
 
 
+def _shrunken(picture: StatedPicture) -> tuple[NDArray[np.uint8], Intrinsics]:
+    """The picture in grey, (h, w) uint8 of at most WIDTH columns, and its camera."""
+    frame = read_frame(picture.path)
+    height, width = frame.shape[:2]
+    camera = picture.camera(height, width)
+    grey = cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY)
+    if width > WIDTH:
+        camera = camera.resized(WIDTH, round(height * WIDTH / width))
+        grey = cv2.resize(grey, (camera.width, camera.height), interpolation=cv2.INTER_AREA)
+    return np.asarray(grey, np.uint8), camera
+
+
+def _zoomed(camera: Intrinsics, factor: float) -> Matrix:
+    """K, (3, 3), with focal lengths `factor` times as long."""
+    return np.asarray(camera.matrix * [[factor, 1, 1], [1, factor, 1], [1, 1, 1]])
+
+
 def _matched(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> tuple[Points, Points] | None:
-    """Points of the first picture and where they are in the second, in its own pixels."""
-    scale = min(1.0, WIDTH / first.shape[1])
+    """Points of the first picture, and where they are in the second; None for fewer than FEWEST_POINTS."""
     sift = cv2.SIFT.create(1500)
-    (places, words), (other_places, other_words) = (
-        sift.detectAndCompute(cv2.resize(cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY), None, fx=scale, fy=scale), None)
-        for frame in (first, second)
-    )
+    (places, words), (other_places, other_words) = (sift.detectAndCompute(grey, None) for grey in (first, second))
     if words is None or other_words is None or len(other_words) < 2:
         return None
     nearest = cv2.BFMatcher(cv2.NORM_L2).knnMatch(words, other_words, k=2)
@@ -132,10 +175,11 @@ def _matched(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> tuple[Point
     cv2.setRNGSeed(0)
     _, mask = cv2.findFundamentalMat(here, there, cv2.FM_RANSAC, OUTLIER, 0.999)
     kept = np.zeros(len(good), bool) if mask is None else mask.ravel().astype(bool)
-    return (here[kept] / scale, there[kept] / scale) if kept.sum() >= FEWEST_POINTS else None
+    return (here[kept], there[kept]) if kept.sum() >= FEWEST_POINTS else None
 
 
 def _essential(move: Matrix) -> Matrix:
+    """[t]ₓ R, (3, 3), of a move (4, 4) from before one camera to before the other, with t of length 1."""
     x, y, z = move[:3, 3] / np.linalg.norm(move[:3, 3])
     return np.asarray(np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]]) @ move[:3, :3])
 

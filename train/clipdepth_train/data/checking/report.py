@@ -51,7 +51,14 @@ def as_json(checked: Checked) -> dict[str, Any]:
         },
         "focal_from_poses": None
         if focal is None
-        else {"factor": focal.factor, "low": focal.low, "high": focal.high, "pictures": focal.views},
+        else {
+            "factor": focal.factor,
+            "low": focal.low,
+            "high": focal.high,
+            "distance_pixels": focal.distance,
+            "fits": focal.fits,
+            "pictures": focal.views,
+        },
     }
 
 
@@ -64,8 +71,10 @@ def _registration(shift: Shift | None) -> str:
 
 
 def _focal(focal: FocalFromPoses) -> str:
-    interval = f"({focal.low:.2f} to {focal.high:.2f})"
-    return f"focal length: {focal.factor:.2f} {interval} of what is stated fits {focal.views} pictures and their poses"
+    if not focal.fits:
+        return f"focal length: none fits the {focal.views} pictures and their poses"
+    times = f"{focal.factor:.2f} times ({focal.low:.2f} to {focal.high:.2f})"
+    return f"focal length: {times} what is stated fits {focal.views} pictures and their poses"
 
 
 def _found(finding: Finding) -> dict[str, Any]:

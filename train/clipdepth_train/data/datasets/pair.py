@@ -1,7 +1,8 @@
 """A pair of a dataset on its way to our layout."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -61,3 +62,18 @@ class Options:
     depth_topic: str | None = None
     within: float = 0.02
     """By how many seconds a picture and its depth may differ."""
+
+    @property
+    def told(self) -> dict[str, str]:
+        """What was said of the cameras, by the field: what is written depends on it. A file is told by its content."""
+        told = {} if self.baseline == Options.baseline else {"baseline": f"{self.baseline:g}"}
+        if self.camera is None:
+            return told
+        values = ((field.name, getattr(self.camera, field.name)) for field in fields(self.camera))
+        told |= {name: str(value) for name, value in values if value is not None and name != "calibration"}
+        file = self.camera.calibration
+        return told if file is None or not file.is_file() else {**told, "calibration": _digest(file)}
+
+
+def _digest(path: Path) -> str:
+    return sha256(path.read_bytes()).hexdigest()

@@ -1,12 +1,29 @@
 """Depth of a camera beside the picture's, brought to the picture's camera."""
 
+import math
+from pathlib import Path
+
 import numpy as np
 
 from clipdepth.camera.pinhole import Intrinsics
+from clipdepth.errors import DataError
 from clipdepth_train.data.datasets.pair import Depth
+from clipdepth_train.data.folder import read_depth
 
 SEAM = 0.25
-"""Pixels by which a point's square is made wider, so that no crack is left between points of one slanted surface."""
+"""Pixels by which a point's square is made wider on each side, so that a slanted surface has hardly a crack."""
+
+
+def read_registered(path: Path, scale: float, seen_by: Intrinsics, wanted: Intrinsics, baseline: float) -> Depth:
+    """The depth PNG at `path`, of `scale` units a metre, as `registered` brings it to `wanted`.
+
+    Raises DataError for a file that is no depth, or not of the size of `seen_by`.
+    """
+    depth = read_depth(path, scale, math.inf)
+    height, width = depth.shape
+    if (width, height) != (seen_by.width, seen_by.height):
+        raise DataError(f"{path} is {width}×{height}, its camera {seen_by.width}×{seen_by.height}; copy it again")
+    return registered(depth, seen_by, wanted, baseline)
 
 
 def registered(depth: Depth, seen_by: Intrinsics, wanted: Intrinsics, baseline: float) -> Depth:
@@ -30,7 +47,10 @@ def registered(depth: Depth, seen_by: Intrinsics, wanted: Intrinsics, baseline: 
 
 
 def _spans(middle: np.ndarray, size: float, focal: float, centre: np.ndarray | float) -> tuple[np.ndarray, np.ndarray]:
-    """The first pixel that a square covers along one axis, and how many it does, from its place and size over depth."""
+    """The first pixel that each square covers along an axis, and how many pixels it covers, both (N,) int64.
+
+    `middle` (N,) and `size` are the squares' places and size in multiples of their depth, `focal` and `centre` pixels.
+    """
     first, last = ((middle + side * size / 2) * focal + centre + side * SEAM for side in (-1, 1))
     begin = np.ceil(first).astype(np.int64)
     return begin, np.ceil(last).astype(np.int64) - begin

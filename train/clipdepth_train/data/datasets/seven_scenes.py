@@ -16,9 +16,8 @@ from pathlib import Path
 
 from clipdepth.camera.pinhole import Intrinsics
 from clipdepth_train.data.datasets.files import read_lines, scene_name, sequences
-from clipdepth_train.data.datasets.pair import Depth, Options, Pair
-from clipdepth_train.data.datasets.registered import registered
-from clipdepth_train.data.folder import read_depth
+from clipdepth_train.data.datasets.pair import Options, Pair
+from clipdepth_train.data.datasets.registered import read_registered
 from clipdepth_train.data.layout import MILLIMETRES
 from clipdepth_train.data.sample import Split
 
@@ -37,18 +36,16 @@ def read(source: Path, options: Options) -> Iterator[Pair]:
         for depth in sorted(folder.glob(_DEPTHS)):
             name = depth.name.removesuffix(".depth.png")
             picture = depth.with_name(f"{name}.color.png")
-            yield Pair(scene_name(source, folder), name, COLOUR_CAMERA, picture, partial(_depth, depth), split)
-
-
-def _depth(path: Path) -> Depth:
-    return registered(read_depth(path, MILLIMETRES, float("inf")), DEPTH_CAMERA, COLOUR_CAMERA, BASELINE)
+            read = partial(read_registered, depth, MILLIMETRES, DEPTH_CAMERA, COLOUR_CAMERA, BASELINE)
+            yield Pair(scene_name(source, folder), name, COLOUR_CAMERA, picture, read, split)
 
 
 def _split(folder: Path) -> Split | None:
     """Of sequence seq-01, which the room's lists name sequence1."""
-    number = re.search(r"(\d+)$", folder.resolve().name)
+    folder = folder.absolute()
+    number = re.search(r"(\d+)$", folder.name)
     for name, split in _LISTS.items():
-        path = folder.resolve().parent / name
+        path = folder.parent / name
         if number and path.is_file() and f"sequence{int(number[1])}" in read_lines(path):
             return split
     return None

@@ -45,7 +45,7 @@ def prepare(name: str, source: Path, out: Path, options: Options, every: int = 1
     if not source.is_dir() and not (source.is_file() and dataset.takes_files):
         raise DataError(f"{name}: no folder {source}; get the dataset from {dataset.page}")
     folder = source if source.is_dir() else source.parent
-    target = Target(out, name, folder, dataset.scale, every)
+    target = Target(out, name, folder, dataset.scale, every, options.told)
     try:
         return write_dataset(target, dataset.read(source, options))
     except (DataError, SourceError) as error:
@@ -137,7 +137,7 @@ DATASETS: Mapping[str, Dataset] = {
         takes_files=True,
     ),
     "unregistered": Dataset(
-        "pairs in our layout whose depth is a camera's beside the picture's",
+        "pairs in our layout whose depth comes from a camera beside the picture's",
         "docs/data.md",
         "yours",
         "unregistered",

@@ -12,22 +12,21 @@ interruption; the lists are written last.
 """
 
 import json
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from clipdepth.camera.pinhole import Intrinsics
 from clipdepth.cli.progress import follow
 from clipdepth.errors import DataError, OutputError, UsageError
 from clipdepth.files.atomic import make_folder, write_json, write_text
-from clipdepth.files.picture_file import picture_size
 from clipdepth_train.data.datasets.held_out import splits_of
 from clipdepth_train.data.datasets.pair import Pair
+from clipdepth_train.data.folder import read_size
 from clipdepth_train.data.layout import DEPTH_SCALE, SPLITS, write_depth, write_rgb
 
 ABOUT, LINK, SCENES = "dataset.json", "source", "scenes"
-_HEADER = 1 << 16
-"""Bytes of a picture within which its size is stated, whatever else its header holds."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +41,8 @@ class Target:
     """Units of its depth PNGs a metre."""
     every: int = 1
     """Of so many pairs of a scene the first is taken."""
+    told: Mapping[str, str] = field(default_factory=dict)
+    """What a user said of the dataset, by the option: with another answer other files would be written."""
 
 
 def write_dataset(target: Target, pairs: Iterable[Pair]) -> dict[str, int]:
@@ -79,8 +80,9 @@ def camera_words(camera: Intrinsics) -> str:
     )
 
 
-def _about(target: Target) -> dict[str, str | int]:
-    return {"dataset": target.name, "from": str(target.source.resolve()), "every": target.every}
+def _about(target: Target) -> dict[str, Any]:
+    about = {"dataset": target.name, "from": str(target.source.resolve()), "every": target.every}
+    return {**about, "options": dict(target.told)} if target.told else about
 
 
 def _refuse_another(target: Target) -> None:
@@ -88,9 +90,10 @@ def _refuse_another(target: Target) -> None:
     if path.is_file():
         found = json.loads(path.read_text(encoding="utf-8"))
         if found != _about(target):
+            options = "".join(f", {name} {value}" for name, value in found.get("options", {}).items())
             raise UsageError(
-                f"{target.out} holds {found.get('dataset')} from {found.get('from')}, every {found.get('every')}; "
-                "choose another folder"
+                f"{target.out} holds {found.get('dataset')} from {found.get('from')}, every {found.get('every')}"
+                f"{options}; choose another folder"
             )
     elif any((target.out / f"{split}.txt").exists() for split in SPLITS):
         raise UsageError(f"{target.out} holds a dataset already; choose another folder")
@@ -136,8 +139,7 @@ def _depth(target: Target, pair: Pair, path: Path) -> Path:
 
 def _checked(target: Target, path: Path, camera: Intrinsics) -> Path:
     try:
-        with path.open("rb") as file:
-            size = picture_size(file.read(_HEADER))
+        size = read_size(path)
     except OSError as error:
         raise DataError(f"{path} cannot be read ({error.strerror}); download it again") from None
     if size != (camera.width, camera.height):
