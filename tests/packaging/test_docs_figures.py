@@ -554,6 +554,7 @@ NO_RESULTS = {
 PRINTED = [
     ("docs/export.md", "model | graph | MB", 0, "export/edge-nyu.md"),
     ("docs/export.md", "model | graph | MB", 1, "export/small.md"),
+    ("docs/export.md", "model | placer", 0, "export/placers.md"),
     ("docs/export.md", "Q/DQ pairs", 0, "export/openvino-concat.md"),
     (BENCHMARKS, "graph | core | mean", 0, "arm/edge-nyu.md"),
 ]

@@ -21,10 +21,16 @@ def peer(size: InputSize) -> Peer:
 
 
 def build(size: InputSize) -> "nn.Module":
-    """The network of `depth-anything/Depth-Anything-V2-Metric-Indoor-Small-hf`, with random weights."""
-    import torch
-
+    """The network behind the frame contract, with random weights."""
     from clipdepth_train.imported.framed import Framed
+
+    framed = Framed(network(), lambda answer: answer.predicted_depth, _MEAN, _STD)
+    return framed.eval().requires_grad_(False)
+
+
+def network() -> Any:
+    """The network of `depth-anything/Depth-Anything-V2-Metric-Indoor-Small-hf` in transformers, with random weights."""
+    import torch
 
     transformers: Any = import_module("transformers")
     backbone = transformers.Dinov2Config(
@@ -47,5 +53,4 @@ def build(size: InputSize) -> "nn.Module":
         max_depth=20,
     )
     torch.manual_seed(0)
-    network = transformers.DepthAnythingForDepthEstimation(config)
-    return Framed(network, lambda answer: answer.predicted_depth, _MEAN, _STD).eval().requires_grad_(False)
+    return transformers.DepthAnythingForDepthEstimation(config)
