@@ -27,10 +27,10 @@ endif
 demo: $(INSTALLED)
 	$(BIN)/clipdepth demo --out demo
 
-# Four folders at a time, the longest first: the tests keep to one thread each, and many wait for other processes.
+# Three folders at a time, the longest first: the tests keep to one thread each, and some wait for other processes.
 test: $(INSTALLED)
 	@rm -f $(SKIPPED)
-	$(MAKE) --no-print-directory --jobs 4 --output-sync $(addprefix test-,export runtime cluster benchmarks train packaging)
+	$(MAKE) --no-print-directory --jobs 3 --output-sync $(addprefix test-,export runtime cluster benchmarks train packaging)
 	@if [ -e $(SKIPPED) ]; then cat $(SKIPPED); echo "'make test-packages' brings what these need, save for a GPU"; fi
 
 test-%: $(INSTALLED)
