@@ -664,7 +664,20 @@ def sentences() -> Iterable[tuple[str, str, Sequence[float]]]:
     yield "docs/data.md", times, (focal["factor"], focal["low"], focal["high"])
     yield NYU, r"yolo26n-depth takes (\S+) times \((\S+) to (\S+)\)", yolo
     yield BENCHMARKS, r"form takes (\S+) times as long and not twice", yolo[:1]
+    eight = [scaled("batch", kind, batch=8) / scaled("batch", kind, batch=1) for kind in ("int8", "fp16")]
+    core = np.mean(
+        [scaled("threads", kind, threads=2) / scaled("threads", kind, threads=1) for kind in ("int8", "fp16")]
+    )
+    yield BENCHMARKS, r"a second core takes (\S+) of the time", (float(core),)
+    yield BENCHMARKS, r"8 frames in int8 take (\S+)\s+times as long as one, .* (\S+) times\. Two", eight
     yield BENCHMARKS, r"at 518×518 (\S+) times and not 50", anything[:1]
+
+
+def scaled(axis: str, precision: str, **at: int) -> float:
+    """The median over the rounds of the p50 of a call, ms, of one point of `bench scaling`."""
+    point = {"axis": axis, "precision": precision, **at}
+    (found,) = [m for m in read("amd-epyc-2-cores/scaling.json")["measured"] if m["point"].items() >= point.items()]
+    return median(sample["latency_ms"]["p50"] for sample in found["samples"])
 
 
 def test_sentences_say_what_was_measured() -> None:
