@@ -1,4 +1,4 @@
-"""What `train.py` and `latency.py` found, as a Markdown table.
+"""What `train.py` and, where it was run too, `latency.py` found, as a Markdown table.
 
 python benchmarks/experiments/edge/table.py benchmarks/results/edge > table.md
 """
@@ -18,7 +18,8 @@ def main() -> None:
     folder = Path(sys.argv[1])
     results: Found = json.loads((folder / "experiments.json").read_text())
     trained = {name: results[name] for name in EXPERIMENTS if name in results}
-    timed: Found = json.loads((folder / "latency.json").read_text())
+    times = folder / "latency.json"
+    timed: Found = json.loads(times.read_text()) if times.is_file() else {}
     write = sys.stdout.write
     write("| | what differs | rel ↓ | δ1 ↑ | rmse m ↓ | × yolo26n-depth's time | GFLOP | int8 / other operations |\n")
     write("| --- | --- | --: | --: | --: | --: | --: | --: |\n")
