@@ -19,11 +19,10 @@ import numpy as np
 
 from clipdepth.camera.pinhole import Intrinsics
 from clipdepth.errors import DataError
-from clipdepth.files.picture_file import picture_size
 from clipdepth.sources.folder import natural_order
 from clipdepth_train.data.datasets.files import read_lines, read_numbers, scene_name, sequences
 from clipdepth_train.data.datasets.pair import Options, Pair, Picture
-from clipdepth_train.data.folder import read_frame
+from clipdepth_train.data.folder import read_frame, read_size
 from clipdepth_train.data.sample import Split
 
 LISTS: dict[str, Split] = {"scannetv2_train.txt": "train", "scannetv2_val.txt": "test"}
@@ -61,7 +60,7 @@ def _camera(folder: Path, which: str, picture: Path) -> Intrinsics:
     matrix = read_numbers(folder / "intrinsic" / f"intrinsic_{which}.txt", [16]).reshape(4, 4)
     if not picture.is_file():
         raise DataError(f"no {picture}; export it with SensReader's --export_{which}_images")
-    width, height = picture_size(picture.read_bytes())
+    width, height = read_size(picture)
     return Intrinsics(width, height, matrix[0, 0], matrix[1, 1], matrix[0, 2], matrix[1, 2])
 
 

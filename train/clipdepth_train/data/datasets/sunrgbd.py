@@ -20,9 +20,10 @@ import scipy.io
 
 from clipdepth.camera.pinhole import Intrinsics
 from clipdepth.errors import DataError
-from clipdepth.files.picture_file import PictureError, decode_picture, picture_size
+from clipdepth.files.picture_file import PictureError, decode_picture
 from clipdepth_train.data.datasets.files import read_numbers, sequences
 from clipdepth_train.data.datasets.pair import Depth, Options, Pair
+from clipdepth_train.data.folder import read_size
 from clipdepth_train.data.sample import Split
 
 FARTHEST = 8.0
@@ -46,7 +47,7 @@ def read(source: Path, options: Options) -> Iterator[Pair]:
 def _pair(folder: Path, below: str, split: Split | None) -> Pair:
     picture, depth = (_only(folder / kind) for kind in ("image", "depth"))
     matrix = read_numbers(folder / "intrinsics.txt", [9]).reshape(3, 3)
-    width, height = picture_size(picture.read_bytes())
+    width, height = read_size(picture)
     camera = Intrinsics(width, height, matrix[0, 0], matrix[1, 1], matrix[0, 2], matrix[1, 2])
     scene, _, name = below.rpartition("/")
     return Pair(scene or "scenes", name, camera, picture, partial(read_rotated, depth), split)
