@@ -1,7 +1,7 @@
 """Lists of RGB-D pairs: `rgb depth`, `rgb depth focal` or `rgb depth fx fy cx cy` a line."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,6 +30,11 @@ class PairPaths:
     rgb: Path
     depth: Path
     camera: ListedCamera | None = None
+
+
+def is_possible(numbers: Sequence[float]) -> bool:
+    """Whether f, or fx, fy, cx and cy, are finite and focal lengths above 0."""
+    return all(math.isfinite(value) for value in numbers) and min(numbers[:2]) > 0
 
 
 def pair_lines(list_file: Path) -> Iterator[tuple[str, str, list[str]]]:
@@ -72,10 +77,12 @@ def _camera(words: list[str], where: str) -> ListedCamera | None:
         values = [float(word) for word in words]
     except ValueError:
         raise DataError(f"{where}: '{' '.join(words)}' are not numbers of a camera; correct them") from None
-    focal = values[:2] if len(values) > 1 else values * 2
-    if not all(0 < value < math.inf for value in focal) or not all(math.isfinite(value) for value in values):
+    if not is_possible(values):
         raise DataError(f"{where}: no camera has {' '.join(words)} (focal lengths are above 0); correct it")
-    return ListedCamera(focal[0], focal[1], (values[2], values[3]) if len(values) > 1 else None)
+    if len(values) == 1:
+        return ListedCamera(values[0], values[0])
+    fx, fy, cx, cy = values
+    return ListedCamera(fx, fy, (cx, cy))
 
 
 def _resolve(folder: Path, split: Split, name: str) -> Path:

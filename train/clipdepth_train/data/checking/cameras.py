@@ -4,16 +4,12 @@ import math
 from collections.abc import Sequence
 
 from clipdepth_train.data.checking.findings import Findings
+from clipdepth_train.data.lists import is_possible
 
 WIDEST, NARROWEST = 150.0, 5.0
 """Degrees across the longer side: beyond these a focal length is a mistake, of pixels for millimetres say."""
 SQUARE = 0.01
 """By how much fx and fy of one camera may differ: as much as measuring them does."""
-
-
-def is_possible(numbers: Sequence[float]) -> bool:
-    """Whether these are finite and focal lengths above 0."""
-    return all(math.isfinite(value) for value in numbers) and min(numbers[:2]) > 0
 
 
 def field_of_view(width: int, height: int, fx: float, fy: float) -> float:

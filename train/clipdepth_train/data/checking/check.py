@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from clipdepth.cli.progress import follow
 from clipdepth.errors import DataError
-from clipdepth_train.data.checking.cameras import check_camera, is_possible
+from clipdepth_train.data.checking.cameras import check_camera
 from clipdepth_train.data.checking.duplicates import find_duplicates
 from clipdepth_train.data.checking.findings import Findings
 from clipdepth_train.data.checking.focal import FocalFromPoses, StatedPicture, focal_from_poses
@@ -19,6 +19,7 @@ from clipdepth_train.data.checking.sheet import Shown
 from clipdepth_train.data.checking.statistics import DepthStatistics
 from clipdepth_train.data.folder import camera_matrix, read_depth, read_frame, read_size
 from clipdepth_train.data.layout import SPLITS
+from clipdepth_train.data.lists import is_possible
 from clipdepth_train.data.sample import evenly_spread
 
 SHOWN = 12

@@ -93,11 +93,13 @@ def focal_from_poses(pictures: Sequence[StatedPicture], findings: Findings) -> F
     What cannot be read is told in `findings` and left out. None where too few can be compared.
     """
     posed = list(_posed(pictures, findings))
+    paths = [picture.path for picture in posed]
     chosen = evenly_spread(len(posed), VIEWS) if len(posed) >= FEWEST_VIEWS else []
     costs = list[NDArray[np.float64]]()
     for index in follow(chosen, "poses") if chosen else []:
         try:
-            cost = _costs(posed, index)
+            other = find_neighbour(paths, index, after=True)
+            cost = None if other is None else _costs(posed[index], posed[other])
         except DataError as error:
             findings.add("file that cannot be read", str(error), "restore it or delete the line")
             continue
@@ -125,12 +127,8 @@ def _posed(pictures: Sequence[StatedPicture], findings: Findings) -> Iterator[St
         yield picture
 
 
-def _costs(posed: Sequence[StatedPicture], index: int) -> NDArray[np.float64] | None:
-    """The mean capped distance from the lines, pixels, for each of FACTORS; None where pictures share too little."""
-    other = find_neighbour([picture.path for picture in posed], index, after=True)
-    if other is None:
-        return None
-    here, there = posed[index], posed[other]
+def _costs(here: StatedPicture, there: StatedPicture) -> NDArray[np.float64] | None:
+    """The mean capped distance from the lines, pixels, for each of FACTORS; None where they share too little."""
     (grey, camera), (other_grey, other_camera) = _shrunken(here), _shrunken(there)
     matched = _matched(grey, other_grey)
     if matched is None:

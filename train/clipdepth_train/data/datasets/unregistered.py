@@ -10,10 +10,13 @@ from collections.abc import Iterator
 from functools import lru_cache, partial
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from clipdepth.camera.camera import Camera
 from clipdepth.camera.pinhole import Intrinsics
 from clipdepth.errors import DataError
-from clipdepth_train.data.checking.cameras import NARROWEST, WIDEST, field_of_view, is_possible
+from clipdepth_train.data.checking.cameras import NARROWEST, WIDEST, field_of_view
 from clipdepth_train.data.datasets.files import scene_name
 from clipdepth_train.data.datasets.pair import Options, Pair, Picture
 from clipdepth_train.data.datasets.registered import read_registered
@@ -21,18 +24,18 @@ from clipdepth_train.data.datasets.straight import Straight, straight_of
 from clipdepth_train.data.datasets.told import required_camera, sized_camera
 from clipdepth_train.data.folder import camera_matrix, read_frame, read_size
 from clipdepth_train.data.layout import MILLIMETRES, SPLITS, stated_scale
-from clipdepth_train.data.lists import PairPaths, named_by_files, read_list
+from clipdepth_train.data.lists import PairPaths, is_possible, named_by_files, read_list
 from clipdepth_train.data.sample import Split
 
 
 def read(source: Path, options: Options) -> Iterator[Pair]:
     """See `Read`."""
     camera = required_camera(options)
-    scale = stated_scale(source) or MILLIMETRES
+    scale, matrix = stated_scale(source) or MILLIMETRES, camera_matrix(source)
     for split in SPLITS:
         for pair in _named(source, split):
             colour = _colour(camera, *_size(pair.rgb))
-            depth_camera = _depth_camera(source, pair)
+            depth_camera = _depth_camera(source, matrix, pair)
             read = partial(read_registered, pair.depth, scale, depth_camera, colour.intrinsics, options.baseline)
             picture = partial(_picture, pair.rgb, colour) if colour.bends else pair.rgb
             name = pair.rgb.stem.removeprefix("rgb_")
@@ -60,10 +63,9 @@ def _scene(source: Path, rgb: Path) -> str:
     return scene
 
 
-def _depth_camera(source: Path, pair: PairPaths) -> Intrinsics:
-    """Of the depth picture; raises DataError where none is stated, or none that can be."""
+def _depth_camera(source: Path, matrix: NDArray[np.float64] | None, pair: PairPaths) -> Intrinsics:
+    """Of the depth picture, `matrix` being K.txt's; raises DataError where none is stated, or none that can be."""
     width, height = _size(pair.depth)
-    matrix = camera_matrix(source)
     if pair.camera is not None:
         middle = ((width - 1) / 2, (height - 1) / 2)
         camera = pair.camera.of(height, width, middle if matrix is None else (matrix[0, 2], matrix[1, 2]))
